@@ -1,0 +1,49 @@
+// What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
+
+import type { Platform } from "../image/platform.ts";
+import type { Reference } from "../image/reference.ts";
+import type { RegistryOptions } from "../registry/registry.ts";
+import type { SandboxChoice } from "../sandbox/sandbox.ts";
+
+export interface Request {
+  /** As given: a path or `dir://` path; relative paths are already absolute. */
+  readonly context: string;
+  /** Below the context; "" is its root. */
+  readonly contextSubPath: string;
+  /** As given; looked up from `workingDirectory`, then from the context. */
+  readonly dockerfile: string;
+  readonly workingDirectory: string;
+  /** In the order given; a name without a value whose environment variable is absent is left out by the host. */
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  /** Stage name; undefined is the last stage. */
+  readonly target: string | undefined;
+  readonly platform: Platform;
+  readonly destinations: readonly Reference[];
+  readonly push: boolean;
+  readonly checkPushPermission: boolean;
+  readonly outputs: FileOutputs;
+  readonly registry: RegistryOptions;
+  readonly reproducible: boolean;
+  readonly compression: "gzip" | "zstd";
+  /** undefined: the compressor's usual level. */
+  readonly compressionLevel: number | undefined;
+  readonly sandbox: SandboxChoice;
+  /** Absolute. */
+  readonly stateDir: string;
+  /** The state directory was made for this build alone and is removed with it. */
+  readonly stateIsPrivate: boolean;
+  /** Print the plan and stop. */
+  readonly dryRun: boolean;
+  /** Warnings to report once the build starts: flags that have no effect here. */
+  readonly notices: readonly string[];
+}
+
+/** Files to write after success; absolute paths, or an `https://` URL for the three digest files. */
+export interface FileOutputs {
+  readonly tarPath?: string;
+  readonly ociLayoutPath?: string;
+  readonly digestFile?: string;
+  readonly imageNameWithDigestFile?: string;
+  readonly imageNameTagWithDigestFile?: string;
+}

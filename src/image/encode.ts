@@ -1,0 +1,122 @@
+// Writes an image down as the exact bytes of its configuration and manifest.
+
+import { createHash } from "node:crypto";
+import type { Digest } from "./digest.ts";
+import type { Compression, Descriptor, Image, ImageConfig, MediaFamily } from "./image.ts";
+
+/** Media types of https://github.com/opencontainers/image-spec and https://distribution.github.io/distribution/spec/manifest-v2-2/. */
+export const mediaTypes = {
+  oci: {
+    index: "application/vnd.oci.image.index.v1+json",
+    manifest: "application/vnd.oci.image.manifest.v1+json",
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: {
+      none: "application/vnd.oci.image.layer.v1.tar",
+      gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+      zstd: "application/vnd.oci.image.layer.v1.tar+zstd",
+    },
+  },
+  docker: {
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
+    manifest: "application/vnd.docker.distribution.manifest.v2+json",
+    config: "application/vnd.docker.container.image.v1+json",
+    layer: {
+      none: "application/vnd.docker.image.rootfs.diff.tar",
+      gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+      zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    },
+  },
+} as const satisfies Record<MediaFamily, { readonly layer: Record<Compression, string> } & Record<string, unknown>>;
+
+/** Whether a layer of this media type may not be pushed by anybody but its owner; a push leaves its blob out. */
+export function isForeignLayer(mediaType: string): boolean {
+  return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
+}
+
+/** A document together with the descriptor that names it. */
+export interface EncodedBlob {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** An image ready to be written anywhere: layers first, then `config`, then `manifest`. */
+export interface EncodedImage {
+  readonly image: Image;
+  readonly config: EncodedBlob;
+  readonly manifest: EncodedBlob;
+}
+
+/** The sha256 digest of some bytes. */
+export function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** The descriptor of a layer under the media type that `family` gives it; foreign layers keep theirs. */
+export function layerDescriptor(layer: Image["layers"][number], family: MediaFamily): Descriptor {
+  if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
+  const { annotations } = layer.descriptor;
+  return {
+    mediaType: mediaTypes[family].layer[layer.compression],
+    digest: layer.descriptor.digest,
+    size: layer.descriptor.size,
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+}
+
+/**
+ * Encodes an image: the configuration with sorted keys and no white space, the manifest indented by two, as BuildKit writes them.
+ * Equal images give equal bytes. Throws when history and layers do not align.
+ */
+export function encodeImage(image: Image, annotations: Readonly<Record<string, string>> = {}): EncodedImage {
+  checkHistory(image);
+  const types = mediaTypes[image.family];
+  const config = encodeBlob(types.config, JSON.stringify(sortKeys(image.config)));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: types.manifest,
+    config: config.descriptor,
+    layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }),
+  };
+  return { image, config, manifest: encodeBlob(types.manifest, JSON.stringify(manifest, null, 2)) };
+}
+
+function encodeBlob(mediaType: string, text: string): EncodedBlob {
+  const bytes = Buffer.from(text);
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+}
+
+function checkHistory({ config, layers }: Image): void {
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== layers.length || layers.some((layer, i) => layer.diffId !== diffIds[i]))
+    throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
+  const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
+  if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
+}
+
+/**
+ * A base image's history so padded or marked that it has one line per layer: some published images list fewer layers than they
+ * have, or forget `empty_layer`.
+ */
+export function alignHistory(config: ImageConfig): ImageConfig {
+  const count = config.rootfs.diff_ids.length;
+  let spare = (config.history ?? []).filter((line) => !line.empty_layer).length - count;
+  const marked = (config.history ?? []).map((line) => {
+    if (line.empty_layer || spare <= 0) return line;
+    spare -= 1;
+    return { ...line, empty_layer: true };
+  });
+  const created = config.created;
+  const missing = Array.from({ length: Math.max(0, -spare) }, () => ({
+    ...(created === undefined ? {} : { created }),
+    comment: "layer without history in the base image",
+  }));
+  return { ...config, history: [...missing, ...marked] };
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (value === null || typeof value !== "object") return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sortKeys((value as Record<string, unknown>)[key])]));
+}
