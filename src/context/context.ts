@@ -1,0 +1,47 @@
+// Opens a build context: finds its directory, its Dockerfile and its ignore file, and shows it as a tree of files.
+
+import type { FileView } from "../filesystem/filesystem.ts";
+import type { Content, RawPath } from "../layer/entry.ts";
+import { openDirectory } from "./directory.ts";
+import { type DockerfileSource, findDockerfile } from "./dockerfile.ts";
+import { readIgnoreFile } from "./ignore-file.ts";
+import { locateContext } from "./source.ts";
+
+export type { DockerfileSource } from "./dockerfile.ts";
+
+/**
+ * The files a Dockerfile may COPY, as they will be in the image: owned by 0:0, whole seconds, without what the ignore file hides.
+ * Extended attributes are not read here: whoever writes a file into a layer takes `security.capability` from the file itself.
+ */
+export interface Context extends FileView {
+  /** As the user gave it. */
+  readonly name: string;
+  /** Absolute local directory, symlinks resolved. */
+  readonly directory: string;
+  readonly dockerfile: DockerfileSource;
+  /** Where the bytes of a regular file are; throws for what is no file. */
+  content(path: RawPath): Content;
+  /** Whether the ignore file hides a path, be there such a file or not. Directories with re-included files below count as hidden. */
+  isIgnored(path: RawPath): boolean;
+  close(): Promise<void>;
+}
+
+export interface ContextOptions {
+  /** Below the context's directory; "" is its root. */
+  readonly subPath: string;
+  /** As given: a path that is looked up from `workingDirectory` first, then from the context. */
+  readonly dockerfile: string;
+  /** Absolute. */
+  readonly workingDirectory: string;
+}
+
+/**
+ * Opens a context after kaniko's `--context` forms: a path or `dir://path`. Throws with the place that is missing, or "not yet
+ * supported" for the other schemes.
+ */
+export async function openContext(source: string, options: ContextOptions): Promise<Context> {
+  const directory = await locateContext(source, options);
+  const dockerfile = await findDockerfile(options.dockerfile, [options.workingDirectory, directory]);
+  const ignore = await readIgnoreFile(dockerfile.path, directory);
+  return { name: source, directory, dockerfile, ...openDirectory(directory, ignore), async close() {} };
+}
