@@ -1,0 +1,108 @@
+// Images in registries: what a reference names, the bytes of its layers, and pushing what was built.
+
+import type { Proxies, Roots } from "../http/http.ts";
+import type { Digest } from "../image/digest.ts";
+import type { EncodedImage } from "../image/encode.ts";
+import type { Descriptor, Image, Layer } from "../image/image.ts";
+import type { Platform } from "../image/platform.ts";
+import type { Reference } from "../image/reference.ts";
+import type { Blobs } from "../layer/layer.ts";
+
+/** Everything that flags and environment say about registries; the host fills it in. Registries are `host` or `host:port` as written by the user. */
+export interface RegistryOptions {
+  /** Plain HTTP is allowed for pushes, push checks and cache look-ups. */
+  readonly insecure: boolean;
+  /** Plain HTTP is allowed for pulls. */
+  readonly insecurePull: boolean;
+  /** Registries with which plain HTTP is allowed both ways. */
+  readonly insecureRegistries: readonly string[];
+  /** Both ways, as kaniko does it. */
+  readonly skipTlsVerify: boolean;
+  readonly skipTlsVerifyPull: boolean;
+  readonly skipTlsVerifyRegistries: readonly string[];
+  /** Registry → PEM file of authorities trusted for it on top of the roots. */
+  readonly certificates: Readonly<Record<string, string>>;
+  /** Registry → PEM files of the certificate to show it. */
+  readonly clientCertificates: Readonly<Record<string, { readonly certificate: string; readonly key: string }>>;
+  /** `host[:port][/prefix]`, asked in order before Docker Hub. */
+  readonly mirrors: readonly string[];
+  /** Registry → `host[:port][/prefix]` asked in order before it. Pulls alone. */
+  readonly map: Readonly<Record<string, readonly string[]>>;
+  /** Do not ask the registry itself when its mirrors or map entries fail. */
+  readonly skipDefaultRegistryFallback: boolean;
+  /** Further tries of a whole pull and of a whole push, 1 s, 2 s, 4 s … apart. */
+  readonly downloadRetries: number;
+  readonly pushRetries: number;
+  readonly dockerConfig: DockerConfigSource;
+  readonly proxies: Proxies;
+  readonly roots: Roots;
+  readonly userAgent: string;
+}
+
+/** Where credentials are looked up. */
+export interface DockerConfigSource {
+  /** Path of a config.json; a missing file counts as empty. */
+  readonly file?: string;
+  /** The text of DOCKER_AUTH_CONFIG; asked before the file. */
+  readonly json?: string;
+  /** Environment of the credential helpers; without it they get this process's own. */
+  readonly helperEnvironment?: Readonly<Record<string, string>>;
+}
+
+/** Registry options with nothing set: what tests and programs start from. */
+export const defaultRegistryOptions: RegistryOptions = {
+  insecure: false,
+  insecurePull: false,
+  insecureRegistries: [],
+  skipTlsVerify: false,
+  skipTlsVerifyPull: false,
+  skipTlsVerifyRegistries: [],
+  certificates: {},
+  clientCertificates: {},
+  mirrors: [],
+  map: {},
+  skipDefaultRegistryFallback: false,
+  downloadRetries: 0,
+  pushRetries: 0,
+  dockerConfig: {},
+  proxies: {},
+  roots: { files: [], directories: [] },
+  userAgent: "slipway",
+};
+
+/** The distribution protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
+export interface Registry {
+  /** Reads manifest and configuration alone; an index is narrowed to `platform`. The same reference gives the same image for the life of the process. */
+  resolve(reference: Reference, platform: Platform, signal?: AbortSignal): Promise<ResolvedImage>;
+  /** A layer that lies in a registry and was not reached through `resolve`. */
+  layer(origin: { readonly registry: string; readonly repository: string }, descriptor: Descriptor, diffId: Digest): Layer;
+  /** Brings a layer's blob into `blobs`, verified, and gives a Layer whose file it is. Several calls for one digest share one download. */
+  fetch(layer: Layer, blobs: Blobs, signal?: AbortSignal): Promise<Layer>;
+  /** Starts and cancels an upload in each distinct repository; throws a RegistryError where it is refused. */
+  checkPush(destinations: readonly Reference[], signal?: AbortSignal): Promise<void>;
+  openPush(destinations: readonly Reference[], signal?: AbortSignal): Push;
+  /** Bytes of layers so far. */
+  transferred(): { readonly downloaded: number; readonly uploaded: number };
+  close(): Promise<void>;
+}
+
+/** An image in a registry; its layers stream from there. */
+export interface ResolvedImage extends Image {
+  readonly reference: Reference;
+  /** Of what the reference names: an index or a manifest. */
+  readonly digest: Digest;
+  readonly manifestDigest: Digest;
+  /** The image's own. */
+  readonly platform: Platform;
+  /** The reference names a single manifest, which serves another platform than asked. */
+  readonly otherPlatform: boolean;
+}
+
+export interface Push {
+  /** Makes sure that every distinct repository has the layer: HEAD, mount, or upload once per registry. May be called while the build goes on. */
+  layer(layer: Layer): Promise<void>;
+  /** Waits for all layers of the image, then sends config, manifests, and tags last. Gives one line per destination. */
+  finish(image: EncodedImage): Promise<readonly { readonly reference: Reference; readonly digest: Digest }[]>;
+  /** Stops what is under way and cancels started uploads. */
+  abort(): Promise<void>;
+}
