@@ -1,0 +1,73 @@
+// Where the commands of RUN run: the strongest sandbox that works on this machine, and what a command changed.
+
+import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import type { Layer } from "../image/image.ts";
+import type { LayerIndex, LayerItem } from "../layer/entry.ts";
+import type { Blobs } from "../layer/layer.ts";
+import type { Report } from "../report/report.ts";
+
+/** The sandboxes that exist, from the strongest to the weakest. */
+export type SandboxName = "ns" | "chroot-bare";
+
+/** What `--sandbox` takes; `auto` is the strongest that works here. */
+export type SandboxChoice = "auto" | SandboxName;
+
+export interface Sandbox {
+  readonly name: SandboxName;
+  /** One line for the log: what it gives, and why nothing stronger was taken. */
+  readonly why: string;
+  /** Starts the file system of one stage; stages may run side by side. */
+  openRoot(): Promise<Root>;
+  /** Ends every command that still runs and removes what was written below the state directory, unpacked layers excepted. */
+  close(): Promise<void>;
+}
+
+/** One stage's file system on disk. */
+export interface Root {
+  /**
+   * Puts a layer on top. Called for each layer, from the bottom; nothing is fetched or unpacked before the first `run`'s
+   * turn is certain, so it costs nothing where no command is run. A layer that `publish` has taken need not be added again.
+   */
+  add(layer: Layer, index: LayerIndex | undefined): void;
+  /** Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started or when `signal` aborts. */
+  run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult>;
+  close(): Promise<void>;
+}
+
+/** Strings are UTF-8 as in the Dockerfile. */
+export interface Command {
+  /** The program is looked up in `PATH` of `env` where its name has no slash. */
+  readonly args: readonly string[];
+  /** `NAME=value`; the command sees nothing else. */
+  readonly env: readonly string[];
+  /** Absolute; must exist. */
+  readonly cwd: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  readonly hostname: string;
+  /** `default` and `host` are the network of the machine, `none` is a loop-back interface alone. */
+  readonly network: "default" | "none" | "host";
+  stdout(bytes: Uint8Array): void;
+  stderr(bytes: Uint8Array): void;
+}
+
+export interface RunResult {
+  /** 128 + signal number when a signal ended it; 127 when the program was not found, 126 when it could not be executed. */
+  readonly exitCode: number;
+  /** `SIGKILL`, when a signal ended it. */
+  readonly signal?: string;
+  /** Sorted, ready for a layer; contents lie in files that stay as they are until `publish`. */
+  readonly changes: readonly LayerItem[];
+  /** Must be called once the layer of `changes` is written and before `run` is called again: the root then has it as its top layer. */
+  publish(layer: Layer, index: LayerIndex): Promise<void>;
+}
+
+export interface SandboxOptions {
+  /** Absolute; unpacked layers and work directories lie below it. */
+  readonly stateDir: string;
+  readonly blobs: Blobs;
+  readonly files: LayerFiles;
+  /** Without it no command can run. */
+  readonly helper: Helper | undefined;
+  readonly report: Report;
+}
