@@ -26,10 +26,11 @@ export interface Sandbox {
 /** One stage's file system on disk. */
 export interface Root {
   /**
-   * Puts a layer on top. Called for each layer, from the bottom; nothing is fetched or unpacked before the first `run`'s
-   * turn is certain, so it costs nothing where no command is run. A layer that `publish` has taken need not be added again.
+   * Puts a layer on top and gives its index. Called for each layer from the bottom, in order, without waiting for the last call's
+   * answer: fetching and unpacking go on side by side, and the same layer in several stages is unpacked once. A layer that
+   * `publish` has taken need not be added again.
    */
-  add(layer: Layer, index: LayerIndex | undefined): void;
+  add(layer: Promise<Layer>): Promise<LayerIndex>;
   /** Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started or when `signal` aborts. */
   run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult>;
   close(): Promise<void>;
@@ -41,7 +42,7 @@ export interface Command {
   readonly args: readonly string[];
   /** `NAME=value`; the command sees nothing else. */
   readonly env: readonly string[];
-  /** Absolute; must exist. */
+  /** Absolute; made (0755, the user's) where it is absent, as BuildKit does, and then part of the changes. */
   readonly cwd: string;
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly hostname: string;
