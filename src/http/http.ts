@@ -1,5 +1,16 @@
 // The one HTTP client: proxies, certificates, redirects, time limits and retries over undici.
 
+import { HttpError } from "./error.ts";
+import { openOrigins } from "./origins.ts";
+import { redactUrl } from "./redact.ts";
+import { followRedirect, type Hop, isRedirect } from "./redirect.ts";
+import { defaultBackOff, isTransientStatus, pause, waitBefore } from "./retry.ts";
+import { sendOnce } from "./send.ts";
+
+export { HttpError, type HttpFailure } from "./error.ts";
+export { redactText, redactUrl } from "./redact.ts";
+export { defaultBackOff, isTransientStatus, pause, waitBefore } from "./retry.ts";
+
 /** Where requests go through; as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say it. */
 export interface Proxies {
   readonly http?: string;
@@ -77,6 +88,7 @@ export interface Response {
   readonly body: AsyncIterable<Uint8Array>;
   /** The whole body, refused when longer than `limit` bytes. */
   bytes(limit: number): Promise<Uint8Array>;
+  /** Gives the connection free. */
   discard(): Promise<void>;
 }
 
@@ -84,4 +96,47 @@ export interface Http {
   /** Resolves with any status; rejects with an HttpError when no answer came. */
   request(method: Method, url: string, options?: RequestOptions): Promise<Response>;
   close(): Promise<void>;
+}
+
+const defaultTimeouts: Timeouts = { connectMs: 15_000, headersMs: 300_000, stallMs: 60_000 };
+
+/** Opens the client; it connects to nothing by itself. */
+export function openHttp(options: HttpOptions): Http {
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const backOff = { ...defaultBackOff, ...options.backOff };
+  const origins = openOrigins({ ...options, timeouts, connectionsPerHost: options.connectionsPerHost ?? 24 });
+
+  async function sendPatiently(method: Method, url: URL, request: RequestOptions): Promise<Response> {
+    const tries = request.tries ?? (method === "PATCH" ? 1 : backOff.tries);
+    for (let turn = 1; ; turn++) {
+      let waitMs: number | undefined;
+      try {
+        const response = await sendOnce(await origins.of(url), method, url, request, { userAgent: options.userAgent, ...timeouts });
+        if (turn >= tries || !isTransientStatus(response.status)) return response;
+        waitMs = waitBefore(turn + 1, backOff, response.header("retry-after"));
+        if (waitMs === undefined) return response;
+        await response.discard();
+      } catch (error) {
+        if (turn >= tries || !(error instanceof HttpError) || !error.isTransient) throw error;
+        waitMs = waitBefore(turn + 1, backOff) ?? 0;
+      }
+      await pause(waitMs, request.signal);
+    }
+  }
+
+  return {
+    async request(method, url, request = {}) {
+      let hop: Hop = { method, url: new URL(url), request };
+      for (let left = request.redirects ?? 5; ; left--) {
+        request.signal?.throwIfAborted();
+        const response = await sendPatiently(hop.method, hop.url, hop.request);
+        const location = isRedirect(response.status) ? response.header("location") : undefined;
+        if (location === undefined || request.redirects === 0) return response;
+        await response.discard();
+        if (left === 0) throw new HttpError("redirect", url, `Cannot ${method} "${redactUrl(url)}": it redirects too often`);
+        hop = followRedirect(hop, response.status, location);
+      }
+    },
+    close: () => origins.close(),
+  };
 }
