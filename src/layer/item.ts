@@ -1,0 +1,94 @@
+// Makes what goes into a layer ready to be written: header, checked content, and the index entry it will have.
+
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { type Content, type Entry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
+import { encodeEntry, storedEntry } from "./write-tar.ts";
+
+/** A file was not, while its layer was written, what it was when the step began. */
+export class ContentChangedError extends Error {
+  override readonly name = "ContentChangedError";
+}
+
+/** Paths whose content an index keeps, so that users can be looked up without unpacking anything. */
+export const keptTexts: ReadonlySet<RawPath> = new Set(["etc/passwd", "etc/group"]);
+/** Longer ones are not kept. */
+export const maxKeptText = 10 << 20;
+
+/** An index entry that learns its file's digest only when its content passes. */
+export type GrowingEntry = { -readonly [key in keyof Entry]: Entry[key] };
+
+/** An item on its way into a layer; `expected` is the digest its content must have. */
+export interface PreparedItem {
+  readonly entry: GrowingEntry;
+  readonly header: Buffer;
+  readonly content: Content | undefined;
+  readonly expected: string | undefined;
+}
+
+/** Checks an item and encodes its header. The texts that an index keeps are read at once, so that index and layer agree. */
+export function prepareItem({ entry, content }: LayerItem, clampMtime: number | undefined): PreparedItem {
+  const stored = storedEntry(entry, clampMtime);
+  const header = encodeEntry(stored);
+  const size = content === undefined ? 0 : content.kind === "bytes" ? content.bytes.length : content.size;
+  if (size !== stored.size)
+    throw new Error(`Cannot write "${toText(entry.path)}" to a layer: it has ${size} bytes of content, not ${stored.size}`);
+  if (stored.type !== "file") return { entry: stored, header, content: undefined, expected: undefined };
+  const isKept = keptTexts.has(stored.path) && size <= maxKeptText;
+  const bytes = content?.kind === "file" && isKept ? Buffer.concat([...readRange(content)]) : undefined;
+  const held: Content | undefined = bytes === undefined ? content : { kind: "bytes", bytes };
+  const grown: GrowingEntry = { ...stored, sha256: "" };
+  if (isKept) grown.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
+  return { entry: grown, header, content: size === 0 ? undefined : held, expected: entry.sha256 };
+}
+
+/** Notes the digest of an item's content; throws where another was expected. */
+export function settleDigest(item: PreparedItem, sha256: string): void {
+  if (item.expected !== undefined && item.expected !== sha256)
+    throw new ContentChangedError(`Cannot write "${toText(item.entry.path)}" to a layer: the context changed while building`);
+  item.entry.sha256 = sha256;
+}
+
+const sha256OfNothing = createHash("sha256").digest("hex");
+
+/** Notes the digest where the content is empty or in memory; false where a file has to be read for it. */
+export function settleInline(item: PreparedItem): boolean {
+  if (item.content === undefined) settleDigest(item, sha256OfNothing);
+  else if (item.content.kind === "bytes") settleDigest(item, createHash("sha256").update(item.content.bytes).digest("hex"));
+  else return false;
+  return true;
+}
+
+// Synchronous: a call costs a few microseconds, a turn through Node's thread pool many times that, and layers have many small files.
+/** The bytes of a local file's range. Throws a ContentChangedError where the file is gone, replaced or too short. */
+export function* readRange(range: Extract<Content, { kind: "file" }>): Generator<Buffer, void, void> {
+  let handle: number;
+  try {
+    handle = openSync(toBytes(range.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw contentFailure(range.path, cause as NodeJS.ErrnoException);
+  }
+  try {
+    if (!fstatSync(handle).isFile()) throw changedFile(range.path);
+    for (let done = 0; done < range.size; ) {
+      const buffer = Buffer.allocUnsafe(Math.min(range.size - done, 256 << 10));
+      const count = readSync(handle, buffer, 0, buffer.length, range.offset + done);
+      if (count === 0) throw changedFile(range.path);
+      done += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The error for a file that is not as it was announced. */
+export function changedFile(path: RawPath, cause?: unknown): ContentChangedError {
+  const text = `Cannot read "${toText(path)}": the context changed while building`;
+  return new ContentChangedError(text, cause === undefined ? {} : { cause });
+}
+
+function contentFailure(path: RawPath, cause: NodeJS.ErrnoException): Error {
+  const isReplaced = cause.code === "ENOENT" || cause.code === "ENOTDIR" || cause.code === "ELOOP";
+  return isReplaced ? changedFile(path, cause) : new Error(`Cannot read "${toText(path)}": ${cause.message}`, { cause });
+}

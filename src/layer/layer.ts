@@ -1,0 +1,150 @@
+// Layers as entries: reads them, writes them, and keeps their bytes.
+
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import type { Helper } from "../helper/helper.ts";
+import { mediaTypes } from "../image/encode.ts";
+import type { Layer } from "../image/image.ts";
+import { type Blobs, openBlobs } from "./blobs.ts";
+import { checkLevel, openCompressor } from "./compress.ts";
+import { type DecompressOptions, decompress } from "./decompress.ts";
+import type { Entry, LayerIndex, LayerItem } from "./entry.ts";
+import { ContentChangedError, type GrowingEntry, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
+import { writePacked } from "./pack.ts";
+import { readTar, type TarEntry } from "./read-tar.ts";
+import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
+import { DigestMismatchError, verifyBytes } from "./verify.ts";
+import { writeHere } from "./write-layer.ts";
+
+export {
+  type Blobs,
+  ContentChangedError,
+  type DecompressOptions,
+  DigestMismatchError,
+  decompress,
+  defaultLimits,
+  MalformedLayerError,
+  openBlobs,
+  type ReadLimits,
+  readTar,
+  type TarEntry,
+  verifyBytes,
+};
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly limits?: ReadLimits;
+}
+
+/** Takes the entries of a layer as they pass. What it leaves of a content is read all the same, for the index. */
+export interface Visitor {
+  entry(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<void> | void;
+}
+
+/**
+ * Reads a layer once, from its compressed bytes to the contents of its files. What the visitor was shown may be used only when the promise resolves: before that the
+ * bytes are not verified. Throws a MalformedLayerError or a DigestMismatchError that names the layer.
+ */
+export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOptions = {}): Promise<LayerIndex> {
+  const { signal, limits = defaultLimits } = options;
+  const entries: Entry[] = [];
+  try {
+    const bytes = decompress(layer.open(signal), { signal, maxBytes: limits.maxBytes });
+    for await (const { entry, content } of readTar(verifyBytes(bytes, { digest: layer.diffId }), limits)) {
+      entries.push(await indexEntry(entry, content, visitor));
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    const isFault = error instanceof MalformedLayerError || error instanceof DigestMismatchError;
+    if (!isFault) throw error;
+    const Fault = error instanceof MalformedLayerError ? MalformedLayerError : DigestMismatchError;
+    throw new Fault(`Cannot read layer "${layer.descriptor.digest}": ${error.message}`, { cause: error });
+  }
+  return { diffId: layer.diffId, entries };
+}
+
+/** Reads a layer for its index alone. */
+export function indexLayer(layer: Layer, options: ReadOptions = {}): Promise<LayerIndex> {
+  return readLayer(layer, { entry() {} }, options);
+}
+
+async function indexEntry(entry: Entry, content: AsyncIterable<Uint8Array>, visitor: Visitor): Promise<Entry> {
+  if (entry.type !== "file") {
+    await visitor.entry(entry, content);
+    return entry;
+  }
+  const hash = createHash("sha256");
+  const kept: Uint8Array[] | undefined = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : undefined;
+  const chunks = observe(content, (chunk) => {
+    hash.update(chunk);
+    kept?.push(chunk);
+  });
+  await visitor.entry(entry, { [Symbol.asyncIterator]: () => leaveOpen(chunks) });
+  for (let next = await chunks.next(); !next.done; next = await chunks.next());
+  const grown: GrowingEntry = { ...entry, sha256: hash.digest("hex") };
+  if (kept !== undefined) grown.text = Buffer.concat(kept).toString("latin1");
+  return grown;
+}
+
+async function* observe(stream: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void, void> {
+  for await (const chunk of stream) {
+    see(chunk);
+    yield chunk;
+  }
+}
+
+// A visitor that breaks out of its loop must not end the stream: the rest is still to be hashed.
+function leaveOpen(chunks: AsyncGenerator<Uint8Array, void, void>): AsyncIterator<Uint8Array> {
+  return { next: () => chunks.next() };
+}
+
+export interface WriteOptions {
+  readonly blobs: Blobs;
+  readonly compression: "gzip" | "zstd";
+  /** gzip 0 to 9, by default 6; zstd 1 to 22, by default 3. */
+  readonly level?: number | undefined;
+  /** Compresses gzip better and on all cores; without it this process does, with other bytes. */
+  readonly helper: Helper | undefined;
+  /** Seconds since 1970; later times become this. */
+  readonly clampMtime?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes items, in their order, as a layer and stores it. Each content is read once. The tar's bytes depend on the items alone, the blob's also on the compressor, which
+ * is named by `compressor`. Throws a ContentChangedError where a file is no longer what its entry says.
+ */
+export async function writeLayer(
+  items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
+  options: WriteOptions,
+): Promise<{ readonly layer: Layer; readonly index: LayerIndex; readonly compressor: string }> {
+  const { blobs, compression, helper, signal, clampMtime } = options;
+  const level = checkLevel(compression, options.level);
+  const path = await blobs.temporary();
+  try {
+    const prepared = prepareItems(items, clampMtime, signal);
+    const written =
+      helper !== undefined && compression === "gzip"
+        ? await writePacked(prepared, { helper, path, level, signal })
+        : await writeHere(prepared, { path, compressor: await openCompressor(compression, level), signal });
+    const { diffId, digest, size, entries, compressor } = written;
+    const file = await blobs.publish(path, digest);
+    const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
+    const layer: Layer = { descriptor, diffId, compression, open: () => blobs.open(digest), file };
+    return { layer, index: { diffId, entries }, compressor };
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+async function* prepareItems(
+  items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
+  clampMtime: number | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<PreparedItem, void, void> {
+  for await (const item of items) {
+    signal?.throwIfAborted();
+    yield prepareItem(item, clampMtime);
+  }
+}

@@ -1,0 +1,62 @@
+// Writes a layer in this process, where no helper serves the machine or the compression is zstd.
+
+import { createHash } from "node:crypto";
+import type { Digest } from "../image/digest.ts";
+import { writeFile } from "./blobs.ts";
+import type { Compressor } from "./compress.ts";
+import type { Entry } from "./entry.ts";
+import { paddingOf } from "./header.ts";
+import { type PreparedItem, readRange, settleDigest, settleInline } from "./item.ts";
+import { trailer } from "./write-tar.ts";
+
+/** What is known of a layer when its last byte is written. */
+export interface WrittenLayer {
+  readonly diffId: Digest;
+  readonly digest: Digest;
+  /** Compressed bytes. */
+  readonly size: number;
+  readonly entries: readonly Entry[];
+  /** The id of what compressed it. */
+  readonly compressor: string;
+}
+
+const padding = Buffer.alloc(512);
+
+/** Writes a new file at `path`. */
+export async function writeHere(
+  items: AsyncIterable<PreparedItem>,
+  { path, compressor, signal }: { readonly path: string; readonly compressor: Compressor; readonly signal: AbortSignal | undefined },
+): Promise<WrittenLayer> {
+  const entries: Entry[] = [];
+  const hash = createHash("sha256");
+  const { digest, size } = await writeFile(path, compressor.compress(hashed(encodeItems(items, entries), hash)), signal);
+  return { diffId: `sha256:${hash.digest("hex")}`, digest, size, entries, compressor: compressor.id };
+}
+
+async function* hashed(stream: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array, void, void> {
+  for await (const chunk of stream) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+async function* encodeItems(items: AsyncIterable<PreparedItem>, entries: Entry[]): AsyncGenerator<Uint8Array, void, void> {
+  for await (const item of items) {
+    entries.push(item.entry);
+    yield item.header;
+    if (item.entry.type !== "file") continue;
+    const { content } = item;
+    if (settleInline(item)) {
+      if (content?.kind === "bytes") yield content.bytes;
+    } else if (content?.kind === "file") {
+      const hash = createHash("sha256");
+      for (const chunk of readRange(content)) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      settleDigest(item, hash.digest("hex"));
+    }
+    yield padding.subarray(0, paddingOf(item.entry.size));
+  }
+  yield trailer;
+}
