@@ -2,7 +2,7 @@
 
 /** Names a step of a plan: `[builder 2/5] RUN make`. */
 export interface StepName {
-  /** Unique in a build; the same text heads each of the step's lines. */
+  /** Unique in a build, `builder 2/5`; in brackets it heads each of the step's lines. */
   readonly id: string;
   /** The stage's name, or `stage-N`. */
   readonly stage: string;
@@ -35,6 +35,10 @@ export type Event =
   | { readonly kind: "warning"; readonly text: string; readonly file?: string; readonly line?: number }
   /** Shown with `--verbosity debug` and `trace`. */
   | { readonly kind: "debug"; readonly text: string }
+  /** `name` is `registry/repository:tag`. */
+  | { readonly kind: "push-start"; readonly name: string }
+  /** `name` is `registry/repository@sha256:…`. */
+  | { readonly kind: "push-end"; readonly name: string }
   | { readonly kind: "result"; readonly result: ResultSummary };
 
 export interface LayerSummary {
@@ -56,6 +60,31 @@ export interface ResultSummary {
 export interface Report {
   emit(event: Event): void;
   mask(secret: string): void;
+}
+
+/** A report that shows what it is told until it is closed. */
+export interface Renderer extends Report {
+  /** The text without what is masked. */
+  redact(text: string): string;
+  /** Shows why the build failed, its headline last. */
+  fail(failure: Failure): void;
+  /** Shows what is held back and takes down status lines and timers; may be called again. */
+  close(): void;
+}
+
+/** Why a build failed, as a reader sees it. */
+export interface Failure {
+  /** One line: `error building image: …`. */
+  readonly headline: string;
+  /** What led to it, the nearest first. */
+  readonly causes: readonly string[];
+  /** Lines of the Dockerfile, the guilty one marked. */
+  readonly excerpt?: string;
+  /** The last lines that the failed command wrote; those that the report has seen itself go before. */
+  readonly output?: readonly string[];
+  /** One thing to try. */
+  readonly hint?: string;
+  readonly stack?: string;
 }
 
 /** Swallows everything. */
