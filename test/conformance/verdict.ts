@@ -1,0 +1,115 @@
+// Builds one conformance case and says how it went: passed, failed with its differences, or waiting for an instruction.
+
+import { spawn } from "node:child_process";
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Case, type ExpectedImage, type FlatTree, findLaterFeatures, prepareCase } from "./case.ts";
+import { compareConfigs, compareErrors, compareShape, compareTrees } from "./compare.ts";
+import { readPushedImage } from "./pushed-image.ts";
+
+export interface Verdict {
+  readonly kind: "pass" | "fail" | "waiting";
+  /** What differs, or what it waits for. */
+  readonly lines: readonly string[];
+}
+
+export interface Tools {
+  /** The registry with the bases. */
+  readonly host: string;
+  /** Folder of the cases. */
+  readonly data: string;
+  readonly work: string;
+  readonly trees: Readonly<Record<ExpectedImage["base"], FlatTree>>;
+  /** Program and first arguments of the builder. */
+  readonly command: readonly [string, ...string[]];
+  readonly sandbox: string;
+  /** Build as nobody. */
+  readonly unprivileged: boolean;
+}
+
+const nobody = 65534;
+/** No case takes longer than a few seconds; a build that hangs must not hang the run. */
+const timeoutMs = 120_000;
+
+export async function tryCase(test: Case, tools: Tools): Promise<Verdict> {
+  const work = join(tools.work, test.name);
+  const results = join(work, "results");
+  mkdirSync(results, { recursive: true });
+  if (tools.unprivileged) chownSync(results, nobody, nobody);
+  const { context, dockerfile, buildArgs } = prepareCase(test, tools.data, { work, host: tools.host });
+  const name = `conformance/${test.name.toLowerCase()}`;
+  const digestFile = join(results, "digest");
+  const { code, log } = await runBuild(tools, {
+    results,
+    args: [
+      ...["--context", context, "--dockerfile", dockerfile, "--destination", `${tools.host}/${name}:built`],
+      ...["--insecure-registry", tools.host, "--registry-mirror", tools.host],
+      ...["--digest-file", digestFile, "--state-dir", join(results, "state"), "--sandbox", tools.sandbox],
+      ...buildArgs.flatMap((argument) => ["--build-arg", argument]),
+      ...(test.target === undefined ? [] : ["--target", test.target]),
+    ],
+  });
+  writeFileSync(join(work, "log"), log);
+  if (code !== 0 && /not yet supported/i.test(log)) return judgeRefusal(test, log);
+  if (test.expected.fails) return judgeFailure(test.expected.error, code, log);
+  if (code !== 0) return fail(`the build ended with ${code}:`, ...lastLines(log));
+  try {
+    return await judgeImage(test.expected, { name, digestFile, work, tools });
+  } catch (error) {
+    return fail(`what was pushed cannot be read back: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Only what is no part of the core may be refused. */
+function judgeRefusal(test: Case, log: string): Verdict {
+  const features = findLaterFeatures(test.dockerfile);
+  return features.length > 0
+    ? { kind: "waiting", lines: features }
+    : fail("the build refused an instruction of the core:", ...lastLines(log));
+}
+
+function judgeFailure(error: string, code: number | string, log: string): Verdict {
+  if (code === 0) return fail(`the build should fail: BuildKit says "${error}"`);
+  const lines = compareErrors(error, log);
+  return lines.length === 0 ? { kind: "pass", lines } : fail(...lines, "it said:", ...lastLines(log));
+}
+
+interface Pushed {
+  readonly name: string;
+  readonly digestFile: string;
+  readonly work: string;
+  readonly tools: Tools;
+}
+
+async function judgeImage(expected: ExpectedImage, { name, digestFile, work, tools }: Pushed): Promise<Verdict> {
+  const image = await readPushedImage(tools.host, name, { tag: "built", work });
+  const told = readFileSync(digestFile, "utf8").trim();
+  const lines = [
+    ...(told === image.digest ? [] : [`the digest file says ${told}`, `the registry holds ${image.digest}`]),
+    ...compareTrees(image.tree, tools.trees[expected.base], expected),
+    ...compareConfigs(image.config, expected.config),
+    ...compareShape(image.shape),
+  ];
+  return lines.length === 0 ? { kind: "pass", lines } : fail(...lines);
+}
+
+const fail = (...lines: string[]): Verdict => ({ kind: "fail", lines });
+
+const lastLines = (log: string): string[] => log.trimEnd().split("\n").slice(-15);
+
+/** Standard output and error together, and the exit code, or the signal that ended the build. */
+function runBuild(
+  { command, unprivileged }: Tools,
+  { args, results }: { args: readonly string[]; results: string },
+): Promise<{ code: number | string; log: string }> {
+  const asNobody = ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", "--bounding-set=-all", "--no-new-privs"];
+  const [program, ...rest] = [...(unprivileged ? asNobody : []), ...command, ...args];
+  const env = { PATH: process.env.PATH, HOME: results };
+  const child = spawn(program ?? "", rest, { cwd: results, env, stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (log += text));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code: code ?? signal ?? "no exit code", log }));
+  });
+}
