@@ -1,0 +1,75 @@
+// An image as the tar that `docker load` reads, named and ordered as kaniko's --tar-path has it.
+
+import { once } from "node:events";
+import { type Pack, pack } from "tar-stream";
+import { hexOf } from "../image/digest.ts";
+import type { EncodedImage } from "../image/encode.ts";
+import type { Compression, Layer } from "../image/image.ts";
+import { dockerHub, type Reference, withDefaultTag } from "../image/reference.ts";
+
+/** What an image is called that has no destination. */
+const unnamed = "docker.io/unset-repo/unset-image-name:latest";
+
+const suffixes: Readonly<Record<Compression, string>> = { gzip: ".tar.gz", zstd: ".tar.zst", none: ".tar" };
+
+/**
+ * The bytes of the archive: configuration, layers, then `manifest.json`, as
+ * https://github.com/moby/docker-image-spec/blob/main/spec.md#combined-image-json--filesystem-changeset-format describes it. Equal images give equal bytes;
+ * a layer that occurs twice is there once. Layers keep their compression, which readers find out by themselves.
+ */
+export async function* archiveImage(
+  image: EncodedImage,
+  destinations: readonly Reference[],
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  const archive = pack();
+  const filling = fillArchive(archive, image, destinations, signal).then(
+    () => archive.finalize(),
+    (error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  try {
+    yield* archive as AsyncIterable<Uint8Array>;
+  } finally {
+    archive.destroy();
+    await filling;
+  }
+}
+
+async function fillArchive(
+  archive: Pack,
+  { image, config }: EncodedImage,
+  destinations: readonly Reference[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await addFile(archive, config.descriptor.digest, config.descriptor.size, [config.bytes]);
+  const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
+  for (const [name, layer] of layers) await addFile(archive, name, layer.descriptor.size, layer.open(signal));
+  const tags = destinations.length === 0 ? [unnamed] : destinations.map(familiarName);
+  const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  await addFile(archive, "manifest.json", bytes.length, [bytes]);
+}
+
+function layerName(layer: Layer): string {
+  return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
+}
+
+/** As docker shows it: `name:tag` for Docker Hub's own images, `user/name:tag` for the others there. */
+function familiarName(reference: Reference): string {
+  const { registry, repository, tag = "latest" } = withDefaultTag(reference);
+  const short = repository.replace(/^library\/(?=[^/]+$)/, "");
+  return registry === dockerHub ? `${short}:${tag}` : `${registry}/${repository}:${tag}`;
+}
+
+async function addFile(archive: Pack, name: string, size: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  const entry = archive.entry({ name, size, mode: 0o644, mtime: new Date(0) });
+  const closed = once(entry, "close");
+  closed.catch(() => {});
+  for await (const chunk of chunks) {
+    if (entry.write(chunk)) continue;
+    await Promise.race([once(entry, "drain"), closed]);
+    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
+  }
+  entry.end(null);
+  await closed;
+}

@@ -1,0 +1,83 @@
+// An image as an OCI layout directory: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { hexOf } from "../image/digest.ts";
+import { type EncodedBlob, type EncodedImage, layerDescriptor, mediaTypes } from "../image/encode.ts";
+import type { Descriptor } from "../image/image.ts";
+import { dockerHub, type Reference, withDefaultTag } from "../image/reference.ts";
+import { type Bytes, makeDirectory, type Pending, prepareFile, removeDirectories } from "./pending.ts";
+
+const options = { mode: 0o644, directoryMode: 0o755 };
+
+/**
+ * Puts an image's blobs into a layout that may have others; the commit makes `index.json` name this image alone. Discarding takes
+ * the new blobs out again.
+ */
+export async function prepareLayout(
+  directory: string,
+  image: EncodedImage,
+  destinations: readonly Reference[],
+  signal?: AbortSignal,
+): Promise<Pending> {
+  const done: Pending[] = [];
+  const created = await makeDirectory(path.join(directory, "blobs", "sha256"), options.directoryMode, directory);
+  const discard = async () => {
+    for (const pending of done.toReversed()) await pending.discard();
+    await removeDirectories(created);
+  };
+
+  async function put(place: string, bytes: Bytes): Promise<void> {
+    const pending = await prepareFile(path.join(directory, place), bytes, options);
+    done.push(pending);
+    await pending.commit();
+  }
+  async function putBlob(descriptor: Descriptor, bytes: Bytes): Promise<void> {
+    const place = path.join("blobs", "sha256", hexOf(descriptor.digest));
+    if ((await sizeOf(path.join(directory, place))) !== descriptor.size) await put(place, bytes);
+  }
+
+  try {
+    for (const layer of image.image.layers) await putBlob(layerDescriptor(layer, image.image.family), () => layer.open(signal));
+    for (const blob of [image.config, image.manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
+    if ((await sizeOf(path.join(directory, "oci-layout"))) === undefined)
+      await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
+    const index = await prepareFile(path.join(directory, "index.json"), () => json(indexOf(image, destinations)), options);
+    done.push(index);
+    return { target: directory, isInPlace: false, commit: () => index.commit(), discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+function indexOf(image: EncodedImage, destinations: readonly Reference[]): unknown {
+  const [only, ...others] = destinations;
+  const annotations = only === undefined || others.length > 0 ? undefined : nameAnnotations(withDefaultTag(only));
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.index,
+    manifests: [{ ...image.manifest.descriptor, ...(annotations === undefined ? {} : { annotations }) }],
+  };
+}
+
+/** The names under which containerd, skopeo and umoci look an image up; as BuildKit's exporter writes them. */
+function nameAnnotations({ registry, repository, tag = "latest" }: Reference): Record<string, string> {
+  const host = registry === dockerHub ? "docker.io" : registry;
+  return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
+}
+
+async function sizeOf(place: string): Promise<number | undefined> {
+  return stat(place).then(
+    (found) => (found.isFile() ? found.size : undefined),
+    () => undefined,
+  );
+}
+
+async function* bytesOf(blob: EncodedBlob): AsyncGenerator<Uint8Array> {
+  yield blob.bytes;
+}
+
+async function* json(value: unknown): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(value));
+}

@@ -1,0 +1,100 @@
+// Writes a finished image to files: nothing can be seen of them before everything else has succeeded.
+
+import type { EncodedImage } from "../image/encode.ts";
+import { type Reference, repositoryName, withDefaultTag } from "../image/reference.ts";
+import { archiveImage } from "./docker-archive.ts";
+import { prepareLayout } from "./oci-layout.ts";
+import { type Pending, prepareFile } from "./pending.ts";
+
+/** Files to write after success; absolute paths, or an `https://` URL for the three digest files. */
+export interface FileOutputs {
+  /** A tar for `docker load`. */
+  readonly tarPath?: string;
+  /** A directory, made if need be. */
+  readonly ociLayoutPath?: string;
+  /** Gets `sha256:<hex>` without a newline. */
+  readonly digestFile?: string;
+  /** Gets `registry/repository@digest` and a newline for each destination. */
+  readonly imageNameWithDigestFile?: string;
+  /** Gets `registry/repository:tag@digest` and a newline for each destination. */
+  readonly imageNameTagWithDigestFile?: string;
+}
+
+export interface OutputTools {
+  /** Sends a text with PUT as text/plain; fails unless the host accepts it. */
+  put(url: string, text: string): Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/** Outputs whose bytes are written, and that nobody sees yet. */
+export interface PreparedOutputs {
+  /** Shows them all, or none: what could be written in place or sent before another one failed stays. Gives the targets. */
+  commit(): Promise<readonly string[]>;
+  /** Removes what was prepared. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Writes an image's files into temporaries beside their targets: to be called before the push, and to be committed after it. Throws,
+ * with nothing left behind, when a target cannot be written or a layer's bytes are wrong.
+ */
+export async function prepareOutputs(
+  image: EncodedImage,
+  outputs: FileOutputs,
+  destinations: readonly Reference[],
+  tools: OutputTools,
+): Promise<PreparedOutputs> {
+  const prepared: Pending[] = [];
+  const discard = async () => {
+    for (const pending of prepared.toReversed()) await pending.discard();
+  };
+  try {
+    // The small ones first: what is wrong with them shows before minutes of writing.
+    for (const [target, text] of digestTexts(image, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
+    const { tarPath, ociLayoutPath } = outputs;
+    if (ociLayoutPath !== undefined) prepared.push(await prepareLayout(ociLayoutPath, image, destinations, tools.signal));
+    if (tarPath !== undefined)
+      prepared.push(
+        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), { mode: 0o644, directoryMode: 0o755 }),
+      );
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return { commit: () => commitAll(prepared, discard), discard };
+}
+
+/** First what cannot be taken back and may fail, then the renames. */
+async function commitAll(prepared: readonly Pending[], discard: () => Promise<void>): Promise<readonly string[]> {
+  const ordered = [...prepared.filter((pending) => pending.isInPlace), ...prepared.filter((pending) => !pending.isInPlace)];
+  try {
+    for (const pending of ordered) await pending.commit();
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return prepared.map((pending) => pending.target);
+}
+
+/** Kaniko's formats, to the byte. */
+function digestTexts(image: EncodedImage, outputs: FileOutputs, destinations: readonly Reference[]): [target: string, text: string][] {
+  const { digest } = image.manifest.descriptor;
+  const names = destinations.map((reference) => repositoryName(reference));
+  const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
+  const lines = (subjects: readonly string[]) => subjects.map((subject) => `${subject}@${digest}\n`).join("");
+  const texts: [target: string | undefined, text: string][] = [
+    [outputs.digestFile, digest],
+    [outputs.imageNameWithDigestFile, lines(names)],
+    [outputs.imageNameTagWithDigestFile, lines(tagged)],
+  ];
+  return texts.filter((pair): pair is [string, string] => pair[0] !== undefined);
+}
+
+async function prepareText(target: string, text: string, tools: OutputTools): Promise<Pending> {
+  if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text), async discard() {} };
+  return prepareFile(target, () => encode(text), { mode: 0o644, directoryMode: 0o700 });
+}
+
+async function* encode(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
