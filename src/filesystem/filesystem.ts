@@ -1,0 +1,7 @@
+// File trees: the merged view of layers, layers on disk, and what a command has changed there.
+
+export { decodeRunes, matchGlob } from "./glob.ts";
+export { type Resolved, resolvePath } from "./resolve.ts";
+export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
+export { type Accounts, findOwner, findUser, type Owner, type User } from "./users.ts";
+export type { FileNode, FileView } from "./view.ts";
