@@ -31,30 +31,29 @@ export async function writePacked(items: AsyncIterable<PreparedItem>, { helper, 
   });
   const entries: Entry[] = [];
   const waiting: PreparedItem[] = [];
-  const sent = sendItems(items, { stdin: child.stdin, entries, waiting, stopped: stop.signal });
-  sent.catch(() => stop.abort());
-  try {
-    const result = await readAnswers(child.stdout, waiting);
-    const { code, signal: killed, stderr } = await child.exited;
-    if (result === undefined || code !== 0) {
-      await sent;
-      throw new Error(`Cannot write a layer: the helper ended with ${killed ?? code}: ${stderr || "no message"}`);
-    }
-    await sent;
-    return { ...result, entries };
-  } catch (error) {
+  const sending = sendItems(items, { stdin: child.stdin, entries, waiting, stopped: stop.signal }).then(
+    () => undefined,
+    (reason: unknown) => {
+      if (reason !== brokenPipe) stop.abort();
+      return reason;
+    },
+  );
+  const answer = await readAnswers(child.stdout, waiting).catch((reason: unknown) => {
     stop.abort();
-    // What went wrong on this side made the helper fail; told the other way round it would be no help.
-    const cause = await sent.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    await child.exited.catch(() => {});
-    signal?.throwIfAborted();
-    throw cause === undefined || cause === brokenPipe ? error : cause;
-  }
+    return { failure: reason };
+  });
+  // What went wrong on this side made the helper fail too; told the other way round it would be no help.
+  const failure = await sending;
+  const exit = await child.exited;
+  signal?.throwIfAborted();
+  if (answer !== undefined && "failure" in answer) throw answer.failure;
+  if (failure !== undefined && failure !== brokenPipe) throw failure;
+  if (answer === undefined || exit.code !== 0)
+    throw new Error(`Cannot write a layer: the helper ended with ${exit.signal ?? exit.code}: ${exit.stderr || "no message"}`);
+  return { ...answer, entries };
 }
 
+/** Marks that the helper no longer listens; its exit tells why. */
 const brokenPipe = new Error("Cannot write a layer: the helper ended early");
 
 interface Sending {
@@ -149,7 +148,13 @@ class FrameWriter {
     if (this.#stdin.write(batch)) return;
     // "close" comes instead of "drain" where the helper has ended.
     const settled = new AbortController();
-    await Promise.race([once(this.#stdin, "drain", settled), once(this.#stdin, "close", settled)]).finally(() => settled.abort());
+    try {
+      await Promise.race([once(this.#stdin, "drain", settled), once(this.#stdin, "close", settled)]);
+    } catch {
+      throw brokenPipe;
+    } finally {
+      settled.abort();
+    }
     if (this.#stdin.destroyed) throw brokenPipe;
   }
 
