@@ -1,0 +1,93 @@
+// What a Dockerfile says: its stages and instructions, each with its place in the file, and how their words are expanded.
+
+import { type Directive, findDirective } from "./directive.ts";
+import { DockerfileError, LineError, lineRange, locateErrors, type Range } from "./error.ts";
+import type { Escape } from "./expand.ts";
+import type { ArgInstruction, FromInstruction, Instruction } from "./instruction.ts";
+import { readInstruction } from "./interpret.ts";
+import { readNodes, type Warning } from "./node.ts";
+import type { Stage } from "./stage.ts";
+
+export type { Directive } from "./directive.ts";
+export { DockerfileError, excerpt, LineError, locateErrors, type Position, type Range } from "./error.ts";
+export { type Escape, expandBody, expandForDisplay, expandWord, expandWords, type Variables } from "./expand.ts";
+export { formatDockerfile, formatInstruction } from "./format.ts";
+export type { Heredoc } from "./heredoc.ts";
+export type * from "./instruction.ts";
+export { type Mount, readMount } from "./mount.ts";
+export type { Warning } from "./node.ts";
+export { quote, quoteList } from "./quote.ts";
+export { readScript } from "./run.ts";
+export { findBaseStage, findStage, type Stage } from "./stage.ts";
+export { suggest } from "./suggest.ts";
+
+/** A Dockerfile, read. https://docs.docker.com/reference/dockerfile/ */
+export interface Dockerfile {
+  /** As it was given to the parser; error texts begin with it. */
+  readonly file: string;
+  /** The whole text. */
+  readonly source: string;
+  readonly escape: Escape;
+  readonly directives: { readonly syntax?: Directive; readonly escape?: Directive; readonly check?: Directive };
+  /** The ARGs above the first FROM. */
+  readonly globalArgs: readonly ArgInstruction[];
+  /** At least one. */
+  readonly stages: readonly Stage[];
+  readonly warnings: readonly Warning[];
+}
+
+/** Reads a Dockerfile; bytes that are no UTF-8 are replaced. Throws a DockerfileError for text that BuildKit's parser refuses. */
+export function parseDockerfile(text: string | Uint8Array, file: string): Dockerfile {
+  const source = typeof text === "string" ? text : new TextDecoder("utf-8", { ignoreBOM: true }).decode(text);
+  const { nodes, escape: token, directives, warnings } = readNodes(source, file);
+  const globalArgs: ArgInstruction[] = [];
+  const stages: { from: FromInstruction; instructions: Exclude<Instruction, FromInstruction>[] }[] = [];
+  for (const node of nodes) {
+    const where = { file, source, range: node.range };
+    const instruction = locateErrors(where, () => readInstruction(node, token));
+    const stage = stages.at(-1);
+    if (instruction.kind === "from") stages.push({ from: instruction, instructions: [] });
+    else if (stage) stage.instructions.push(instruction);
+    else if (instruction.kind === "arg") globalArgs.push(instruction);
+    else throw new DockerfileError("no build stage in current context", { ...where, hint: "a FROM must come first" });
+  }
+  if (stages.length === 0) {
+    throw new DockerfileError("dockerfile contains no stages to build", { file, source, range: nodes.at(-1)?.range ?? lineRange(1) });
+  }
+  const syntax = findDirective("syntax", source.replace(/^\uFEFF/, ""));
+  const check = findDirective("check", source.replace(/^\uFEFF/, ""));
+  return {
+    file,
+    source,
+    escape: token,
+    directives: { ...(syntax ? { syntax } : {}), ...(directives.escape ? { escape: directives.escape } : {}), ...(check ? { check } : {}) },
+    globalArgs,
+    stages: stages.map(({ from, instructions }, index) => {
+      const range: Range = { start: from.range.start, end: (instructions.at(-1) ?? from).range.end };
+      return { index, name: from.stage, from, instructions, range };
+    }),
+    warnings,
+  };
+}
+
+/**
+ * Reads the text of an ONBUILD trigger, from a Dockerfile or from a base image's configuration. `file` and `line` are where the
+ * build that runs it asks for it. Throws a DockerfileError.
+ */
+export function parseOnbuild(text: string, file: string, line: number): Exclude<Instruction, FromInstruction> {
+  const range = lineRange(line);
+  try {
+    const { nodes, escape: token } = readNodes(text, file);
+    const [node] = nodes;
+    if (!node || nodes.length !== 1) throw new LineError("onbuild trigger should be a single expression");
+    const instruction = readInstruction({ ...node, range }, token);
+    if (instruction.kind === "from" || instruction.kind === "onbuild" || instruction.kind === "maintainer") {
+      throw new LineError(`${instruction.kind.toUpperCase()} isn't allowed as an ONBUILD trigger`);
+    }
+    return instruction;
+  } catch (cause) {
+    if (!(cause instanceof DockerfileError || cause instanceof LineError)) throw cause;
+    const reason = cause instanceof DockerfileError ? cause.reason : cause.message;
+    throw new DockerfileError(`ONBUILD trigger "${text}": ${reason}`, { file, range, hint: cause.hint, cause });
+  }
+}

@@ -1,0 +1,15 @@
+// The parse tree in the form of BuildKit's parser tests.
+
+import type { Line } from "./line.ts";
+import { quote, quoteList } from "./quote.ts";
+
+/** One `(instruction ["--flag"] "argument" …)` line for each instruction. */
+export function dumpLines(lines: readonly Line[]): string {
+  return lines.map((line) => `(${dumpLine(line)})\n`).join("");
+}
+
+function dumpLine(line: Line): string {
+  const flags = line.flags.length === 0 ? [] : [quoteList(line.flags)];
+  const args = line.trigger ? [`(${dumpLine(line.trigger)})`] : line.args.map(quote);
+  return [line.word.toLowerCase(), ...flags, ...args].join(" ").trim();
+}

@@ -1,0 +1,172 @@
+// Writes instructions as text that reads back as the same instructions.
+
+import type { Dockerfile } from "./dockerfile.ts";
+import type { Escape } from "./expand.ts";
+import type {
+  AddInstruction,
+  CommandLine,
+  CopyInstruction,
+  HealthcheckInstruction,
+  InlineFile,
+  Instruction,
+  RunInstruction,
+} from "./instruction.ts";
+import { isSpace, splitBlanks } from "./space.ts";
+
+/** The whole file in canonical form: directives, then one instruction after the other; comments are left out. */
+export function formatDockerfile(dockerfile: Dockerfile): string {
+  const { directives, globalArgs, stages, escape: token } = dockerfile;
+  const written = [directives.syntax, directives.check].filter((directive) => directive !== undefined);
+  const head = written.map(({ name, value }) => `# ${name}=${value}\n`);
+  if (token !== "\\") head.push(`# escape=${token}\n`);
+  const instructions: Instruction[] = [...globalArgs, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])];
+  return [...head, ...instructions.map((instruction) => formatInstruction(instruction, token))].join("");
+}
+
+/** One instruction, with its heredocs and a line feed at the end. */
+export function formatInstruction(instruction: Instruction, token: Escape): string {
+  const line = (flags: readonly string[], rest: string, bodies = "") =>
+    `${foldLine(joinLine(instruction.kind.toUpperCase(), flags, rest, token), token)}\n${bodies}`;
+  switch (instruction.kind) {
+    case "from": {
+      const { platform, image, stage } = instruction;
+      return line(textFlag("platform", platform), stage === undefined ? image : `${image} AS ${stage}`);
+    }
+    case "arg":
+      return line([], instruction.args.map(({ name, value }) => (value === undefined ? name : `${name}=${value}`)).join(" "));
+    case "env":
+    case "label":
+      return line([], instruction.pairs.map(({ key, value }) => `${key}${instruction.legacy ? " " : "="}${value}`).join(" "));
+    case "run":
+      return line(runFlags(instruction), formatCommand(instruction.command), instruction.heredocs.map(formatHeredoc).join(""));
+    case "copy":
+    case "add": {
+      const { rest, bodies } = formatPaths(instruction);
+      return line(instruction.kind === "copy" ? copyFlags(instruction) : addFlags(instruction), rest, bodies);
+    }
+    case "cmd":
+    case "entrypoint":
+      return line([], formatCommand(instruction.command));
+    case "workdir":
+      return line([], instruction.path);
+    case "user":
+      return line([], instruction.user);
+    case "expose":
+      return line([], instruction.ports.join(" "));
+    case "volume":
+      return line([], JSON.stringify(instruction.paths));
+    case "stopsignal":
+      return line([], instruction.signal);
+    case "healthcheck":
+      return line(healthFlags(instruction), instruction.command ? `CMD ${formatCommand(instruction.command)}` : "NONE");
+    case "shell":
+      return line([], JSON.stringify(instruction.args));
+    case "onbuild":
+      return `ONBUILD ${instruction.trigger}\n`;
+    case "maintainer":
+      return line([], instruction.name);
+  }
+}
+
+function joinLine(word: string, flags: readonly string[], rest: string, token: Escape): string {
+  const parts = [word, ...flags.map((flag) => escapeFlag(flag, token))];
+  // A bare `--` ends the flags where an argument would be taken for one.
+  if (rest.startsWith("--")) parts.push("--");
+  if (rest !== "") parts.push(rest);
+  const line = parts.join(" ");
+  // At the end of a line an escape character would continue it; a form feed is trimmed off and prevents that.
+  return line.endsWith(token) ? `${line}\f` : line;
+}
+
+function escapeFlag(flag: string, token: Escape): string {
+  const needed = (character: string) => character === token || character === "'" || character === '"' || isSpace(character);
+  return Array.from(flag, (character) => (needed(character) ? token + character : character)).join("");
+}
+
+/** A line may have 65535 bytes; a longer one is continued where nothing is lost by it. */
+function foldLine(line: string, token: Escape): string {
+  const most = 16_000;
+  let out = "";
+  let rest = line;
+  while (rest.length > most) {
+    let at = most;
+    const safe = (index: number) => {
+      const after = rest.charAt(index);
+      return rest[index - 1] !== token && after !== token && after !== "#" && !isSpace(after) && !/[\udc00-\udfff]/.test(after);
+    };
+    while (at > 1 && !safe(at)) at--;
+    out += `${rest.slice(0, at)}${token}\n`;
+    rest = rest.slice(at);
+  }
+  return out + rest;
+}
+
+function formatCommand(command: CommandLine): string {
+  return command.form === "exec" ? JSON.stringify(command.args) : command.text;
+}
+
+function formatHeredoc({ name, content }: { name: string; content: string }): string {
+  return `${content}${name}\n`;
+}
+
+function formatPaths({ sources, contents, destination }: CopyInstruction | AddInstruction): { rest: string; bodies: string } {
+  const words = [...sources, ...contents.map(formatMark), destination];
+  const isPlain = words.every((word) => word !== "" && splitBlanks(word).length === 1) && !words[0]?.startsWith("[");
+  if (contents.length === 0 || !isPlain) return { rest: JSON.stringify(words), bodies: "" };
+  return { rest: words.join(" "), bodies: contents.map(formatHeredoc).join("") };
+}
+
+function formatMark({ name, expand }: InlineFile): string {
+  const escaped = name.replace(/[^\p{L}\p{N}_.-]/gu, "\\$&");
+  return `<<${expand ? "" : "''"}${escaped}`;
+}
+
+function runFlags(run: RunInstruction): string[] {
+  return [
+    ...run.mounts.map(({ text }) => `--mount=${text}`),
+    ...(run.network === "default" ? [] : [`--network=${run.network}`]),
+    ...(run.security === "sandbox" ? [] : [`--security=${run.security}`]),
+    ...run.devices.map(({ name, required }) => `--device=${csvField(name)}${required ? ",required" : ""}`),
+  ];
+}
+
+function csvField(text: string): string {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function copyFlags(copy: CopyInstruction): string[] {
+  return [...textFlag("from", copy.from), ...transferFlags(copy), ...booleanFlag("parents", copy.parents || undefined)];
+}
+
+function addFlags(add: AddInstruction): string[] {
+  return [
+    ...transferFlags(add),
+    ...textFlag("checksum", add.checksum),
+    ...booleanFlag("keep-git-dir", add.keepGitDir),
+    ...booleanFlag("unpack", add.unpack),
+  ];
+}
+
+function transferFlags({ chown, chmod, link, exclude }: CopyInstruction | AddInstruction): string[] {
+  const excludes = exclude.map((pattern) => `--exclude=${pattern}`);
+  return [...textFlag("chown", chown), ...textFlag("chmod", chmod), ...booleanFlag("link", link || undefined), ...excludes];
+}
+
+function healthFlags(health: HealthcheckInstruction): string[] {
+  const time = (name: string, ns: number | undefined) => textFlag(name, ns === undefined ? undefined : `${ns}ns`);
+  return [
+    ...time("interval", health.interval),
+    ...time("timeout", health.timeout),
+    ...time("start-period", health.startPeriod),
+    ...time("start-interval", health.startInterval),
+    ...textFlag("retries", health.retries === undefined ? undefined : String(health.retries)),
+  ];
+}
+
+function textFlag(name: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [`--${name}=${value}`];
+}
+
+function booleanFlag(name: string, value: boolean | undefined): string[] {
+  return value === undefined ? [] : [value ? `--${name}` : `--${name}=false`];
+}
