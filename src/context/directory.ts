@@ -27,7 +27,7 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
   const inodes = new Map<string, object>();
 
   function lstat(path: RawPath): FileNode | undefined {
-    const stats = isVisible(path) ? statPath(path) : undefined;
+    const stats = statVisible(path);
     return stats === undefined ? undefined : { attributes: readAttributes(path, stats), inode: inodeOf(stats) };
   }
 
@@ -39,7 +39,7 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
   }
 
   function content(path: RawPath): Content {
-    const stats = isVisible(path) ? statPath(path) : undefined;
+    const stats = statVisible(path);
     if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
     if (!stats?.isFile()) throw failure(path, stats === undefined ? "it is not there" : "it is no regular file");
     return { kind: "file", path: absolute(path), offset: 0, size: Number(stats.size) };
@@ -47,6 +47,14 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
 
   function isIgnored(path: RawPath): boolean {
     return path !== "" && resultOf(path).isIgnored;
+  }
+
+  function statVisible(path: RawPath): BigIntStats | undefined {
+    if (!isVisible(path)) return undefined;
+    const stats = statPath(path);
+    const isListed = stats === undefined && directories.get(parentOf(path))?.names?.includes(nameOf(path)) === true;
+    if (isListed) throw failure(path, "it disappeared while the build was using it");
+    return stats;
   }
 
   function isVisible(path: RawPath): boolean {
@@ -164,6 +172,10 @@ function minorOf(device: bigint): number {
 
 function parentOf(path: RawPath): RawPath {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function nameOf(path: RawPath): RawPath {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function join(parent: RawPath, name: RawPath): RawPath {
