@@ -2,6 +2,7 @@
 
 import type { Platform } from "../image/platform.ts";
 import type { Reference } from "../image/reference.ts";
+import type { FileOutputs } from "../output/output.ts";
 import type { RegistryOptions } from "../registry/registry.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 
@@ -37,13 +38,4 @@ export interface Request {
   readonly dryRun: boolean;
   /** Warnings to report once the build starts: flags that have no effect here. */
   readonly notices: readonly string[];
-}
-
-/** Files to write after success; absolute paths, or an `https://` URL for the three digest files. */
-export interface FileOutputs {
-  readonly tarPath?: string;
-  readonly ociLayoutPath?: string;
-  readonly digestFile?: string;
-  readonly imageNameWithDigestFile?: string;
-  readonly imageNameTagWithDigestFile?: string;
 }

@@ -1,0 +1,98 @@
+// Local archives that ADD unpacks: recognised by content, put into a draft as tar(1) would put them on disk.
+
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { resolvePath } from "../filesystem/filesystem.ts";
+import { type Attributes, type Content, type RawPath, toBytes } from "../layer/entry.ts";
+import { decompress, readTar } from "../layer/layer.ts";
+import type { CopyOptions } from "./copy.ts";
+import { type Draft, directoryAttributes, joinPath, parentOf } from "./draft.ts";
+
+export interface ArchiveTools {
+  /** A new empty file below the state directory; what archives hold is kept there until the layer is written. */
+  temporary(): Promise<string>;
+}
+
+type ArchiveKind = "tar" | "gzip" | "bzip2" | "xz" | "zstd";
+
+const magics: readonly (readonly [ArchiveKind, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b, 0x08]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+];
+
+async function* bytesOf(content: Content): AsyncIterable<Uint8Array> {
+  if (content.kind === "bytes") yield content.bytes;
+  else if (content.size > 0)
+    yield* createReadStream(toBytes(content.path), {
+      start: content.offset,
+      end: content.offset + content.size - 1,
+      highWaterMark: 1 << 20,
+    });
+}
+
+/** What wraps a file's content, by its first bytes; undefined when it can be no archive. */
+async function sniff(content: Content): Promise<ArchiveKind | undefined> {
+  for await (const start of bytesOf(content)) {
+    const found = magics.find(([, magic]) => magic.every((byte, i) => start[i] === byte));
+    return found === undefined ? "tar" : found[0];
+  }
+  return undefined;
+}
+
+/** Whether a file is a tar, plain or compressed, whose first header parses. Throws for compressions that cannot be unpacked yet. */
+export async function isArchive(content: Content): Promise<boolean> {
+  const kind = await sniff(content);
+  if (kind === undefined) return false;
+  if (kind === "bzip2" || kind === "xz")
+    throw new Error(`ADD of an archive compressed with ${kind} is not yet supported; use gzip, or COPY it and unpack it in a RUN`);
+  try {
+    for await (const _ of readTar(decompress(bytesOf(content)))) return true;
+  } catch {
+    // No tar: ADD copies such a file as it is.
+  }
+  return false;
+}
+
+/** Unpacks an archive below a directory, which is made where it is absent; owners are the archive's unless `--chown` says otherwise. */
+export async function unpackArchive(
+  draft: Draft,
+  archive: Content,
+  destination: RawPath,
+  options: CopyOptions,
+  tools: ArchiveTools,
+): Promise<void> {
+  const made = directoryAttributes(0o755, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
+  const root = resolvePath(draft, destination).path;
+  draft.makeDirectories(root, made);
+  const spoolPath = await tools.temporary();
+  await using spool = await open(spoolPath, "w");
+  let offset = 0;
+  const files = new Map<RawPath, { readonly attributes: Attributes; readonly inode: object; readonly content: Content }>();
+  for await (const { entry, content } of readTar(decompress(bytesOf(archive)))) {
+    const { path: name, sha256: _, text: __, ...attributes } = entry;
+    const owned = { ...attributes, ...options.owner, mtimeNs: 0 };
+    if (name === "") continue;
+    const parent = resolvePath(draft, joinPath(root, parentOf(name))).path;
+    draft.makeDirectories(parent, made);
+    const path = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
+    if (entry.type === "hardlink") {
+      const target = files.get(resolvePath(draft, joinPath(root, entry.link), { followLast: false }).path);
+      if (target === undefined) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
+      draft.put(path, target);
+      files.set(path, target);
+      continue;
+    }
+    const start = offset;
+    for await (const chunk of content) {
+      await spool.write(chunk, 0, chunk.length, offset);
+      offset += chunk.length;
+    }
+    const file = { attributes: owned, inode: {}, content: { kind: "file", path: spoolPath, offset: start, size: offset - start } as const };
+    if (entry.type === "file") files.set(path, file);
+    const existing = draft.lstat(path)?.attributes.type;
+    if (entry.type === "directory" && existing !== undefined && existing !== "directory") draft.remove(path);
+    draft.put(path, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
+  }
+}

@@ -1,0 +1,152 @@
+// A build from request to result: the architecture in one function.
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Context, openContext } from "../context/context.ts";
+import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
+import { openLayerFiles } from "../filesystem/filesystem.ts";
+import { openHelper } from "../helper/helper.ts";
+import type { Digest } from "../image/digest.ts";
+import { encodeImage } from "../image/encode.ts";
+import { withDefaultTag } from "../image/reference.ts";
+import { openBlobs } from "../layer/layer.ts";
+import { openRegistry, type Registry } from "../registry/registry.ts";
+import type { Report } from "../report/report.ts";
+import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import { assembleImage } from "./assemble.ts";
+import { type Bases, baseKey, openBases } from "./bases.ts";
+import { deliver } from "./deliver.ts";
+import { execute } from "./execute.ts";
+import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
+import { openLayers } from "./layers.ts";
+import { makePlan, type Wanted } from "./make-plan.ts";
+import type { Base, Plan } from "./plan.ts";
+import type { Request } from "./request.ts";
+import { removeTree } from "./scratch.ts";
+import { showPlan } from "./show.ts";
+import { checkSources } from "./sources.ts";
+import { summarize } from "./summary.ts";
+
+export { BuildFailure, type Phase, type Place } from "./failure.ts";
+export type { Request } from "./request.ts";
+
+export interface BuildTools {
+  readonly report: Report;
+  /** Aborting it ends the build within seconds: commands, mounts, downloads. */
+  readonly signal: AbortSignal;
+}
+
+export interface BuildResult {
+  /** Of the manifest. Undefined after a dry run. */
+  readonly digest?: Digest;
+  /** Of the configuration. */
+  readonly imageId?: Digest;
+  /** References that were pushed, files that were written. */
+  readonly written: readonly string[];
+  /** What a dry run would do. */
+  readonly plan?: string;
+}
+
+/** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
+export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
+  for (const text of request.notices) tools.report.emit({ kind: "notice", text });
+  const registry = openRegistry(request.registry, tools);
+  try {
+    return await buildWith(registry, request, tools);
+  } finally {
+    await registry.close();
+  }
+}
+
+type PlaceOf = (lines: { readonly line: number; readonly endLine: number }) => Place;
+
+async function buildWith(registry: Registry, request: Request, tools: BuildTools): Promise<BuildResult> {
+  const { report, signal } = tools;
+  const context = await during("building image", openContext(request.context, { ...request, subPath: request.contextSubPath }));
+  try {
+    const { path: file, text: source } = context.dockerfile;
+    const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
+    const bases = openBases(registry, signal);
+    const plan = await planBuild(request, context, bases, place);
+    for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
+    if (request.dryRun) return { written: [], plan: showPlan(plan) };
+    checkSources(plan, context, place);
+    if (request.push && request.checkPushPermission)
+      await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
+    return await carryOut(plan, { context, bases, place, registry }, request, tools);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Reads the Dockerfile, and as many base images' configurations as the plan turns out to need. */
+async function planBuild(request: Request, context: Context, bases: Bases, place: PlaceOf): Promise<Plan> {
+  const known = new Map<string, Base>();
+  const find = async ({ reference, platform, source }: Wanted) => {
+    try {
+      known.set(baseKey(reference, platform), await bases.base(reference, platform));
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error.cause });
+    }
+  };
+  try {
+    const dockerfile = parseDockerfile(context.dockerfile.text, context.dockerfile.path);
+    for (;;) {
+      const made = makePlan(dockerfile, known, request);
+      if ("plan" in made) return made.plan;
+      await Promise.all(made.wanted.map(find));
+    }
+  } catch (error) {
+    if (!(error instanceof DockerfileError)) throw error;
+    const lines = { line: error.range.start.line, endLine: error.range.end.line };
+    throw new BuildFailure(error.message, { place: place(lines), hint: error.hint, cause: error.cause });
+  }
+}
+
+async function carryOut(
+  plan: Plan,
+  parts: { readonly context: Context; readonly bases: Bases; readonly place: PlaceOf; readonly registry: Registry },
+  request: Request,
+  tools: BuildTools,
+): Promise<BuildResult> {
+  const { registry, bases } = parts;
+  const { report, signal } = tools;
+  const { stateDir } = request;
+  const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
+  const opened: Promise<Sandbox>[] = [];
+  try {
+    await during("building image", mkdir(stateDir, { recursive: true, mode: 0o700 }));
+    const helper = await during("building image", openHelper());
+    const blobs = await during("building image", openBlobs(stateDir));
+    const files = openLayerFiles(join(stateDir, "spool"));
+    const openOnce = () => {
+      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, blobs, files, helper, report });
+      opened[0] = sandbox;
+      return sandbox;
+    };
+    const stages = await execute(plan, {
+      ...tools,
+      ...request,
+      ...parts,
+      blobs,
+      files,
+      helper,
+      layers: openLayers({ registry, blobs, signal }),
+      image: (origin) => bases.image(origin.reference, origin.platform),
+      sandbox: openOnce,
+      // What goes wrong is thrown again by `finish`.
+      onLayer: (layer) => void push?.layer(layer).catch(() => {}),
+    });
+    const image = encodeImage(assembleImage(plan, stages, request));
+    const written = await deliver(image, request, push, tools);
+    report.emit({ kind: "result", result: summarize(image, stages, plan, written) });
+    return { digest: image.manifest.descriptor.digest, imageId: image.config.descriptor.digest, written };
+  } catch (error) {
+    await push?.abort();
+    throw error;
+  } finally {
+    for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
+    if (request.stateIsPrivate) await removeTree(stateDir);
+  }
+}

@@ -1,0 +1,324 @@
+// What each instruction of a stage comes to: a step, a change of the configuration, a line of history.
+
+import type { Escape, Instruction } from "../dockerfile/dockerfile.ts";
+import { expandBody, expandWord, expandWords, LineError, readScript } from "../dockerfile/dockerfile.ts";
+import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
+import { toRaw } from "../layer/entry.ts";
+import { cleanPath } from "./copy.ts";
+import { argumentsPrefix, healthcheckText, historyComment, plainList, quoteList } from "./history.ts";
+import type { CopyOperand, Origin, Source, Step } from "./plan.ts";
+import { comparePorts, expandPorts } from "./ports.ts";
+import { refuseLater } from "./refuse.ts";
+import type { Scope } from "./scope.ts";
+import { joinDestination } from "./step-copy.ts";
+
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
+type CommandLine = Extract<Instruction, { kind: "cmd" }>["command"];
+type Transfer = Extract<Instruction, { kind: "copy" | "add" }>;
+
+const defaultShell = ["/bin/sh", "-c"];
+
+/** A stage half way: everything that its next instruction can see or change. */
+export class Evaluation {
+  readonly steps: Step[] = [];
+  readonly warnings: { readonly text: string; readonly line: number }[] = [];
+  readonly #scope: Scope;
+  readonly #escape: Escape;
+  readonly #config: Draft<ContainerConfig>;
+  readonly #history: History[];
+  readonly #image: ImageConfig;
+  #author: string | undefined;
+  #setsCmd = false;
+
+  /** `image` is the base's configuration, with what it triggers already taken out. */
+  constructor(image: ImageConfig, scope: Scope, escapeCharacter: Escape) {
+    this.#image = image;
+    this.#scope = scope;
+    this.#escape = escapeCharacter;
+    this.#config = { ...image.config };
+    this.#history = [...(image.history ?? [])];
+    this.#author = image.author;
+  }
+
+  /** The configuration so far; `created` and layers are as in the base. */
+  image(): ImageConfig {
+    const author = this.#author === undefined ? {} : { author: this.#author };
+    return { ...this.#image, ...author, config: { ...this.#config }, history: [...this.#history] };
+  }
+
+  /** Takes in one instruction. Throws a LineError. `from` is what a COPY --from names. */
+  apply(instruction: Exclude<Instruction, { kind: "from" }>, source: Source, from: Origin): void {
+    refuseLater(instruction);
+    switch (instruction.kind) {
+      case "arg":
+        this.#declare(instruction.args);
+        break;
+      case "env":
+        this.#setEnv(instruction.pairs);
+        break;
+      case "label":
+        this.#setLabels(instruction.pairs);
+        break;
+      case "run":
+        this.#run(instruction, source);
+        break;
+      case "copy":
+        this.#copy(instruction, source, from, false);
+        break;
+      case "add":
+        this.#copy(instruction, source, from, instruction.unpack ?? true);
+        break;
+      case "workdir":
+        this.#setWorkdir(instruction.path, source);
+        break;
+      case "user":
+        this.#setUser(instruction.user);
+        break;
+      case "cmd":
+        this.#setCmd(instruction.command);
+        break;
+      case "entrypoint":
+        this.#setEntrypoint(instruction.command);
+        break;
+      case "shell":
+        this.#config.Shell = instruction.args;
+        this.#note(`SHELL ${plainList(instruction.args)}`);
+        break;
+      case "expose":
+        this.#expose(instruction.ports);
+        break;
+      case "volume":
+        this.#addVolumes(instruction.paths);
+        break;
+      case "stopsignal":
+        this.#config.StopSignal = checkSignal(this.#expand(instruction.signal));
+        this.#note(`STOPSIGNAL ${this.#config.StopSignal}`);
+        break;
+      case "healthcheck":
+        this.#setHealthcheck(instruction);
+        break;
+      case "onbuild":
+        this.#config.OnBuild = [...(this.#config.OnBuild ?? []), instruction.trigger];
+        break;
+      case "maintainer":
+        this.#author = instruction.name;
+        this.#note(`MAINTAINER ${instruction.name}`);
+        break;
+      default:
+        instruction satisfies never;
+    }
+  }
+
+  /** `--label`, after all instructions. */
+  addLabels(labels: ReadonlyMap<string, string>): void {
+    if (labels.size > 0) this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(labels) };
+  }
+
+  #expand(word: string): string {
+    return expandWord(word, { get: (name) => this.#scope.get(name), escape: this.#escape });
+  }
+
+  /** A history line without a layer. */
+  #note(createdBy: string): void {
+    this.#history.push({ created_by: createdBy, comment: historyComment, empty_layer: true });
+  }
+
+  #addStep(step: Step): void {
+    this.steps.push(step);
+    this.#history.push({ created_by: step.createdBy, comment: historyComment });
+  }
+
+  #declare(args: Extract<Instruction, { kind: "arg" }>["args"]): void {
+    const texts = args.map(({ name, value }) => {
+      const set = this.#scope.declare(name, value === undefined ? undefined : () => this.#expand(value));
+      return set === undefined ? name : `${name}=${set}`;
+    });
+    this.#note(`ARG ${texts.join(" ")}`);
+  }
+
+  /** Every pair of a line sees the variables as they were before it. */
+  #setEnv(pairs: Extract<Instruction, { kind: "env" }>["pairs"]): void {
+    const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)] as const);
+    const env = new Map(splitEnv(this.#config.Env));
+    for (const [key, value] of expanded) {
+      if (key === "") throw new LineError("ENV names can not be blank");
+      this.#scope.set(key, value);
+      env.set(key, value);
+    }
+    this.#config.Env = [...env].map(([key, value]) => `${key}=${value}`);
+    this.#note(`ENV ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
+  }
+
+  #setLabels(pairs: Extract<Instruction, { kind: "label" }>["pairs"]): void {
+    const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)] as const);
+    if (expanded.some(([key]) => key === "")) throw new LineError("LABEL names can not be blank");
+    this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(expanded) };
+    this.#note(`LABEL ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
+  }
+
+  #run(instruction: Extract<Instruction, { kind: "run" }>, source: Source): void {
+    const { command, file } = readScript(instruction);
+    if (file !== undefined) throw new LineError("RUN with a heredoc that begins with #! is not yet supported");
+    const args = this.#commandOf(command);
+    this.#addStep({
+      kind: "run",
+      source,
+      args,
+      env: this.#scope.environment(),
+      cwd: this.#workdir(),
+      user: this.#config.User ?? "",
+      network: instruction.network,
+      createdBy: `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`,
+    });
+  }
+
+  #copy(instruction: Transfer, source: Source, from: Origin, unpack: boolean): void {
+    const word = instruction.kind === "add" ? "ADD" : "COPY";
+    const chown = instruction.chown === undefined ? undefined : this.#expand(instruction.chown);
+    const chmod = instruction.chmod === undefined ? undefined : this.#expand(instruction.chmod);
+    const paths = instruction.sources.map((path) => this.#expand(path));
+    if (instruction.kind === "add") for (const path of paths) refuseRemote(path);
+    const files = instruction.contents.map((file) => ({
+      kind: "inline" as const,
+      name: toRaw(file.name),
+      text: file.expand ? expandBody(file.content, { get: (name) => this.#scope.get(name) }) : file.content,
+    }));
+    const destination = this.#expand(instruction.destination);
+    const operands: CopyOperand[] = [...paths.map((path) => ({ kind: "path" as const, path: toRaw(path) })), ...files];
+    const words = [
+      word,
+      ...(chown ? [`--chown=${chown}`] : []),
+      ...(chmod ? [`--chmod=${chmod}`] : []),
+      ...paths,
+      ...instruction.contents.map((file) => `<<${file.name}`),
+      destination,
+    ];
+    if (operands.length > 1 && !destination.endsWith("/") && paths.every((path) => !/[*?[]/.test(path)))
+      this.warnings.push({
+        text: `${word} of several sources to "${destination}", which has no slash at its end: as in BuildKit, the last one wins`,
+        line: source.line,
+      });
+    this.#addStep({
+      kind: "copy",
+      source,
+      unpack,
+      from,
+      sources: operands,
+      destination: joinDestination(this.#workdir(), destination),
+      chown: chown || undefined,
+      chmod: chmod ? parseMode(chmod) : undefined,
+      createdBy: `${words.join(" ")} # buildkit`,
+    });
+  }
+
+  #setWorkdir(path: string, source: Source): void {
+    const wanted = this.#expand(path);
+    if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
+    const clean = cleanPath(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
+    this.#config.WorkingDir = `/${clean}`;
+    if (clean === "") this.#note("WORKDIR /");
+    else this.#addStep({ kind: "workdir", source, path: toRaw(clean), user: this.#config.User ?? "", createdBy: `WORKDIR /${clean}` });
+  }
+
+  /** Absolute and clean, whatever the base says. */
+  #workdir(): string {
+    return `/${cleanPath(this.#config.WorkingDir ?? "")}`;
+  }
+
+  #setUser(user: string): void {
+    this.#config.User = this.#expand(user);
+    this.#note(`USER ${this.#config.User}`);
+  }
+
+  #inShell(text: string): readonly string[] {
+    const shell = this.#config.Shell ?? [];
+    return [...(shell.length === 0 ? defaultShell : shell), text];
+  }
+
+  #commandOf(command: CommandLine): readonly string[] {
+    return command.form === "exec" ? command.args : this.#inShell(command.text);
+  }
+
+  #setCmd(command: CommandLine): void {
+    this.#config.Cmd = this.#commandOf(command);
+    this.#config.ArgsEscaped = true;
+    this.#setsCmd = true;
+    this.#note(`CMD ${quoteList(this.#config.Cmd)}`);
+  }
+
+  /** A CMD of the base meant the base's entrypoint; one of this stage stays. */
+  #setEntrypoint(command: CommandLine): void {
+    this.#config.Entrypoint = this.#commandOf(command);
+    if (!this.#setsCmd) this.#config.Cmd = null;
+    this.#note(`ENTRYPOINT ${quoteList(this.#config.Entrypoint)}`);
+  }
+
+  #expose(words: readonly string[]): void {
+    const variables = { get: (name: string) => this.#scope.get(name), escape: this.#escape };
+    const specs = words.flatMap((word) => expandWords(word, variables));
+    const ports = [...new Set(specs.flatMap(readPorts))].sort(comparePorts);
+    this.#config.ExposedPorts = { ...this.#config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
+    this.#note(`EXPOSE ${plainList(ports)}`);
+  }
+
+  #addVolumes(words: readonly string[]): void {
+    const paths = words.map((word) => this.#expand(word));
+    if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
+    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) };
+    this.#note(`VOLUME ${plainList(paths)}`);
+  }
+
+  #setHealthcheck(instruction: Extract<Instruction, { kind: "healthcheck" }>): void {
+    const { command, interval, timeout, startPeriod, startInterval, retries } = instruction;
+    const test = command === undefined ? ["NONE"] : command.form === "exec" ? ["CMD", ...command.args] : ["CMD-SHELL", command.text];
+    this.#config.Healthcheck = {
+      Test: test,
+      ...(interval === undefined ? {} : { Interval: interval }),
+      ...(timeout === undefined ? {} : { Timeout: timeout }),
+      ...(startPeriod === undefined ? {} : { StartPeriod: startPeriod }),
+      ...(startInterval === undefined ? {} : { StartInterval: startInterval }),
+      ...(retries === undefined ? {} : { Retries: retries }),
+    };
+    this.#note(`HEALTHCHECK ${healthcheckText(this.#config.Healthcheck)}`);
+  }
+}
+
+/** `K=V` pairs of a configuration; a malformed one is a name with an empty value. */
+export function splitEnv(env: readonly string[] | undefined): [string, string][] {
+  return (env ?? []).map((pair) => {
+    const equals = pair.indexOf("=");
+    return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+  });
+}
+
+function readPorts(spec: string): string[] {
+  try {
+    return expandPorts(spec);
+  } catch (error) {
+    throw error instanceof RangeError ? new LineError(error.message) : error;
+  }
+}
+
+function parseMode(text: string): number {
+  if (/^[0-7]+$/.test(text) && Number.parseInt(text, 8) <= 0o7777) return Number.parseInt(text, 8);
+  if (/^[ugoa]*[-+=][rwxXstugo]*(,[ugoa]*[-+=][rwxXstugo]*)*$/.test(text))
+    throw new LineError("--chmod with symbolic modes is not yet supported; use octal");
+  throw new LineError(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
+}
+
+function refuseRemote(source: string): void {
+  if (/^https?:\/\//i.test(source) && !/\.git(?:[#?]|$)/.test(source)) throw new LineError("ADD of a URL is not yet supported");
+  if (/^(?:https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source))
+    throw new LineError("ADD of a git repository is not yet supported");
+}
+
+const signalNumberLimit = 64;
+const signalName =
+  /^(?:SIG)?(?:ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(?:\+(?:[1-9]|1[0-5]))?|RTMAX(?:-(?:[1-9]|1[0-4]))?)$/i;
+
+function checkSignal(text: string): string {
+  const number = /^\d+$/.test(text) ? Number(text) : undefined;
+  const known = number === undefined ? signalName.test(text) : number > 0 && number <= signalNumberLimit;
+  if (!known) throw new LineError(`invalid signal: ${text}`);
+  return text;
+}

@@ -1,0 +1,60 @@
+// Why a build ended without an image: the phase that failed, the exit code to end with, and what to tell the user.
+
+export type Phase = "building image" | "checking push permissions" | "pushing image" | "writing outputs";
+
+/** Where in a Dockerfile something went wrong. */
+export interface Place {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly endLine: number;
+  /** The whole Dockerfile, for the excerpt. */
+  readonly source: string;
+}
+
+/** The one error that `build` throws. `message` stands alone; `place`, `hint` and `output` are shown beside it. */
+export class BuildFailure extends Error {
+  readonly phase: Phase;
+  /** 1, or the exit status of the RUN that failed. */
+  readonly exitCode: number;
+  readonly place: Place | undefined;
+  /** One thing to try. */
+  readonly hint: string | undefined;
+  /** The last lines that a failed command wrote. */
+  readonly output: readonly string[];
+
+  constructor(
+    message: string,
+    details: {
+      readonly phase?: Phase;
+      readonly exitCode?: number;
+      readonly place?: Place | undefined;
+      readonly hint?: string | undefined;
+      readonly output?: readonly string[];
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "BuildFailure";
+    this.phase = details.phase ?? "building image";
+    this.exitCode = details.exitCode ?? 1;
+    this.place = details.place;
+    this.hint = details.hint;
+    this.output = details.output ?? [];
+  }
+}
+
+/** Waits for a part of the build and says which phase it was when it fails. A failure that already says so passes as it is. */
+export async function during<T>(phase: Phase, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
+    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error.cause });
+  }
+}
+
+/** The advice that an error carries, if it carries some. */
+export function hintOf(error: unknown): string | undefined {
+  return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
+}

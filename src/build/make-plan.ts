@@ -1,0 +1,277 @@
+// From a Dockerfile and what is known of its base images to a plan. Pure: what it lacks it names.
+
+import {
+  type Dockerfile,
+  DockerfileError,
+  expandWord,
+  findBaseStage,
+  findStage,
+  type Instruction,
+  LineError,
+  locateErrors,
+  parseOnbuild,
+  type Range,
+  type Stage,
+  suggest,
+} from "../dockerfile/dockerfile.ts";
+import type { ImageConfig } from "../image/image.ts";
+import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
+import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import { baseKey } from "./bases.ts";
+import { Evaluation, splitEnv } from "./evaluate.ts";
+import type { Base, Origin, Plan, Source, StagePlan } from "./plan.ts";
+import { platformArguments, Scope } from "./scope.ts";
+
+export interface PlanRequest {
+  readonly target: string | undefined;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly platform: Platform;
+}
+
+/** An image that must be known before the plan can be made. */
+export interface Wanted {
+  readonly reference: Reference;
+  readonly platform: Platform;
+  /** The instruction that names it. */
+  readonly source: Source;
+}
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * The plan, or the images whose configurations are needed first; `bases` is keyed by `baseKey`. Only what the target needs is looked
+ * at. Throws a DockerfileError.
+ */
+export function makePlan(
+  dockerfile: Dockerfile,
+  bases: ReadonlyMap<string, Base>,
+  request: PlanRequest,
+): { readonly plan: Plan } | { readonly wanted: readonly Wanted[] } {
+  const planner = new Planner(dockerfile, bases, request);
+  const target = planner.target();
+  planner.visit(target, []);
+  if (planner.wanted.length > 0) return { wanted: planner.wanted };
+  return { plan: planner.plan(target) };
+}
+
+type StageInstruction = Stage["instructions"][number];
+
+/** An instruction and where it stands; triggers stand at the FROM that runs them. */
+interface Placed {
+  readonly instruction: StageInstruction;
+  readonly range: Range;
+}
+
+interface Visited {
+  readonly stage: Stage;
+  readonly platform: Platform;
+  readonly evaluation: Evaluation;
+  readonly scope: Scope;
+  readonly base: Origin;
+  readonly inheritedHistory: number;
+}
+
+class Planner {
+  readonly wanted: Wanted[] = [];
+  readonly #dockerfile: Dockerfile;
+  readonly #bases: ReadonlyMap<string, Base>;
+  readonly #request: PlanRequest;
+  readonly #globals: ReadonlyMap<string, string>;
+  /** By index in the Dockerfile; undefined while something of the stage is wanted. */
+  readonly #visited = new Map<number, Visited | undefined>();
+
+  constructor(dockerfile: Dockerfile, bases: ReadonlyMap<string, Base>, request: PlanRequest) {
+    this.#dockerfile = dockerfile;
+    this.#bases = bases;
+    this.#request = request;
+    this.#globals = this.#evaluateGlobals();
+  }
+
+  target(): Stage {
+    const { stages } = this.#dockerfile;
+    const name = this.#request.target;
+    const found = name === undefined || name === "" ? stages.at(-1) : stages.findLast((stage) => stage.name === name.toLowerCase());
+    if (found !== undefined) return found;
+    const hint = suggest(
+      name ?? "",
+      stages.flatMap((stage) => stage.name ?? []),
+    );
+    throw new DockerfileError(`target stage "${name}" could not be found: ${name} is not a valid target build stage`, {
+      file: this.#dockerfile.file,
+      range: stages[0]?.range ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } },
+      hint,
+    });
+  }
+
+  /** Evaluates a stage and, first, those it needs. Gives undefined while an image must be known before. */
+  visit(stage: Stage, above: readonly Stage[]): Visited | undefined {
+    if (above.includes(stage)) this.#fail(stage.from.range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (!this.#visited.has(stage.index)) this.#visited.set(stage.index, this.#evaluate(stage, [...above, stage]));
+    return this.#visited.get(stage.index);
+  }
+
+  plan(target: Stage): Plan {
+    const visited = [...this.#visited.values()].filter((entry) => entry !== undefined).sort((a, b) => a.stage.index - b.stage.index);
+    const places = new Map(visited.map(({ stage }, place) => [stage.index, place]));
+    const renumber = (origin: Origin): Origin =>
+      origin.kind === "stage" ? { kind: "stage", stage: places.get(origin.stage) ?? origin.stage } : origin;
+    const stages = visited.map((entry): StagePlan => {
+      if (entry.stage === target) entry.evaluation.addLabels(this.#request.labels);
+      return {
+        index: entry.stage.index,
+        name: stageName(entry.stage),
+        base: renumber(entry.base),
+        baseText: entry.stage.from.image,
+        line: entry.stage.from.range.start.line,
+        platform: entry.platform,
+        steps: entry.evaluation.steps.map((step) => (step.kind === "copy" ? { ...step, from: renumber(step.from) } : step)),
+        config: { ...entry.evaluation.image(), ...platformFields(entry.platform) },
+        inheritedHistory: entry.inheritedHistory,
+      };
+    });
+    return { stages, target: places.get(target.index) ?? 0, warnings: visited.flatMap(({ evaluation }) => evaluation.warnings) };
+  }
+
+  #evaluateGlobals(): ReadonlyMap<string, string> {
+    const { buildArgs, platform, target } = this.#request;
+    const { stages, globalArgs } = this.#dockerfile;
+    const defaults = platformArguments(platform, target ?? stages.at(-1)?.name ?? "default");
+    const globals = new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
+    for (const { args, range } of globalArgs)
+      for (const { name, value } of args) {
+        const variables = { get: (key: string) => globals.get(key), escape: this.#dockerfile.escape };
+        const fallback = value === undefined ? undefined : this.#at(range, () => expandWord(value, variables));
+        const set = buildArgs.get(name) ?? fallback;
+        if (set !== undefined) globals.set(name, set);
+      }
+    return globals;
+  }
+
+  #evaluate(stage: Stage, above: readonly Stage[]): Visited | undefined {
+    const { from } = stage;
+    const variables = { get: (name: string) => this.#globals.get(name), escape: this.#dockerfile.escape };
+    const image = this.#at(from.range, () => expandWord(from.image, variables));
+    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`);
+    const platform = this.#at(from.range, () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables)));
+    const opened = this.#openBase(stage, image, platform, above);
+    if (opened === undefined) return undefined;
+    const { base, config, scope } = opened;
+    const triggers = config.config?.OnBuild ?? [];
+    const { OnBuild: _, ...inherited } = config.config ?? {};
+    const env = splitEnv(inherited.Env).some(([name]) => name === "PATH") ? (inherited.Env ?? []) : [...(inherited.Env ?? []), defaultPath];
+    for (const [name, value] of splitEnv(env)) if (scope.get(name) === undefined) scope.set(name, value);
+    const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape);
+    const placed: Placed[] = [
+      ...triggers.map((text) => ({ instruction: parseOnbuild(text, this.#dockerfile.file, from.range.start.line), range: from.range })),
+      ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range })),
+    ];
+    const inheritedHistory = config.history?.length ?? 0;
+    // All sources first, so that everything still wanted is known at once.
+    const origins = placed.map(({ instruction, range }) => this.#sourceOf(instruction, range, stage, above));
+    if (origins.includes(undefined)) return undefined;
+    for (const [i, { instruction, range }] of placed.entries())
+      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), origins[i] ?? { kind: "context" }));
+    if (evaluation.steps.some((step) => step.kind === "run") && formatPlatform(platform) !== formatPlatform(hostPlatform()))
+      this.#fail(from.range, `RUN for ${formatPlatform(platform)} on ${formatPlatform(hostPlatform())} is not yet supported`);
+    return { stage, platform, evaluation, scope, base, inheritedHistory };
+  }
+
+  #openBase(
+    stage: Stage,
+    image: string,
+    platform: Platform,
+    above: readonly Stage[],
+  ): { readonly base: Origin; readonly config: ImageConfig; readonly scope: Scope } | undefined {
+    const { buildArgs } = this.#request;
+    const none = { env: [], declared: [] };
+    const parent = findBaseStage(this.#dockerfile.stages, stage.index, image);
+    if (parent !== undefined) {
+      const visited = this.visit(parent, above);
+      if (visited === undefined) return undefined;
+      const scope = new Scope(this.#globals, buildArgs, visited.scope.inherited());
+      return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope };
+    }
+    const scope = new Scope(this.#globals, buildArgs, none);
+    if (image === "scratch") return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
+    const base = this.#findImage(image, platform, stage.from.range, sourceAt(stage.from, stage.from.range));
+    if (base === undefined) return undefined;
+    const { created: _, ...config } = base.config;
+    return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
+  }
+
+  /** Where a COPY takes its files from; undefined while that must be known first. */
+  #sourceOf(instruction: StageInstruction, range: Range, stage: Stage, above: readonly Stage[]): Origin | undefined {
+    if (instruction.kind !== "copy" || instruction.from === undefined) return { kind: "context" };
+    const { from } = instruction;
+    const found = this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from)));
+    if (found === undefined) {
+      const base = this.#findImage(from, this.#request.platform, range, sourceAt(instruction, range));
+      return base && { kind: "image", reference: base.reference, digest: base.digest, platform: this.#request.platform };
+    }
+    if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (found.index > stage.index)
+      this.#fail(range, `cannot copy from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
+    return this.visit(found, above) && { kind: "stage", stage: found.index };
+  }
+
+  #findImage(text: string, platform: Platform, range: Range, source: Source): Base | undefined {
+    const reference = this.#at(range, () => readReference(text));
+    const base = this.#bases.get(baseKey(reference, platform));
+    if (base === undefined) this.wanted.push({ reference, platform, source });
+    return base;
+  }
+
+  #platformOf(text: string): Platform {
+    if (text === "") return this.#request.platform;
+    try {
+      return parsePlatform(text);
+    } catch (error) {
+      throw new LineError(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #at<T>(range: Range, action: () => T): T {
+    const { file, source } = this.#dockerfile;
+    return locateErrors({ file, source, range }, action);
+  }
+
+  #fail(range: Range, reason: string): never {
+    const { file, source } = this.#dockerfile;
+    throw new DockerfileError(reason, { file, source, range });
+  }
+}
+
+function readReference(text: string): Reference {
+  try {
+    return withDefaultTag(parseReference(text));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LineError(`failed to parse stage name "${text}": invalid reference format: ${reason}`);
+  }
+}
+
+function rangeErrorsAsLineErrors<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof RangeError ? new LineError(error.message) : error;
+  }
+}
+
+function sourceAt(instruction: Instruction, range: Range): Source {
+  return { line: range.start.line, endLine: range.end.line, text: instruction.text.replace(/\s+/g, " ") };
+}
+
+function stageName(stage: Stage): string {
+  return stage.name ?? `stage-${stage.index}`;
+}
+
+function emptyImage(platform: Platform): ImageConfig {
+  return { ...platformFields(platform), config: { Env: [defaultPath], WorkingDir: "/" }, rootfs: { type: "layers", diff_ids: [] } };
+}
+
+function platformFields(platform: Platform): Pick<ImageConfig, "architecture" | "os" | "variant"> {
+  const { os, architecture, variant } = platform;
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}

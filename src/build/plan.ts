@@ -1,0 +1,104 @@
+// What a build will do, as plain data: it can be printed, compared and looked up before anything runs.
+
+import type { Digest } from "../image/digest.ts";
+import type { ImageConfig } from "../image/image.ts";
+import type { Platform } from "../image/platform.ts";
+import type { Reference } from "../image/reference.ts";
+import type { RawPath } from "../layer/entry.ts";
+
+/** Where a stage's or a COPY's files come from. */
+export type Origin =
+  | { readonly kind: "scratch" }
+  /** Index into `Plan.stages`. */
+  | { readonly kind: "stage"; readonly stage: number }
+  | { readonly kind: "image"; readonly reference: Reference; readonly digest: Digest; readonly platform: Platform }
+  | { readonly kind: "context" };
+
+/** A place in the Dockerfile; instructions that a base image triggers stand at the FROM line. */
+export interface Source {
+  readonly line: number;
+  readonly endLine: number;
+  /** The instruction on one line, as headers and dry runs show it. */
+  readonly text: string;
+}
+
+interface StepBase {
+  readonly source: Source;
+  /** The history line that the step's layer gets. */
+  readonly createdBy: string;
+}
+
+export interface RunStep extends StepBase {
+  readonly kind: "run";
+  readonly args: readonly string[];
+  /** `K=V`, one per name. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** The USER in force, expanded; "" is root. */
+  readonly user: string;
+  readonly network: "default" | "none" | "host";
+}
+
+/** One source of a COPY or ADD: a path or pattern below the origin's root, or a file given in the Dockerfile itself. */
+export type CopyOperand =
+  | { readonly kind: "path"; readonly path: RawPath }
+  | { readonly kind: "inline"; readonly name: RawPath; readonly text: string };
+
+export interface CopyStep extends StepBase {
+  readonly kind: "copy";
+  /** ADD unpacks local archives. */
+  readonly unpack: boolean;
+  readonly from: Origin;
+  readonly sources: readonly CopyOperand[];
+  /** Absolute without its leading slash; ends in a slash where it names a directory. */
+  readonly destination: RawPath;
+  /** `--chown`, expanded. */
+  readonly chown: string | undefined;
+  /** `--chmod`, octal. */
+  readonly chmod: number | undefined;
+}
+
+export interface WorkdirStep extends StepBase {
+  readonly kind: "workdir";
+  readonly path: RawPath;
+  /** Owner of the directories that are made; "" is root. */
+  readonly user: string;
+}
+
+/** A step that leaves a layer. What only changes the configuration is already in `StagePlan.config`. */
+export type Step = RunStep | CopyStep | WorkdirStep;
+
+export interface StagePlan {
+  /** Place in the Dockerfile, counted from 0. */
+  readonly index: number;
+  /** As written, lower-cased; `stage-N` where it has none. */
+  readonly name: string;
+  readonly base: Origin;
+  readonly baseText: string;
+  readonly line: number;
+  readonly platform: Platform;
+  readonly steps: readonly Step[];
+  /**
+   * The configuration after the stage: `rootfs` and the base's part of the history as in the base, then one history line for each
+   * instruction, in order; `created` fields are filled in when the image is made.
+   */
+  readonly config: ImageConfig;
+  /** How many of `config.history` came with the base. */
+  readonly inheritedHistory: number;
+}
+
+export interface Plan {
+  /** Those that the target needs, in the order of the Dockerfile. */
+  readonly stages: readonly StagePlan[];
+  /** Index into `stages`. */
+  readonly target: number;
+  readonly warnings: readonly { readonly text: string; readonly line: number }[];
+}
+
+/** What planning must know of an image that a FROM or COPY --from names. */
+export interface Base {
+  readonly reference: Reference;
+  readonly digest: Digest;
+  readonly platform: Platform;
+  readonly config: ImageConfig;
+}

@@ -1,0 +1,60 @@
+// A plan as text: what a dry run prints and what golden files compare.
+
+import { formatPlatform } from "../image/platform.ts";
+import { formatReference } from "../image/reference.ts";
+import { toText } from "../layer/entry.ts";
+import { quoteList } from "./history.ts";
+import type { CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
+
+/** One block per stage that is built, in order, the target marked; equal plans give equal text. */
+export function showPlan(plan: Plan): string {
+  const blocks = plan.stages.map((stage, number) => showStage(stage, plan, number === plan.target));
+  return `${blocks.join("\n\n")}\n`;
+}
+
+function showStage(stage: StagePlan, plan: Plan, isTarget: boolean): string {
+  const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}`;
+  const own = (stage.config.history ?? []).slice(stage.inheritedHistory);
+  const lines = [`FROM ${showOrigin(stage.base, plan)}`, ...stage.steps.flatMap((step) => showStep(step, plan))];
+  const config = Object.entries(stage.config.config ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `CONFIG ${key} ${JSON.stringify(value)}`);
+  const history = own.map((line) => `HISTORY ${line.empty_layer ? "-" : "+"} ${line.created_by ?? ""}`);
+  return [head, ...[...lines, ...config, ...history].map((line) => `  ${line}`)].join("\n");
+}
+
+function showStep(step: Step, plan: Plan): string[] {
+  const at = `line ${step.source.line}`;
+  switch (step.kind) {
+    case "run":
+      return [
+        `RUN ${quoteList(step.args)} in ${step.cwd}${step.user === "" ? "" : ` as ${step.user}`} ${at}`,
+        ...step.env.map((pair) => `  ENV ${pair}`),
+      ];
+    case "workdir":
+      return [`MKDIR /${toText(step.path)}${step.user === "" ? "" : ` as ${step.user}`} ${at}`];
+    case "copy":
+      return [showCopy(step, plan, at)];
+  }
+}
+
+function showCopy(step: CopyStep, plan: Plan, at: string): string {
+  const sources = step.sources.map((source) => (source.kind === "path" ? toText(source.path) : `<<${toText(source.name)}`));
+  const options = [
+    step.chown === undefined ? "" : ` chown=${step.chown}`,
+    step.chmod === undefined ? "" : ` chmod=${step.chmod.toString(8)}`,
+    step.unpack ? " unpack" : "",
+  ].join("");
+  return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination)}${options} ${at}`;
+}
+
+function showOrigin(origin: Origin, plan: Plan): string {
+  switch (origin.kind) {
+    case "image":
+      return `${formatReference({ ...origin.reference, digest: origin.digest })}`;
+    case "stage":
+      return `stage ${plan.stages[origin.stage]?.index}`;
+    default:
+      return origin.kind;
+  }
+}

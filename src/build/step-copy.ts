@@ -1,0 +1,123 @@
+// Carries out COPY, ADD and WORKDIR: what they select, as the items of a new layer.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileView, findOwner, findUser, resolvePath, type Tree } from "../filesystem/filesystem.ts";
+import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
+import { accountsOf } from "./accounts.ts";
+import { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
+import { type CopyOptions, type CopySource, cleanPath, copyPath, namesDirectory, selectSources } from "./copy.ts";
+import { Draft, directoryAttributes } from "./draft.ts";
+import type { CopyStep, WorkdirStep } from "./plan.ts";
+
+/** Files to copy from, and how to get at their bytes once it is known which are needed. */
+export interface StepSource {
+  readonly view: FileView;
+  readonly keepsOwners: boolean;
+  locate(paths: readonly RawPath[]): Promise<ReadonlyMap<RawPath, Content>>;
+}
+
+export interface StepTools extends ArchiveTools {
+  /** Seconds since 1970. */
+  readonly now: number;
+  warn(text: string): void;
+}
+
+/** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
+export async function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): Promise<LayerItem[]> {
+  const draft = new Draft(tree);
+  const owner = step.user === "" ? { uid: 0, gid: 0 } : findUser(accountsOf(tree), step.user);
+  draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(0o755, owner.uid, owner.gid, tools.now));
+  return draft.items(hasDigest);
+}
+
+/** The layer of a COPY or ADD. */
+export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, tools: StepTools): Promise<LayerItem[]> {
+  const draft = new Draft(tree);
+  const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, now: tools.now };
+  const deferred = new Map<Content, RawPath>();
+  const copySource: CopySource = {
+    view: source.view,
+    keepsOwners: source.keepsOwners,
+    content(path) {
+      const content: Content = { kind: "file", path, offset: 0, size: 0 };
+      deferred.set(content, path);
+      return content;
+    },
+  };
+  for (const operand of step.sources) {
+    if (operand.kind === "inline") {
+      copyPath(draft, inlineSource(operand.name, operand.text, tools.now), operand.name, step.destination, options);
+      continue;
+    }
+    for (const path of selectSources(source.view, operand.path)) {
+      const archive = step.unpack ? await archiveAt(source, path) : undefined;
+      if (archive === undefined) copyPath(draft, copySource, path, step.destination, options);
+      else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
+    }
+  }
+  const located = await source.locate([...new Set(deferred.values())]);
+  const settle = (content: Content | undefined): Content | undefined => {
+    const path = content === undefined ? undefined : deferred.get(content);
+    return path === undefined ? content : located.get(path);
+  };
+  const items = await draft.items((content, sha256) => hasDigest(settle(content), sha256));
+  return items.map((item) => {
+    const content = settle(item.content);
+    return content === undefined ? { entry: item.entry } : { entry: item.entry, content };
+  });
+}
+
+async function archiveAt(source: StepSource, path: RawPath): Promise<Content | undefined> {
+  const followed = resolvePath(source.view, path);
+  if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return undefined;
+  const content = (await source.locate([followed.path])).get(followed.path);
+  return content !== undefined && (await isArchive(content)) ? content : undefined;
+}
+
+function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: number; gid: number } | undefined {
+  if (step.chown === undefined) return undefined;
+  const { uid, gid, unknown } = findOwner(accountsOf(tree), step.chown);
+  for (const name of unknown) tools.warn(`--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+  return { uid, gid };
+}
+
+/** A view of one file, whose bytes stand in the Dockerfile. */
+function inlineSource(name: RawPath, text: string, now: number): CopySource {
+  const bytes = Buffer.from(text);
+  const attributes: Attributes = {
+    type: "file",
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: now,
+    mtimeNs: 0,
+    size: bytes.length,
+    link: "",
+    devMajor: 0,
+    devMinor: 0,
+  };
+  const file = { attributes, inode: {} };
+  const root = { attributes: directoryAttributes(0o755, 0, 0, now), inode: {} };
+  return {
+    view: { lstat: (path) => (path === "" ? root : path === name ? file : undefined), list: (path) => (path === "" ? [name] : []) },
+    keepsOwners: false,
+    content: () => ({ kind: "bytes", bytes }),
+  };
+}
+
+async function hasDigest(content: Content | undefined, sha256: string): Promise<boolean> {
+  const hash = createHash("sha256");
+  if (content?.kind === "bytes") hash.update(content.bytes);
+  else if (content !== undefined && content.size > 0)
+    for await (const chunk of createReadStream(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
+      hash.update(chunk);
+  return hash.digest("hex") === sha256;
+}
+
+/** The destination of an instruction below a working directory, as BuildKit joins them: a slash or dot at the end keeps its meaning. */
+export function joinDestination(workdir: string, destination: string): RawPath {
+  const joined = destination.startsWith("/") ? destination : `${workdir}/${destination === "." ? "./" : destination}`;
+  const clean = cleanPath(toRaw(joined));
+  return destination !== "" && namesDirectory(toRaw(joined)) ? `${clean}/` : clean;
+}

@@ -1,0 +1,29 @@
+// What the report shows when a build has ended well.
+
+import type { EncodedImage } from "../image/encode.ts";
+import type { ResultSummary } from "../report/report.ts";
+import { madeBelow } from "./assemble.ts";
+import type { BuiltStage } from "./execute.ts";
+import type { Plan } from "./plan.ts";
+
+/** The layers from the bottom to the top, with the history line of each, and the digests. */
+export function summarize(image: EncodedImage, stages: readonly BuiltStage[], plan: Plan, written: readonly string[]): ResultSummary {
+  const made = madeBelow(plan, stages, plan.target);
+  const { layers, config } = image.image;
+  const inherited = layers.length - made.length;
+  const lines = (config.history ?? []).filter((line) => !line.empty_layer);
+  return {
+    layers: layers.map((layer, i) => {
+      const seconds = made[i - inherited]?.seconds;
+      return {
+        size: layer.descriptor.size,
+        createdBy: lines[i]?.created_by ?? "",
+        inherited: i < inherited,
+        ...(seconds === undefined ? {} : { seconds }),
+      };
+    }),
+    digest: image.manifest.descriptor.digest,
+    configDigest: image.config.descriptor.digest,
+    written,
+  };
+}
