@@ -1,12 +1,22 @@
 // Images in registries: what a reference names, the bytes of its layers, and pushing what was built.
 
-import type { Proxies, Roots } from "../http/http.ts";
+import { type BackOff, defaultBackOff, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
 import type { EncodedImage } from "../image/encode.ts";
 import type { Descriptor, Image, Layer } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
-import type { Reference } from "../image/reference.ts";
+import { normalizeRegistry, type Reference, repositoryName } from "../image/reference.ts";
 import type { Blobs } from "../layer/layer.ts";
+import type { Report } from "../report/report.ts";
+import { type Client, openClient } from "./client.ts";
+import { openKeychain } from "./credentials.ts";
+import { allowsHttp, type Direction, tlsOf } from "./endpoint.ts";
+import { openPull } from "./pull.ts";
+import { openPush } from "./push.ts";
+import { openTransfers } from "./transfer.ts";
+import { probeUpload } from "./upload.ts";
+
+export { RegistryError, type RegistryFailure } from "./error.ts";
 
 /** Everything that flags and environment say about registries; the host fills it in. Registries are `host` or `host:port` as written by the user. */
 export interface RegistryOptions {
@@ -105,4 +115,65 @@ export interface Push {
   finish(image: EncodedImage): Promise<readonly { readonly reference: Reference; readonly digest: Digest }[]>;
   /** Stops what is under way and cancels started uploads. */
   abort(): Promise<void>;
+}
+
+export interface RegistryTools {
+  readonly report: Report;
+  /** For tests that cannot wait: how patient the client is. */
+  readonly backOff?: Partial<BackOff>;
+  readonly timeouts?: Partial<Timeouts>;
+}
+
+/** Opens the client; it connects to nothing, and runs no credential helper, before something is asked of it. */
+export function openRegistry(options: RegistryOptions, tools: RegistryTools): Registry {
+  const { report } = tools;
+  const backOff = { ...defaultBackOff, ...tools.backOff };
+  const keychain = openKeychain(options.dockerConfig, report);
+  const transfers = openTransfers(report);
+  const https = { pull: openHttpFor("pull"), push: openHttpFor("push") };
+  const clients = { pull: new Map<string, Client>(), push: new Map<string, Client>() };
+
+  function openHttpFor(direction: Direction) {
+    const { userAgent, proxies, roots } = options;
+    const tlsFor = (host: string) => tlsOf(host, direction, options);
+    return openHttp({ userAgent, proxies, roots, tlsFor, backOff, ...(tools.timeouts === undefined ? {} : { timeouts: tools.timeouts }) });
+  }
+
+  function clientOf(direction: Direction, registry: string): Client {
+    const known = clients[direction].get(registry);
+    if (known !== undefined) return known;
+    const http = https[direction];
+    const client = openClient(registry, { http, keychain, report, backOff, allowsHttp: allowsHttp(registry, direction, options) });
+    clients[direction].set(registry, client);
+    return client;
+  }
+
+  const pull = openPull(options, { report, backOff, transfers, client: (registry) => clientOf("pull", registry) });
+  const pushTools = {
+    report,
+    backOff,
+    transfers,
+    retries: options.pushRetries,
+    client: (registry: string) => clientOf("push", registry),
+    knownAt: pull.knownAt,
+  };
+
+  return {
+    resolve: pull.resolve,
+    layer: pull.layer,
+    fetch: pull.fetch,
+    async checkPush(destinations, signal) {
+      const distinct = new Map(destinations.map((reference) => [repositoryName(reference), reference]));
+      const probes = [...distinct.values()].map((reference) => {
+        const target = { client: clientOf("push", normalizeRegistry(reference.registry)), repository: reference.repository };
+        return probeUpload(target, `push to "${repositoryName(reference)}"`, signal);
+      });
+      await Promise.all(probes);
+    },
+    openPush: (destinations, signal) => openPush(destinations, pushTools, signal),
+    transferred: () => transfers.totals(),
+    async close() {
+      await Promise.all([https.pull.close(), https.push.close()]);
+    },
+  };
 }

@@ -1,0 +1,155 @@
+// Speaks to one registry host: finds out whether it is HTTPS or HTTP, proves who we are, and renews that when it runs out.
+
+import { type BackOff, type Http, HttpError, type Method, pause, type RequestOptions, type Response, waitBefore } from "../http/http.ts";
+import type { Report } from "../report/report.ts";
+import { openAuthorizer, type Scopes } from "./authorizer.ts";
+import type { Keychain } from "./credentials.ts";
+import { apiHost } from "./endpoint.ts";
+import { type Asked, type RegistryError, readRefusal, wrapHttpError } from "./error.ts";
+
+export interface Call extends RequestOptions {
+  readonly repository: string;
+  readonly scopes: Scopes;
+  /** What the whole thing is about, ready to follow "Cannot": `pull "reference"`. */
+  readonly action: string;
+}
+
+export interface Client {
+  readonly registry: string;
+  /** `path` starts with `/v2/`, or is an absolute URL that the registry gave. Any status may come back, 401 when the credentials do not do. Throws HttpErrors, for `wrap` to explain. */
+  send(method: Method, path: string, call: Call): Promise<Response>;
+  /** A whole small document; a cut answer is asked for again. Throws RegistryErrors, also for every status but 200. */
+  read(path: string, call: Call, limit: number): Promise<{ readonly response: Response; readonly bytes: Uint8Array }>;
+  /** The error for an answer that says no. */
+  refuse(response: Response, call: Call): Promise<RegistryError>;
+  wrap(error: unknown, call: Call): unknown;
+}
+
+export function pullScope(repository: string): string {
+  return `repository:${repository}:pull`;
+}
+
+export function pushScope(repository: string): string {
+  return `repository:${repository}:pull,push`;
+}
+
+export function openClient(
+  registry: string,
+  tools: {
+    readonly http: Http;
+    readonly keychain: Keychain;
+    readonly report: Report;
+    readonly allowsHttp: boolean;
+    readonly backOff: BackOff;
+  },
+): Client {
+  const { http, allowsHttp, report } = tools;
+  const host = apiHost(registry);
+  const authorizer = openAuthorizer(registry, tools);
+  let origin: Promise<string> | undefined;
+
+  const describe = (call: Call): Asked => ({
+    registry,
+    action: call.action,
+    credentials: authorizer.describe(call.repository),
+    allowsHttp,
+  });
+
+  async function findOrigin(): Promise<string> {
+    if (!allowsHttp) return `https://${host}`;
+    const scheme = await chooseScheme(http, host);
+    if (scheme === "http") report.emit({ kind: "debug", text: `Speaking plain HTTP with ${registry}` });
+    return `${scheme}://${host}`;
+  }
+
+  async function resolveUrl(path: string): Promise<URL> {
+    origin ??= findOrigin();
+    origin.catch(() => {
+      origin = undefined;
+    });
+    const base = new URL(await origin);
+    const url = new URL(path, base);
+    // A registry behind a proxy that ends TLS often believes that it speaks plain HTTP and says so in its locations.
+    if (url.host === base.host && base.protocol === "https:") url.protocol = "https:";
+    return url;
+  }
+
+  async function send(method: Method, path: string, call: Call): Promise<Response> {
+    const url = await resolveUrl(path);
+    const isOwn = url.host === host;
+    for (let turn = 1; ; turn++) {
+      const auth = isOwn ? await authorizer.authorize(call.repository, call.scopes, describe(call), call.signal) : undefined;
+      const headers = { ...call.headers, ...(auth === undefined ? {} : { authorization: auth.value }) };
+      const response = await http.request(method, url.href, { ...call, headers });
+      const isOurs = response.status === 401 && new URL(response.url).host === host;
+      if (!isOurs || turn === 3 || (turn > 1 && auth?.isNew !== false)) return response;
+      if (!authorizer.learn(response, call.repository, call.scopes, auth?.value)) return response;
+      await response.discard();
+      report.emit({
+        kind: "debug",
+        text: `${registry} wants ${auth === undefined ? "to know who asks" : "a new token"} for ${call.repository}`,
+      });
+    }
+  }
+
+  async function read(path: string, call: Call, limit: number): Promise<{ response: Response; bytes: Uint8Array }> {
+    for (let turn = 1; ; turn++) {
+      try {
+        const response = await send("GET", path, call);
+        if (response.status !== 200) throw await readRefusal(response, describe(call));
+        return { response, bytes: await response.bytes(limit) };
+      } catch (error) {
+        const isCut = error instanceof HttpError && error.isTransient;
+        if (!isCut || turn === tools.backOff.tries) throw wrapHttpError(error, describe(call));
+        await pause(waitBefore(turn + 1, tools.backOff) ?? 0, call.signal);
+      }
+    }
+  }
+
+  return {
+    registry,
+    send,
+    read,
+    refuse: (response, call) => readRefusal(response, describe(call)),
+    wrap: (error, call) => wrapHttpError(error, describe(call)),
+  };
+}
+
+const pingMs = 15_000;
+
+/**
+ * HTTPS where it works, as go-containerregistry has it; both are asked at once so that a plain registry costs no further round trip.
+ * No credentials go along.
+ */
+async function chooseScheme(http: Http, host: string): Promise<"http" | "https"> {
+  const works = async (scheme: string) => {
+    const url = `${scheme}://${host}/v2/`;
+    const response = await http
+      .request("GET", url, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) })
+      .catch((error: unknown) => {
+        if (error instanceof HttpError) throw error;
+        throw new HttpError("timeout", url, `Cannot GET "${url}": no answer within ${pingMs / 1000} s`, error);
+      });
+    await response.discard();
+    if (response.status === 400 || response.status === 426)
+      throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme}`);
+  };
+  const secure = works("https");
+  const plain = works("http");
+  plain.catch(() => {});
+  try {
+    // A firewall may swallow the packets to the HTTPS port: once plain HTTP has answered, three seconds are enough.
+    await Promise.race([
+      secure,
+      plain.then(() => new Promise((_, reject) => setTimeout(() => reject(new Error("HTTPS is silent")), 3000).unref())),
+    ]);
+    return "https";
+  } catch (error) {
+    return plain.then(
+      () => "http" as const,
+      (plainError) => {
+        throw error instanceof HttpError && error.failure === "tls" ? error : plainError;
+      },
+    );
+  }
+}

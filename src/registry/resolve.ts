@@ -1,0 +1,132 @@
+// Finds out what a reference names: manifest and configuration, narrowed to one platform.
+
+import type { Digest } from "../image/digest.ts";
+import { alignHistory, digestOf } from "../image/encode.ts";
+import type { Descriptor, ImageConfig } from "../image/image.ts";
+import { formatPlatform, type Platform, platformDistance } from "../image/platform.ts";
+import { formatReference, type Reference } from "../image/reference.ts";
+import { type Call, type Client, pullScope } from "./client.ts";
+import type { Place } from "./endpoint.ts";
+import { RegistryError } from "./error.ts";
+import { acceptedManifests, configLimit, type Manifest, type ManifestIndex, manifestLimit, readConfig, readManifest } from "./manifest.ts";
+
+/** An image as one host serves it. */
+export interface FoundImage {
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  readonly digest: Digest;
+  readonly manifestDigest: Digest;
+  readonly platform: Platform;
+  readonly otherPlatform: boolean;
+}
+
+interface Search {
+  readonly client: Client;
+  readonly place: Place;
+  readonly call: Call;
+  /** The reference as the user knows it. */
+  readonly name: string;
+}
+
+/** Indexes in indexes are rare, and deeper ones are a trick. */
+const deepestIndex = 3;
+
+export async function findImage(
+  client: Client,
+  place: Place,
+  reference: Reference,
+  wanted: Platform,
+  signal?: AbortSignal,
+): Promise<FoundImage> {
+  const name = formatReference(reference);
+  const via = place.registry === reference.registry ? "" : ` from ${place.registry}`;
+  const call = { repository: place.repository, scopes: [pullScope(place.repository)] as const, action: `pull "${name}"${via}`, signal };
+  const search = { client, place, call, name };
+  const top = await readDocument(search, reference.digest ?? reference.tag ?? "latest", reference.digest);
+  if (top.document.kind === "manifest") {
+    const image = await readImage(search, top.document);
+    return {
+      ...image,
+      digest: top.digest,
+      manifestDigest: top.digest,
+      otherPlatform: platformDistance(wanted, image.platform) === undefined,
+    };
+  }
+  const found = await narrow(search, top.document, wanted, deepestIndex);
+  if (found !== undefined) return { ...found, digest: top.digest, otherPlatform: false };
+  const offers = [...new Set(top.document.manifests.flatMap(({ platform }) => (platform === undefined ? [] : formatPlatform(platform))))];
+  const offered = offers.length === 0 ? "no platform at all" : offers.join(", ");
+  throw new RegistryError(
+    `Cannot use "${name}" for ${formatPlatform(wanted)}: no match for platform in manifest ${top.digest}; it offers ${offered}`,
+    {
+      failure: "unsupported",
+    },
+  );
+}
+
+/** The best entry of an index; entries that do not name their platform are asked last, by reading their images. */
+async function narrow(
+  search: Search,
+  index: ManifestIndex,
+  wanted: Platform,
+  depth: number,
+): Promise<Omit<FoundImage, "digest" | "otherPlatform"> | undefined> {
+  if (depth === 0) return undefined;
+  const distanceTo = ({ platform }: Descriptor) => (platform === undefined ? Number.MAX_SAFE_INTEGER : platformDistance(wanted, platform));
+  const usable = index.manifests
+    .map((descriptor) => ({ descriptor, distance: distanceTo(descriptor) }))
+    .filter((entry): entry is { descriptor: Descriptor; distance: number } => entry.distance !== undefined)
+    .sort((a, b) => a.distance - b.distance);
+  for (const { descriptor } of usable) {
+    const { document, digest } = await readDocument(search, descriptor.digest, descriptor.digest);
+    if (document.kind === "index") {
+      const inner = await narrow(search, document, wanted, depth - 1);
+      if (inner !== undefined) return inner;
+      continue;
+    }
+    const image = await readImage(search, document);
+    if (descriptor.platform !== undefined) return { ...image, manifestDigest: digest, platform: descriptor.platform };
+    if (platformDistance(wanted, image.platform) !== undefined) return { ...image, manifestDigest: digest };
+  }
+  return undefined;
+}
+
+async function readDocument(
+  search: Search,
+  which: string,
+  expected: Digest | undefined,
+): Promise<{ document: Manifest | ManifestIndex; digest: Digest }> {
+  const { client, place, call, name } = search;
+  const path = `/v2/${place.repository}/manifests/${which}`;
+  const { response, bytes } = await client.read(path, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+  const digest = digestOf(bytes);
+  // Where the user gave no digest the registry's own word is the only check there is; it may leave it out.
+  const announced = response.header("docker-content-digest");
+  const due = expected ?? (announced?.startsWith("sha256:") ? announced : undefined);
+  if (due !== undefined && due !== digest)
+    throw new RegistryError(`Cannot pull "${name}": ${client.registry} sent a manifest with the digest ${digest} instead of ${due}`, {
+      failure: "invalid",
+    });
+  return { document: readManifest(bytes, response.header("content-type"), name), digest };
+}
+
+async function readImage(
+  { client, place, call, name }: Search,
+  manifest: Manifest,
+): Promise<{ manifest: Manifest; config: ImageConfig; platform: Platform }> {
+  const { digest, size } = manifest.config;
+  if (size > configLimit)
+    throw new RegistryError(`Cannot use "${name}": its configuration has ${size} bytes, more than ${configLimit}`, {
+      failure: "unsupported",
+    });
+  const { bytes } = await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size);
+  if (digestOf(bytes) !== digest)
+    throw new RegistryError(
+      `Cannot pull "${name}": ${client.registry} sent a configuration with the digest ${digestOf(bytes)} instead of ${digest}`,
+      { failure: "invalid" },
+    );
+  const config = alignHistory(readConfig(bytes, manifest.layers.length, name));
+  const { os, architecture, variant } = config;
+  const rest = { ...(config["os.version"] === undefined ? {} : { "os.version": config["os.version"] }) };
+  return { manifest, config, platform: { os, architecture, ...(variant === undefined ? {} : { variant }), ...rest } };
+}
