@@ -102,10 +102,6 @@ export function openNarration(masks: Masks, now: () => number): Narration {
         }
         case "debug":
           return textLines(event.text).map((text) => message("debug", "quiet", text));
-        case "push-start":
-          return [message("info", "plain", `Pushing image to ${event.name}`)];
-        case "push-end":
-          return [message("info", "good", `Pushed ${event.name}`)];
         case "result": {
           const total = transfers.describeTotal();
           const time = `Done in ${formatSeconds((now() - begun) / 1000)}`;

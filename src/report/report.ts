@@ -35,10 +35,6 @@ export type Event =
   | { readonly kind: "warning"; readonly text: string; readonly file?: string; readonly line?: number }
   /** Shown with `--verbosity debug` and `trace`. */
   | { readonly kind: "debug"; readonly text: string }
-  /** `name` is `registry/repository:tag`. */
-  | { readonly kind: "push-start"; readonly name: string }
-  /** `name` is `registry/repository@sha256:…`. */
-  | { readonly kind: "push-end"; readonly name: string }
   | { readonly kind: "result"; readonly result: ResultSummary };
 
 export interface LayerSummary {

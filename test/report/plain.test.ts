@@ -64,5 +64,5 @@ test("a secret that control sequences cut in two is hidden once they are gone", 
 
 test("a line break in a message of ours starts no line that looks like a command", () => {
   assert.equal(render([{ kind: "notice", text: "a\n::error::b" }], usual), "a\n: :error::b\n");
-  assert.equal(render([{ kind: "push-start", name: "x\n::error::b" }], usual), "Pushing image to x\\x0a::error::b\n");
+  assert.equal(render([{ kind: "stage", stage: "a", base: "x\n::error::b", steps: 1 }], usual), "Stage a: FROM x\\x0a::error::b, 1 step\n");
 });

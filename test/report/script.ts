@@ -87,11 +87,11 @@ export const wholeBuild: Script = [
   { kind: "step-end", step: make, outcome: "done", layer: layer(1_048_576) },
   { kind: "step-start", step: last },
   { kind: "step-end", step: last, outcome: "done", layer: layer(1_000_000) },
-  { kind: "push-start", name: "registry.example/app:v1" },
+  { kind: "notice", text: "Pushing image to registry.example/app:v1" },
   { kind: "transfer", direction: "push", what: "sha256:bbbb", bytes: 523_000, total: 523_000, done: "transferred" },
   { kind: "transfer", direction: "push", what: "sha256:cccc", bytes: 0, total: 9, done: "mounted" },
   { kind: "transfer", direction: "push", what: "sha256:dddd", bytes: 0, total: 9, done: "exists" },
-  { kind: "push-end", name: `registry.example/app@sha256:${"f".repeat(64)}` },
+  { kind: "notice", text: `Pushed registry.example/app@sha256:${"f".repeat(64)}` },
   {
     kind: "result",
     result: {

@@ -1,0 +1,317 @@
+// The one table of flags of `slipway build`: kaniko's, deprecated spellings included, and our own. Help, documentation and parsing read it.
+
+import { levels, logFormats } from "../report/line.ts";
+
+/** How a flag's value is written; `multi`, `keyValue` and `keyMultiValue` may be repeated, the others' last value counts. */
+export type FlagType = "boolean" | "string" | "integer" | "duration" | "multi" | "keyValue" | "keyMultiValue";
+
+/** The headings of the help, in its order. */
+export const groups = ["Inputs", "Registries and TLS", "Outputs and push", "Build behaviour", "Cache", "Log", "Slipway's own"] as const;
+
+export interface Flag {
+  readonly name: string;
+  readonly short?: string;
+  /** Deprecated spellings. */
+  readonly aliases?: readonly string[];
+  readonly type: FlagType;
+  /** What stands for the value in the help; booleans have none. */
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  /** As it would be written; absent: "" for texts, nothing for what may be repeated. */
+  readonly default?: string;
+  /** The same as `default`, said so that a reader understands it. */
+  readonly defaultText?: string;
+  readonly group: (typeof groups)[number];
+  readonly help: string;
+  /**
+   * "accepted" flags mean nothing here and cause a notice; "not yet" flags are refused. Either is silent about a value that is the
+   * default.
+   */
+  readonly status: "works" | "accepted" | "not yet";
+  /** Of an accepted flag: why it has no effect. */
+  readonly reason?: string;
+  /** Left out of the help. */
+  readonly hidden?: boolean;
+}
+
+type Row = Omit<Flag, "group" | "status"> & { readonly status?: Flag["status"] };
+
+const inputs: readonly Row[] = [
+  {
+    name: "dockerfile",
+    short: "f",
+    type: "string",
+    value: "PATH",
+    default: "Dockerfile",
+    help: "Dockerfile, looked up from the working directory, then from the context",
+  },
+  {
+    name: "context",
+    short: "c",
+    type: "string",
+    value: "PATH",
+    default: "/workspace/",
+    help: "directory to build from: a path or dir://PATH",
+  },
+  { name: "context-sub-path", type: "string", value: "PATH", help: "directory below the context to build from instead" },
+  { name: "bucket", short: "b", type: "string", value: "NAME", help: "bucket that holds the context", status: "not yet", hidden: true },
+  {
+    name: "build-arg",
+    type: "multi",
+    value: "NAME[=VALUE]",
+    help: "value of an ARG; a name alone takes the value of the environment variable; may be repeated",
+  },
+  { name: "target", type: "string", value: "STAGE", defaultText: "the last", help: "stage to build" },
+  {
+    name: "custom-platform",
+    aliases: ["customPlatform"],
+    type: "string",
+    value: "OS/ARCH[/VARIANT]",
+    defaultText: "this machine's",
+    help: "platform to build for",
+  },
+  { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
+  {
+    name: "annotation",
+    type: "keyValue",
+    value: "NAME=VALUE",
+    help: "annotation of the image's manifest; may be repeated",
+    status: "not yet",
+  },
+  { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
+  { name: "secret", type: "multi", value: "id=NAME[,src=PATH][,env=NAME]", help: "secret for RUN --mount=type=secret", status: "not yet" },
+  {
+    name: "kaniko-dir",
+    type: "string",
+    value: "PATH",
+    defaultText: "the directory for temporary files",
+    help: "directory to make a private state directory in, where --state-dir is not given; env KANIKO_DIR",
+  },
+];
+
+const registries: readonly Row[] = [
+  { name: "insecure", type: "boolean", help: "allow plain HTTP for pushes" },
+  { name: "insecure-pull", type: "boolean", help: "allow plain HTTP for pulls" },
+  { name: "insecure-registry", type: "multi", value: "HOST", help: "registry with which plain HTTP is allowed; may be repeated" },
+  { name: "skip-tls-verify", type: "boolean", help: "accept any certificate of any registry" },
+  { name: "skip-tls-verify-pull", type: "boolean", help: "accept any certificate when pulling" },
+  { name: "skip-tls-verify-registry", type: "multi", value: "HOST", help: "registry of which to accept any certificate; may be repeated" },
+  {
+    name: "registry-certificate",
+    type: "keyValue",
+    value: "HOST=FILE",
+    help: "PEM file of authorities to trust for a registry; may be repeated",
+  },
+  {
+    name: "registry-client-cert",
+    type: "keyValue",
+    value: "HOST=CERT,KEY",
+    help: "PEM files of the client certificate and key to show a registry; may be repeated",
+  },
+  {
+    name: "registry-mirror",
+    type: "multi",
+    value: "HOST[/PREFIX]",
+    help: "mirror to pull Docker Hub's images from; may be repeated; env KANIKO_REGISTRY_MIRROR adds one",
+  },
+  {
+    name: "registry-map",
+    type: "keyMultiValue",
+    value: "HOST=MIRROR[/PREFIX][;...]",
+    help: "mirrors to pull a registry's images from, in this order; may be repeated; env KANIKO_REGISTRY_MAP adds to it",
+  },
+  { name: "skip-default-registry-fallback", type: "boolean", help: "never ask a registry itself that has mirrors" },
+  { name: "credential-helpers", type: "multi", value: "NAME", help: "built-in credential helpers to use", status: "not yet" },
+  { name: "image-download-retry", type: "integer", value: "N", default: "0", help: "further tries of a pull" },
+  {
+    name: "image-fs-extract-retry",
+    type: "integer",
+    value: "N",
+    default: "0",
+    help: "further tries of unpacking a base",
+    status: "not yet",
+  },
+  { name: "azure-container-registry-config", type: "string", value: "PATH", help: "Azure's credentials", status: "not yet", hidden: true },
+];
+
+const outputs: readonly Row[] = [
+  {
+    name: "destination",
+    short: "d",
+    type: "multi",
+    value: "IMAGE",
+    help: "registry/repository[:tag] to push to, and the name in --tar-path; may be repeated",
+  },
+  {
+    name: "no-push",
+    type: "boolean",
+    help: "build, write the files that were asked for, but push nothing; env KANIKO_NO_PUSH decides over it",
+  },
+  { name: "no-push-cache", type: "boolean", help: "write nothing to the cache", status: "not yet" },
+  {
+    name: "skip-push-permission-check",
+    type: "boolean",
+    help: "do not ask the registries before the build whether they will take the image",
+  },
+  { name: "push-retry", type: "integer", value: "N", default: "0", help: "further tries of a push" },
+  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take a tag that must not be moved for success", status: "not yet" },
+  { name: "digest-file", type: "string", value: "FILE", help: "where to write the image's digest: a file or an https:// URL" },
+  {
+    name: "image-name-with-digest-file",
+    type: "string",
+    value: "FILE",
+    help: "where to write registry/repository@digest, a line per destination: a file or an https:// URL",
+  },
+  {
+    name: "image-name-tag-with-digest-file",
+    type: "string",
+    value: "FILE",
+    help: "where to write registry/repository:tag@digest, a line per destination: a file or an https:// URL",
+  },
+  { name: "tar-path", aliases: ["tarPath"], type: "string", value: "FILE", help: "write a tar that docker load reads" },
+  { name: "oci-layout-path", type: "string", value: "DIR", help: "write an OCI image layout" },
+  {
+    name: "compression",
+    type: "string",
+    value: "NAME",
+    choices: ["gzip", "zstd"],
+    default: "gzip",
+    help: "how to compress layers: gzip or zstd",
+  },
+  {
+    name: "compression-level",
+    type: "integer",
+    value: "N",
+    default: "-1",
+    defaultText: "the compressor's usual",
+    help: "how much to compress",
+  },
+  { name: "image-format", type: "string", value: "NAME", help: "media types of the image: docker or oci", status: "not yet" },
+  { name: "reproducible", type: "boolean", help: "set the times in config and new layers to fixed ones" },
+  { name: "dryrun", type: "boolean", help: "print the plan of the build and stop" },
+];
+
+const machine = "nothing of the machine's own file system is changed";
+
+const behaviour: readonly Row[] = [
+  {
+    name: "snapshot-mode",
+    aliases: ["snapshotMode"],
+    type: "string",
+    value: "MODE",
+    default: "full",
+    help: "how changes of RUN are found: full, redo or time",
+    status: "not yet",
+  },
+  { name: "single-snapshot", type: "boolean", help: "one layer for a whole stage", status: "not yet" },
+  {
+    name: "use-new-run",
+    type: "boolean",
+    help: "find changes by times",
+    status: "accepted",
+    reason: "every change of a RUN is found without it",
+  },
+  {
+    name: "skip-unused-stages",
+    type: "boolean",
+    help: "build only the stages that the target needs",
+    status: "accepted",
+    reason: "only the stages that the target needs are built",
+  },
+  {
+    name: "ignore-var-run",
+    aliases: ["whitelist-var-run"],
+    type: "boolean",
+    default: "true",
+    help: "leave /var/run out of layers",
+    status: "accepted",
+    reason: "layers hold what the build wrote to /var/run and nothing else of it",
+  },
+  { name: "ignore-path", type: "multi", value: "PATH", help: "leave a path out of layers", status: "not yet" },
+  {
+    name: "force-build-metadata",
+    type: "boolean",
+    help: "make layers for instructions that change metadata alone",
+    status: "accepted",
+    reason: "instructions that change metadata alone have their line in the image's history without it",
+  },
+  { name: "force", type: "boolean", help: "build outside of a container", status: "accepted", reason: machine },
+  { name: "cleanup", type: "boolean", help: "empty the file system after the build", status: "accepted", reason: machine },
+  { name: "pre-cleanup", type: "boolean", help: "empty the file system before the build", status: "accepted", reason: machine },
+  { name: "preserve-context", type: "boolean", help: "restore the file system after the build", status: "accepted", reason: machine },
+  { name: "materialize", type: "boolean", help: "leave the image's files on disk", status: "not yet" },
+];
+
+const cache: readonly Row[] = [
+  { name: "cache", type: "boolean", help: "use and fill the layer cache", status: "not yet" },
+  { name: "cache-repo", type: "string", value: "REPOSITORY", help: "where cached layers lie", status: "not yet" },
+  { name: "cache-dir", type: "string", value: "PATH", default: "/cache", help: "where cached base images lie", status: "not yet" },
+  { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long cached layers are used", status: "not yet" },
+  { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN", status: "not yet" },
+  { name: "cache-copy-layers", type: "boolean", help: "cache the layers of COPY", status: "not yet" },
+  {
+    name: "compressed-caching",
+    type: "boolean",
+    default: "true",
+    help: "keep compressed layers in memory",
+    status: "accepted",
+    reason: "layers are never kept in memory",
+  },
+];
+
+const log: readonly Row[] = [
+  {
+    name: "verbosity",
+    short: "v",
+    type: "string",
+    value: "LEVEL",
+    choices: levels,
+    default: "info",
+    help: `what to say: ${levels.join(", ")}; what the steps' commands write is always shown`,
+  },
+  {
+    name: "log-format",
+    type: "string",
+    value: "FORMAT",
+    choices: logFormats,
+    defaultText: "color on a terminal, else text",
+    help: `how to say it: ${logFormats.join(", ")}`,
+  },
+  { name: "log-timestamp", type: "boolean", help: "start each line with the time" },
+];
+
+const own: readonly Row[] = [
+  {
+    name: "state-dir",
+    type: "string",
+    value: "PATH",
+    defaultText: "a private one that is removed after the build",
+    help: "where blobs, indexes and unpacked layers lie; several builds may share it; env SLIPWAY_HOME",
+  },
+  {
+    name: "sandbox",
+    type: "string",
+    value: "NAME",
+    choices: ["auto", "ns", "chroot-bare"],
+    default: "auto",
+    help: "where RUN runs: auto (the strongest that works here), ns, chroot-bare",
+  },
+];
+
+/** Every flag, in the order of the help. */
+export const flags: readonly Flag[] = (
+  [
+    ["Inputs", inputs],
+    ["Registries and TLS", registries],
+    ["Outputs and push", outputs],
+    ["Build behaviour", behaviour],
+    ["Cache", cache],
+    ["Log", log],
+    ["Slipway's own", own],
+  ] as const
+).flatMap(([group, rows]) => rows.map((row) => ({ status: "works" as const, ...row, group })));
+
+/** May the flag be given several times, every value counting? */
+export function takesMany(flag: Flag): boolean {
+  return flag.type === "multi" || flag.type === "keyValue" || flag.type === "keyMultiValue";
+}

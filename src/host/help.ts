@@ -1,0 +1,62 @@
+// The text of `--help`, from the flag table.
+
+import { describeDefault } from "./default.ts";
+import { type Flag, flags, groups } from "./flags.ts";
+
+const indent = 6;
+const width = 100;
+
+/** Flags under their headings; those that do not work yet, and deprecated spellings, are named at the end. */
+export function describeUsage(): string {
+  const shown = flags.filter((flag) => !flag.hidden && flag.status === "works");
+  const sections = groups.map((group) =>
+    describeSection(
+      group,
+      shown.filter((flag) => flag.group === group),
+    ),
+  );
+  const list = (status: Flag["status"]) => flags.filter((flag) => !flag.hidden && flag.status === status).map((flag) => `--${flag.name}`);
+  const old = flags.flatMap((flag) => (flag.aliases ?? []).map((alias) => `--${alias} (--${flag.name})`));
+  return [
+    "Builds a container image from a Dockerfile, without a daemon and without privilege.",
+    "",
+    "Usage:",
+    "  slipway [build] FLAGS",
+    "  slipway version",
+    "  slipway help",
+    "",
+    "Give a value as --flag=VALUE or --flag VALUE; switches as --flag or --flag=false.",
+    "",
+    ...sections.flat(),
+    ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
+    ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
+    ...describeList("Deprecated spellings:", old),
+  ]
+    .join("\n")
+    .concat("\n");
+}
+
+function describeSection(group: string, shown: readonly Flag[]): string[] {
+  if (shown.length === 0) return [];
+  return [`${group}:`, ...shown.flatMap(describeFlag), ""];
+}
+
+function describeFlag(flag: Flag): string[] {
+  const short = flag.short === undefined ? "    " : `-${flag.short}, `;
+  const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
+  return [`  ${short}--${flag.name}${value}`, ...wrap(`${flag.help}${describeDefault(flag)}`, indent + 4)];
+}
+
+function describeList(heading: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [heading, ...wrap(names.join(" "), 2), ""];
+}
+
+function wrap(text: string, margin: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && margin + last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => " ".repeat(margin) + line);
+}

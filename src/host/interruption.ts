@@ -1,0 +1,46 @@
+// Ends a build when its process is told to end: once in good order, the second time at once.
+
+import type { Surroundings, Trouble } from "./surroundings.ts";
+
+/** How long cleaning up may take; CI systems kill soon after. */
+const patienceMs = 5_000;
+
+const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+export interface Interruption {
+  /** Aborts at the first signal, or the first error that nobody caught. */
+  readonly signal: AbortSignal;
+  /** 128 and the signal's number; 1 after an uncaught error; undefined while there was neither. */
+  readonly exitCode: number | undefined;
+  stop(): void;
+}
+
+export function watchInterruption(surroundings: Pick<Surroundings, "onTrouble" | "exit" | "clock">): Interruption {
+  const controller = new AbortController();
+  let exitCode: number | undefined;
+  let stopTimer = () => {};
+  const stopListening = surroundings.onTrouble((trouble) => {
+    if (exitCode !== undefined) {
+      if ("signal" in trouble) surroundings.exit(exitCode);
+      return;
+    }
+    const code = codeOf(trouble);
+    exitCode = code;
+    stopTimer = surroundings.clock.every(patienceMs, () => surroundings.exit(code));
+    controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
+  });
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode;
+    },
+    stop() {
+      stopListening();
+      stopTimer();
+    },
+  };
+}
+
+function codeOf(trouble: Trouble): number {
+  return "signal" in trouble ? codes[trouble.signal] : 1;
+}

@@ -1,0 +1,134 @@
+// Turns flags and environment into the Request that the core builds.
+
+import { join, resolve } from "node:path";
+import type { Request } from "../build/build.ts";
+import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import type { SandboxChoice } from "../sandbox/sandbox.ts";
+import { listNotices, parseVariable } from "./environment.ts";
+import { checkSupport, type GivenFlag } from "./parse-flags.ts";
+import { readRegistryOptions } from "./registry-options.ts";
+import type { Environment, Surroundings } from "./surroundings.ts";
+import { UsageError } from "./usage.ts";
+import { parseInteger, parsePair } from "./value.ts";
+import { type Value, type Values, valuesOf } from "./values.ts";
+
+/** Throws a UsageError for what cannot be; makes the private state directory, as the last thing, where none was given. */
+export function readRequest(given: readonly GivenFlag[], surroundings: Surroundings): Request {
+  const { env, directory } = surroundings;
+  const notices = [...checkSupport(given), ...listNotices(env)];
+  const values = valuesOf(given);
+  const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
+  const destinations = values.list("destination").map(readDestination);
+  const outputs = readOutputs(values, directory);
+  const dryRun = values.isSet("dryrun");
+  if (push && destinations.length === 0 && !dryRun) throw new UsageError("you must provide --destination, or use --no-push");
+  if (destinations.length === 0 && outputs.imageNameWithDigestFile !== undefined)
+    throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
+  if (destinations.length === 0 && outputs.imageNameTagWithDigestFile !== undefined)
+    throw new UsageError("you must provide --destination if setting ImageNameTagDigestFile");
+  const compression = values.text("compression") === "zstd" ? "zstd" : "gzip";
+  if (compression === "zstd" && outputs.tarPath !== undefined)
+    throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
+  const request = {
+    context: readContext(values.text("context"), directory),
+    contextSubPath: values.text("context-sub-path"),
+    dockerfile: values.text("dockerfile"),
+    workingDirectory: directory,
+    buildArgs: readBuildArgs(values.list("build-arg"), env),
+    labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
+    target: readTarget(given, values),
+    platform: readPlatform(values.text("custom-platform")),
+    destinations,
+    push: push && destinations.length > 0,
+    checkPushPermission: !values.isSet("skip-push-permission-check"),
+    outputs,
+    registry: readRegistryOptions(values, surroundings),
+    reproducible: values.isSet("reproducible"),
+    compression,
+    compressionLevel: readLevel(values, compression === "zstd" ? 22 : 9),
+    sandbox: values.text("sandbox") as SandboxChoice,
+    dryRun,
+    notices,
+  } as const;
+  return { ...request, ...readStateDir(values, surroundings) };
+}
+
+function readContext(source: string, directory: string): string {
+  if (source.startsWith("dir://")) return `dir://${resolve(directory, source.slice("dir://".length))}`;
+  return source.includes("://") ? source : resolve(directory, source);
+}
+
+function readBuildArgs(given: readonly Value[], env: Environment): Map<string, string> {
+  const args = new Map<string, string>();
+  for (const { text, source } of given) {
+    if (text.includes("=")) {
+      const [name, value] = parsePair(text, source);
+      args.set(name, value);
+    } else {
+      const value = env[text];
+      if (value !== undefined) args.set(text, value);
+    }
+  }
+  return args;
+}
+
+function readTarget(given: readonly GivenFlag[], values: Values): string | undefined {
+  const targets = new Set(given.filter(({ flag }) => flag.name === "target").flatMap(({ value }) => value.split(",")));
+  targets.delete("");
+  if (targets.size > 1) throw new UsageError(`several targets (${[...targets].join(", ")}) are not yet supported`);
+  return values.text("target") === "" ? undefined : [...targets][0];
+}
+
+function readPlatform(text: string): Request["platform"] {
+  try {
+    return text === "" ? hostPlatform() : parsePlatform(text);
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
+  }
+}
+
+function readDestination({ text, source }: Value): Reference {
+  let reference: Reference;
+  try {
+    reference = parseReference(text);
+  } catch (cause) {
+    throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  if (reference.digest !== undefined)
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be a tag, for the digest is known after the build`);
+  return withDefaultTag(reference);
+}
+
+function readOutputs(values: Values, directory: string): Request["outputs"] {
+  const file = (name: string) => (values.text(name) === "" ? undefined : resolve(directory, values.text(name)));
+  const target = (name: string) => (/^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name));
+  const outputs = {
+    tarPath: file("tar-path"),
+    ociLayoutPath: file("oci-layout-path"),
+    digestFile: target("digest-file"),
+    imageNameWithDigestFile: target("image-name-with-digest-file"),
+    imageNameTagWithDigestFile: target("image-name-tag-with-digest-file"),
+  };
+  return Object.fromEntries(Object.entries(outputs).filter(([, path]) => path !== undefined));
+}
+
+function readLevel(values: Values, most: number): number | undefined {
+  const text = values.text("compression-level");
+  const level = parseInteger(text) ?? -1;
+  if (level === 0 || level === -1) return undefined;
+  if (level < 0 || level > most)
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --compression-level: must be 1 to ${most}, or -1 for the usual one`);
+  return level;
+}
+
+function readStateDir(values: Values, { env, directory, makeDirectory }: Surroundings): Pick<Request, "stateDir" | "stateIsPrivate"> {
+  const given = values.text("state-dir") || env.SLIPWAY_HOME;
+  if (given) return { stateDir: resolve(directory, given), stateIsPrivate: false };
+  const parent = resolve(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  try {
+    return { stateDir: makeDirectory(join(parent, "slipway-")), stateIsPrivate: true };
+  } catch (cause) {
+    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: give another with --state-dir`, { cause });
+  }
+}

@@ -1,0 +1,89 @@
+// The host that is a command line: kaniko's flags in, a log on standard error and an exit code out.
+
+import type { BuildResult, BuildTools, Request } from "../build/build.ts";
+import type { Level, LogFormat } from "../report/line.ts";
+import { neutralizeLine } from "../report/neutral.ts";
+import { openRenderer } from "../report/renderer.ts";
+import { findSecrets } from "./credentials.ts";
+import { describeFailure } from "./failure.ts";
+import { describeUsage } from "./help.ts";
+import { watchInterruption } from "./interruption.ts";
+import { type ParsedFlags, parseFlags, refusePositional } from "./parse-flags.ts";
+import { readRequest } from "./request.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { findNearest, UsageError } from "./usage.ts";
+import { valuesOf } from "./values.ts";
+import { version } from "./version.ts";
+
+/** The core's front door, given in so that what needs no build need not load it. */
+export type Build = (request: Request, tools: BuildTools) => Promise<BuildResult>;
+
+const commands = ["build", "version", "help"];
+const laterCommands = ["warm", "push", "login", "plan", "check", "merge", "prune", "doctor"];
+
+/** Runs the command line; gives the exit code and leaves nothing running. */
+export async function runShell(build: Build, surroundings: Surroundings): Promise<number> {
+  const [first = "", ...rest] = surroundings.args;
+  try {
+    if (first === "version" || first === "--version") return showVersion(surroundings);
+    if (first === "help") return showHelp(surroundings);
+    if (first !== "" && !first.startsWith("-") && first !== "build") refuseCommand(first);
+    const parsed = parseFlags(first === "build" ? rest : surroundings.args);
+    if (parsed.help) return showHelp(surroundings);
+    refusePositional(parsed);
+    return await runBuild(parsed, build, surroundings);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    surroundings.stderr.write(`Error: ${error.message}\n`);
+    return 1;
+  }
+}
+
+async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surroundings): Promise<number> {
+  const request = readRequest(given, surroundings);
+  const values = valuesOf(given);
+  const verbosity = values.text("verbosity") as Level;
+  const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : undefined);
+  const choice = { verbosity, format: format as LogFormat | undefined, timestamps: values.isSet("log-timestamp") };
+  const renderer = openRenderer(surroundings.stderr, choice, surroundings.clock);
+  const interruption = watchInterruption(surroundings);
+  try {
+    for (const secret of findSecrets(request.registry.dockerConfig, surroundings)) renderer.mask(secret);
+    const { plan } = await build(request, { report: renderer, signal: interruption.signal });
+    if (plan !== undefined) surroundings.stdout.write(renderer.redact(showPlan(plan)));
+    return 0;
+  } catch (error) {
+    const reason: unknown = interruption.exitCode === undefined ? error : interruption.signal.reason;
+    const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
+    renderer.fail(failure);
+    return interruption.exitCode ?? exitCode;
+  } finally {
+    renderer.close();
+    if (request.stateIsPrivate) await surroundings.removeDirectory(request.stateDir);
+    interruption.stop();
+  }
+}
+
+// It quotes the Dockerfile, so it may hold what a CI system would obey.
+function showPlan(plan: string): string {
+  const lines = plan.replace(/\n$/, "").split("\n");
+  return lines.map((line) => `${neutralizeLine(line, false)}\n`).join("");
+}
+
+function showVersion({ stdout }: Surroundings): number {
+  stdout.write(`slipway ${version}\nnode ${process.version} ${process.platform}/${process.arch}\n`);
+  return 0;
+}
+
+function showHelp({ stdout }: Surroundings): number {
+  stdout.write(describeUsage());
+  return 0;
+}
+
+function refuseCommand(name: string): never {
+  if (laterCommands.includes(name)) throw new UsageError(`command ${name} is not yet supported`);
+  const nearest = findNearest(name, [...commands, ...laterCommands]);
+  throw new UsageError(
+    `unknown command ${JSON.stringify(name)}${nearest === undefined ? "; see slipway --help" : `; did you mean ${nearest}?`}`,
+  );
+}

@@ -1,0 +1,72 @@
+// What a host may know of the process it runs in. Here alone are the environment and the working directory read.
+
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import type { Clock } from "../report/plain.ts";
+import { type LogStream, systemClock } from "../report/renderer.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The process, or a test's idea of one. */
+export interface Surroundings {
+  /** The command line without program and script. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  /** The working directory, absolute. */
+  readonly directory: string;
+  readonly stdout: { write(text: string): void };
+  readonly stderr: LogStream;
+  readonly clock: Clock;
+  /** The text of a file; undefined where there is none that can be read. */
+  readFile(path: string): string | undefined;
+  fileExists(path: string): boolean;
+  /** Makes a directory for this user alone; gives its path, `prefix` and some letters. */
+  makeDirectory(prefix: string): string;
+  removeDirectory(path: string): Promise<void>;
+  /** Calls for SIGINT, SIGTERM, SIGHUP, and for errors that nobody caught, until the returned function is called. */
+  onTrouble(listener: (trouble: Trouble) => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+export type Trouble = { readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP" } | { readonly error: unknown };
+
+/** This process. */
+export function ownProcess(): Surroundings {
+  // A reader that has gone away is no reason to stop a build.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
+  return {
+    args: process.argv.slice(2),
+    env: process.env,
+    directory: process.cwd(),
+    stdout: { write: (text) => void process.stdout.write(text) },
+    stderr: {
+      write: (text) => void process.stderr.write(text),
+      isTerminal: process.stderr.isTTY === true && process.env.TERM !== "dumb",
+      columns: () => (process.stderr.isTTY === true ? process.stderr.columns : undefined),
+    },
+    clock: systemClock,
+    readFile(path) {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+    fileExists: existsSync,
+    makeDirectory: (prefix) => mkdtempSync(prefix),
+    removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+    onTrouble(listener) {
+      const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({ signal, listener: () => listener({ signal }) }));
+      const crash = (error: unknown) => listener({ error });
+      for (const one of signals) process.on(one.signal, one.listener);
+      process.on("uncaughtException", crash);
+      return () => {
+        for (const one of signals) process.off(one.signal, one.listener);
+        process.off("uncaughtException", crash);
+      };
+    },
+    exit: (code) => process.exit(code),
+  };
+}

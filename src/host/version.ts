@@ -1,0 +1,5 @@
+// The program's version, from package.json.
+
+import manifest from "../../package.json" with { type: "json" };
+
+export const version = manifest.version;

@@ -1,0 +1,19 @@
+// Finds the host, lets it read the request, builds, and ends with the host's exit code; as a module, it is the library.
+
+import { existsSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { BuildResult, BuildTools, Request } from "./build/build.ts";
+import { findHost } from "./host/host.ts";
+
+export type { BuildResult, BuildTools, Request } from "./build/build.ts";
+
+/** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. The core is loaded at the first call. */
+export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
+  const core = await import("./build/build.ts");
+  return await core.build(request, tools);
+}
+
+const program = process.argv[1];
+// The program may be called through a link: node_modules/.bin/slipway, /kaniko/executor.
+const isProgram = program !== undefined && existsSync(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
+if (isProgram) process.exitCode = await findHost().run(build);
