@@ -2,6 +2,7 @@
 
 import type { Line } from "./line.ts";
 import { quote, quoteList } from "./quote.ts";
+import { trim } from "./space.ts";
 
 /** One `(instruction ["--flag"] "argument" …)` line for each instruction. */
 export function dumpLines(lines: readonly Line[]): string {
@@ -11,5 +12,5 @@ export function dumpLines(lines: readonly Line[]): string {
 function dumpLine(line: Line): string {
   const flags = line.flags.length === 0 ? [] : [quoteList(line.flags)];
   const args = line.trigger ? [`(${dumpLine(line.trigger)})`] : line.args.map(quote);
-  return [line.word.toLowerCase(), ...flags, ...args].join(" ").trim();
+  return trim([line.word.toLowerCase(), ...flags, ...args].join(" "));
 }

@@ -14,8 +14,8 @@ test("the parser reads BuildKit's good files as BuildKit does, with either line 
   const names = readdirSync(folder);
   assert.ok(names.length >= 30, `${names.length} cases`);
   for (const name of names) {
-    const text = readFileSync(`${folder}/${name}/Dockerfile`, "utf8");
-    const expected = readFileSync(`${folder}/${name}/result`, "utf8");
+    const text: string = readFileSync(`${folder}/${name}/Dockerfile`, "utf8");
+    const expected: string = readFileSync(`${folder}/${name}/result`, "utf8");
     assert.equal(dumpLines(readNodes(text, name).nodes), expected, name);
     assert.equal(dumpLines(readNodes(text.replaceAll("\n", "\r\n"), name).nodes), expected, `${name} with CRLF`);
   }
