@@ -88,8 +88,10 @@ function encodeBlob(mediaType: string, text: string): EncodedBlob {
 
 function checkHistory({ config, layers }: Image): void {
   const diffIds = config.rootfs.diff_ids;
-  if (diffIds.length !== layers.length || layers.some((layer, i) => layer.diffId !== diffIds[i]))
+  if (diffIds.length !== layers.length)
     throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
+  if (layers.some((layer, i) => layer.diffId !== diffIds[i]))
+    throw new Error("Cannot encode image: its configuration lists other layers than it has");
   const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
   if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
 }

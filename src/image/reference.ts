@@ -16,10 +16,11 @@ const component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const hostPattern = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?$/;
 
-/** Gives every spelling of Docker Hub's host its one name, and lower-cases hosts. */
+/** Gives every spelling of Docker Hub's host its one name, and lower-cases hosts, save where only upper case shows that it is one. */
 export function normalizeRegistry(host: string): string {
   const lower = host.toLowerCase();
-  return lower === "docker.io" || lower === "registry-1.docker.io" || lower === "registry.hub.docker.com" ? dockerHub : lower;
+  if (lower === "docker.io" || lower === "registry-1.docker.io" || lower === "registry.hub.docker.com") return dockerHub;
+  return /[.:[]/.test(lower) || lower === "localhost" ? lower : host;
 }
 
 /**
