@@ -30,6 +30,12 @@ export function joinPath(directory: RawPath, name: RawPath): RawPath {
   return directory === "" ? name : name === "" ? directory : `${directory}/${name}`;
 }
 
+/** The order in which a walk meets two paths: a directory, all below it, then its next sibling. */
+function compareWalk(a: RawPath, b: RawPath): number {
+  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /** The attributes of a directory that an instruction creates. */
 export function directoryAttributes(mode: number, uid: number, gid: number, mtime: number): Attributes {
   return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
@@ -92,7 +98,7 @@ export class Draft implements FileView {
   async items(sameContent: (content: Content | undefined, sha256: string) => Promise<boolean>): Promise<LayerItem[]> {
     const items = new Map<RawPath, LayerItem>();
     const links = new Map<object, RawPath>();
-    for (const [path, { node, content }] of [...this.#additions].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [path, { node, content }] of [...this.#additions].sort(([a], [b]) => compareWalk(a, b))) {
       if (await this.#isUnchanged(path, node, content, sameContent)) continue;
       for (let parent = parentOf(path); parent !== ""; parent = parentOf(parent)) {
         const above = this.lstat(parent);
@@ -107,7 +113,7 @@ export class Draft implements FileView {
       const entry: Entry = { ...node.attributes, path, ...(node.sha256 === undefined ? {} : { sha256: node.sha256 }) };
       items.set(path, content === undefined ? { entry } : { entry, content });
     }
-    return [...items.values()].sort((a, b) => (a.entry.path < b.entry.path ? -1 : 1));
+    return [...items.values()].sort((a, b) => compareWalk(a.entry.path, b.entry.path));
   }
 
   async #isUnchanged(

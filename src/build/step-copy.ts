@@ -26,7 +26,7 @@ export interface StepTools extends ArchiveTools {
 /** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
 export async function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): Promise<LayerItem[]> {
   const draft = new Draft(tree);
-  const owner = step.user === "" ? { uid: 0, gid: 0 } : findUser(accountsOf(tree), step.user);
+  const owner = findUser(accountsOf(tree), step.user);
   draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(0o755, owner.uid, owner.gid, tools.now));
   return draft.items(hasDigest);
 }

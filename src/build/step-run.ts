@@ -16,7 +16,7 @@ export async function runCommand(
   tree: Tree,
   tools: { readonly report: Report; readonly name: StepName; readonly signal: AbortSignal },
 ): Promise<RunResult> {
-  const user = step.user === "" ? findUser(accountsOf(tree), "root") : findUser(accountsOf(tree), step.user);
+  const user = findUser(accountsOf(tree), step.user);
   const tail = new Tail(keptLines);
   const show = (stream: "stdout" | "stderr") => (bytes: Uint8Array) => {
     tail.write(bytes);

@@ -1,0 +1,135 @@
+// Plans are compared with golden files: `plans/CASE/{Dockerfile,case.json,plan.txt}`. UPDATE_GOLDEN=1 writes what the planner says now.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { baseKey } from "../../src/build/bases.ts";
+import { makePlan, type PlanRequest } from "../../src/build/make-plan.ts";
+import type { Base } from "../../src/build/plan.ts";
+import { showPlan } from "../../src/build/show.ts";
+import { DockerfileError, parseDockerfile } from "../../src/dockerfile/dockerfile.ts";
+import type { ContainerConfig, ImageConfig } from "../../src/image/image.ts";
+import { hostPlatform } from "../../src/image/platform.ts";
+import { formatReference, parseReference, withDefaultTag } from "../../src/image/reference.ts";
+
+interface Case {
+  readonly target?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** By reference: the `config` objects of base images. */
+  readonly bases?: Readonly<Record<string, ContainerConfig>>;
+}
+
+const platform = { os: "linux", architecture: hostPlatform().architecture };
+
+function requestOf(given: Case): PlanRequest {
+  return {
+    target: given.target,
+    buildArgs: new Map(Object.entries(given.buildArgs ?? {})),
+    labels: new Map(Object.entries(given.labels ?? {})),
+    platform,
+  };
+}
+
+function basesOf(given: Case): Map<string, Base> {
+  const entries = Object.entries(given.bases ?? { busybox: { Env: ["PATH=/bin"], Cmd: ["sh"] } });
+  return new Map(
+    entries.map(([text, config], i) => {
+      const reference = withDefaultTag(parseReference(text));
+      const image: ImageConfig = { ...platform, config, rootfs: { type: "layers", diff_ids: [] }, history: [] };
+      return [baseKey(reference, platform), { reference, digest: `sha256:${String(i).repeat(64)}`, platform, config: image }];
+    }),
+  );
+}
+
+function plan(text: string, given: Case = {}) {
+  const made = makePlan(parseDockerfile(text, "Dockerfile"), basesOf(given), requestOf(given));
+  if ("wanted" in made) throw new Error(`needs ${made.wanted.map(({ reference }) => formatReference(reference)).join(", ")}`);
+  return made.plan;
+}
+
+describe("makePlan gives the plan of", () => {
+  const folder = fileURLToPath(new URL("./plans/", import.meta.url));
+  for (const name of readdirSync(folder))
+    test(name, () => {
+      const file = (part: string) => `${folder}${name}/${part}`;
+      const given: Case = existsSync(file("case.json")) ? JSON.parse(readFileSync(file("case.json"), "utf8")) : {};
+      const shown = showPlan(plan(readFileSync(file("Dockerfile"), "utf8"), given)).replaceAll(platform.architecture, "ARCH");
+      if (process.env.UPDATE_GOLDEN) writeFileSync(file("plan.txt"), shown);
+      assert.equal(shown, readFileSync(file("plan.txt"), "utf8"));
+    });
+});
+
+describe("makePlan refuses", () => {
+  const rows: readonly (readonly [what: string, dockerfile: string, reason: RegExp, given?: Case])[] = [
+    ["a blank base", "ARG X\nFROM $X", /base name \(\$X\) should not be blank/],
+    [
+      "an unknown target with a suggestion",
+      "FROM scratch AS build",
+      /bulid is not a valid target build stage.*did you mean build/,
+      { target: "bulid" },
+    ],
+    ["a stage that copies from itself", "FROM scratch AS a\nCOPY --from=a / /", /circular dependency detected on stage: a/],
+    [
+      "a stage that copies from a later one",
+      "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nFROM a",
+      /cannot copy from stage "b", it needs to be defined before current stage "a"/,
+    ],
+    ["a stage number that is not there", "FROM scratch\nCOPY --from=7 / /", /invalid stage index 7/],
+    ["an upper-case image name", "FROM Busy_Box", /failed to parse stage name "Busy_Box": invalid reference format.*lower-case/],
+    ["RUN --mount for now", "FROM busybox\nRUN --mount=type=cache,target=/x true", /:2: RUN --mount is not yet supported/],
+    ["COPY --link for now", "FROM scratch\nCOPY --link a /", /:2: COPY --link is not yet supported/],
+    ["COPY --parents for now", "FROM scratch\nCOPY --parents a /", /:2: COPY --parents is not yet supported/],
+    ["COPY --exclude for now", "FROM scratch\nCOPY --exclude=b a /", /:2: COPY --exclude is not yet supported/],
+    ["symbolic --chmod for now", "FROM scratch\nCOPY --chmod=u+x a /", /symbolic modes is not yet supported/],
+    ["a mode that is none", "FROM scratch\nCOPY --chmod=64a a /", /invalid chmod parameter: '64a'/],
+    ["a mode that is too large", "FROM scratch\nCOPY --chmod=10000 a /", /invalid chmod parameter: '10000'/],
+    ["ADD of a URL for now", "FROM scratch\nADD https://example.com/a.tar /", /ADD of a URL is not yet supported/],
+    ["ADD of a git repository for now", "FROM scratch\nADD git@example.com:a/b.git /", /ADD of a git repository is not yet supported/],
+    ["a port that is none", "FROM scratch\nEXPOSE 80x", /invalid containerPort: 80x/],
+    ["a signal that is none", "FROM scratch\nSTOPSIGNAL SIGNOPE", /invalid signal: SIGNOPE/],
+    ["an empty volume", "FROM scratch\nVOLUME $NOPE", /VOLUME specified can not be an empty string/],
+    ["a required variable that is not set", 'FROM scratch\nENV A=${B:?"say B"}', /B: say B/],
+    ["quotes that do not end", "FROM scratch\nENV name='a\\'b'", /looking for matching single-quote/],
+  ];
+  for (const [what, dockerfile, reason, given] of rows)
+    test(what, () => {
+      assert.throws(
+        () => plan(dockerfile, given),
+        (error) => error instanceof DockerfileError && reason.test(error.message),
+      );
+    });
+});
+
+describe("makePlan", () => {
+  test("names all images it lacks at once, and not those of stages nobody needs", () => {
+    const made = makePlan(
+      parseDockerfile("FROM a AS unused\nFROM b AS x\nCOPY --from=c:1 / /c\nFROM x", "Dockerfile"),
+      new Map(),
+      requestOf({}),
+    );
+    const wanted = "wanted" in made ? made.wanted.map(({ reference }) => formatReference(reference)) : [];
+    assert.deepEqual(wanted, ["index.docker.io/library/b:latest"]);
+    const next = makePlan(
+      parseDockerfile("FROM a AS unused\nFROM b AS x\nCOPY --from=c:1 / /c\nFROM x", "Dockerfile"),
+      basesOf({ bases: { b: {} } }),
+      requestOf({}),
+    );
+    assert.deepEqual("wanted" in next && next.wanted.map(({ reference }) => reference.tag), ["1"]);
+  });
+
+  test("looks into the triggers of a base for the stages they need", () => {
+    const { stages } = plan("FROM scratch AS files\nFROM busybox", { bases: { busybox: { OnBuild: ["COPY --from=files /a /b"] } } });
+    assert.deepEqual(
+      stages.map(({ name }) => name),
+      ["files", "stage-1"],
+    );
+  });
+
+  test("keeps history and layers aligned", () => {
+    const made = plan("FROM busybox\nENV A=1\nRUN a\nWORKDIR /x\nWORKDIR /\nCOPY a b\nCMD x");
+    const layers = made.stages[0]?.config.history?.filter((line) => !line.empty_layer).length;
+    assert.equal(layers, made.stages[0]?.steps.length);
+  });
+});
