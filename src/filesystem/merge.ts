@@ -31,11 +31,14 @@ export class LayerMerge {
   readonly #edition = {};
   /** Names this layer gave to files of lower layers: theirs are the nodes, but the names are new. */
   readonly #links = new Set<RawPath>();
+  readonly #isPartial: boolean;
   #root: Directory;
   #last: { readonly raw: RawPath; readonly place: Place } | undefined;
 
-  constructor(root: Directory, layer: number) {
+  /** A partial merge lacks what lies below: its hard links to what it does not know are left out, not refused. */
+  constructor(root: Directory, layer: number, { isPartial = false }: { isPartial?: boolean } = {}) {
     this.#layer = layer;
+    this.#isPartial = isPartial;
     this.#root = this.#copy(root);
   }
 
@@ -52,8 +55,28 @@ export class LayerMerge {
     }
   }
 
-  /** The merged tree; this merge must not be used any more. */
-  finish(): Directory {
+  /** Whether this layer brought an object, and not a lower one. */
+  isOwn(node: TreeNode): boolean {
+    return node.layer === this.#layer;
+  }
+
+  /** Paths that hard links of this layer gave to files of lower layers. */
+  get linksBelow(): Iterable<RawPath> {
+    return [...this.#links].filter((path) => this.#holds(path));
+  }
+
+  #holds(path: RawPath): boolean {
+    const node = this.#findParent(parentOf(path))?.directory.children.get(nameOf(path));
+    return node !== undefined && !(node instanceof Directory) && !this.isOwn(node);
+  }
+
+  /** Whether a directory of the merged tree hides all that lower layers have at its path. */
+  isFresh(directory: Directory): boolean {
+    return directory.floor === this.#layer;
+  }
+
+  /** The merged tree so far; it changes with every entry. */
+  get root(): Directory {
     return this.#root;
   }
 
@@ -82,9 +105,12 @@ export class LayerMerge {
     const path = joinPath(parent, name);
     const from = this.#findParent(parentOf(entry.link));
     const node = from?.directory.children.get(nameOf(entry.link));
-    if (from === undefined || node === undefined) throw new Error(`it is a hard link to "${toText(entry.link)}", which does not exist`);
+    if (this.#isPartial && node === undefined) return nothing;
+    const target = joinPath(from?.path ?? "", nameOf(entry.link));
+    // A directory makes room for the link before the link is made.
+    if (node === undefined || target.startsWith(`${path}/`))
+      throw new Error(`it is a hard link to "${toText(entry.link)}", which does not exist`);
     if (node instanceof Directory) throw new Error(`it is a hard link to "${toText(entry.link)}", which is a directory`);
-    const target = joinPath(from.path, nameOf(entry.link));
     node.keepPath(target);
     const isThere = directory.children.get(name) === node;
     if (!isThere) this.#set(directory, name, node, path);

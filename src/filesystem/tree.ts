@@ -38,7 +38,7 @@ export class LayerTree implements Tree {
   with(index: Pick<LayerIndex, "entries">): LayerTree {
     const merge = new LayerMerge(this.root, this.layers);
     for (const entry of index.entries) merge.add(entry);
-    return new LayerTree(merge.finish(), this.layers + 1);
+    return new LayerTree(merge.root, this.layers + 1);
   }
 
   lstat(path: RawPath): TreeNode | undefined {
@@ -82,7 +82,8 @@ export function sortNames(directory: Directory): RawPath[] {
   return [...directory.children.keys()].sort();
 }
 
-const emptyRoot = new Directory(new TreeNode(impliedDirectory, -1), { floor: -1, edition: undefined });
+/** The root of an image without layers. */
+export const emptyRoot = new Directory(new TreeNode(impliedDirectory, -1), { floor: -1, edition: undefined });
 
 /** An image without layers: a root directory, 0755, of root. */
 export const emptyTree: Tree = new LayerTree(emptyRoot, 0);

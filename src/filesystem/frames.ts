@@ -1,0 +1,141 @@
+// The messages that this folder and the native helper exchange, as native/frame.h has them.
+
+import type { Readable, Writable } from "node:stream";
+import type { RawPath } from "../layer/entry.ts";
+
+const headerSize = 5;
+const batchSize = 1 << 18;
+
+/** Gathers frames and writes them in large pieces. Between `begin` and `end` the fields of one frame are put. */
+export class FrameWriter {
+  readonly #stream: Writable;
+  #batch: Buffer = Buffer.allocUnsafe(batchSize);
+  #used = 0;
+  #frame = 0;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  begin(kind: string): this {
+    this.#frame = this.#used;
+    const at = this.#room(headerSize);
+    this.#batch[at + 4] = kind.charCodeAt(0);
+    return this;
+  }
+
+  u8(value: number): this {
+    this.#batch[this.#room(1)] = value;
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#room(4);
+    this.#batch.writeUInt32LE(value, at);
+    return this;
+  }
+
+  u64(value: number): this {
+    const at = this.#room(8);
+    this.#batch.writeBigInt64LE(BigInt(value), at);
+    return this;
+  }
+
+  text(value: RawPath): this {
+    const at = this.#room(value.length + 5);
+    this.#batch.writeUInt32LE(value.length, at);
+    this.#batch.write(value, at + 4, "latin1");
+    this.#batch[at + 4 + value.length] = 0;
+    return this;
+  }
+
+  bytes(chunks: readonly Uint8Array[]): this {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    let at = this.#room(size + 5);
+    this.#batch.writeUInt32LE(size, at);
+    at += 4;
+    for (const chunk of chunks) {
+      this.#batch.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#batch[at] = 0;
+    return this;
+  }
+
+  /** Ends the frame; a promise only where the reader is behind. */
+  end(): Promise<void> | undefined {
+    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
+    return this.#used >= batchSize / 2 ? this.flush() : undefined;
+  }
+
+  flush(): Promise<void> | undefined {
+    const piece = this.#batch.subarray(0, this.#used);
+    this.#batch = Buffer.allocUnsafe(batchSize);
+    this.#used = 0;
+    if (this.#stream.write(piece) || this.#stream.destroyed) return undefined;
+    return new Promise((resolve) => {
+      const settle = () => {
+        this.#stream.off("drain", settle).off("close", settle);
+        resolve();
+      };
+      this.#stream.on("drain", settle).on("close", settle);
+    });
+  }
+
+  #room(size: number): number {
+    const at = this.#used;
+    if (at + size > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at + size));
+      this.#batch.copy(larger, 0, 0, at);
+      this.#batch = larger;
+    }
+    this.#used = at + size;
+    return at;
+  }
+}
+
+/** The frames of a stream, several at a time: each slice starts with its kind and lasts. */
+export async function* readFrames(stream: Readable): AsyncGenerator<readonly Buffer[], void, void> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const frames: Buffer[] = [];
+    let at = 0;
+    while (bytes.length - at >= headerSize) {
+      const end = at + headerSize + bytes.readUInt32LE(at);
+      if (end > bytes.length) break;
+      frames.push(bytes.subarray(at + headerSize - 1, end));
+      at = end;
+    }
+    rest = bytes.subarray(at);
+    if (frames.length > 0) yield frames;
+  }
+}
+
+/** Takes the fields of one frame, after its kind. */
+export class FrameReader {
+  readonly #bytes: Buffer;
+  #at = 1;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  u32(): number {
+    this.#at += 4;
+    return this.#bytes.readUInt32LE(this.#at - 4);
+  }
+
+  /** Signed, and exact up to 2^53. */
+  u64(): number {
+    this.#at += 8;
+    return this.#bytes.readInt32LE(this.#at - 4) * 2 ** 32 + this.#bytes.readUInt32LE(this.#at - 8);
+  }
+
+  text(): RawPath {
+    const size = this.u32();
+    const from = this.#at;
+    this.#at += size + 1;
+    return this.#bytes.latin1Slice(from, from + size);
+  }
+}
