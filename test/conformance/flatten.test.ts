@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
-import { pushRootFileSystem, startDebianRegistry } from "../support/debian-registry.ts";
+import { pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
 import { flattenLayers, readPushedImage } from "./pushed-image.ts";
 
 type TestEntry = Partial<Header> & { name: string; text?: string };
@@ -81,7 +81,7 @@ for (const [name, upper, paths] of rows) {
 
 test("an image that is pushed is read back, verified and flattened", async (t) => {
   const folder = temporaryFolder(t);
-  await using registry = await startDebianRegistry(mkdtempSync(join(tmpdir(), "slipway-registry-")));
+  await using registry = await startLocalRegistry(mkdtempSync(join(tmpdir(), "slipway-registry-")));
   const rootfs = join(folder, "rootfs.tar.gz");
   writeFileSync(rootfs, gzipSync(await makeTar([directory("etc/"), file("etc/motd")])));
   await pushRootFileSystem(registry.host, rootfs, ["library/base:1", "library/base:2"]);

@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { digestOf } from "../support/debian-registry.ts";
+import { digestOf } from "../support/local-registry.ts";
 import type { FlatTree } from "./case.ts";
 import type { ImageShape } from "./compare.ts";
 

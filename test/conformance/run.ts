@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { pushRootFileSystem, startDebianRegistry } from "../support/debian-registry.ts";
+import { pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
 import { type Case, type FlatTree, readCases } from "./case.ts";
 import { readPushedImage } from "./pushed-image.ts";
 import { type Tools, tryCase, type Verdict } from "./verdict.ts";
@@ -74,7 +74,7 @@ async function run(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "slipway-conformance-"));
   chmodSync(work, 0o755);
   try {
-    await using registry = await startDebianRegistry(makeFolder(work, "registry"));
+    await using registry = await startLocalRegistry(makeFolder(work, "registry"));
     const rootfs = join(work, "base.tar.gz");
     execFileSync(join(values.data, "make-base"), [rootfs], { stdio: ["ignore", "ignore", "inherit"] });
     await pushRootFileSystem(registry.host, rootfs, bases);

@@ -1,0 +1,137 @@
+// A whole run's registry: Debian's docker-registry with the requests it answered, and images put there without the builder.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { arch } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { gunzipSync } from "node:zlib";
+
+export interface LocalRegistry {
+  /** `127.0.0.1:PORT`, plain http. */
+  readonly host: string;
+  /** Requests answered so far, in order. */
+  requests(): readonly AnsweredRequest[];
+  /** The file that holds a blob of this digest, if it has one. */
+  blobPath(digest: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly uri: string;
+  readonly status: number;
+  /** Bytes of the answer's body. */
+  readonly written: number;
+}
+
+/** Starts a registry that stores below `folder`, which goes when the registry does. */
+export async function startLocalRegistry(folder: string): Promise<LocalRegistry> {
+  const storage = join(folder, "storage");
+  const configFile = join(folder, "config.yml");
+  writeFileSync(
+    configFile,
+    `version: 0.1
+log: {level: info, formatter: json, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: ${JSON.stringify(storage)}, maxthreads: 100}, delete: {enabled: true}}
+http: {addr: "127.0.0.1:0", secret: local}
+`,
+  );
+  const process = spawn("docker-registry", ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const requests: AnsweredRequest[] = [];
+  const host = await new Promise<string>((resolve, reject) => {
+    const last: string[] = [];
+    process.once("error", (cause) =>
+      reject(new Error("Cannot start docker-registry: is the package docker-registry installed?", { cause })),
+    );
+    process.once("exit", (code) => reject(new Error(`Cannot start docker-registry: exit code ${code}\n${last.join("\n")}`)));
+    createInterface({ input: process.stderr }).on("line", (line) => {
+      last.splice(0, last.length - 5);
+      last.push(line);
+      const entry = parseLine(line);
+      const address = /^listening on (\S+)/.exec(String(entry.msg))?.[1];
+      if (address !== undefined) resolve(address);
+      if (String(entry.msg).startsWith("response completed")) {
+        requests.push({
+          method: String(entry["http.request.method"]),
+          uri: String(entry["http.request.uri"]),
+          status: Number(entry["http.response.status"]),
+          written: Number(entry["http.response.written"] ?? 0),
+        });
+      }
+    });
+  });
+  return {
+    host,
+    requests: () => requests,
+    blobPath(digest) {
+      const hex = digest.replace(/^sha256:/, "");
+      return join(storage, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+    },
+    async [Symbol.asyncDispose]() {
+      await endProcess(process);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function parseLine(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
+
+async function endProcess(process: ChildProcess): Promise<void> {
+  if (process.exitCode !== null) return;
+  const ended = new Promise((resolve) => process.once("exit", resolve));
+  process.kill("SIGTERM");
+  await ended;
+}
+
+/** Pushes a root file system, a .tar.gz, as a Docker image of one layer with the shell as its command, under each `name:tag`. */
+export async function pushRootFileSystem(host: string, file: string, names: readonly string[]): Promise<void> {
+  const layer = readFileSync(file);
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: arch() === "arm64" ? "arm64" : "amd64",
+      config: { Cmd: ["sh"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
+      created: "2023-11-14T22:13:20Z",
+      history: [{ created: "2023-11-14T22:13:20Z", created_by: "make-base" }],
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: [digestOf(gunzipSync(layer))] },
+    }),
+  );
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: "application/vnd.docker.distribution.manifest.v2+json",
+    config: { mediaType: "application/vnd.docker.container.image.v1+json", size: config.length, digest: digestOf(config) },
+    layers: [{ mediaType: "application/vnd.docker.image.rootfs.diff.tar.gzip", size: layer.length, digest: digestOf(layer) }],
+  });
+  for (const repository of new Set(names.map((name) => name.replace(/:.*$/, "")))) {
+    for (const blob of [layer, config]) await pushBlob(host, repository, blob);
+  }
+  for (const name of names) {
+    const [repository, tag = "latest"] = name.split(":");
+    const headers = { "content-type": "application/vnd.docker.distribution.manifest.v2+json" };
+    await request(`http://${host}/v2/${repository}/manifests/${tag}`, { method: "PUT", headers, body: manifest });
+  }
+}
+
+async function pushBlob(host: string, repository: string, blob: Buffer): Promise<void> {
+  const upload = await request(`http://${host}/v2/${repository}/blobs/uploads/`, { method: "POST" });
+  const url = new URL(upload.headers.get("location") ?? "", `http://${host}`);
+  url.searchParams.set("digest", digestOf(blob));
+  await request(url.href, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: new Uint8Array(blob) });
+}
+
+async function request(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (!response.ok) throw new Error(`Cannot ${init.method} "${url}": the registry answered ${response.status} ${await response.text()}`);
+  return response;
+}
+
+export const digestOf = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
