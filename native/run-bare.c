@@ -1,0 +1,201 @@
+// A root for one command where nothing may be mounted: a directory, entered by chroot. What mounts would have covered is put
+// aside in the scratch directory and comes back afterwards: /proc, /sys and /dev as whole directories, files by name.
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run.h"
+
+static const struct device {
+  const char *name;
+  unsigned minor_type;
+} devices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}, {"tty", 0x500}};  // major 1, tty: 5:0
+
+// One entry of a directory that something else stands in for; `saved` tells whether there was one.
+static struct swap {
+  int parent, saved;
+  char name[NAME_MAX + 1];
+} swaps[FILES_MAX + 3];
+static int swap_count, scratch, processes = -1;
+
+static void restore_times(int directory, const struct stat *before) {
+  struct timespec times[2] = {before->st_atim, before->st_mtim};
+  futimens(directory, times);
+}
+
+// Puts an entry aside. The directory above it keeps its times.
+static struct swap *put_aside(int parent, const char *name) {
+  struct swap *swap = &swaps[swap_count];
+  char aside[16];
+  struct stat before;
+  if (fstat(parent, &before)) die_errno("Cannot read the directory of \"%s\"", name);
+  snprintf(swap->name, sizeof swap->name, "%s", name);
+  snprintf(aside, sizeof aside, "kept%d", swap_count);
+  swap->parent = fcntl(parent, F_DUPFD_CLOEXEC, 0);
+  swap->saved = !renameat(parent, name, scratch, aside);
+  if (!swap->saved && errno != ENOENT) die_errno("Cannot put \"%s\" aside", name);
+  restore_times(parent, &before);
+  swap_count++;
+  return swap;
+}
+
+static void put_back(int index) {
+  struct swap *swap = &swaps[index];
+  char aside[16], discarded[16];
+  struct stat before;
+  snprintf(aside, sizeof aside, "kept%d", index);
+  snprintf(discarded, sizeof discarded, "used%d", index);
+  if (fstat(swap->parent, &before)) return;
+  renameat(swap->parent, swap->name, scratch, discarded);  // the builder removes the scratch directory
+  if (swap->saved) renameat(scratch, aside, swap->parent, swap->name);
+  restore_times(swap->parent, &before);
+  close(swap->parent);
+}
+
+// An empty directory, as if something were to be mounted on it.
+static int replace_directory(int root, const char *name) {
+  struct stat now, before;
+  if (mkdirat(root, name, 0755) && errno != EEXIST) die_errno("Cannot make \"/%s\"", name);
+  if (fstatat(root, name, &now, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot read \"/%s\"", name);
+  if (!S_ISDIR(now.st_mode)) die("Cannot use \"/%s\": the image has something else than a directory there", name);
+  if (fstat(root, &before)) die_errno("Cannot read the root");
+  put_aside(root, name);
+  if (mkdirat(root, name, 0755)) die_errno("Cannot make \"/%s\"", name);
+  restore_times(root, &before);
+  return openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static void fill_dev(int dev, int status) {
+  for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+    unsigned major_number = devices[i].minor_type >> 8 ? devices[i].minor_type >> 8 : 1;
+    if (!mknodat(dev, devices[i].name, S_IFCHR | 0666, makedev(major_number, devices[i].minor_type & 0xff))) continue;
+    send_note(status, (struct note){.kind = ANSWER_NO_DEVICE, .value = (uint32_t)errno});
+    break;
+  }
+  if (mkdirat(dev, "shm", 01777) || mkdirat(dev, "pts", 0755)) die_errno("Cannot fill /dev");
+}
+
+static void replace_file(const struct file *file, int source) {
+  make_stub(file->path);  // for the directories above; the last part may be a symlink, which is put aside as it is
+  char parent[PATH_MAX];
+  snprintf(parent, sizeof parent, "%s", file->path);
+  char *name = strrchr(parent, '/');
+  *name++ = 0;
+  int directory = open(*parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat before;
+  if (directory < 0 || fstat(directory, &before)) die_errno("Cannot open the directory of \"%s\"", file->path);
+  put_aside(directory, name);
+  int copy = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (copy < 0) die_errno("Cannot write \"%s\"", file->path);
+  char buffer[4096];
+  for (ssize_t n; (n = read(source, buffer, sizeof buffer)) > 0;) write_full(copy, buffer, (size_t)n);
+  close(copy);
+  close(source);
+  restore_times(directory, &before);
+  close(directory);
+}
+
+void enter_chroot(const struct spec *spec, int status) {
+  int files[FILES_MAX];
+  umask(0);
+  processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (processes < 0) die_errno("Cannot open /proc");
+  scratch = open(spec->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (scratch < 0) die_errno("Cannot open \"%s\"", spec->scratch);
+  for (size_t i = 0; i < spec->file_count; i++)
+    if ((files[i] = open(spec->files[i].source, O_RDONLY | O_CLOEXEC)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
+  if (chdir(spec->root)) die_errno("Cannot enter \"%s\"", spec->root);
+  if (chroot(".")) die_errno("Cannot chroot");
+  int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) die_errno("Cannot open the root");
+  close(replace_directory(root, "proc"));
+  close(replace_directory(root, "sys"));
+  int dev = replace_directory(root, "dev");
+  fill_dev(dev, status);
+  close(dev);
+  close(root);
+  for (size_t i = 0; i < spec->file_count; i++) replace_file(&spec->files[i], files[i]);
+  umask(022);
+  if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
+}
+
+void leave_chroot(void) {
+  while (swap_count > 0) put_back(--swap_count);
+  remove_stubs();
+}
+
+struct process {
+  pid_t pid, parent;
+  int mine;
+};
+
+static struct process *list_processes(size_t *count) {
+  struct process *list = NULL;
+  *count = 0;
+  int fd = dup(processes);
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+  if (!directory) die_errno("Cannot read /proc");
+  rewinddir(directory);
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    char path[NAME_MAX + 8], text[512];
+    if (!isdigit((unsigned char)*entry->d_name)) continue;
+    snprintf(path, sizeof path, "%s/stat", entry->d_name);
+    int stat = openat(processes, path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = stat < 0 ? -1 : read(stat, text, sizeof text - 1);
+    if (stat >= 0) close(stat);
+    if (n <= 0) continue;
+    text[n] = 0;
+    const char *end = strrchr(text, ')');  // the name before it may hold anything
+    int parent;
+    char state;
+    if (!end || sscanf(end + 1, " %c %d", &state, &parent) != 2 || state == 'Z') continue;
+    if (*count % 256 == 0) list = reallocate(list, (*count + 256) * sizeof *list);
+    list[(*count)++] = (struct process){.pid = atoi(entry->d_name), .parent = parent};
+  }
+  closedir(directory);
+  return list;
+}
+
+// Signals every living descendant; tells how many it had not signalled in the round before.
+static size_t signal_descendants(int signal_number, size_t known) {
+  size_t count, mine = 0;
+  struct process *list = list_processes(&count);
+  for (int changed = 1; changed;) {
+    changed = 0;
+    for (size_t i = 0; i < count; i++) {
+      if (list[i].mine) continue;
+      int found = list[i].parent == getpid();
+      for (size_t j = 0; !found && j < count; j++) found = list[j].mine && list[j].pid == list[i].parent;
+      if (!found) continue;
+      list[i].mine = changed = 1;
+      mine++;
+    }
+  }
+  for (size_t i = 0; i < count; i++)
+    if (list[i].mine) kill(list[i].pid, signal_number);
+  free(list);
+  return mine > known ? mine : known;
+}
+
+// Nothing that was stopped can have a child any more; so when a round finds no more than the last, it has found all.
+void kill_descendants(void) {
+  for (;;) {
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) continue;
+    if (pid < 0 && errno == ECHILD) return;
+    for (size_t known = 0, found; (found = signal_descendants(SIGSTOP, known)) > known;) known = found;
+    signal_descendants(SIGKILL, 0);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}

@@ -1,0 +1,224 @@
+// A root for one command in a mount namespace of its own: the layers stacked by overlayfs, and on it /proc, /sys and /dev as
+// Docker's default container has them. Every file system but those of device nodes is mounted nodev, so that a node which the
+// command makes opens nothing.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "run.h"
+
+enum { STACK_MAX = 500, LOCKED = MS_NOSUID | MS_NODEV | MS_NOEXEC };
+
+static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
+enum { DEVICE_COUNT = sizeof devices / sizeof *devices };
+
+// What runc hides from a container, and what it makes read-only: moby/oci/defaults.go.
+static const char *const masked[] = {"/proc/acpi",       "/proc/asound",     "/proc/interrupts",  "/proc/kcore",       "/proc/keys",     "/proc/latency_stats",
+                                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",        "/sys/firmware", "/sys/devices/virtual/powercap"};
+static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+
+// The files that were mounted over, so that they can be found again whatever the command renamed.
+static int shown[FILES_MAX], shown_count;
+
+static int lower_count_of(const struct spec *spec) { return spec->lower_count ? (int)spec->lower_count : 1; }
+
+// Both ways know the directories by short names in the current directory: the text of all options is cut off at a page by
+// mount(2), and one of fsconfig's at 256 bytes.
+static int mount_overlay_new(const struct spec *spec) {
+  int fs = fsopen("overlay", FSOPEN_CLOEXEC), failed = fs < 0;
+  char name[16];
+  for (int i = 0; !failed && i < lower_count_of(spec); i++) {
+    snprintf(name, sizeof name, "%d", i);
+    failed = fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", name, 0);
+  }
+  static const char *const options[][2] = {{"upperdir", "u"}, {"workdir", "w"}, {"redirect_dir", "off"}, {"metacopy", "off"}, {"index", "off"}};
+  for (size_t i = 0; !failed && i < sizeof options / sizeof *options; i++)
+    failed = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
+  failed = failed || fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+  int mounted = failed ? -1 : fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+  failed = failed || mounted < 0 || move_mount(mounted, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH);
+  int error = errno;
+  if (mounted >= 0) close(mounted);
+  if (fs >= 0) close(fs);
+  errno = error;
+  return failed ? -1 : 0;
+}
+
+static int mount_overlay_old(const struct spec *spec) {
+  char text[4096];
+  size_t used = (size_t)snprintf(text, sizeof text, "upperdir=u,workdir=w,lowerdir=");
+  for (int i = 0; i < lower_count_of(spec); i++) used += (size_t)snprintf(text + used, sizeof text - used, i ? ":%d" : "%d", i);
+  // An older kernel refuses the options that it does not know.
+  static const char *const more[] = {",redirect_dir=off,metacopy=off,index=off,volatile", ",redirect_dir=off,index=off", ""};
+  for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+    snprintf(text + used, sizeof text - used, "%s", more[i]);
+    if (!mount("overlay", "root", "overlay", MS_NODEV, text)) return 0;
+    if (errno != EINVAL) return -1;
+  }
+  return -1;
+}
+
+static void name_directory(const char *target, const char *name) {
+  if (symlink(target, name)) die_errno("Cannot name \"%s\"", target);
+}
+
+static void mount_root(const struct spec *spec) {
+  if (spec->lower_count > STACK_MAX) die("Cannot stack %zu layers: overlayfs takes %d", spec->lower_count, STACK_MAX);
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) die_errno("Cannot make the mounts private");
+  if (mount("tmpfs", spec->stage, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=1m")) die_errno("Cannot mount a tmpfs");
+  if (chdir(spec->stage) || mkdir("root", 0700)) die_errno("Cannot use \"%s\"", spec->stage);
+  char name[24];
+  for (size_t i = 0; i < spec->lower_count; i++) {
+    snprintf(name, sizeof name, "%zu", i);
+    name_directory(spec->lowers[i], name);
+  }
+  if (!spec->lower_count && mkdir("0", 0755)) die_errno("Cannot make an empty layer");
+  name_directory(spec->upper, "u");
+  name_directory(spec->work, "w");
+  if (mount_overlay_new(spec) && mount_overlay_old(spec)) {
+    struct statfs fs;
+    int error = errno, nested = !statfs(spec->upper, &fs) && fs.f_type == 0x794c7630;
+    errno = error;
+    die_errno("Cannot mount the overlay%s", nested ? ": the state directory is itself on an overlayfs" : "");
+  }
+}
+
+static int open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+
+// The source is a descriptor from before the root was changed; its mount is still there, below the new root.
+static void bind_file(int source, const char *target, unsigned long flags) {
+  char from[32];
+  snprintf(from, sizeof from, "/proc/self/fd/%d", source);
+  if (mount(from, target, NULL, MS_BIND, NULL) || mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL))
+    die_errno("Cannot bind \"%s\"", target);
+  close(source);
+}
+
+static void make_mount_point(const char *path) {
+  struct stat now;
+  if (mkdir(path, 0755) && errno != EEXIST) die_errno("Cannot make \"%s\"", path);
+  if (lstat(path, &now)) die_errno("Cannot read \"%s\"", path);
+  if (!S_ISDIR(now.st_mode)) die("Cannot mount on \"%s\": the image has something else than a directory there", path);
+}
+
+static void mount_at(const char *type, const char *path, unsigned long flags, const char *options) {
+  if (mount(type, path, type, flags, options)) die_errno("Cannot mount %s on \"%s\"", type, path);
+}
+
+static void mount_dev(const int sources[]) {
+  char path[PATH_MAX];
+  mount_at("tmpfs", "/dev", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k");
+  for (int i = 0; i < DEVICE_COUNT; i++) {
+    if (sources[i] < 0) continue;
+    snprintf(path, sizeof path, "/dev/%s", devices[i]);
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd < 0) die_errno("Cannot make \"%s\"", path);
+    close(fd);
+    bind_file(sources[i], path, MS_NOSUID | MS_NOEXEC);
+  }
+  static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"}, {"/proc/self/fd/0", "/dev/stdin"}, {"/proc/self/fd/1", "/dev/stdout"},
+                                         {"/proc/self/fd/2", "/dev/stderr"}, {"pts/ptmx", "/dev/ptmx"}, {"/proc/kcore", "/dev/core"}};
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+    if (symlink(links[i][0], links[i][1])) die_errno("Cannot make \"%s\"", links[i][1]);
+  if (mkdir("/dev/pts", 0755) || mkdir("/dev/shm", 01777) || mkdir("/dev/mqueue", 0755)) die_errno("Cannot fill /dev");
+  // nodev would shut the terminals themselves; nobody can make other nodes on a devpts.
+  mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+  mount_at("tmpfs", "/dev/shm", LOCKED, "mode=1777,size=65536k");
+  if (mount("mqueue", "/dev/mqueue", "mqueue", LOCKED, NULL)) rmdir("/dev/mqueue");  // a kernel without it
+}
+
+// In some containers only the mounts that are there already may be used.
+static void mount_sys(int source) {
+  if (mount("sysfs", "/sys", "sysfs", LOCKED | MS_RDONLY, NULL)) {
+    char from[32];
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    snprintf(from, sizeof from, "/proc/self/fd/%d", source);
+    if (mount(from, "/sys", NULL, MS_BIND | MS_REC, NULL)) die_errno("Cannot mount sysfs");
+    if (syscall(SYS_mount_setattr, AT_FDCWD, "/sys", AT_RECURSIVE, &attr, sizeof attr) &&
+        mount(NULL, "/sys", NULL, MS_REMOUNT | MS_BIND | LOCKED | MS_RDONLY, NULL))
+      die_errno("Cannot make /sys read-only");
+  } else mount("cgroup2", "/sys/fs/cgroup", "cgroup2", LOCKED | MS_RDONLY, NULL);  // there is none with cgroups v1
+  close(source);
+}
+
+static void hide_paths(void) {
+  for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
+    struct stat now;
+    if (stat(masked[i], &now)) continue;
+    int failed = S_ISDIR(now.st_mode) ? mount("tmpfs", masked[i], "tmpfs", LOCKED | MS_RDONLY, "size=0k,mode=755") : mount("/dev/null", masked[i], NULL, MS_BIND, NULL);
+    if (failed) die_errno("Cannot hide \"%s\"", masked[i]);
+  }
+  for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++) {
+    if (access(read_only[i], F_OK)) continue;
+    if (mount(read_only[i], read_only[i], NULL, MS_BIND | MS_REC, NULL) ||
+        mount(NULL, read_only[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | LOCKED, NULL))
+      die_errno("Cannot make \"%s\" read-only", read_only[i]);
+  }
+}
+
+static void raise_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo"};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request)) die_errno("Cannot read the loop-back interface");
+  request.ifr_flags |= IFF_UP | IFF_RUNNING;
+  if (ioctl(fd, SIOCSIFFLAGS, &request)) die_errno("Cannot raise the loop-back interface");
+  close(fd);
+}
+
+void enter_namespaces(const struct spec *spec) {
+  if (sethostname(spec->hostname, strlen(spec->hostname))) die_errno("Cannot set the host name \"%s\"", spec->hostname);
+  if (spec->no_network) raise_loopback();
+  mount_root(spec);
+
+  char path[PATH_MAX];
+  int sys = open_place("/sys"), old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), nodes[DEVICE_COUNT], files[FILES_MAX];
+  for (int i = 0; i < DEVICE_COUNT; i++) {
+    snprintf(path, sizeof path, "/dev/%s", devices[i]);
+    nodes[i] = open_place(path);
+  }
+  for (size_t i = 0; i < spec->file_count; i++)
+    if ((files[i] = open_place(spec->files[i].source)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
+  if (nodes[0] < 0 || old < 0) die_errno("Cannot open /dev/null");
+
+  if (chdir("root")) die_errno("Cannot enter the root");
+  // Docker's seccomp profile keeps pivot_root even from a container with CAP_SYS_ADMIN.
+  int pivoted = !syscall(SYS_pivot_root, ".", ".");
+  if (!pivoted && (errno != EPERM || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))) die_errno("Cannot change the root");
+  if (chdir("/")) die_errno("Cannot enter the root");
+
+  make_mount_point("/proc");
+  make_mount_point("/sys");
+  make_mount_point("/dev");
+  mount_at("proc", "/proc", LOCKED, NULL);
+  mount_dev(nodes);
+  mount_sys(sys);
+  for (size_t i = 0; i < spec->file_count; i++) {
+    make_stub(spec->files[i].path);
+    bind_file(files[i], spec->files[i].path, LOCKED | MS_RDONLY);
+    if ((shown[shown_count++] = open_place(spec->files[i].path)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].path);
+  }
+  hide_paths();
+  if (pivoted && (fchdir(old) || umount2(".", MNT_DETACH))) die_errno("Cannot leave the old root");
+  close(old);
+  if (chdir("/") || make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
+}
+
+void leave_namespaces(void) {
+  char path[32];
+  while (shown_count > 0) {
+    snprintf(path, sizeof path, "/proc/self/fd/%d", shown[--shown_count]);
+    umount2(path, MNT_DETACH);
+  }
+  remove_stubs();
+}

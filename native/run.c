@@ -1,0 +1,296 @@
+// run: runs one command in a root of its own, passes its output on, and leaves nothing of it behind.
+//
+// With namespaces there are three processes: this one, which stays outside and listens to the builder; the first process of
+// the pid namespace, which sets everything up and reaps; and the command. Without, this one does the work of the first two.
+// Descriptors: 0 the builder's frames, whose end ends the command; 1 answers; 2 errors; 3 and 4 the command's output.
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONTROL = 0, ANSWERS = 1, OUTPUT = 3, ERROR = 4 };
+
+static char *keep(const char *text) {
+  char *copy = strdup(text);
+  if (!copy) die("Cannot allocate %zu bytes", strlen(text));
+  return copy;
+}
+
+static void *grow(void *list, size_t count, size_t size) { return count % 64 ? list : reallocate(list, (count + 64) * size); }
+
+static void take_user(struct spec *spec, struct frame *frame) {
+  spec->uid = take_u32(frame);
+  spec->gid = take_u32(frame);
+  spec->group_count = take_u32(frame);
+  if (spec->group_count > 65536) die("Cannot use %zu supplementary groups: 65536 at most", spec->group_count);
+  spec->groups = allocate((spec->group_count + 1) * sizeof(gid_t));
+  for (size_t i = 0; i < spec->group_count; i++) spec->groups[i] = take_u32(frame);
+}
+
+static void take_field(struct spec *spec, struct frame *frame) {
+  switch (frame->kind) {
+    case SPEC_NAMESPACES:
+      spec->namespaces = 1;
+      spec->upper = keep(take_string(frame));
+      spec->work = keep(take_string(frame));
+      spec->stage = keep(take_string(frame));
+      return;
+    case SPEC_CHROOT:
+      spec->root = keep(take_string(frame));
+      spec->scratch = keep(take_string(frame));
+      return;
+    case SPEC_LOWER:
+      spec->lowers = grow(spec->lowers, spec->lower_count, sizeof(char *));
+      spec->lowers[spec->lower_count++] = keep(take_string(frame));
+      return;
+    case SPEC_ARGUMENT:
+      spec->arguments = grow(spec->arguments, spec->argument_count, sizeof(char *));
+      spec->arguments[spec->argument_count++] = keep(take_string(frame));
+      return;
+    case SPEC_VARIABLE:
+      spec->variables = grow(spec->variables, spec->variable_count, sizeof(char *));
+      spec->variables[spec->variable_count++] = keep(take_string(frame));
+      return;
+    case SPEC_PLACE:
+      spec->directory = keep(take_string(frame));
+      spec->hostname = keep(take_string(frame));
+      spec->no_network = take_u8(frame);
+      return;
+    case SPEC_USER: take_user(spec, frame); return;
+    case SPEC_FILE:
+      if (spec->file_count == FILES_MAX) die("Cannot show more than %d files", FILES_MAX);
+      spec->files[spec->file_count].path = keep(take_string(frame));
+      spec->files[spec->file_count++].source = keep(take_string(frame));
+      return;
+    default: die("Cannot read from the builder: message %u is unknown", frame->kind);
+  }
+}
+
+static void read_spec(struct spec *spec) {
+  struct reader reader;
+  struct frame frame;
+  reader_open(&reader, CONTROL);
+  for (;;) {
+    if (!read_frame(&reader, &frame)) exit(0);  // the builder changed its mind
+    if (frame.kind == SPEC_GO) break;
+    take_field(spec, &frame);
+  }
+  if (!spec->directory || (!spec->namespaces && !spec->root)) die("Cannot run: the builder's request is incomplete");
+  spec->arguments = reallocate(spec->arguments, (spec->argument_count + 1) * sizeof(char *));
+  spec->arguments[spec->argument_count] = NULL;
+  spec->variables = reallocate(spec->variables, (spec->variable_count + 1) * sizeof(char *));
+  spec->variables[spec->variable_count] = NULL;
+}
+
+void send_note(int fd, struct note note) { write_full(fd, &note, sizeof note); }
+
+static void answer(struct note note) {
+  struct writer writer;
+  writer_open(&writer, ANSWERS);
+  begin_frame(&writer, note.kind);
+  if (note.kind == ANSWER_REFUSED) put_u8(&writer, note.refusal);
+  if (note.kind != ANSWER_MOUNTED) put_u32(&writer, note.value);
+  end_frame(&writer);
+  flush_writer(&writer);
+  free(writer.data);
+}
+
+// A pipe for the command to write to, rather than the builder's own descriptor: that may be a socket, which /dev/stdout cannot
+// open, and it would be root's.
+struct stream {
+  int from, to;
+  size_t start, end;
+  char data[1 << 16];
+};
+
+static int open_stream(struct stream *stream, const struct spec *spec, int to) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC)) die_errno("Cannot make a pipe");
+  if (fchown(ends[1], spec->uid, spec->gid)) die_errno("Cannot give the output to user %u", spec->uid);
+  stream->from = ends[0];
+  stream->to = to;
+  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) || fcntl(to, F_SETFD, FD_CLOEXEC) || fcntl(to, F_SETFL, fcntl(to, F_GETFL) | O_NONBLOCK))
+    die_errno("Cannot use descriptor %d", to);
+  return ends[1];
+}
+
+static struct pollfd stream_wants(const struct stream *stream) {
+  if (stream->end > stream->start) return (struct pollfd){.fd = stream->to, .events = POLLOUT};
+  return (struct pollfd){.fd = stream->from, .events = POLLIN};
+}
+
+static void move_stream(struct stream *stream) {
+  if (stream->from < 0) return;
+  if (stream->start == stream->end) {
+    ssize_t n = read(stream->from, stream->data, sizeof stream->data);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) {
+      close(stream->from);
+      stream->from = -1;
+      return;
+    }
+    stream->start = 0;
+    stream->end = (size_t)n;
+  }
+  ssize_t n = write(stream->to, stream->data + stream->start, stream->end - stream->start);
+  if (n >= 0) stream->start += (size_t)n;
+  else if (errno != EAGAIN && errno != EINTR) stream->start = stream->end;  // nobody listens any more
+}
+
+// What this process knows of the run.
+static struct run {
+  struct stream streams[2];
+  int status, signals;
+  pid_t child;
+  int child_ended, child_status, cancelled;
+  struct note end;
+} run;
+
+static void read_notes(void) {
+  struct note note;
+  while (read(run.status, &note, sizeof note) == (ssize_t)sizeof note) {
+    if (note.kind == ANSWER_MOUNTED || note.kind == ANSWER_NO_DEVICE) answer(note);
+    else if (run.end.kind != ANSWER_REFUSED && run.end.kind != NOTE_BROKEN) run.end = note;
+  }
+}
+
+static void reap(void) {
+  struct signalfd_siginfo info;
+  while (read(run.signals, &info, sizeof info) > 0) continue;
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid != run.child) continue;
+    run.child_ended = 1;
+    run.child_status = status;
+  }
+}
+
+// Serves until the child has ended or the builder has hung up; then, with `drain`, until all output has left.
+static void serve(int drain) {
+  while (drain ? (run.streams[0].from >= 0 || run.streams[1].from >= 0) && !run.cancelled : !run.child_ended && !run.cancelled) {
+    struct pollfd wants[5] = {stream_wants(&run.streams[0]), stream_wants(&run.streams[1]), {.fd = CONTROL, .events = POLLIN},
+                              {.fd = run.signals, .events = POLLIN}, {.fd = run.status, .events = POLLIN}};
+    if (poll(wants, drain ? 3 : 5, -1) < 0 && errno != EINTR) die_errno("Cannot wait for the command");
+    if (wants[0].revents) move_stream(&run.streams[0]);
+    if (wants[1].revents) move_stream(&run.streams[1]);
+    if (wants[2].revents) {
+      char rest[64];
+      ssize_t n = read(CONTROL, rest, sizeof rest);
+      if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) run.cancelled = 1;
+    }
+    if (drain) continue;
+    if (wants[4].revents & POLLIN) read_notes();
+    if (wants[3].revents) reap();
+  }
+}
+
+// The first process of the pid namespace: sets up, starts the command, reaps, cleans up.
+_Noreturn static void be_init(const struct spec *spec, int status, int output, int error) {
+  signal(SIGPIPE, SIG_DFL);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0)) die_errno("Cannot set up the sandbox");
+  enter_namespaces(spec);
+  send_note(status, (struct note){.kind = ANSWER_MOUNTED});
+  pid_t command = fork();
+  if (command < 0) die_errno("Cannot fork");
+  if (command == 0) execute(spec, -1, output, error, status);
+  close(output);
+  close(error);
+  int ended;
+  for (pid_t pid; (pid = waitpid(-1, &ended, 0)) != command;)
+    if (pid < 0 && errno != EINTR) die_errno("Cannot wait for the command");
+  kill(-1, SIGKILL);
+  while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+  leave_namespaces();
+  send_note(status, (struct note){.kind = ANSWER_ENDED, .value = (uint32_t)ended});
+  _exit(0);
+}
+
+static pid_t start_init(const struct spec *spec) {
+  int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (spec->no_network ? CLONE_NEWNET : 0) | SIGCHLD;
+  pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+  if (pid < 0 && errno == EINVAL) pid = (pid_t)syscall(SYS_clone, flags & ~CLONE_NEWCGROUP, NULL, NULL, NULL, NULL);
+  if (pid < 0) die_errno("Cannot make namespaces");
+  return pid;
+}
+
+// Holds the directories that the builder names, one path a frame, against sweeps; answers 1 or, where one is gone, 0.
+static int hold_directories(void) {
+  struct reader reader;
+  struct frame frame;
+  reader_open(&reader, CONTROL);
+  while (read_frame(&reader, &frame)) {
+    int fd = open(take_string(&frame), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat now;
+    uint8_t held = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB) && !fstat(fd, &now) && now.st_nlink > 0;
+    if (fd >= 0 && !held) close(fd);
+    write_full(ANSWERS, &held, 1);
+  }
+  return 0;
+}
+
+int cmd_run(int argc, char **argv) {
+  if (argc > 1 && !strcmp(argv[1], "hold")) return hold_directories();
+  static struct spec spec;
+  read_spec(&spec);
+  // A terminal's Ctrl-C reaches this process too; the builder decides what it means.
+  for (int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}, i = 0; i < 5; i++) signal(ignored[i], SIG_IGN);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  int notes[2], output = open_stream(&run.streams[0], &spec, OUTPUT), error = open_stream(&run.streams[1], &spec, ERROR);
+  if (pipe2(notes, O_CLOEXEC) || fcntl(notes[0], F_SETFL, O_NONBLOCK)) die_errno("Cannot make a pipe");
+  run.status = notes[0];
+  if (sigprocmask(SIG_BLOCK, &child, NULL) || (run.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+    die_errno("Cannot wait for signals");
+
+  if (spec.namespaces) {
+    run.child = start_init(&spec);
+    if (run.child == 0) be_init(&spec, notes[1], output, error);
+  } else {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1)) die_errno("Cannot become a subreaper");
+    enter_chroot(&spec, notes[1]);
+    run.child = fork();
+    if (run.child < 0) {
+      leave_chroot();
+      die_errno("Cannot fork");
+    }
+    if (run.child == 0) execute(&spec, null, output, error, notes[1]);
+  }
+  close(notes[1]);
+  close(output);
+  close(error);
+  serve(0);
+  if (spec.namespaces) {
+    kill(run.child, SIGKILL);  // a no-op where it has ended
+    if (!run.child_ended) waitpid(run.child, &run.child_status, 0);
+  } else {
+    kill_descendants();
+    leave_chroot();
+    read_notes();
+    if (run.child_ended && !run.end.kind) run.end = (struct note){.kind = ANSWER_ENDED, .value = (uint32_t)run.child_status};
+  }
+  if (run.cancelled) return 0;
+  read_notes();
+  serve(1);
+  if (run.end.kind == NOTE_BROKEN) return 1;  // stderr says why
+  if (run.end.kind == 0) {
+    if (WIFSIGNALED(run.child_status)) die("Cannot run: the sandbox was killed by signal %d", WTERMSIG(run.child_status));
+    return 1;
+  }
+  answer(run.end);
+  return 0;
+}

@@ -1,0 +1,87 @@
+// What the files of `run` share: one command to be run, and the steps of running it.
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "frame.h"
+
+enum { FILES_MAX = 8, STUBS_MAX = 32 };
+
+// What the builder asks for, in frames on stdin; the last is SPEC_GO. Paths are absolute.
+enum spec_kind {
+  SPEC_NAMESPACES = 1,  // string upper, string work, string stage (an empty directory to mount on)
+  SPEC_CHROOT = 2,      // string root, string scratch (an empty directory of the same file system)
+  SPEC_LOWER = 3,       // string directory; from the top to the bottom
+  SPEC_ARGUMENT = 4,    // string; with none, everything is set up and the command is "exit 0"
+  SPEC_VARIABLE = 5,    // string NAME=value
+  SPEC_PLACE = 6,       // string working directory, string host name, u8 1 for no network
+  SPEC_USER = 7,        // u32 uid, u32 gid, u32 count, u32 each supplementary group
+  SPEC_FILE = 8,        // string path in the root, string source: shown to the command, read-only where possible, never kept
+  SPEC_GO = 9,
+};
+
+// What the builder is told, in frames on stdout.
+enum answer_kind {
+  ANSWER_MOUNTED = 1,  // the directories may be renamed from here on
+  ANSWER_ENDED = 2,    // u32 wait status of the command
+  ANSWER_REFUSED = 3,  // u8 enum refusal, u32 errno: the command was not started
+  ANSWER_NO_DEVICE = 4,  // u32 errno: device nodes cannot be made
+  NOTE_BROKEN = 5,  // among the helper's processes alone: the command could not be set up, stderr says why
+};
+
+enum refusal { REFUSED_NOT_FOUND = 1, REFUSED_INTERPRETER = 2, REFUSED_EXECUTE = 3, REFUSED_DIRECTORY = 4 };
+
+struct file {
+  const char *path, *source;
+};
+
+struct spec {
+  int namespaces;
+  const char *upper, *work, *stage;
+  const char *root, *scratch;
+  const char **lowers;
+  size_t lower_count;
+  char **arguments, **variables;
+  size_t argument_count, variable_count;
+  const char *directory, *hostname;
+  int no_network;
+  uid_t uid;
+  gid_t gid;
+  gid_t *groups;
+  size_t group_count;
+  struct file files[FILES_MAX];
+  size_t file_count;
+};
+
+// A note between the processes of one run, written whole.
+struct note {
+  uint8_t kind;  // enum answer_kind
+  uint8_t refusal;
+  uint32_t value;
+};
+void send_note(int fd, struct note note);
+
+// run-ns.c: in a new mount namespace, makes the root that the command sees and enters it.
+void enter_namespaces(const struct spec *spec);
+// Once no other process is left, removes what was only made to be mounted on.
+void leave_namespaces(void);
+// run-bare.c: prepares the directory, enters it, and puts back afterwards what was replaced.
+void enter_chroot(const struct spec *spec, int status);
+void leave_chroot(void);
+// Ends every descendant of this process and waits for them all.
+void kill_descendants(void);
+
+// run-paths.c: what is made in the root only so that something can be mounted or put there, and removed again if nobody used it.
+// Makes the file and the directories above it that are missing, through symlinks, without a trace in the times of their parents.
+void make_stub(const char *path);
+void remove_stubs(void);
+// Makes a directory with the missing ones above it.
+int make_directories(const char *path, uid_t uid, gid_t gid);
+
+// run-exec.c: becomes the command; output goes to the two descriptors, refusals to `status`.
+_Noreturn void execute(const struct spec *spec, int input, int output, int error, int status);
+// The capabilities that Docker gives a container.
+uint64_t default_capabilities(void);
+
+// seccomp.c: Docker's default filter; -1 with errno where the kernel refuses it.
+int install_seccomp(void);
