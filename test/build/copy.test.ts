@@ -1,0 +1,313 @@
+// What COPY, ADD and WORKDIR put into a layer, as BuildKit's file operations do it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { CopyStep } from "../../src/build/plan.ts";
+import { copyFiles, joinDestination, makeWorkdir, type StepSource, type StepTools } from "../../src/build/step-copy.ts";
+import type { Content } from "../../src/layer/entry.ts";
+import { linesOfItems, treeOfLines } from "../support/trees.ts";
+
+const files = `
+d 755 0:0 dir
+f 600 5:6 dir/a A
+d 700 7:8 dir/sub
+f 4755 0:0 dir/sub/setuid S
+l dir/dangling /nowhere/../x
+l dir/out ../../../../etc/passwd
+f 644 5:6 file F
+f 644 0:0 file2 F2
+l link-to-file file
+l link-to-dir dir
+l chain link-to-dir
+d 755 0:0 wild
+d 755 0:0 wild/one
+f 644 0:0 wild/one/x X
+f 644 0:0 wild/two T
+f 644 0:0 wild/.dot D
+d 755 0:0 [odd]
+f 644 0:0 [odd]/b B
+f 644 0:0 hard1 H
+h hard2 hard1
+`;
+
+const image = `
+d 755 0:0 etc
+f 644 0:0 etc/passwd root:x:0:0:root:/root:/bin/sh|www:x:33:44:www:/var/www:/bin/sh
+f 644 0:0 etc/group root:x:0:|staff:x:50:
+d 1777 0:0 tmp
+d 750 500:600 existing
+d 711 1:1 existing/sub
+f 644 0:0 existing/a old
+d 755 0:0 real
+l lnk /real
+l file-link real/target
+l dangling /real/made
+f 644 0:0 plain P
+l existing-link-dir existing
+`;
+
+interface Row {
+  readonly what: string;
+  readonly sources: readonly string[];
+  readonly to: string;
+  readonly gives: readonly string[];
+  readonly keepsOwners?: boolean;
+  readonly chown?: string;
+  readonly chmod?: number;
+  readonly warns?: RegExp;
+}
+
+const rows: readonly Row[] = [
+  { what: "a file to a new name", sources: ["file"], to: "/new", gives: ["f 644 0:0 new file"] },
+  {
+    what: "a file into a directory that a slash names",
+    sources: ["file"],
+    to: "/a/b/",
+    gives: ["d 755 0:0 a", "d 755 0:0 a/b", "f 644 0:0 a/b/file file"],
+  },
+  {
+    what: "a file to a name below directories that do not exist",
+    sources: ["file"],
+    to: "/a/b",
+    gives: ["d 755 0:0 a", "f 644 0:0 a/b file"],
+  },
+  { what: "a file into a directory that exists", sources: ["file"], to: "/tmp", gives: ["d 1777 0:0 tmp", "f 644 0:0 tmp/file file"] },
+  {
+    what: "a directory's contents, not the directory",
+    sources: ["dir"],
+    to: "/x",
+    gives: [
+      "d 755 0:0 x",
+      "f 600 0:0 x/a dir/a",
+      "l x/dangling /nowhere/../x",
+      "l x/out ../../../../etc/passwd",
+      "d 700 0:0 x/sub",
+      "f 4755 0:0 x/sub/setuid dir/sub/setuid",
+    ],
+  },
+  {
+    what: "the same with a slash on both",
+    sources: ["dir/"],
+    to: "/x/",
+    gives: [
+      "d 755 0:0 x",
+      "f 600 0:0 x/a dir/a",
+      "l x/dangling /nowhere/../x",
+      "l x/out ../../../../etc/passwd",
+      "d 700 0:0 x/sub",
+      "f 4755 0:0 x/sub/setuid dir/sub/setuid",
+    ],
+  },
+  {
+    what: "an existing directory's mode and owner stay, nested ones take the source's",
+    sources: ["dir/./sub/.."],
+    to: "/existing",
+    gives: [
+      "d 750 500:600 existing",
+      "f 600 0:0 existing/a dir/a",
+      "l existing/dangling /nowhere/../x",
+      "l existing/out ../../../../etc/passwd",
+      "d 700 0:0 existing/sub",
+      "f 4755 0:0 existing/sub/setuid dir/sub/setuid",
+    ],
+  },
+  {
+    what: "directories that a wildcard matches are flattened",
+    sources: ["wild/*"],
+    to: "/w/",
+    gives: ["d 755 0:0 w", "f 644 0:0 w/.dot wild/.dot", "f 644 0:0 w/two wild/two", "f 644 0:0 w/x wild/one/x"],
+  },
+  { what: "a wildcard that matches nothing copies nothing", sources: ["nope*"], to: "/w/", gives: [] },
+  { what: "a bracket in a bracket is a literal one", sources: ["[[]odd]/b"], to: "/", gives: ["f 644 0:0 b [odd]/b"] },
+  {
+    what: "a link named as the source is followed, its own name kept",
+    sources: ["link-to-file"],
+    to: "/tmp/",
+    gives: ["d 1777 0:0 tmp", "f 644 0:0 tmp/link-to-file file"],
+  },
+  {
+    what: "a chain of links to a directory",
+    sources: ["chain/sub"],
+    to: "/x",
+    gives: ["d 755 0:0 x", "f 4755 0:0 x/setuid dir/sub/setuid"],
+  },
+  { what: "a source that climbs out stops at the root", sources: ["../../file"], to: "/x", gives: ["f 644 0:0 x file"] },
+  {
+    what: "a destination link to a directory is followed",
+    sources: ["file"],
+    to: "/lnk",
+    gives: ["d 755 0:0 real", "f 644 0:0 real/file file"],
+  },
+  { what: "a destination link with a slash", sources: ["file"], to: "/lnk/", gives: ["d 755 0:0 real", "f 644 0:0 real/file file"] },
+  {
+    what: "a destination link to a file that is not there",
+    sources: ["file"],
+    to: "/dangling",
+    gives: ["d 755 0:0 real", "f 644 0:0 real/made file"],
+  },
+  {
+    what: "a link in the way of a copied file is replaced, not followed",
+    sources: ["link-to-dir"],
+    to: "/existing-link-dir",
+    gives: [
+      "d 750 500:600 existing",
+      "f 600 0:0 existing/a dir/a",
+      "l existing/dangling /nowhere/../x",
+      "l existing/out ../../../../etc/passwd",
+      "d 700 0:0 existing/sub",
+      "f 4755 0:0 existing/sub/setuid dir/sub/setuid",
+    ],
+  },
+  { what: "owners of another stage are kept", sources: ["file"], to: "/x", keepsOwners: true, gives: ["f 644 5:6 x file"] },
+  { what: "hard links of one copy stay hard links", sources: ["/"], to: "/all/", gives: ["h all/hard2 all/hard1"] },
+  {
+    what: "--chown by name takes the group of the account, for made directories too",
+    sources: ["file"],
+    to: "/n/x",
+    chown: "www",
+    gives: ["d 755 33:44 n", "f 644 33:44 n/x file"],
+  },
+  { what: "--chown by number alone", sources: ["file"], to: "/x", chown: "1000", gives: ["f 644 1000:1000 x file"] },
+  { what: "--chown with a group's name", sources: ["file"], to: "/x", chown: "7:staff", gives: ["f 644 7:50 x file"] },
+  {
+    what: "--chown does not reach an existing destination",
+    sources: ["dir/sub"],
+    to: "/existing/",
+    chown: "9:9",
+    gives: ["d 750 500:600 existing", "f 4755 9:9 existing/setuid dir/sub/setuid"],
+  },
+  {
+    what: "an unknown name is 0 with a warning, as in BuildKit",
+    sources: ["file"],
+    to: "/x",
+    chown: "nobody:staff",
+    gives: ["f 644 0:50 x file"],
+    warns: /"nobody" is not in the image's accounts/,
+  },
+  {
+    what: "--chmod reaches files, directories, and directories that are made, but no links",
+    sources: ["dir"],
+    to: "/x",
+    chmod: 0o640,
+    gives: [
+      "d 640 0:0 x",
+      "f 640 0:0 x/a dir/a",
+      "l x/dangling /nowhere/../x",
+      "l x/out ../../../../etc/passwd",
+      "d 640 0:0 x/sub",
+      "f 640 0:0 x/sub/setuid dir/sub/setuid",
+    ],
+  },
+  { what: "the last of several sources wins", sources: ["file", "file2"], to: "/x", gives: ["f 644 0:0 x file2"] },
+  { what: "a copy of what is there already is no change", sources: ["etc/passwd"], to: "/etc/passwd", gives: [] },
+];
+
+const failures: readonly (readonly [what: string, sources: readonly string[], to: string, reason: RegExp])[] = [
+  ["a source that is missing", ["nope"], "/x", /failed to calculate checksum "\/nope": not found/],
+  ["a missing source beside a wildcard that matches", ["wild/*", "nope"], "/x/", /"\/nope": not found/],
+  ["a directory over a file", ["dir"], "/plain", /plain/],
+  ["a file over a directory inside a tree", ["wild/one/../../shadow"], "/", /cannot replace to directory tmp with file/],
+  ["a directory over a link inside a tree", ["clash"], "/", /cannot copy to non-directory: lnk/],
+  ["a file as a parent", ["file"], "/plain/x", /"\/plain" is not a directory/],
+];
+
+function step(sources: readonly string[], to: string, more: Partial<CopyStep> = {}): CopyStep {
+  return {
+    kind: "copy",
+    source: { line: 1, endLine: 1, text: "COPY" },
+    createdBy: "COPY",
+    unpack: false,
+    from: { kind: "context" },
+    sources: sources.map((path) => ({ kind: "path", path })),
+    destination: joinDestination("/", to),
+    chown: undefined,
+    chmod: undefined,
+    ...more,
+  };
+}
+
+function sourceOf(lines: string, keepsOwners: boolean): StepSource {
+  return {
+    view: treeOfLines(lines),
+    keepsOwners,
+    locate: async (paths) => new Map(paths.map((path): [string, Content] => [path, { kind: "bytes", bytes: Buffer.from(path) }])),
+  };
+}
+
+function toolsWith(warnings: string[]): StepTools {
+  return {
+    now: 2000,
+    warn: (text) => void warnings.push(text),
+    temporary: () => Promise.reject(new Error("no archive is unpacked here")),
+  };
+}
+
+describe("COPY", () => {
+  for (const row of rows)
+    test(row.what, async () => {
+      const warnings: string[] = [];
+      const extra = "d 755 0:0 etc\nf 644 0:0 etc/passwd root:x:0:0:root:/root:/bin/sh|www:x:33:44:www:/var/www:/bin/sh";
+      const source = sourceOf(row.what.includes("no change") ? extra : files, row.keepsOwners ?? false);
+      const { chown, chmod } = row;
+      const items = await copyFiles(step(row.sources, row.to, { chown, chmod }), treeOfLines(image), source, toolsWith(warnings));
+      const lines = linesOfItems(items, ({ content }) => (content?.kind === "bytes" ? Buffer.from(content.bytes).toString() : ""));
+      if (row.what.startsWith("hard links")) assert.ok(row.gives.every((line) => lines.includes(line)));
+      else assert.deepEqual(lines, row.gives);
+      assert.equal(warnings.length, row.warns === undefined ? 0 : 1);
+      if (row.warns !== undefined) assert.match(warnings[0] ?? "", row.warns);
+    });
+
+  for (const [what, sources, to, reason] of failures)
+    test(`refuses ${what}`, async () => {
+      const more = "d 755 0:0 shadow\nf 644 0:0 shadow/tmp x\nd 755 0:0 clash\nd 755 0:0 clash/lnk";
+      await assert.rejects(copyFiles(step(sources, to), treeOfLines(image), sourceOf(files + more, false), toolsWith([])), reason);
+    });
+
+  test("writes a file that stands in the Dockerfile", async () => {
+    const inline = step([], "/etc/", { sources: [{ kind: "inline", name: "conf", text: "a\n" }] });
+    const items = await copyFiles(inline, treeOfLines(image), sourceOf(files, false), toolsWith([]));
+    assert.deepEqual(linesOfItems(items), ["d 755 0:0 etc", "f 644 0:0 etc/conf"]);
+  });
+
+  test("gives the destination the source directory's time, and files their own in whole seconds", async () => {
+    const items = await copyFiles(step(["dir"], "/x"), treeOfLines(image), sourceOf(files, false), toolsWith([]));
+    assert.deepEqual([...new Set(items.map(({ entry }) => `${entry.mtime}.${entry.mtimeNs}`))], ["1000.0"]);
+  });
+});
+
+describe("joinDestination", () => {
+  const table: readonly (readonly [workdir: string, destination: string, joined: string])[] = [
+    ["/w", "b", "w/b"],
+    ["/w", ".", "w/"],
+    ["/w", "./", "w/"],
+    ["/w", "", "w"],
+    ["/w", "..", ""],
+    ["/w", "/abs/", "abs/"],
+    ["/w", "/abs/.", "abs/"],
+    ["/", "/", "/"],
+  ];
+  for (const [workdir, destination, joined] of table)
+    test(`${destination === "" ? "nothing" : destination} below ${workdir}`, () =>
+      assert.equal(joinDestination(workdir, destination), joined));
+});
+
+describe("WORKDIR", () => {
+  const run = async (path: string, user: string) =>
+    linesOfItems(
+      await makeWorkdir(
+        { kind: "workdir", source: { line: 1, endLine: 1, text: "" }, createdBy: "", path, user },
+        treeOfLines(image),
+        toolsWith([]),
+      ),
+    );
+  test("makes what is missing, owned by the user", async () => {
+    assert.deepEqual(await run("existing/new/deep", "www"), [
+      "d 750 500:600 existing",
+      "d 755 33:44 existing/new",
+      "d 755 33:44 existing/new/deep",
+    ]);
+  });
+  test("leaves an existing directory alone", async () => assert.deepEqual(await run("existing", "www"), []));
+  test("follows links", async () => assert.deepEqual(await run("lnk/x", ""), ["d 755 0:0 real", "d 755 0:0 real/x"]));
+  test("refuses a file in the way", async () => assert.rejects(run("plain/x", ""), /"\/plain" is not a directory/));
+});
