@@ -5,7 +5,7 @@ import type { Report } from "../report/report.ts";
 import { openAuthorizer, type Scopes } from "./authorizer.ts";
 import type { Keychain } from "./credentials.ts";
 import { apiHost } from "./endpoint.ts";
-import { type Asked, type RegistryError, readRefusal, wrapHttpError } from "./error.ts";
+import { type Asked, type RegistryError, readRefusal, speaksPlainHttp, wrapHttpError } from "./error.ts";
 
 export interface Call extends RequestOptions {
   readonly repository: string;
@@ -116,6 +116,7 @@ export function openClient(
 }
 
 const pingMs = 15_000;
+const silenceMs = 3000;
 
 /**
  * HTTPS where it works, as go-containerregistry has it; both are asked at once so that a plain registry costs no further round trip.
@@ -136,19 +137,21 @@ async function chooseScheme(http: Http, host: string): Promise<"http" | "https">
   };
   const secure = works("https");
   const plain = works("http");
-  plain.catch(() => {});
+  // A firewall may swallow the packets to the HTTPS port: once plain HTTP has answered, three seconds are enough.
+  const silence = plain.then(
+    () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error("HTTPS is silent")), silenceMs).unref()),
+    () => new Promise<never>(() => {}),
+  );
+  silence.catch(() => {});
   try {
-    // A firewall may swallow the packets to the HTTPS port: once plain HTTP has answered, three seconds are enough.
-    await Promise.race([
-      secure,
-      plain.then(() => new Promise((_, reject) => setTimeout(() => reject(new Error("HTTPS is silent")), 3000).unref())),
-    ]);
+    await Promise.race([secure, silence]);
     return "https";
   } catch (error) {
     return plain.then(
       () => "http" as const,
       (plainError) => {
-        throw error instanceof HttpError && error.failure === "tls" ? error : plainError;
+        const isTls = error instanceof HttpError && error.failure === "tls";
+        throw isTls && !speaksPlainHttp(error) ? error : plainError;
       },
     );
   }

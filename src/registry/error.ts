@@ -139,11 +139,15 @@ export function wrapHttpError(error: unknown, asked: Asked): unknown {
   });
 }
 
+/** What OpenSSL says when the other side answers its greeting in plain text. */
+export function speaksPlainHttp(error: HttpError): boolean {
+  return /wrong version number|packet length too long|http request/i.test(error.message);
+}
+
 function adviseFailure(error: HttpError, { registry, allowsHttp }: Asked): string | undefined {
-  const plain = /wrong version number|packet length too long|http request/i.test(error.message);
   switch (error.failure) {
     case "tls":
-      return plain
+      return speaksPlainHttp(error)
         ? `it seems to speak plain HTTP; add --insecure-registry ${registry}`
         : `add --registry-certificate ${registry}=FILE with the authority's certificate, or --skip-tls-verify-registry ${registry}`;
     case "refused":

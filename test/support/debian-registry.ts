@@ -1,139 +1,97 @@
-// Debian's docker-registry on a port of its own, with the requests it answered, and images put there without the builder.
+// Starts Debian's docker-registry on a free port of this machine, with a password file or TLS where a test wants them.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { arch } from "node:os";
+import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { gunzipSync } from "node:zlib";
+import type { TestContext } from "node:test";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const program = "/usr/bin/docker-registry";
 
 export interface DebianRegistry {
-  /** `127.0.0.1:PORT`, plain http. */
+  /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** Requests answered so far, in order. */
-  requests(): readonly AnsweredRequest[];
-  /** Bytes of a blob that it stores; undefined where it has none of this digest. */
-  blobSize(digest: string): number | undefined;
-  [Symbol.asyncDispose](): Promise<void>;
+  /** The certificate that it shows, a PEM file; "" without TLS. */
+  readonly certificate: string;
+  /** What it has written so far: one line for each request. */
+  log(): string;
+  stop(): Promise<void>;
 }
 
-export interface AnsweredRequest {
-  readonly method: string;
-  /** Path and query. */
-  readonly uri: string;
-  readonly status: number;
-  /** Bytes of the answer's body. */
-  readonly written: number;
+export interface DebianRegistryOptions {
+  /** The line of a password file, as `htpasswd -nbB` writes it. */
+  readonly htpasswd?: string;
+  readonly tls?: boolean;
 }
 
-/** Starts a registry that stores below `folder`, which goes when the registry does. */
-export async function startDebianRegistry(folder: string): Promise<DebianRegistry> {
-  const storage = join(folder, "storage");
-  const configFile = join(folder, "config.yml");
-  // "host" in Location headers comes from the request: no external URL to be told.
-  writeFileSync(
-    configFile,
-    `version: 0.1
-log: {level: info, formatter: json, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: ${JSON.stringify(storage)}, maxthreads: 100}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0", secret: local}
-`,
-  );
-  const process = spawn("docker-registry", ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"] });
-  const requests: AnsweredRequest[] = [];
-  const host = await new Promise<string>((resolve, reject) => {
-    const last: string[] = [];
-    process.once("error", (cause) =>
-      reject(new Error("Cannot start docker-registry: is the package docker-registry installed?", { cause })),
-    );
-    process.once("exit", (code) => reject(new Error(`Cannot start docker-registry: exit code ${code}\n${last.join("\n")}`)));
-    createInterface({ input: process.stderr }).on("line", (line) => {
-      last.splice(0, last.length - 5);
-      last.push(line);
-      const entry = parseLine(line);
-      const address = /^listening on (\S+)/.exec(String(entry.msg))?.[1];
-      if (address !== undefined) resolve(address);
-      if (String(entry.msg).startsWith("response completed")) {
-        requests.push({
-          method: String(entry["http.request.method"]),
-          uri: String(entry["http.request.uri"]),
-          status: Number(entry["http.response.status"]),
-          written: Number(entry["http.response.written"] ?? 0),
-        });
-      }
+/** bcrypt of `secret`, cost 5. */
+export const builderLine = "builder:$2y$05$FoFk/hSqlUSmMC61SjBTCu.BHiNwWCmLAFMk6JJ.fteIQG06Eofhm";
+
+/** undefined after the test was marked as skipped; where CI is set a missing program is a failure. */
+export async function startDebianRegistry(test: TestContext, options: DebianRegistryOptions = {}): Promise<DebianRegistry | undefined> {
+  if (!existsSync(program)) {
+    if (process.env.CI) throw new Error(`${program} is missing: apt-get install docker-registry`);
+    test.skip(`${program} is not installed`);
+    return undefined;
+  }
+  const directory = await mkdtemp(join(tmpdir(), "slipway-registry-"));
+  const host = `127.0.0.1:${await findPort()}`;
+  const certificate = options.tls ? await makeCertificate(directory) : "";
+  await writeFile(join(directory, "config.yml"), await describe(directory, host, certificate, options));
+  const child = spawn(program, ["serve", join(directory, "config.yml")], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (log += text));
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+    await rm(directory, { recursive: true, force: true });
+  };
+  test.after(stop);
+  for (let turn = 0; !/listening on/.test(log); turn++) {
+    if (turn > 200 || child.exitCode !== null) throw new Error(`Cannot start ${program}: ${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { host, certificate, log: () => log, stop };
+}
+
+async function describe(directory: string, host: string, certificate: string, { htpasswd, tls }: DebianRegistryOptions): Promise<string> {
+  if (htpasswd !== undefined) await writeFile(join(directory, "htpasswd"), `${htpasswd}\n`);
+  return [
+    "version: 0.1",
+    "log: { level: info, accesslog: { disabled: false } }",
+    `storage: { filesystem: { rootdirectory: ${join(directory, "data")} }, delete: { enabled: true } }`,
+    "http:",
+    `  addr: ${host}`,
+    ...(tls ? [`  tls: { certificate: ${certificate}, key: ${join(directory, "key.pem")} }`] : []),
+    ...(htpasswd === undefined ? [] : ["auth:", `  htpasswd: { realm: test, path: ${join(directory, "htpasswd")} }`]),
+    "",
+  ].join("\n");
+}
+
+/** Self-signed, for 127.0.0.1 and localhost, a day long; gives the certificate's path, with `key.pem` beside it. */
+export async function makeCertificate(directory: string): Promise<string> {
+  const certificate = join(directory, "certificate.pem");
+  await run("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"],
+    ...["-subj", "/CN=slipway test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test"],
+    ...["-keyout", join(directory, "key.pem"), "-out", certificate],
+  ]);
+  return certificate;
+}
+
+function findPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = address !== null && typeof address === "object" ? address.port : 0;
+      server.close(() => resolve(port));
     });
   });
-  return {
-    host,
-    requests: () => requests,
-    blobSize(digest) {
-      const hex = digest.replace(/^sha256:/, "");
-      const path = join(storage, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
-      return statSync(path, { throwIfNoEntry: false })?.size;
-    },
-    async [Symbol.asyncDispose]() {
-      await endProcess(process);
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
-
-function parseLine(line: string): Record<string, unknown> {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return {};
-  }
-}
-
-async function endProcess(process: ChildProcess): Promise<void> {
-  if (process.exitCode !== null) return;
-  const ended = new Promise((resolve) => process.once("exit", resolve));
-  process.kill("SIGTERM");
-  await ended;
-}
-
-/** Pushes a root file system, a .tar.gz, as a Docker image of one layer with the shell as its command, under each `name:tag`. */
-export async function pushRootFileSystem(host: string, file: string, names: readonly string[]): Promise<void> {
-  const layer = readFileSync(file);
-  const config = Buffer.from(
-    JSON.stringify({
-      architecture: arch() === "arm64" ? "arm64" : "amd64",
-      config: { Cmd: ["sh"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
-      created: "2023-11-14T22:13:20Z",
-      history: [{ created: "2023-11-14T22:13:20Z", created_by: "make-base" }],
-      os: "linux",
-      rootfs: { type: "layers", diff_ids: [digestOf(gunzipSync(layer))] },
-    }),
-  );
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: "application/vnd.docker.distribution.manifest.v2+json",
-    config: { mediaType: "application/vnd.docker.container.image.v1+json", size: config.length, digest: digestOf(config) },
-    layers: [{ mediaType: "application/vnd.docker.image.rootfs.diff.tar.gzip", size: layer.length, digest: digestOf(layer) }],
-  });
-  for (const repository of new Set(names.map((name) => name.replace(/:.*$/, "")))) {
-    for (const blob of [layer, config]) await pushBlob(host, repository, blob);
-  }
-  for (const name of names) {
-    const [repository, tag = "latest"] = name.split(":");
-    const headers = { "content-type": "application/vnd.docker.distribution.manifest.v2+json" };
-    await request(`http://${host}/v2/${repository}/manifests/${tag}`, { method: "PUT", headers, body: manifest });
-  }
-}
-
-async function pushBlob(host: string, repository: string, blob: Buffer): Promise<void> {
-  const upload = await request(`http://${host}/v2/${repository}/blobs/uploads/`, { method: "POST" });
-  const url = new URL(upload.headers.get("location") ?? "", `http://${host}`);
-  url.searchParams.set("digest", digestOf(blob));
-  await request(url.href, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: new Uint8Array(blob) });
-}
-
-async function request(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init);
-  if (!response.ok) throw new Error(`Cannot ${init.method} "${url}": the registry answered ${response.status} ${await response.text()}`);
-  return response;
-}
-
-export const digestOf = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
