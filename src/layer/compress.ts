@@ -13,9 +13,9 @@ export interface Compressor {
   compress(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
 
-/** Bytes of input that become one gzip member, here and in the helper. */
-export const gzipBlock = 1 << 20;
-const zstdBlock = 4 << 20;
+// Bytes of input that become one gzip member, here and in the helper, or one zstd frame.
+const gzipBlock = 1 << 20;
+const zstdBlock = 2 << 20;
 // As many as Node's thread pool has threads. Each holds a block and its result.
 const inFlight = 4;
 const gzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
@@ -47,18 +47,21 @@ function openGzip(level: number): Compressor {
     member[9] = 255;
     return member;
   };
-  return { id, compression: "gzip", level, compress: (stream) => compressBlocks(cutBlocks(stream, gzipBlock), compressBlock) };
+  return { id, compression: "gzip", level, compress: (stream) => compressBlocks(stream, gzipBlock, compressBlock) };
 }
 
 function openZstd(level: number): Compressor {
-  const id = `zstd-${process.versions.zstd}-${level}-b4m`;
+  const id = `zstd-${process.versions.zstd}-${level}-b2m`;
   const compressFrame = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
   const params = { [zlib.constants.ZSTD_c_compressionLevel]: level, [zlib.constants.ZSTD_c_checksumFlag]: 1 };
   const compressBlock = (block: Buffer) => compressFrame(block, { params, chunkSize: 1 << 20 });
-  return { id, compression: "zstd", level, compress: (stream) => compressBlocks(cutBlocks(stream, zstdBlock), compressBlock) };
+  return { id, compression: "zstd", level, compress: (stream) => compressBlocks(stream, zstdBlock, compressBlock) };
 }
 
-async function* cutBlocks(stream: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer, void, void> {
+/** Input blocks that are compressed and can be filled again: left to the garbage collector they would pile up faster than it notices. */
+type Spare = Buffer[];
+
+async function* cutBlocks(stream: AsyncIterable<Uint8Array>, size: number, spare: Spare): AsyncGenerator<Buffer, void, void> {
   let block = Buffer.allocUnsafeSlow(size);
   let used = 0;
   for await (const chunk of stream) {
@@ -69,7 +72,7 @@ async function* cutBlocks(stream: AsyncIterable<Uint8Array>, size: number): Asyn
       at += count;
       if (used < size) continue;
       yield block;
-      block = Buffer.allocUnsafeSlow(size);
+      block = spare.pop() ?? Buffer.allocUnsafeSlow(size);
       used = 0;
     }
   }
@@ -77,16 +80,24 @@ async function* cutBlocks(stream: AsyncIterable<Uint8Array>, size: number): Asyn
 }
 
 async function* compressBlocks(
-  blocks: AsyncIterable<Buffer>,
+  stream: AsyncIterable<Uint8Array>,
+  size: number,
   compressBlock: (block: Buffer) => Promise<Buffer>,
 ): AsyncGenerator<Buffer, void, void> {
-  const running: Promise<Buffer>[] = [];
-  for await (const block of blocks) {
+  const running: { readonly block: Buffer; readonly result: Promise<Buffer> }[] = [];
+  const spare: Spare = [];
+  const finish = async ({ block, result }: (typeof running)[number]) => {
+    const bytes = await result;
+    if (block.length === size) spare.push(block);
+    return bytes;
+  };
+  for await (const block of cutBlocks(stream, size, spare)) {
     const result = compressBlock(block);
     // Awaited in its turn; until then a failure must not count as unhandled.
     result.catch(() => {});
-    running.push(result);
-    if (running.length >= inFlight) yield await (running.shift() as Promise<Buffer>);
+    running.push({ block, result });
+    const first = running.length >= inFlight ? running.shift() : undefined;
+    if (first !== undefined) yield await finish(first);
   }
-  for (const result of running) yield await result;
+  for (const next of running) yield await finish(next);
 }

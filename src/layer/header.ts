@@ -56,18 +56,19 @@ export function parseHeader(block: Buffer): Header {
   };
 }
 
-// Some old writers summed signed bytes, so both sums are right.
 function hasChecksum(block: Buffer): boolean {
-  let unsigned = 8 * 0x20;
-  let signed = unsigned;
-  for (let i = 0; i < blockSize; i++) {
-    if (i === 148) i = 156;
-    const byte = block[i] ?? 0;
-    unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
-  }
   const expected = parseNumber(block, 148, 8, "checksum");
-  return expected === unsigned || expected === signed;
+  return expected === sumBlock(block, (byte) => byte) || expected === sumBlock(block, signed);
+}
+
+// Some old writers summed signed bytes.
+const signed = (byte: number) => (byte > 127 ? byte - 256 : byte);
+
+function sumBlock(block: Buffer, value: (byte: number) => number): number {
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 148; i++) sum += value(block[i] ?? 0);
+  for (let i = 156; i < blockSize; i++) sum += value(block[i] ?? 0);
+  return sum;
 }
 
 /** The text up to the first NUL. */
