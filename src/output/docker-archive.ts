@@ -44,7 +44,7 @@ async function fillArchive(
   await addFile(archive, config.descriptor.digest, config.descriptor.size, [config.bytes]);
   const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
   for (const [name, layer] of layers) await addFile(archive, name, layer.descriptor.size, layer.open(signal));
-  const tags = destinations.length === 0 ? [unnamed] : destinations.map(familiarName);
+  const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
   const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
   const bytes = Buffer.from(JSON.stringify(manifest));
   await addFile(archive, "manifest.json", bytes.length, [bytes]);
@@ -54,11 +54,10 @@ function layerName(layer: Layer): string {
   return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
 }
 
-/** As docker shows it: `name:tag` for Docker Hub's own images, `user/name:tag` for the others there. */
-function familiarName(reference: Reference): string {
+/** In full, as docker normalises it: of a shorter name podman makes one on `localhost`. */
+function loadedName(reference: Reference): string {
   const { registry, repository, tag = "latest" } = withDefaultTag(reference);
-  const short = repository.replace(/^library\/(?=[^/]+$)/, "");
-  return registry === dockerHub ? `${short}:${tag}` : `${registry}/${repository}:${tag}`;
+  return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
 }
 
 async function addFile(archive: Pack, name: string, size: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {

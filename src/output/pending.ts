@@ -157,7 +157,7 @@ async function writeAndClose(handle: FileHandle, bytes: AsyncIterable<Uint8Array
 /** Makes a directory with its parents; gives those that were not there, deepest first. */
 export async function makeDirectory(directory: string, mode: number, target: string): Promise<readonly string[]> {
   const first = await mkdir(directory, { recursive: true, mode }).catch((cause) => {
-    throw failure(target, cause);
+    throw failure(target, cause, codeOf(cause) === "EEXIST" ? `"${directory}" is no directory` : undefined);
   });
   const created: string[] = [];
   if (first !== undefined)
