@@ -62,7 +62,7 @@ function openZstd(level: number): Compressor {
 type Spare = Buffer[];
 
 async function* cutBlocks(stream: AsyncIterable<Uint8Array>, size: number, spare: Spare): AsyncGenerator<Buffer, void, void> {
-  let block = Buffer.allocUnsafeSlow(size);
+  let block: Buffer = Buffer.allocUnsafeSlow(size);
   let used = 0;
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length; ) {
