@@ -1,7 +1,7 @@
 // A build from request to result: the architecture in one function.
 
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { openLayerFiles } from "../filesystem/filesystem.ts";
@@ -64,7 +64,8 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
   const { report, signal } = tools;
   const context = await during("building image", openContext(request.context, { ...request, subPath: request.contextSubPath }));
   try {
-    const { path: file, text: source } = context.dockerfile;
+    const { path, text: source } = context.dockerfile;
+    const file = displayPath(path, request.workingDirectory);
     const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
     const bases = openBases(registry, signal);
     const plan = await planBuild(request, context, bases, place);
@@ -91,7 +92,7 @@ async function planBuild(request: Request, context: Context, bases: Bases, place
     }
   };
   try {
-    const dockerfile = parseDockerfile(context.dockerfile.text, context.dockerfile.path);
+    const dockerfile = parseDockerfile(context.dockerfile.text, displayPath(context.dockerfile.path, request.workingDirectory));
     for (;;) {
       const made = makePlan(dockerfile, known, request);
       if ("plan" in made) return made.plan;
@@ -102,6 +103,12 @@ async function planBuild(request: Request, context: Context, bases: Bases, place
     const lines = { line: error.range.start.line, endLine: error.range.end.line };
     throw new BuildFailure(error.message, { place: place(lines), hint: error.hint, cause: error.cause });
   }
+}
+
+/** As short as the user would write it. */
+function displayPath(path: string, workingDirectory: string): string {
+  const short = relative(workingDirectory, path);
+  return short.startsWith("..") ? path : short;
 }
 
 async function carryOut(

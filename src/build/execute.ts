@@ -116,7 +116,7 @@ class StageBuild {
     const { report } = this.#tools;
     const { source } = step;
     const [number, total] = [i + 2, this.#stage.steps.length + 1];
-    const id = `[${this.#stage.name} ${number}/${total}] ${source.text}`;
+    const id = `${this.#stage.name} ${number}/${total}`;
     const name: StepName = { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
     const started = performance.now();
     report.emit({ kind: "step-start", step: name });
