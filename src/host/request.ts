@@ -66,7 +66,7 @@ function readBuildArgs(given: readonly Value[], env: Environment): Map<string, s
       const [name, value] = parsePair(text, source);
       args.set(name, value);
     } else {
-      const value = env[text];
+      const value = text === "" ? undefined : env[text];
       if (value !== undefined) args.set(text, value);
     }
   }

@@ -1,7 +1,8 @@
 // What a host may know of the process it runs in. Here alone are the environment and the working directory read.
 
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../report/plain.ts";
 import { type LogStream, systemClock } from "../report/renderer.ts";
 
@@ -20,7 +21,7 @@ export interface Surroundings {
   /** The text of a file; undefined where there is none that can be read. */
   readFile(path: string): string | undefined;
   fileExists(path: string): boolean;
-  /** Makes a directory for this user alone; gives its path, `prefix` and some letters. */
+  /** Makes a directory for this user alone, its parents as usual; gives its path, `prefix` and some letters. */
   makeDirectory(prefix: string): string;
   removeDirectory(path: string): Promise<void>;
   /** Calls for SIGINT, SIGTERM, SIGHUP, and for errors that nobody caught, until the returned function is called. */
@@ -55,7 +56,10 @@ export function ownProcess(): Surroundings {
       }
     },
     fileExists: existsSync,
-    makeDirectory: (prefix) => mkdtempSync(prefix),
+    makeDirectory(prefix) {
+      mkdirSync(dirname(prefix), { recursive: true });
+      return mkdtempSync(prefix);
+    },
     removeDirectory: (path) => rm(path, { recursive: true, force: true }),
     onTrouble(listener) {
       const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({ signal, listener: () => listener({ signal }) }));

@@ -1,0 +1,210 @@
+// Flags and environment become the request that they mean.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Request } from "../../src/build/build.ts";
+import { parseFlags } from "../../src/host/parse-flags.ts";
+import { readRequest } from "../../src/host/request.ts";
+import type { Environment } from "../../src/host/surroundings.ts";
+import { version } from "../../src/host/version.ts";
+import { hostPlatform } from "../../src/image/platform.ts";
+import { openTestSurroundings } from "./surroundings.ts";
+
+function read(args: readonly string[], env: Environment = {}, files: Readonly<Record<string, string>> = {}): Request {
+  return readRequest(parseFlags(args).given, openTestSurroundings(args, { env, files }));
+}
+
+const registry: Request["registry"] = {
+  insecure: false,
+  insecurePull: false,
+  insecureRegistries: [],
+  skipTlsVerify: false,
+  skipTlsVerifyPull: false,
+  skipTlsVerifyRegistries: [],
+  certificates: {},
+  clientCertificates: {},
+  mirrors: [],
+  map: {},
+  skipDefaultRegistryFallback: false,
+  downloadRetries: 0,
+  pushRetries: 0,
+  dockerConfig: { helperEnvironment: {} },
+  proxies: {},
+  roots: { files: [], directories: [] },
+  userAgent: `slipway/${version}`,
+};
+
+const usual: Request = {
+  context: "/workspace",
+  contextSubPath: "",
+  dockerfile: "Dockerfile",
+  workingDirectory: "/work",
+  buildArgs: new Map(),
+  labels: new Map(),
+  target: undefined,
+  platform: hostPlatform(),
+  destinations: [],
+  push: false,
+  checkPushPermission: true,
+  outputs: {},
+  registry,
+  reproducible: false,
+  compression: "gzip",
+  compressionLevel: undefined,
+  sandbox: "auto",
+  stateDir: "/tmp/slipway-abcdef",
+  stateIsPrivate: true,
+  dryRun: false,
+  notices: [],
+};
+
+test("--no-push alone gives the defaults", () => assert.deepEqual(read(["--no-push"]), usual));
+
+const fields: readonly [args: string[], expected: Partial<Request>][] = [
+  [["--context=."], { context: "/work" }],
+  [["-c", "../src/"], { context: "/src" }],
+  [["--context=dir:///a/b"], { context: "dir:///a/b" }],
+  [["--context=dir://sub"], { context: "dir:///work/sub" }],
+  [["--context=git://github.com/a/b#refs/heads/c"], { context: "git://github.com/a/b#refs/heads/c" }],
+  [["--context-sub-path=app"], { contextSubPath: "app" }],
+  [["-f", "docker/Dockerfile.dev"], { dockerfile: "docker/Dockerfile.dev" }],
+  [
+    ["--label=a=b=c", "--label=d=", "--label=a=e"],
+    {
+      labels: new Map([
+        ["a", "b=c"],
+        ["d", ""],
+      ]).set("a", "e"),
+    },
+  ],
+  [["--target=build"], { target: "build" }],
+  [["--target="], { target: undefined }],
+  [["--custom-platform=linux/arm64/v8"], { platform: { os: "linux", architecture: "arm64" } }],
+  [["--custom-platform="], { platform: hostPlatform() }],
+  [["--skip-push-permission-check"], { checkPushPermission: false }],
+  [["--tarPath=a.tar"], { outputs: { tarPath: "/work/a.tar" }, notices: ["--tarPath is deprecated: write --tar-path"] }],
+  [["--digest-file=d", "--oci-layout-path=/o"], { outputs: { digestFile: "/work/d", ociLayoutPath: "/o" } }],
+  [["--digest-file=https://h/d"], { outputs: { digestFile: "https://h/d" } }],
+  [["--tar-path="], { outputs: {} }],
+  [["--reproducible"], { reproducible: true }],
+  [["--compression=zstd", "--compression-level=19"], { compression: "zstd", compressionLevel: 19 }],
+  [["--compression-level=-1"], { compressionLevel: undefined }],
+  [["--compression-level=0"], { compressionLevel: undefined }],
+  [["--sandbox=chroot-bare"], { sandbox: "chroot-bare" }],
+  [["--state-dir=s"], { stateDir: "/work/s", stateIsPrivate: false }],
+  [["--kaniko-dir=k"], { stateDir: "/work/k/slipway-abcdef" }],
+  [["--dryrun"], { dryRun: true }],
+  [["--cleanup"], { notices: ["--cleanup has no effect: nothing of the machine's own file system is changed"] }],
+];
+
+for (const [args, expected] of fields) {
+  test(`${args.join(" ")} is heeded`, () => assert.deepEqual(read(["--no-push", ...args]), { ...usual, ...expected }));
+}
+
+const registryFields: readonly [args: string[], env: Environment, expected: Partial<Request["registry"]>][] = [
+  [["--insecure", "--insecure-pull"], {}, { insecure: true, insecurePull: true }],
+  [["--skip-tls-verify", "--skip-tls-verify-pull"], {}, { skipTlsVerify: true, skipTlsVerifyPull: true }],
+  [["--insecure-registry=a:5000", "--insecure-registry", "b,c"], {}, { insecureRegistries: ["a:5000", "b,c"] }],
+  [["--skip-tls-verify-registry=a"], {}, { skipTlsVerifyRegistries: ["a"] }],
+  [["--registry-certificate=a=ca.pem", "--registry-certificate=b=/b.pem"], {}, { certificates: { a: "/work/ca.pem", b: "/b.pem" } }],
+  [["--registry-client-cert=a=c.pem,/k.pem"], {}, { clientCertificates: { a: { certificate: "/work/c.pem", key: "/k.pem" } } }],
+  [["--registry-mirror=m1/x"], { KANIKO_REGISTRY_MIRROR: "m2,m3" }, { mirrors: ["m1/x", "m2,m3"] }],
+  [["--registry-map=a=1;a=2", "--registry-map=b=3"], { KANIKO_REGISTRY_MAP: "a=4" }, { map: { a: ["1", "2", "4"], b: ["3"] } }],
+  [["--skip-default-registry-fallback"], {}, { skipDefaultRegistryFallback: true }],
+  [["--image-download-retry=2", "--push-retry", "3"], {}, { downloadRetries: 2, pushRetries: 3 }],
+  [[], { UPSTREAM_CLIENT_TYPE: "ci" }, { userAgent: `slipway/${version},ci` }],
+  [[], { SSL_CERT_FILE: "ca.pem", SSL_CERT_DIR: "/a:b:" }, { roots: { files: ["/work/ca.pem"], directories: ["/a", "/work/b"] } }],
+  [
+    [],
+    { http_proxy: "http://p", HTTPS_PROXY: "http://q", NO_PROXY: "x", no_proxy: "y" },
+    { proxies: { http: "http://p", https: "http://q", noProxy: "x" } },
+  ],
+];
+
+for (const [args, env, expected] of registryFields) {
+  test(`registry options of ${JSON.stringify(args)} with ${JSON.stringify(env)}`, () => {
+    const options = read(["--no-push", ...args], env).registry;
+    assert.deepEqual({ ...options, dockerConfig: { helperEnvironment: {} } }, { ...registry, ...expected });
+  });
+}
+
+test("destinations are references with a tag, and are pushed to", () => {
+  const { destinations, push } = read(["-d", "alpine", "--destination=localhost:5000/a/b:v1"]);
+  assert.equal(push, true);
+  assert.deepEqual(destinations, [
+    { registry: "index.docker.io", repository: "library/alpine", tag: "latest" },
+    { registry: "localhost:5000", repository: "a/b", tag: "v1" },
+  ]);
+});
+
+test("build arguments without a value take the variable's, and fall away where there is none", () => {
+  const args = ["A=1", "B", "C", "D=", "A=2", "E=x=y", ""].map((text) => `--build-arg=${text}`);
+  const { buildArgs } = read(["--no-push", ...args], { B: "from env", "": "odd" });
+  assert.deepEqual(Object.fromEntries(buildArgs), { A: "2", B: "from env", D: "", E: "x=y" });
+});
+
+const variables: readonly [args: string[], env: Environment, expected: Partial<Request>][] = [
+  [["-d", "a"], { KANIKO_NO_PUSH: "true" }, { push: false }],
+  [["-d", "a", "--no-push"], { KANIKO_NO_PUSH: "false" }, { push: true }],
+  [["-d", "a"], { KANIKO_NO_PUSH: "" }, { push: true }],
+  [["--no-push"], { SLIPWAY_HOME: "/home/s" }, { stateDir: "/home/s", stateIsPrivate: false }],
+  [["--no-push", "--state-dir=/x"], { SLIPWAY_HOME: "/home/s" }, { stateDir: "/x", stateIsPrivate: false }],
+  [["--no-push"], { TMPDIR: "/var/tmp" }, { stateDir: "/var/tmp/slipway-abcdef", stateIsPrivate: true }],
+  [["--no-push"], { TMPDIR: "/var/tmp", KANIKO_DIR: "/kaniko" }, { stateDir: "/kaniko/slipway-abcdef" }],
+  [["--no-push", "--kaniko-dir=/k"], { KANIKO_DIR: "/kaniko" }, { stateDir: "/k/slipway-abcdef" }],
+  [
+    ["--no-push"],
+    { FF_KANIKO_RUN_VIA_TINI: "1", FF_KANIKO_COPY_AS_ROOT: "0" },
+    { notices: ["No effect: FF_KANIKO_COPY_AS_ROOT, FF_KANIKO_RUN_VIA_TINI; kaniko's feature flags switch nothing here"] },
+  ],
+  [
+    ["--no-push"],
+    { KANIKO_CLEANUP: "1", KANIKO_PRE_CLEANUP: "false" },
+    { notices: ["No effect: KANIKO_CLEANUP; nothing of the machine's own file system is changed"] },
+  ],
+];
+
+for (const [args, env, expected] of variables) {
+  test(`${args.join(" ")} with ${JSON.stringify(env)}`, () => {
+    const request = read(args, env);
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(request[name as keyof Request], value, name);
+  });
+}
+
+const refused: readonly [args: string[], env: Environment, message: string | RegExp][] = [
+  [[], {}, "you must provide --destination, or use --no-push"],
+  [["-d", "a"].slice(2), { KANIKO_NO_PUSH: "0" }, "you must provide --destination, or use --no-push"],
+  [["--no-push", "--image-name-with-digest-file=x"], {}, "you must provide --destination if setting ImageNameDigestFile"],
+  [["--no-push", "--image-name-tag-with-digest-file=x"], {}, "you must provide --destination if setting ImageNameTagDigestFile"],
+  [["--no-push"], { KANIKO_NO_PUSH: "maybe" }, 'invalid value "maybe" of the environment variable KANIKO_NO_PUSH: must be true or false'],
+  [["-d", "a/B"], {}, /^-d: Cannot read image reference "a\/B": the repository must be lower-case; write "a\/b"$/],
+  [["--destination="], {}, '--destination: Cannot read image reference "": it is empty'],
+  [["-d", `a@sha256:${"0".repeat(64)}`], {}, /must be a tag, for the digest is known after the build$/],
+  [["--no-push", "--tar-path=x", "--compression=zstd"], {}, /^--tar-path cannot be used with --compression=zstd/],
+  [["--no-push", "--compression-level=10"], {}, 'invalid argument "10" for --compression-level: must be 1 to 9, or -1 for the usual one'],
+  [["--no-push", "--compression-level=-2"], {}, /must be 1 to 9/],
+  [["--no-push", "--push-retry=-1"], {}, 'invalid argument "-1" for --push-retry: must be 0 or more'],
+  [["--no-push", "--label=x"], {}, 'invalid argument "x" for --label: must be NAME=VALUE'],
+  [["--no-push", "--build-arg==x"], {}, 'invalid argument "=x" for --build-arg: must be NAME=VALUE'],
+  [["--no-push", "--registry-client-cert=a=c"], {}, 'invalid argument "a=c" for --registry-client-cert: must be HOST=CERTIFICATE,KEY'],
+  [["--no-push", "--custom-platform=a/b/c/d"], {}, 'invalid argument "a/b/c/d" for --custom-platform: must be os/architecture[/variant]'],
+  [["--no-push", "--target=a,b"], {}, "several targets (a, b) are not yet supported"],
+  [["--no-push", "--target=a", "--target=b"], {}, "several targets (a, b) are not yet supported"],
+  [["--no-push", "--cache=true"], {}, "flag --cache is not yet supported"],
+];
+
+for (const [args, env, message] of refused) {
+  test(`${JSON.stringify(args)} with ${JSON.stringify(env)} is refused`, () =>
+    assert.throws(() => read(args, env), { name: "UsageError", message }));
+}
+
+test("a refused command line leaves no state directory behind", () => {
+  const made: string[] = [];
+  const makeDirectory = (prefix: string) => {
+    made.push(prefix);
+    return prefix;
+  };
+  const surroundings = { ...openTestSurroundings([]), makeDirectory };
+  for (const [args, env] of refused) assert.throws(() => readRequest(parseFlags(args).given, { ...surroundings, env }));
+  assert.deepEqual(made, []);
+});

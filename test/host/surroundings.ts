@@ -1,0 +1,49 @@
+// A process that exists in a test alone.
+
+import type { Environment, Surroundings, Trouble } from "../../src/host/surroundings.ts";
+import { openTestClock } from "../report/script.ts";
+
+export interface TestSurroundings extends Surroundings {
+  readonly out: string[];
+  readonly err: string[];
+  readonly removed: string[];
+  readonly exits: number[];
+  readonly clock: ReturnType<typeof openTestClock>;
+  trouble(trouble: Trouble): void;
+}
+
+/** Files are path → text; the working directory is /work. */
+export function openTestSurroundings(
+  args: readonly string[],
+  given: { readonly env?: Environment; readonly files?: Readonly<Record<string, string>>; readonly terminal?: boolean } = {},
+): TestSurroundings {
+  const { env = {}, files = {}, terminal = false } = given;
+  const [out, err, removed, exits]: [string[], string[], string[], number[]] = [[], [], [], []];
+  const listeners = new Set<(trouble: Trouble) => void>();
+  return {
+    args,
+    env,
+    directory: "/work",
+    stdout: { write: (text) => out.push(text) },
+    stderr: { write: (text) => err.push(text), isTerminal: terminal, columns: () => (terminal ? 80 : undefined) },
+    clock: openTestClock(),
+    readFile: (path) => files[path],
+    fileExists: (path) => path in files,
+    makeDirectory: (prefix) => `${prefix}abcdef`,
+    async removeDirectory(path) {
+      removed.push(path);
+    },
+    onTrouble(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    exit: (code) => exits.push(code),
+    out,
+    err,
+    removed,
+    exits,
+    trouble(trouble) {
+      for (const listener of listeners) listener(trouble);
+    },
+  };
+}

@@ -1,0 +1,22 @@
+// A program whose build waits until it is aborted; process.test.ts sends it signals.
+
+import { findHost } from "../../src/host/host.ts";
+
+process.exitCode = await findHost().run((request, { report, signal }) => {
+  const say = (text: string) => report.emit({ kind: "notice", text });
+  say("building");
+  if (request.buildArgs.has("crash")) setTimeout(() => void crash(), 1);
+  const alive = setInterval(() => {}, 1000);
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      if (request.buildArgs.has("stuck")) return say("stuck");
+      if (!request.buildArgs.has("crash")) say("cleaned up");
+      clearInterval(alive);
+      reject(signal.reason);
+    });
+  });
+});
+
+function crash(): never {
+  throw new RangeError("crashed");
+}
