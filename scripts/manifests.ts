@@ -1,4 +1,5 @@
-// Writes what is derived from the flag table into the documents that hold it; with --check, fails when they differ.
+// Writes what is derived into the files that hold it: the flag table into docs/kaniko.md, package.json's version into the program.
+// With --check it writes nothing and fails when they differ.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -34,24 +35,35 @@ function describeRow(flag: Flag): string {
 }
 
 /** The document with its generated part as it should be. */
-export function refresh(document: string): string {
-  const from = document.indexOf(begin);
-  const to = document.indexOf(end);
+export function refreshDocument(text: string): string {
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error(`Cannot find "${begin}" and "${end}" in the document`);
-  return `${document.slice(0, from + begin.length)}\n\n${describeFlags()}\n\n${document.slice(to)}`;
+  return `${text.slice(0, from + begin.length)}\n\n${describeFlags()}\n\n${text.slice(to)}`;
 }
 
+/** The module with the version that package.json has. */
+export function refreshVersion(text: string): string {
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
+  return text.replace(/^export const version = .*$/m, `export const version = ${JSON.stringify(version)};`);
+}
+
+/** Every file with a derived part, and what refreshes it. */
+export const derived: readonly (readonly [path: string, refresh: (text: string) => string])[] = [
+  ["docs/kaniko.md", refreshDocument],
+  ["src/host/version.ts", refreshVersion],
+];
+
 function main(check: boolean): number {
-  const path = `${root}docs/kaniko.md`;
-  const text = readFileSync(path, "utf8");
-  const fresh = refresh(text);
-  if (text === fresh) return 0;
-  if (check) {
-    process.stderr.write("docs/kaniko.md differs from the flag table: run node scripts/manifests.ts\n");
-    return 1;
-  }
-  writeFileSync(path, fresh);
-  return 0;
+  const stale = derived.filter(([path, refresh]) => {
+    const text = readFileSync(root + path, "utf8");
+    const fresh = refresh(text);
+    if (text !== fresh && !check) writeFileSync(root + path, fresh);
+    return text !== fresh;
+  });
+  if (!check || stale.length === 0) return 0;
+  process.stderr.write(`${stale.map(([path]) => path).join(", ")} out of date: run node scripts/manifests.ts\n`);
+  return 1;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = main(process.argv.includes("--check"));

@@ -1,5 +1,3 @@
-// The program's version, from package.json.
+// The program's version; scripts/manifests.ts writes it from package.json.
 
-import manifest from "../../package.json" with { type: "json" };
-
-export const version = manifest.version;
+export const version = "0.1.0";

@@ -1,23 +1,24 @@
-// The documents' generated parts are what the flag table says.
+// Generated parts are what the flag table and package.json say.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { describeFlags, refresh } from "../../scripts/manifests.ts";
+import { derived, describeFlags, refreshDocument, refreshVersion } from "../../scripts/manifests.ts";
 import { flags } from "../../src/host/flags.ts";
 
-const path = fileURLToPath(new URL("../../docs/kaniko.md", import.meta.url));
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
 
-test("docs/kaniko.md agrees with the flag table", () => {
-  const text = readFileSync(path, "utf8");
-  assert.equal(text, refresh(text), "run node scripts/manifests.ts");
-});
+for (const [path, refresh] of derived) {
+  test(`${path} is up to date`, () => assert.equal(read(path), refresh(read(path)), "run node scripts/manifests.ts"));
+}
 
 test("drift is mended and the text around stays", () => {
-  const text = readFileSync(path, "utf8");
-  assert.equal(refresh(text.replace("| `--destination`", "| `--destinatoin`")), text);
-  assert.throws(() => refresh("no markers"), /Cannot find "<!-- flags/);
+  const text = read("docs/kaniko.md");
+  assert.equal(refreshDocument(text.replace("| `--destination`", "| `--destinatoin`")), text);
+  assert.throws(() => refreshDocument("no markers"), /Cannot find "<!-- flags/);
+  const module = read("src/host/version.ts");
+  assert.equal(refreshVersion(module.replace(/"\d.*"/, '"9.9.9"')), module);
 });
 
 test("every flag has its row, and cells hold no bare bar", () => {
