@@ -13,7 +13,14 @@ export function describeNative(): NativeLock {
   const sources = readdirSync(`${root}native`).filter((name) => /\.[ch]$/.test(name));
   const binaries = readdirSync(`${root}dist`).filter((name) => name.startsWith("slipway-helper-"));
   const names = [...sources.map((name) => `native/${name}`), "scripts/native.ts", ...binaries.map((name) => `dist/${name}`)];
-  return Object.fromEntries(names.sort().map((name) => [name, createHash("sha256").update(readFileSync(root + name)).digest("hex")]));
+  return Object.fromEntries(
+    names.sort().map((name) => [
+      name,
+      createHash("sha256")
+        .update(readFileSync(root + name))
+        .digest("hex"),
+    ]),
+  );
 }
 
 export function readNativeLock(): NativeLock {

@@ -74,5 +74,8 @@ test("showTable lines up medians and maxima", () => {
   const lines = showTable([
     { input: "small", builder: "slipway", results: [result(1000, 50 * mib), result(1200, 80 * mib), result(5000, 60 * mib)] },
   ]);
-  assert.match(lines.split("\n")[2] ?? "", /^\| small \| slipway \|\s+1\.20 \|\s+2\.40 \|\s+80 \|\s+90 \|\s+100 \|\s+0 \|\s+1\.5 \|$/);
+  assert.match(
+    lines.split("\n")[2] ?? "",
+    /^\| small \| slipway \|\s+1\.20 \|\s+2\.40 \|\s+80\.0 \|\s+90\.0 \|\s+100 \|\s+0 \|\s+1\.5 \|$/,
+  );
 });

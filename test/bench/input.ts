@@ -30,7 +30,8 @@ export function prepareInput(name: string, shared: string, folder: string): void
   for (const path of [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
     chmodSync(join(folder, path), statSync(join(folder, path)).mode | 0o200);
   }
-  if (existsSync(join(folder, "prepare"))) execFileSync("./prepare", { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+  const prepare = join(folder, "prepare");
+  if (existsSync(prepare)) execFileSync(prepare, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 /** 2 GiB: every other MiB does not compress, the rest is text; the same bytes each time. */

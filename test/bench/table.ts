@@ -9,7 +9,9 @@ export interface Row {
   readonly results: readonly (Pick<Measures, "wallMs" | "cpuMs" | "mainPeakBytes" | "ownPeakBytes" | "treePeakBytes"> & Transferred)[];
 }
 
-const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(bytes > 0 && bytes < 10 * 2 ** 20 ? 1 : 0);
+/** Three digits that mean something; 0 is nothing at all. */
+const mebibytes = (bytes: number): string =>
+  bytes === 0 ? "0" : (bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : bytes < 100 * 2 ** 20 ? 1 : 0);
 const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(2);
 
 export function showTable(rows: readonly Row[]): string {
