@@ -102,7 +102,7 @@ class Spool {
           if (entry.type !== "file") return;
           found.set(entry.path, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
           for await (const chunk of content) {
-            await handle.write(chunk, 0, chunk.length, position);
+            await handle.appendFile(chunk);
             position += chunk.length;
           }
         },

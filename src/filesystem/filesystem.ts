@@ -1,8 +1,10 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
+export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
 export { type Resolved, resolvePath } from "./resolve.ts";
+export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } from "./scan.ts";
 export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
 export { type Lower, type UnpackTarget, type UnpackTools, unpackLayer } from "./unpack.ts";
 export { type Accounts, findOwner, findUser, type Owner, type User } from "./users.ts";

@@ -132,10 +132,16 @@ export class FrameReader {
     return this.#bytes.readInt32LE(this.#at - 4) * 2 ** 32 + this.#bytes.readUInt32LE(this.#at - 8);
   }
 
+  /** The next bytes as they are. */
+  raw(size: number): string {
+    this.#at += size;
+    return this.#bytes.toString("latin1", this.#at - size, this.#at);
+  }
+
   text(): RawPath {
     const size = this.u32();
     const from = this.#at;
     this.#at += size + 1;
-    return this.#bytes.latin1Slice(from, from + size);
+    return this.#bytes.toString("latin1", from, from + size);
   }
 }

@@ -1,0 +1,35 @@
+// Whether an object on disk is still what a tree says.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type RawPath, toBytes, toRaw } from "../layer/entry.ts";
+import type { Found } from "./collect.ts";
+import type { FileNode } from "./view.ts";
+
+/**
+ * Whether BuildKit would put the object into a layer although the tree has one at its path: type, mode, owner, device numbers or
+ * capability differ, or for all but directories size, time, target or content. Contents are read only where all else is equal.
+ */
+export async function isChanged(root: string, found: Found, node: FileNode): Promise<boolean> {
+  const old = node.attributes;
+  const differs =
+    found.type !== old.type ||
+    found.mode !== old.mode ||
+    found.uid !== old.uid ||
+    found.gid !== old.gid ||
+    found.devMajor !== old.devMajor ||
+    found.devMinor !== old.devMinor ||
+    found.xattrs.get("security.capability") !== old.xattrs?.get("security.capability");
+  if (differs || found.type === "directory") return differs;
+  // A layer that was made here keeps whole seconds of a time that has more on disk.
+  const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
+  if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
+  if (found.type !== "file" || found.size === 0) return false;
+  return node.sha256 === undefined || node.sha256 !== (await hashFile(`${toRaw(root)}/${found.path}`));
+}
+
+async function hashFile(path: RawPath): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(toBytes(path), { highWaterMark: 1 << 18 })) hash.update(chunk);
+  return hash.digest("hex");
+}
