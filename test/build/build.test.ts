@@ -1,0 +1,148 @@
+// Whole builds without RUN: what is pushed, written and downloaded, and what a failed one leaves.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { BuildFailure } from "../../src/build/build.ts";
+import { digestOf } from "../../src/image/encode.ts";
+import type { ImageConfig } from "../../src/image/image.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { directoryItem, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { startRegistry, type TestRegistry } from "../support/registry.ts";
+
+function pushed(registry: TestRegistry, repository: string, tag: string) {
+  const store = registry.repositories.get(repository);
+  const manifest = store?.manifests.get(tag);
+  if (store === undefined || manifest === undefined) return undefined;
+  const parsed = JSON.parse(manifest.bytes.toString());
+  const config: ImageConfig = JSON.parse(store.blobs.get(parsed.config.digest)?.toString() ?? "null");
+  return { digest: digestOf(manifest.bytes), manifest: parsed, config, store };
+}
+
+const passwd = fileItem("etc/passwd", "root:x:0:0::/root:/bin/sh\nwww:x:33:33::/var/www:/bin/sh\n");
+const baseLayers = [
+  [directoryItem("etc"), passwd, directoryItem("bin"), fileItem("bin/tool", "tool", { mode: 0o755 })],
+  [fileItem("bin/more", "more")],
+];
+
+describe("a build without RUN", () => {
+  test("pushes the same image to every destination, and says its digest in files", async (t) => {
+    const registry = await startRegistry(t);
+    const base = await putBase(t, registry, "base:1", baseLayers, { Env: ["PATH=/bin"], Cmd: ["sh"] });
+    const builder = await openBuilder(t);
+    const destinations = ["app:a", "app:b", "other/name"].map((name) => parseReference(`${registry.host}/${name}`));
+    const outputs = {
+      digestFile: join(builder.directory, "out/digest"),
+      imageNameWithDigestFile: join(builder.directory, "names"),
+      imageNameTagWithDigestFile: join(builder.directory, "tagged"),
+      tarPath: join(builder.directory, "image.tar"),
+      ociLayoutPath: join(builder.directory, "layout"),
+    };
+    const dockerfile = `FROM ${registry.host}/base:1 AS build\nWORKDIR /made\nCOPY src .\nFROM ${registry.host}/base:1\nCOPY --from=build --chown=www /made /bin/tool /srv/\nENV A=1\nLABEL x=y`;
+    const result = await builder.build({ Dockerfile: dockerfile, "src/a": "a", "src/b/c": "c" }, { destinations, outputs });
+    const image = pushed(registry, "app", "a");
+    assert.ok(image);
+    assert.equal(image.digest, result.digest);
+    assert.equal(pushed(registry, "app", "b")?.digest, result.digest);
+    assert.equal(pushed(registry, "other/name", "latest")?.digest, result.digest);
+    assert.equal(image.manifest.layers.length, 3);
+    assert.deepEqual(image.manifest.layers[0].digest, base.image.layers[0]?.descriptor.digest);
+    assert.deepEqual(image.config.config, { Cmd: ["sh"], Env: ["PATH=/bin", "A=1"], Labels: { x: "y" } });
+    const own = image.config.history?.slice(2).map(({ created_by, empty_layer }) => [created_by, empty_layer ?? false]);
+    assert.deepEqual(own, [
+      ["COPY --chown=www /made /bin/tool /srv/ # buildkit", false],
+      ["ENV A=1", true],
+      ["LABEL x=y", true],
+    ]);
+    assert.equal(readFileSync(outputs.digestFile, "utf8"), result.digest);
+    assert.equal(readFileSync(outputs.imageNameWithDigestFile, "utf8").split("\n")[0], `${registry.host}/app@${result.digest}`);
+    assert.equal(readFileSync(outputs.imageNameTagWithDigestFile, "utf8").split("\n")[1], `${registry.host}/app:b@${result.digest}`);
+    assert.ok(existsSync(outputs.tarPath));
+    assert.ok(existsSync(join(outputs.ociLayoutPath, "index.json")));
+  });
+
+  test("downloads no layer of a base whose files it does not look at, and mounts its blobs", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    await builder.build({ Dockerfile: `FROM ${registry.host}/base:1\nENV A=1\nCMD ["x"]` }, { destinations });
+    assert.equal(registry.count("GET", /\/blobs\/sha256/), 1, "only the configuration is read");
+    assert.equal(registry.count("POST", /uploads\/\?.*mount=/), 2);
+    assert.ok(pushed(registry, "app", "1"));
+  });
+
+  test("gives the same layers again, and with --reproducible the same digest", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const files = { Dockerfile: `FROM ${registry.host}/base:1\nWORKDIR /new\nCOPY a b /new/`, a: "a", b: "b" };
+    const first = await builder.build(files, { reproducible: true });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const second = await builder.build(files, { reproducible: true });
+    assert.ok(first.digest);
+    assert.equal(second.digest, first.digest);
+  });
+
+  test("leaves no tag, file or state directory when a late step fails", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const outputs = { digestFile: join(builder.directory, "digest"), tarPath: join(builder.directory, "image.tar") };
+    const dockerfile = `FROM ${registry.host}/base:1\nCOPY a /x\n\nCOPY a /bin/tool/y`;
+    await assert.rejects(builder.build({ Dockerfile: dockerfile, a: "a" }, { destinations, outputs }), (error) => {
+      assert.ok(error instanceof BuildFailure);
+      assert.match(error.message, /"\/bin\/tool" is not a directory/);
+      assert.equal(error.place?.line, 4);
+      assert.equal(error.phase, "building image");
+      return true;
+    });
+    assert.equal(pushed(registry, "app", "1"), undefined);
+    assert.deepEqual(
+      readdirSync(builder.directory).filter((name) => !name.startsWith("context")),
+      [],
+    );
+  });
+
+  const failures: readonly (readonly [what: string, files: Record<string, string>, reason: RegExp, line?: number])[] = [
+    ["a Dockerfile that is missing", { other: "" }, /Dockerfile/],
+    [
+      "an instruction that is none",
+      { Dockerfile: "FROM scratch\nFNTRYPOINT x" },
+      /unknown instruction: FNTRYPOINT.*did you mean ENTRYPOINT/,
+      2,
+    ],
+    ["a source that is missing", { Dockerfile: "FROM scratch\nCOPY nope /" }, /"\/nope": not found/, 2],
+    ["a source that is ignored", { Dockerfile: "FROM scratch\nCOPY a /", a: "", ".dockerignore": "a" }, /"\/a": not found/, 2],
+    ["a base that is not there", { Dockerfile: "FROM HOST/nope:1" }, /nope:1/, 1],
+    ["an archive it cannot unpack yet", { Dockerfile: "FROM scratch\nADD a /", a: "BZh91AY" }, /bzip2 is not yet supported/, 2],
+  ];
+  for (const [what, files, reason, line] of failures)
+    test(`refuses ${what} before anything is written`, async (t) => {
+      const registry = await startRegistry(t);
+      const builder = await openBuilder(t);
+      const dockerfile = files.Dockerfile?.replace("HOST", registry.host);
+      const context = dockerfile === undefined ? files : { ...files, Dockerfile: dockerfile };
+      await assert.rejects(builder.build(context, { destinations: [parseReference(`${registry.host}/app:1`)] }), (error) => {
+        assert.ok(error instanceof BuildFailure);
+        assert.match(`${error.message} ${error.hint ?? ""}`, reason);
+        assert.equal(error.place?.line, line);
+        return true;
+      });
+      assert.equal(registry.repositories.get("app")?.manifests.size ?? 0, 0);
+    });
+
+  test("ends at once when it is cancelled", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    registry.order({ kind: "stall", after: 10, path: /blobs\/sha256/, times: 9 });
+    const builder = await openBuilder(t);
+    const cancel = new AbortController();
+    setTimeout(() => cancel.abort(new Error("cancelled by the test")), 200);
+    const started = performance.now();
+    await assert.rejects(builder.build({ Dockerfile: `FROM ${registry.host}/base:1\nCOPY Dockerfile /` }, {}, cancel.signal));
+    assert.ok(performance.now() - started < 3000);
+  });
+});
