@@ -102,7 +102,7 @@ function describeAllowed(flag: Flag, value: string): string | undefined {
 }
 
 /** Is the value the one that the flag has where it is not given? */
-export function isDefault({ flag, value }: GivenFlag): boolean {
+function isDefault({ flag, value }: GivenFlag): boolean {
   if (flag.type === "boolean") return parseBoolean(value) === (flag.default === "true");
   if (flag.type === "integer") return parseInteger(value) === parseInteger(flag.default ?? "");
   if (flag.type === "duration") return parseDuration(value) === parseDuration(flag.default ?? "");
@@ -110,7 +110,7 @@ export function isDefault({ flag, value }: GivenFlag): boolean {
 }
 
 /** The flags that count: of one that takes a single value, the last. */
-export function lastGiven(given: readonly GivenFlag[]): GivenFlag[] {
+function lastGiven(given: readonly GivenFlag[]): GivenFlag[] {
   const last = new Map(given.map((one) => [one.flag, one]));
   return given.filter((one) => takesMany(one.flag) || last.get(one.flag) === one);
 }

@@ -33,8 +33,8 @@ export async function runShell(build: Build, surroundings: Surroundings): Promis
     refusePositional(parsed);
     return await runBuild(parsed, build, surroundings);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    surroundings.stderr.write(`Error: ${error.message}\n`);
+    const { failure } = describeFailure(error, true);
+    surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}\n` : `${failure.stack ?? ""}\n${failure.headline}\n`);
     return 1;
   }
 }

@@ -47,13 +47,21 @@ export function openPlainRenderer(options: RendererOptions): Renderer {
 /** The lines that the verbosity lets through, formatted and redacted, each with its newline. */
 export function renderLines(lines: readonly Line[], options: Omit<RendererOptions, "write">, masks: Masks): string {
   const time = new Date(options.clock.now());
-  // Redacted twice: control sequences that are taken out may have stood in the middle of a secret.
-  const clean = (text: string) => masks.redact(neutralizeLine(masks.redact(text), options.format === "color"));
+  // Output comes redacted. What control sequences stood in the middle of may be a secret once they are gone.
+  const clean = (text: string, isRedacted = false) => {
+    const hidden = isRedacted ? text : masks.redact(text);
+    const shown = neutralizeLine(hidden, options.format === "color");
+    return shown === hidden ? shown : masks.redact(shown);
+  };
   // Nothing here is worse than fatal, and why a build failed is always said.
   const least = levels.indexOf(options.verbosity === "panic" ? "fatal" : options.verbosity);
   return lines
     .filter((line) => line.level === "output" || levels.indexOf(line.level) >= least)
-    .map((line) => ({ ...line, text: clean(line.text), ...(line.step === undefined ? {} : { step: clean(line.step) }) }))
+    .map((line) => ({
+      ...line,
+      text: clean(line.text, line.level === "output"),
+      ...(line.step === undefined ? {} : { step: clean(line.step) }),
+    }))
     .map((line) => `${formatLine(line, options, time)}\n`)
     .join("");
 }

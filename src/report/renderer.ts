@@ -9,7 +9,7 @@ import type { Renderer } from "./report.ts";
 export interface LogStream {
   write(text: string): void;
   readonly isTerminal: boolean;
-  /** Undefined where it is no terminal. */
+  /** Undefined where it is no terminal, 0 where the terminal does not know. */
   columns(): number | undefined;
 }
 
@@ -31,7 +31,7 @@ export function openRenderer(stream: LogStream, choice: LogChoice, clock: Clock)
     write: (text: string) => stream.write(text),
   };
   if (!stream.isTerminal || format !== "color") return openPlainRenderer(options);
-  return openLiveRenderer({ ...options, columns: () => stream.columns() ?? 80 });
+  return openLiveRenderer({ ...options, columns: () => stream.columns() || 80 });
 }
 
 /** Real time; its timers do not keep the process alive. */

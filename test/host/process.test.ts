@@ -38,7 +38,7 @@ test("SIGTERM lets the build clean up and ends with 143", async () => {
 });
 
 test("a second SIGINT ends at once", async () => {
-  const { code, err } = await run(waiting, ["--no-push", "--build-arg=stuck=1"], ["SIGINT", "SIGINT"]);
+  const { code, err } = await run(waiting, ["--no-push", "--build-arg=stuck=1", "--state-dir=/nonexistent"], ["SIGINT", "SIGINT"]);
   assert.equal(code, 130);
   assert.match(err, /building\nstuck\n$/);
 });

@@ -47,6 +47,18 @@ for (const [args, error] of refused) {
   });
 }
 
+test("an error before the build starts is called a bug, with its stack", async () => {
+  const surroundings = openTestSurroundings(["--no-push"]);
+  const fileExists = () => {
+    throw new TypeError("x is undefined");
+  };
+  assert.equal(await runShell(neverBuild, { ...surroundings, env: { HOME: "/root" }, fileExists }), 1);
+  assert.match(
+    surroundings.err.join(""),
+    /^TypeError: x is undefined\n +at [^]*\nerror building image: this is a bug in Slipway: x is undefined\n$/,
+  );
+});
+
 test("a build that succeeds ends with 0 and leaves no private state", async () => {
   const surroundings = openTestSurroundings(["--no-push"]);
   assert.equal(await runShell(emptyBuild, surroundings), 0);
