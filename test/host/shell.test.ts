@@ -55,7 +55,7 @@ test("an error before the build starts is called a bug, with its stack", async (
   assert.equal(await runShell(neverBuild, { ...surroundings, env: { HOME: "/root" }, fileExists }), 1);
   assert.match(
     surroundings.err.join(""),
-    /^TypeError: x is undefined\n +at [^]*\nerror building image: this is a bug in Slipway: x is undefined\n$/,
+    /^TypeError: x is undefined\n +at [\s\S]*\nerror building image: this is a bug in Slipway: x is undefined\n$/,
   );
 });
 
