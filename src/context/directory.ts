@@ -52,15 +52,15 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
   function statVisible(path: RawPath): BigIntStats | undefined {
     if (!isVisible(path)) return undefined;
     const stats = statPath(path);
-    const isListed = stats === undefined && directories.get(parentOf(path))?.names?.includes(nameOf(path)) === true;
-    if (isListed) throw failure(path, "it disappeared while the build was using it");
+    const wasListed = directories.get(parentOf(path))?.names !== undefined;
+    if (stats === undefined && wasListed) throw failure(path, "it disappeared while the build was using it");
     return stats;
   }
 
   function isVisible(path: RawPath): boolean {
     if (path === "") return true;
     const parent = findDirectory(parentOf(path));
-    return parent !== undefined && isShown(path, parent);
+    return parent !== undefined && (parent.names === undefined ? isShown(path, parent) : isListed(parent.names, nameOf(path)));
   }
 
   /** Whether a child of a directory is not ignored, or leads to something that is not. */
@@ -172,6 +172,16 @@ function minorOf(device: bigint): number {
 
 function parentOf(path: RawPath): RawPath {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function isListed(sorted: readonly RawPath[], name: RawPath): boolean {
+  let from = 0;
+  for (let to = sorted.length; from < to; ) {
+    const middle = (from + to) >> 1;
+    if ((sorted[middle] ?? "") < name) from = middle + 1;
+    else to = middle;
+  }
+  return sorted[from] === name;
 }
 
 function nameOf(path: RawPath): RawPath {

@@ -1,7 +1,7 @@
 // The part of Go's regular expressions (RE2) that ignore patterns turn into, matched in time linear in the text.
 
 import { decodeRunes } from "../filesystem/filesystem.ts";
-import type { RawPath } from "../layer/entry.ts";
+import { type RawPath, toRaw } from "../layer/entry.ts";
 
 type Test = (rune: number) => boolean;
 
@@ -54,19 +54,21 @@ const posixClasses: Readonly<Record<string, RegExp>> = {
  */
 export function compileRegexp(expression: readonly number[]): Matcher {
   const program = new Parser(expression).parse();
-  const tail = literalTail(program);
-  return (path) => path.endsWith(tail) && run(program, decodeRunes(path));
+  const literal = longestLiteral(program);
+  return (path) => path.includes(literal) && run(program, decodeRunes(path));
 }
 
-/** What every match ends with, as raw bytes: refuses most paths before they are decoded. */
-function literalTail(program: readonly Instruction[]): RawPath {
-  let tail = "";
-  for (let i = program.length - 1; i >= 0; i--) {
-    const step = program[i];
-    if (step?.op !== "one" || step.rune === undefined || step.rune > 0x10ffff) break;
-    tail = String.fromCodePoint(step.rune) + tail;
+/** What every match has in it, as raw bytes: refuses most paths before they are decoded. */
+function longestLiteral(program: readonly Instruction[]): RawPath {
+  let longest = "";
+  let current = "";
+  for (const [i, step] of program.entries()) {
+    const isOptional = program[i - 2]?.op === "fork";
+    const isLiteral = step.op === "one" && step.rune !== undefined && step.rune <= 0x10ffff && !isOptional;
+    current = isLiteral ? current + toRaw(String.fromCodePoint(step.rune ?? 0)) : "";
+    if (current.length > longest.length) longest = current;
   }
-  return Buffer.from(tail, "utf8").toString("latin1");
+  return longest;
 }
 
 /** Walks all alternatives at once, so the time is at most text × program. */

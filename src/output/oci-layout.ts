@@ -1,4 +1,4 @@
-// An image as an OCI layout directory: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+// An image as a directory in the form of https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 
 import { stat } from "node:fs/promises";
 import path from "node:path";
