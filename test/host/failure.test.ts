@@ -6,7 +6,7 @@ import { BuildFailure } from "../../src/build/failure.ts";
 import { describeFailure } from "../../src/host/failure.ts";
 import type { Failure } from "../../src/report/report.ts";
 
-const source = ["FROM a", "COPY . .", "", "RUN make \\", "  all", "CMD x", "USER y", "# end"].join("\n");
+const source = ["FROM a", "COPY . .", "", "RUN make \\", "  all", "CMD x", "USER y", ""].join("\n");
 const excerpt = ["Dockerfile:4", "--------------------", "  2 |     COPY . .", "  3 |", "  4 | >>> RUN make \\", "  5 | >>>   all"]
   .concat("  6 |     CMD x", "  7 |     USER y", "--------------------")
   .join("\n");
