@@ -1,7 +1,19 @@
 // A conformance case: a Dockerfile, how to build it, and what BuildKit makes of it.
 
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 
 /** One path of a flattened image; keys as ../shared/conformance/README.md names them. */
 export interface Node {
@@ -70,16 +82,36 @@ export function prepareCase(test: Case, folder: string, { work, host }: { work: 
 
 const fillRegistry = (text: string, host: string): string => text.replaceAll("REGISTRY/", `${host}/`);
 
-/** The modes that the expectations were computed with, 0775, 0644 and 0755, wherever a read-only copy of the data has lost them. */
+/**
+ * The data reaches us with less than the expectations were computed from: without write permission, hence the modes 0775, 0644 and 0755
+ * anew, and with the text of each symlink in its place.
+ */
 function copyContext(from: string, to: string): void {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true });
-  const names = ["", ...readdirSync(to, { recursive: true, encoding: "utf8" })];
-  for (const name of names) {
-    const path = join(to, name);
-    const status = statSync(path);
+  const paths = ["", ...readdirSync(to, { recursive: true, encoding: "utf8" })].map((name) => join(to, name));
+  for (const path of paths) {
+    const status = lstatSync(path);
     if (status.isDirectory()) chmodSync(path, 0o775);
-    else chmodSync(path, status.mode & 0o100 ? 0o755 : 0o644);
+    else if (status.isFile()) chmodSync(path, status.mode & 0o100 ? 0o755 : 0o644);
   }
+  const links = paths.flatMap((path) => {
+    const target = findLostLink(path, to);
+    return target === undefined ? [] : [{ path, target }];
+  });
+  for (const { path, target } of links) {
+    rmSync(path);
+    symlinkSync(target, path);
+  }
+}
+
+/** The text of a small file without a line end, where it names something else in the context. */
+function findLostLink(path: string, context: string): string | undefined {
+  const status = lstatSync(path);
+  if (!status.isFile() || status.size === 0 || status.size > 255) return undefined;
+  const text = readFileSync(path, "latin1");
+  if (/[\n\0]/.test(text)) return undefined;
+  const target = join(dirname(path), text);
+  return target !== path && target.startsWith(`${context}/`) && existsSync(target) ? text : undefined;
 }
 
 const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [

@@ -53,6 +53,9 @@ for (const [name, actual, lines] of treeRows) {
 const configRows: [name: string, actual: object, expected: object, lines: number][] = [
   ["nothing told", {}, {}, 0],
   ["absent, null and empty", { Cmd: null, Labels: {}, User: "", OnBuild: [] }, {}, 0],
+  ["the root as working directory", { WorkingDir: "/" }, {}, 0],
+  ["another working directory", { WorkingDir: "/a" }, { WorkingDir: "/" }, 2],
+  ["the root as user", { User: "/" }, {}, 2],
   ["keys in another order", { Labels: { b: "2", a: "1" } }, { Labels: { a: "1", b: "2" } }, 0],
   ["variables in another order", { Env: ["A=1", "B=2"] }, { Env: ["B=2", "A=1"] }, 2],
   ["keys that nobody compares", { Hostname: "x", ArgsEscaped: true }, {}, 0],
