@@ -21,8 +21,11 @@ export async function prepareLayout(
   signal?: AbortSignal,
 ): Promise<Pending> {
   const done: Pending[] = [];
+  let isIndexReplaced = false;
   const created = await makeDirectory(path.join(directory, "blobs", "sha256"), options.directoryMode, directory);
   const discard = async () => {
+    // The older index is gone, and the new one needs its blobs.
+    if (isIndexReplaced) return;
     for (const pending of done.toReversed()) await pending.discard();
     await removeDirectories(created);
   };
@@ -44,7 +47,12 @@ export async function prepareLayout(
       await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
     const index = await prepareFile(path.join(directory, "index.json"), () => json(indexOf(image, destinations)), options);
     done.push(index);
-    return { target: directory, isInPlace: false, commit: () => index.commit(), discard };
+    const hadIndex = (await sizeOf(path.join(directory, "index.json"))) !== undefined;
+    const commit = async () => {
+      await index.commit();
+      isIndexReplaced = hadIndex;
+    };
+    return { target: directory, isInPlace: false, commit, discard };
   } catch (error) {
     await discard();
     throw error;

@@ -113,6 +113,25 @@ test("the index appears only with the commit; discarding takes everything new aw
   assert.deepEqual(readIndex(used), index);
 });
 
+test("discarding after the commit takes a new layout away, and leaves a replaced one whole", async (t) => {
+  const directory = path.join(temporary(t), "layout");
+  const image = makeImage([await makeLayer({ a: "a" }, "gzip")]);
+  const fresh = await prepareLayout(directory, image, []);
+  await fresh.commit();
+  await fresh.discard();
+  assert.equal(listFiles(directory), undefined);
+
+  await write(directory, makeImage([]));
+  const replacing = await prepareLayout(directory, image, []);
+  await replacing.commit();
+  await replacing.discard();
+  const copied = JSON.parse(execFileSync("skopeo", ["inspect", `oci:${directory}`], { encoding: "utf8" }));
+  assert.equal(copied.Digest, image.manifest.descriptor.digest);
+  assert.ok(
+    existsSync(path.join(directory, "blobs/sha256", hexOf(image.image.layers[0]?.descriptor.digest ?? image.config.descriptor.digest))),
+  );
+});
+
 test("a broken layer leaves nothing", async (t) => {
   const layer = await makeLayer({ a: "a" }, "gzip");
   const directory = path.join(temporary(t), "layout");
