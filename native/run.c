@@ -102,7 +102,7 @@ static void answer(struct note note) {
   writer_open(&writer, ANSWERS);
   begin_frame(&writer, note.kind);
   if (note.kind == ANSWER_REFUSED) put_u8(&writer, note.refusal);
-  if (note.kind != ANSWER_MOUNTED) put_u32(&writer, note.value);
+  put_u32(&writer, note.value);
   end_frame(&writer);
   flush_writer(&writer);
   free(writer.data);
@@ -162,7 +162,7 @@ static struct run {
 static void read_notes(void) {
   struct note note;
   while (read(run.status, &note, sizeof note) == (ssize_t)sizeof note) {
-    if (note.kind == ANSWER_MOUNTED || note.kind == ANSWER_NO_DEVICE) answer(note);
+    if (note.kind == ANSWER_NO_DEVICE) answer(note);
     else if (run.end.kind != ANSWER_REFUSED && run.end.kind != NOTE_BROKEN) run.end = note;
   }
 }
@@ -202,7 +202,6 @@ _Noreturn static void be_init(const struct spec *spec, int status, int output, i
   signal(SIGPIPE, SIG_DFL);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0)) die_errno("Cannot set up the sandbox");
   enter_namespaces(spec);
-  send_note(status, (struct note){.kind = ANSWER_MOUNTED});
   pid_t command = fork();
   if (command < 0) die_errno("Cannot fork");
   if (command == 0) execute(spec, -1, output, error, status);

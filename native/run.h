@@ -22,11 +22,10 @@ enum spec_kind {
 
 // What the builder is told, in frames on stdout.
 enum answer_kind {
-  ANSWER_MOUNTED = 1,  // the directories may be renamed from here on
-  ANSWER_ENDED = 2,    // u32 wait status of the command
-  ANSWER_REFUSED = 3,  // u8 enum refusal, u32 errno: the command was not started
-  ANSWER_NO_DEVICE = 4,  // u32 errno: device nodes cannot be made
-  NOTE_BROKEN = 5,  // among the helper's processes alone: the command could not be set up, stderr says why
+  ANSWER_ENDED = 1,      // u32 wait status of the command
+  ANSWER_REFUSED = 2,    // u8 enum refusal, u32 errno: the command was not started
+  ANSWER_NO_DEVICE = 3,  // u32 errno: device nodes cannot be made
+  NOTE_BROKEN = 4,       // among the helper's processes alone: the command could not be set up, stderr says why
 };
 
 enum refusal { REFUSED_NOT_FOUND = 1, REFUSED_INTERPRETER = 2, REFUSED_EXECUTE = 3, REFUSED_DIRECTORY = 4 };

@@ -6,6 +6,7 @@ import type { Layer } from "../image/image.ts";
 import type { LayerIndex, LayerItem } from "../layer/entry.ts";
 import type { Blobs } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
+import { chooseSandbox } from "./choose.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
 export type SandboxName = "ns" | "chroot-bare";
@@ -71,4 +72,12 @@ export interface SandboxOptions {
   /** Without it no command can run. */
   readonly helper: Helper | undefined;
   readonly report: Report;
+}
+
+/**
+ * Opens the sandbox that is asked for, or for `auto` the strongest that works here. Whether one works is found by doing all that it
+ * does, short of a command. Throws with what was refused and what would help.
+ */
+export function openSandbox(choice: SandboxChoice, options: SandboxOptions): Promise<Sandbox> {
+  return chooseSandbox(choice, options);
 }

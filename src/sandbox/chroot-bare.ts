@@ -1,0 +1,115 @@
+// The sandbox of last resort for root without CAP_SYS_ADMIN: a chroot without mounts. It isolates nothing; it runs commands on an
+// image's files. Changes are found by comparing the directory before and after.
+
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { changesFromScan, emptyTree, type LayerFiles, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import type { Layer } from "../image/image.ts";
+import type { LayerIndex } from "../layer/entry.ts";
+import { writeEtcFiles } from "./etc-files.ts";
+import { removeTree } from "./remove-tree.ts";
+import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
+import { startCommand } from "./start-command.ts";
+
+interface BareTools {
+  readonly stateDir: string;
+  readonly helper: Helper;
+  readonly files: LayerFiles;
+}
+
+export function openChrootBare(tools: BareTools, why: string): Sandbox {
+  const roots = new Set<BareRoot>();
+  return {
+    name: "chroot-bare",
+    why,
+    async openRoot() {
+      const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), tools);
+      roots.add(root);
+      return root;
+    },
+    async close() {
+      await Promise.all([...roots].map((root) => root.close()));
+    },
+  };
+}
+
+interface Merged {
+  readonly tree: Tree;
+  readonly layers: readonly Layer[];
+}
+
+class BareRoot implements Root {
+  readonly #work: string;
+  readonly #directory: string;
+  readonly #tools: BareTools;
+  readonly #stop = new AbortController();
+  /** What is in the directory once everything that was asked for is done: one thing after the other happens there. */
+  #merged: Promise<Merged> = Promise.resolve({ tree: emptyTree, layers: [] });
+  #runs = 0;
+
+  constructor(work: string, tools: BareTools) {
+    this.#work = work;
+    this.#directory = join(work, "root");
+    this.#tools = tools;
+  }
+
+  async add(layer: Promise<Layer>): Promise<LayerIndex> {
+    const unpacked = this.#merged.then(async (lower) => {
+      const top = await layer;
+      await mkdir(this.#directory, { recursive: true });
+      const { helper, files } = this.#tools;
+      const target = { root: this.#directory, form: "flat", lower: { ...lower, files } } as const;
+      const index = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
+      return { index, merged: { tree: lower.tree.with(index), layers: [...lower.layers, top] } };
+    });
+    this.#then(unpacked.then(({ merged }) => merged));
+    return (await unpacked).index;
+  }
+
+  async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
+    if (command.network === "none") throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
+    const { layers } = await this.#merged;
+    let release = (_: Merged) => {};
+    // The contents of the changes lie in the directory itself, so that nothing may happen there until their layer is written.
+    const written = new Promise<Merged>((resolve) => {
+      release = resolve;
+    });
+    const running = this.#run(command, lower, AbortSignal.any([signal, this.#stop.signal]));
+    this.#then(running.then((result) => (result.exitCode === 0 ? written : { tree: lower, layers })));
+    const result = await running;
+    return { ...result, publish: async (layer, index) => release({ tree: lower.with(index), layers: [...layers, layer] }) };
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
+    await this.#running;
+    await removeTree(this.#work);
+  }
+
+  #running: Promise<unknown> = Promise.resolve();
+
+  #then(merged: Promise<Merged>): void {
+    merged.catch(() => {});
+    this.#merged = merged;
+  }
+
+  async #run(command: Command, lower: Tree, signal: AbortSignal): Promise<Omit<RunResult, "publish">> {
+    const { helper } = this.#tools;
+    this.#runs += 1;
+    const home = join(this.#work, String(this.#runs));
+    const scratch = join(home, "scratch");
+    await mkdir(scratch, { recursive: true });
+    await mkdir(this.#directory, { recursive: true });
+    const before = await snapshot(this.#directory, { helper, signal });
+    const files = await writeEtcFiles(home, command.hostname);
+    const running = startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, signal });
+    this.#running = running.catch(() => {});
+    const ending = await running;
+    await removeTree(home);
+    const changes =
+      ending.exitCode === 0 ? await changesFromScan(this.#directory, before, lower, { helper, signal }, { exclude: () => false }) : [];
+    return { ...ending, changes };
+  }
+}

@@ -1,0 +1,159 @@
+// Layers unpacked each into a directory of its own, below the state directory, for overlayfs to stack.
+
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { emptyTree, type LayerFiles, type Lower, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import { type Digest, hexOf } from "../image/digest.ts";
+import type { Layer } from "../image/image.ts";
+import type { LayerIndex } from "../layer/entry.ts";
+import { indexLayer } from "../layer/layer.ts";
+import { Hold } from "./hold.ts";
+import { removeTree } from "./remove-tree.ts";
+
+/** A layer on top of others. */
+export interface Level {
+  readonly below: Level | undefined;
+  readonly layer: Promise<Layer>;
+  /**
+   * Names the layer together with all below it, as the image specification's ChainID does: what an unpacked layer holds for links
+   * and directories of lower layers depends on those.
+   */
+  readonly chainId: Promise<Digest>;
+  readonly index: Promise<LayerIndex>;
+  /** This layer's directory; settles when it may be stacked. */
+  readonly directory: Promise<string>;
+}
+
+/** As many as keep two cores and a download busy; each holds a few MiB. */
+const parallelUnpacks = 4;
+
+export class LayerStore {
+  readonly #folder: string;
+  readonly #helper: Helper;
+  readonly #files: LayerFiles;
+  readonly #hold: Hold;
+  readonly #stop = new AbortController();
+  /** By chain, so that stages with the same base unpack it once. */
+  readonly #known = new Map<Digest, Promise<{ readonly directory: string; readonly index: LayerIndex }>>();
+  readonly #waiting: (() => void)[] = [];
+  #free = parallelUnpacks;
+
+  constructor(folder: string, tools: { readonly helper: Helper; readonly files: LayerFiles }) {
+    this.#folder = folder;
+    this.#helper = tools.helper;
+    this.#files = tools.files;
+    this.#hold = new Hold(tools.helper);
+  }
+
+  /** Starts to unpack a layer, unless it is there. */
+  add(layer: Promise<Layer>, below: Level | undefined): Level {
+    const chainId = chainOf(layer, below);
+    const unpacked = chainId.then(async (chain) => {
+      const before = this.#known.get(chain);
+      if (before !== undefined) return before;
+      const made = this.#unpack(await layer, chain, below);
+      this.#known.set(chain, made);
+      return made;
+    });
+    const index = unpacked.then(({ index }) => index);
+    const directory = unpacked.then(({ directory }) => directory);
+    for (const promise of [chainId, index, directory]) promise.catch(() => {});
+    return { below, layer, chainId, index, directory };
+  }
+
+  /** Lets the changes of a command serve as the layer that was written from them. `made` holds `fs`, the directory itself. */
+  async publish(made: string, layer: Layer, below: Level | undefined, index: LayerIndex): Promise<Level> {
+    const chainId = chainOf(Promise.resolve(layer), below);
+    const chain = await chainId;
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const home = join(this.#folder, hexOf(chain));
+    const directory = join(home, "fs");
+    if (!(await moveDirectory(made, home))) await removeTree(made);
+    if (!(await this.#hold.take(home))) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
+    this.#known.set(chain, Promise.resolve({ directory, index }));
+    this.#files.register(layer.diffId, directory);
+    return { below, layer: Promise.resolve(layer), chainId, index: Promise.resolve(index), directory: Promise.resolve(directory) };
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error("Cannot unpack layers: the sandbox is closed"));
+    await Promise.allSettled(this.#known.values());
+    await this.#hold.close();
+  }
+
+  async #unpack(layer: Layer, chain: Digest, below: Level | undefined) {
+    await this.#enter();
+    try {
+      const home = join(this.#folder, hexOf(chain));
+      const directory = join(home, "fs");
+      const isThere = await this.#hold.take(home);
+      const index = isThere ? await indexLayer(layer, { signal: this.#stop.signal }) : await this.#unpackInto(home, layer, below);
+      this.#files.register(layer.diffId, directory);
+      return { directory, index };
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #unpackInto(home: string, layer: Layer, below: Level | undefined): Promise<LayerIndex> {
+    const fresh = join(this.#folder, `new-${randomUUID()}`);
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await mkdir(join(fresh, "fs"), { recursive: true });
+    try {
+      const lower = below && this.#lowerOf(below);
+      lower?.catch(() => {});
+      const tools = { helper: this.#helper, signal: this.#stop.signal };
+      const index = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", lower }, tools);
+      await moveDirectory(fresh, home);
+      await this.#hold.take(home);
+      return index;
+    } finally {
+      await removeTree(fresh);
+    }
+  }
+
+  async #lowerOf(top: Level): Promise<Lower> {
+    const layers: Layer[] = [];
+    const indexes: LayerIndex[] = [];
+    for (let level: Level | undefined = top; level !== undefined; level = level.below) {
+      layers.unshift(await level.layer);
+      indexes.unshift(await level.index);
+    }
+    const tree = indexes.reduce((tree: Tree, index) => tree.with(index), emptyTree);
+    return { tree, layers, files: this.#files };
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#stop.signal.throwIfAborted();
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}
+
+async function chainOf(layer: Promise<Layer>, below: Level | undefined): Promise<Digest> {
+  const { diffId } = await layer;
+  if (below === undefined) return diffId;
+  return `sha256:${createHash("sha256")
+    .update(`${await below.chainId} ${diffId}`)
+    .digest("hex")}`;
+}
+
+/** False where somebody else was first: what is there already is the same. */
+async function moveDirectory(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTEMPTY" || code === "EEXIST") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+// The strongest sandbox: namespaces around a command, overlayfs under it. Its changes are the overlay's upper directory.
+
+import { randomUUID } from "node:crypto";
+import { chmod, chown, lutimes, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { changesFromUpper, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import type { Layer } from "../image/image.ts";
+import type { LayerIndex } from "../layer/entry.ts";
+import { writeEtcFiles } from "./etc-files.ts";
+import { LayerStore, type Level } from "./layer-store.ts";
+import { removeTree } from "./remove-tree.ts";
+import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
+import { type Ending, startCommand } from "./start-command.ts";
+
+interface NsTools {
+  readonly stateDir: string;
+  readonly helper: Helper;
+  readonly files: LayerFiles;
+}
+
+export function openNs({ stateDir, helper, files }: NsTools, why: string): Sandbox {
+  const layers = new LayerStore(join(stateDir, "layers"), { helper, files });
+  const roots = new Set<NsRoot>();
+  return {
+    name: "ns",
+    why,
+    async openRoot() {
+      const root = new NsRoot(join(stateDir, "work", randomUUID()), layers, helper);
+      roots.add(root);
+      return root;
+    },
+    async close() {
+      await Promise.all([...roots].map((root) => root.close()));
+      await layers.close();
+    },
+  };
+}
+
+class NsRoot implements Root {
+  readonly #work: string;
+  readonly #store: LayerStore;
+  readonly #helper: Helper;
+  readonly #stop = new AbortController();
+  /** From the top to the bottom: layers, and changes that are no layer yet. */
+  #stack: (Level | Changes)[] = [];
+  #running: Promise<unknown> = Promise.resolve();
+  #runs = 0;
+
+  constructor(work: string, store: LayerStore, helper: Helper) {
+    this.#work = work;
+    this.#store = store;
+    this.#helper = helper;
+  }
+
+  async add(layer: Promise<Layer>): Promise<LayerIndex> {
+    const level = this.#store.add(layer, this.#topLevel());
+    this.#stack.unshift(level);
+    return level.index;
+  }
+
+  async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
+    const stopped = AbortSignal.any([signal, this.#stop.signal]);
+    const directories = await Promise.all(this.#stack.map(({ directory }) => directory));
+    stopped.throwIfAborted();
+    this.#runs += 1;
+    const home = join(this.#work, String(this.#runs));
+    const made = join(home, "layer");
+    const upper = join(made, "fs");
+    await mkdir(upper, { recursive: true });
+    await Promise.all([mkdir(join(home, "work")), mkdir(join(home, "stage"))]);
+    await copyRootAttributes(lower, upper);
+    const place = { kind: "namespaces", lowers: directories, upper, work: join(home, "work"), stage: join(home, "stage") } as const;
+    const running = this.#start(command, place, home, stopped);
+    this.#running = running.catch(() => {});
+    const ending = await running;
+    if (ending.exitCode !== 0) {
+      await removeTree(home);
+      return { ...ending, changes: [], publish: async () => {} };
+    }
+    const tools = { helper: this.#helper, signal: stopped };
+    const changes = await changesFromUpper(upper, lower, tools, { exclude: () => false });
+    const top: Changes = { made, directory: Promise.resolve(upper) };
+    this.#stack.unshift(top);
+    return { ...ending, changes, publish: (layer, index) => this.#publish(top, layer, index) };
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
+    await this.#running;
+    await removeTree(this.#work);
+  }
+
+  async #start(command: Command, place: Parameters<typeof startCommand>[1], home: string, signal: AbortSignal): Promise<Ending> {
+    const files = await writeEtcFiles(home, command.hostname);
+    return startCommand(command, place, { helper: this.#helper, files, signal });
+  }
+
+  async #publish(top: Changes, layer: Layer, index: LayerIndex): Promise<void> {
+    await this.#running;
+    const at = this.#stack.indexOf(top);
+    const below = this.#stack[at + 1];
+    if (at < 0 || (below !== undefined && !isLevel(below))) throw new Error("Cannot keep a layer: the one below it is not written yet");
+    this.#stack[at] = await this.#store.publish(top.made, layer, below, index);
+  }
+
+  #topLevel(): Level | undefined {
+    const top = this.#stack[0];
+    if (top !== undefined && !isLevel(top)) throw new Error("Cannot add a layer: the one below it is not written yet");
+    return top;
+  }
+}
+
+/** The upper directory of a command that has ended. */
+interface Changes {
+  readonly made: string;
+  readonly directory: Promise<string>;
+}
+
+function isLevel(entry: Level | Changes): entry is Level {
+  return "chainId" in entry;
+}
+
+/** The root that a command sees is the upper directory's own. */
+async function copyRootAttributes(lower: Tree, upper: string): Promise<void> {
+  const { mode = 0o755, uid = 0, gid = 0, mtime } = lower.lstat("")?.attributes ?? {};
+  await chown(upper, uid, gid);
+  await chmod(upper, mode);
+  if (mtime !== undefined) await lutimes(upper, mtime, mtime);
+}

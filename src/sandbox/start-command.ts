@@ -1,0 +1,175 @@
+// Hands one command to the helper's `run` and says how it ended: native/run.h has the messages.
+
+import { constants } from "node:os";
+import type { Readable, Writable } from "node:stream";
+import type { Helper } from "../helper/helper.ts";
+import type { Command } from "./sandbox.ts";
+
+/** Where the command's root comes from; absolute paths. */
+export type Place =
+  /** `lowers` from the top to the bottom; `work` and `stage` are empty directories, `upper` takes what changes. */
+  | {
+      readonly kind: "namespaces";
+      readonly lowers: readonly string[];
+      readonly upper: string;
+      readonly work: string;
+      readonly stage: string;
+    }
+  /** `scratch` is an empty directory of the same file system; it holds rubbish afterwards. */
+  | { readonly kind: "chroot"; readonly root: string; readonly scratch: string };
+
+export interface StartOptions {
+  readonly helper: Helper;
+  /** Path in the root → file that the command sees there, and that never becomes part of the root. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Device nodes cannot be made; with the error's number. */
+  onMissingDevices?(errno: number): void;
+}
+
+export interface Ending {
+  readonly exitCode: number;
+  readonly signal?: string;
+}
+
+/** The helper could not set the sandbox up; the message is its own. */
+export class SandboxError extends Error {
+  override readonly name = "SandboxError";
+}
+
+const kinds = { namespaces: 1, chroot: 2, lower: 3, argument: 4, variable: 5, place: 6, user: 7, file: 8, go: 9 } as const;
+const answers = { ended: 1, refused: 2, noDevice: 3 } as const;
+const refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 } as const;
+
+/** Longer than the helper takes to end a thousand processes, far shorter than the 5 s in which everything must be gone. */
+const killAfterMs = 3000;
+
+/**
+ * Runs a command and resolves when nothing of it is left. Without arguments everything is set up and nothing is run. Rejects with a
+ * SandboxError where it cannot be set up, and with the signal's reason, once all is gone, when that aborts.
+ */
+export async function startCommand(command: Command, place: Place, options: StartOptions): Promise<Ending> {
+  const { helper, signal } = options;
+  signal.throwIfAborted();
+  const child = helper.start(["run"], { extraFds: ["pipe", "pipe"] });
+  let last: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    child.stdin.end();
+    last = setTimeout(() => process.kill(child.pid, "SIGKILL"), killAfterMs);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const [output, errors] = child.fds as [Readable, Readable];
+    output.on("data", command.stdout);
+    errors.on("data", command.stderr);
+    write(child.stdin, command, place, options.files);
+    const [ending, exit] = await Promise.all([readAnswers(child.stdout, command, options), child.exited]);
+    signal.throwIfAborted();
+    if (ending !== undefined) return ending;
+    throw new SandboxError(exit.stderr || `Cannot run: the helper ended with ${exit.signal ?? exit.code}`);
+  } finally {
+    clearTimeout(last);
+    signal.removeEventListener("abort", stop);
+    child.stdin.end();
+  }
+}
+
+function write(stdin: Writable, command: Command, place: Place, files: Readonly<Record<string, string>>): void {
+  const send = (kind: number, ...fields: Buffer[]) => {
+    const size = fields.reduce((sum, field) => sum + field.length, 0);
+    const head = Buffer.alloc(5);
+    head.writeUInt32LE(size);
+    head[4] = kind;
+    stdin.write(Buffer.concat([head, ...fields]));
+  };
+  stdin.cork();
+  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch));
+  else {
+    send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
+    for (const lower of place.lowers) send(kinds.lower, text(lower));
+  }
+  for (const argument of command.args) send(kinds.argument, text(argument));
+  for (const variable of command.env) send(kinds.variable, text(variable));
+  send(kinds.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
+  const { uid, gid, groups } = command.user;
+  send(kinds.user, numbers(uid, gid, groups.length, ...groups));
+  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source));
+  send(kinds.go);
+  stdin.uncork();
+}
+
+function text(value: string): Buffer {
+  if (value.includes("\0")) throw new SandboxError(`Cannot run ${JSON.stringify(value)}: it holds a NUL`);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([numbers(bytes.length), bytes, Buffer.from([0])]);
+}
+
+function numbers(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeUInt32LE(value, 4 * i);
+  return bytes;
+}
+
+async function readAnswers(stdout: Readable, command: Command, options: StartOptions): Promise<Ending | undefined> {
+  let ending: Ending | undefined;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32LE(0)) {
+      const size = rest.readUInt32LE(0);
+      const body = rest.subarray(5, 5 + size);
+      switch (rest[4]) {
+        case answers.noDevice:
+          options.onMissingDevices?.(body.readUInt32LE(0));
+          break;
+        case answers.ended:
+          ending = readStatus(body.readUInt32LE(0));
+          break;
+        case answers.refused:
+          ending = explainRefusal(command, body.readUInt8(0), body.readUInt32LE(1));
+          break;
+        default:
+          throw new SandboxError(`Cannot understand the helper: message ${rest[4]} is unknown`);
+      }
+      rest = rest.subarray(5 + size);
+    }
+  }
+  return ending;
+}
+
+/** A wait status as waitpid(2) gives it. */
+function readStatus(status: number): Ending {
+  const number = status & 0x7f;
+  if (number === 0) return { exitCode: (status >> 8) & 0xff };
+  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+  return { exitCode: 128 + number, signal: name };
+}
+
+/** Ends as runc does, and tells the reader of the log why the command did not even start. */
+function explainRefusal({ args, cwd, stderr }: Command, refusal: number, errno: number): Ending {
+  const program = args[0] ?? "";
+  const quoted = JSON.stringify(program);
+  const reason = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? `error ${errno}`;
+  const [exitCode, why] = ((): [number, string] => {
+    switch (refusal) {
+      case refusals.directory:
+        return [127, `cannot enter the working directory ${JSON.stringify(cwd)}: ${reason}`];
+      case refusals.interpreter:
+        return [127, `exec: ${quoted}: the interpreter that it names, or the loader that it was linked for, is not in the image`];
+      case refusals.execute:
+        return [
+          126,
+          `exec: ${quoted}: ${reason === "ENOEXEC" ? "not a program for this machine (ENOEXEC)" : `cannot be executed (${reason})`}`,
+        ];
+      default:
+        return [
+          127,
+          program.includes("/") ? `exec: ${quoted}: no such file in the image` : `exec: ${quoted}: executable file not found in $PATH`,
+        ];
+    }
+  })();
+  const hint =
+    exitCode === 127 && program === "/bin/sh" ? '; RUN in shell form needs a shell: use the exec form, RUN ["program"], or SHELL' : "";
+  stderr(Buffer.from(`${why}${hint}\n`));
+  return { exitCode };
+}
