@@ -98,7 +98,7 @@ class StageBuild {
   async build(): Promise<BuiltStage> {
     const { report } = this.#tools;
     const { files: base, family } = await this.#openOrigin(this.#stage.base);
-    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length });
+    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length + 1 });
     if (this.#stage.base.kind === "image") for (const layer of base.layers) this.#tools.onLayer(layer);
     try {
       let files = base;

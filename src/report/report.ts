@@ -82,6 +82,3 @@ export interface Failure {
   readonly hint?: string;
   readonly stack?: string;
 }
-
-/** Swallows everything. */
-export const silentReport: Report = { emit() {}, mask() {} };
