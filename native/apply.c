@@ -165,8 +165,10 @@ static void set_attributes(struct attributes *a, int fd, const char *path) {
   if (futimens(fd, a->times)) die_errno("Cannot set the times of \"%s\"", path);
 }
 
-static void set_name_attributes(struct attributes *a, int parent, const char *name, const char *path) {
+// The same on a symlink, which has no mode, or on a node made a moment ago, so that fchmodat has nothing to follow.
+static void set_name_attributes(struct attributes *a, int parent, const char *name, const char *path, int has_mode) {
   if (fchownat(parent, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
+  if (has_mode && fchmodat(parent, name, a->mode, 0)) die_errno("Cannot set the mode of \"%s\"", path);
   set_xattrs(a, -1, parent, name, path);
   if (utimensat(parent, name, a->times, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot set the times of \"%s\"", path);
 }
@@ -310,7 +312,7 @@ static void apply_symlink(struct frame *frame) {
     if (errno != EEXIST) die_errno("Cannot create the symbolic link \"%s\"", path);
     remove_object(parent, name, path);
   }
-  set_name_attributes(&attributes, parent, name, path);
+  set_name_attributes(&attributes, parent, name, path, 0);
 }
 
 static void apply_link(struct frame *frame) {
@@ -335,10 +337,7 @@ static void apply_node(struct frame *frame) {
     if (errno != EEXIST) die_errno("Cannot create the device \"%s\"", path);
     remove_object(parent, name, path);
   }
-  if (fchownat(parent, name, attributes.uid, attributes.gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" away", path);
-  // fchmodat follows links, but this name is a node that was made a moment ago.
-  if (fchmodat(parent, name, attributes.mode, 0)) die_errno("Cannot set the mode of \"%s\"", path);
-  set_name_attributes(&attributes, parent, name, path);
+  set_name_attributes(&attributes, parent, name, path, 1);
 }
 
 static void apply_whiteout(struct frame *frame) {

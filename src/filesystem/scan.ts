@@ -29,14 +29,15 @@ export interface ScanTools {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** By the highest four bits of st_mode. */
 const types: Readonly<Record<number, EntryType | "socket">> = {
-  16807: "file",
-  9604: "directory",
-  21609: "symlink",
-  4802: "char",
-  14406: "block",
-  2401: "fifo",
-  26411: "socket",
+  1: "fifo",
+  2: "char",
+  4: "directory",
+  6: "block",
+  8: "file",
+  10: "symlink",
+  12: "socket",
 };
 
 /**
@@ -86,7 +87,7 @@ export function decodeEntry(frame: Buffer): ScannedEntry {
   const [devMajor, devMinor, link] = [reader.u32(), reader.u32(), reader.text()];
   const xattrs = new Map<string, string>();
   for (let left = reader.u32(); left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
-  const type = types[mode & 0o170000] ?? "socket";
+  const type = types[mode >>> 12] ?? "socket";
   return {
     ...{ path, type, mode: mode & 0o7777, uid, gid, nlink, size: type === "file" ? size : 0 },
     ...{ mtime, mtimeNs, ctime, ctimeNs, inode, devMajor, devMinor, link, xattrs },
@@ -100,5 +101,5 @@ export function pathOfFrame(frame: Buffer): RawPath {
 
 /** Whether a frame is of a directory. */
 export function isDirectoryFrame(frame: Buffer): boolean {
-  return (frame.readUInt32LE(frame.readUInt32LE(1) + 6) & 0o170000) === 0o040000;
+  return types[frame.readUInt32LE(frame.readUInt32LE(1) + 6) >>> 12] === "directory";
 }
