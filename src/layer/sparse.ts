@@ -69,13 +69,13 @@ async function readMapInData(size: number, { source, maxHeaderBytes, stored }: M
     if (bytes > maxHeaderBytes) throw new MalformedLayerError(`sparse map of more than ${maxHeaderBytes} bytes`);
     const lines = (rest + (await mustRead(source)).toString("latin1")).split("\n");
     rest = lines.pop() ?? "";
-    if (rest.length > 20) throw new MalformedLayerError("sparse map is not made of numbers");
     for (const line of lines) {
       if (wanted === pieces.length) break;
       const number = parseDecimal(line, "sparse map entry");
       if (wanted < 0) wanted = number * 2;
       else pieces.push(number);
     }
+    if (wanted !== pieces.length && rest.length > 20) throw new MalformedLayerError("sparse map is not made of numbers");
   }
   return checkMap({ size, stored: stored - bytes, pieces });
 }
