@@ -58,11 +58,7 @@ const rows: [what: string, tar: Buffer[], message: RegExp][] = [
   ["a huge GNU long name", [header({ flag: "L", size: 6000 })], /extended header of 6000 bytes/],
   ["a PAX header of petabytes", [header({ flag: "x", size: base256(1n << 50n, 12) })], /extended header of 1125899906842624 bytes/],
   ["PAX headers about PAX headers without end", Array.from({ length: 3000 }, () => pax(["path", "a"])), /more than 1048576 bytes/],
-  [
-    "a path longer than Linux takes",
-    [pax(["path", "a/".repeat(2040) + "b".repeat(20)]), header()],
-    /name of 4100 bytes is too long/,
-  ],
+  ["a path longer than Linux takes", [pax(["path", "a/".repeat(2040) + "b".repeat(20)]), header()], /name of 4100 bytes is too long/],
   ["a name longer than Linux takes", [pax(["path", "b".repeat(256)]), header()], /name of 256 bytes is too long/],
   ["directories nested too deep", [pax(["path", "a/".repeat(300)]), header({ flag: "5" })], /nested 300 deep/],
   ["a hard link target nested too deep", [pax(["linkpath", "a/".repeat(300)]), header({ flag: "1" })], /nested 300 deep/],
