@@ -162,7 +162,8 @@ static void advance(size_t size) {
 static void add_literal(const uint8_t *at, size_t size) {
   while (size > 0) {
     size_t part = size;
-    memcpy(room(&part), at, part);
+    uint8_t *to = room(&part);
+    memcpy(to, at, part);
     advance(part);
     at += part, size -= part;
   }

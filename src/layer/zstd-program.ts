@@ -18,17 +18,16 @@ export async function* runZstd(args: readonly string[], input: AsyncIterable<Uin
   const ended = once(child, "close").then(([code]) => code as number | null);
   ended.catch(() => {});
   const fed = feed(input, child.stdin);
+  // Awaited below; until then a failure must not count as unhandled.
+  fed.catch(() => {});
   try {
     yield* child.stdout;
     const code = await ended;
     if (code !== 0) throw new Error(`zstd ended with ${code ?? "a signal"}: ${complaint.trim()}`);
     await fed;
   } catch (error) {
-    const inputError = await Promise.race([fed, Promise.resolve()]).then(
-      () => undefined,
-      (cause: unknown) => cause,
-    );
-    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? missingZstd(error) : (inputError ?? error);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw missingZstd(error);
+    throw error;
   } finally {
     child.kill("SIGKILL");
   }

@@ -47,15 +47,15 @@ test("nothing is kept of bytes that are not those expected", async (t) => {
     yield bytes;
     throw new Error("connection reset");
   }
-  const rows: [Promise<unknown>, RegExp][] = [
-    [blobs.write({ digest: other, size: bytes.length }, chunked(bytes)), /its bytes have the digest sha256:/],
-    [blobs.write({ digest, size: bytes.length + 1 }, chunked(bytes)), /it ends after 1000000 of 1000001 bytes/],
-    [blobs.write({ digest, size: bytes.length - 1 }, chunked(bytes)), /it is longer than its 999999 bytes/],
-    [blobs.write({ digest }, chunked(bytes.subarray(1))), /its bytes have the digest/],
-    [blobs.write({ digest }, broken()), /connection reset/],
-    [blobs.write({ digest }, chunked(bytes), AbortSignal.abort(new Error("cancelled"))), /cancelled/],
+  const rows: [() => Promise<unknown>, RegExp][] = [
+    [() => blobs.write({ digest: other, size: bytes.length }, chunked(bytes)), /its bytes have the digest sha256:/],
+    [() => blobs.write({ digest, size: bytes.length + 1 }, chunked(bytes)), /it ends after 1000000 of 1000001 bytes/],
+    [() => blobs.write({ digest, size: bytes.length - 1 }, chunked(bytes)), /it is longer than its 999999 bytes/],
+    [() => blobs.write({ digest }, chunked(bytes.subarray(1))), /its bytes have the digest/],
+    [() => blobs.write({ digest }, broken()), /connection reset/],
+    [() => blobs.write({ digest }, chunked(bytes), AbortSignal.abort(new Error("cancelled"))), /cancelled/],
   ];
-  for (const [written, message] of rows) await assert.rejects(written, message);
+  for (const [written, message] of rows) await assert.rejects(written(), message);
   assert(!(await blobs.has(digest)));
   assert(!(await blobs.has(other)));
   assert.deepEqual(await unfinished(), []);
