@@ -32,8 +32,8 @@ export class DockerfileError extends SyntaxError {
   readonly reason: string;
   /** What to do about it, such as `did you mean RUN?`. */
   readonly hint: string | undefined;
-  /** The whole file, for `excerpt`. */
-  readonly source: string | undefined;
+  /** Not a plain property, so that printing the error does not print the file. */
+  readonly #source: string | undefined;
 
   constructor(
     reason: string,
@@ -46,7 +46,12 @@ export class DockerfileError extends SyntaxError {
     this.range = where.range;
     this.reason = reason;
     this.hint = where.hint;
-    this.source = where.source;
+    this.#source = where.source;
+  }
+
+  /** The whole file, for `excerpt`. */
+  get source(): string | undefined {
+    return this.#source;
   }
 }
 

@@ -6,12 +6,15 @@ import type {
   AddInstruction,
   CommandLine,
   CopyInstruction,
+  EnvInstruction,
   HealthcheckInstruction,
   InlineFile,
   Instruction,
+  LabelInstruction,
   RunInstruction,
 } from "./instruction.ts";
-import { isSpace, splitBlanks } from "./space.ts";
+import { cutContinuation } from "./node.ts";
+import { isSpace } from "./space.ts";
 
 /** The whole file in canonical form: directives, then one instruction after the other; comments are left out. */
 export function formatDockerfile(dockerfile: Dockerfile): string {
@@ -36,7 +39,7 @@ export function formatInstruction(instruction: Instruction, token: Escape): stri
       return line([], instruction.args.map(({ name, value }) => (value === undefined ? name : `${name}=${value}`)).join(" "));
     case "env":
     case "label":
-      return line([], instruction.pairs.map(({ key, value }) => `${key}${instruction.legacy ? " " : "="}${value}`).join(" "));
+      return line([], formatPairs(instruction, token));
     case "run":
       return line(runFlags(instruction), formatCommand(instruction.command), instruction.heredocs.map(formatHeredoc).join(""));
     case "copy":
@@ -62,47 +65,72 @@ export function formatInstruction(instruction: Instruction, token: Escape): stri
     case "shell":
       return line([], JSON.stringify(instruction.args));
     case "onbuild":
-      return `ONBUILD ${instruction.trigger}\n`;
+      return formatTrigger(instruction.trigger, token);
     case "maintainer":
       return line([], instruction.name);
   }
 }
 
 function joinLine(word: string, flags: readonly string[], rest: string, token: Escape): string {
-  const parts = [word, ...flags.map((flag) => escapeFlag(flag, token))];
+  const parts = [word, ...flags.map((flag) => quoteFlag(flag, token))];
   // A bare `--` ends the flags where an argument would be taken for one.
   if (rest.startsWith("--")) parts.push("--");
   if (rest !== "") parts.push(rest);
   const line = parts.join(" ");
-  // At the end of a line an escape character would continue it; a form feed is trimmed off and prevents that.
+  // At the end of a line an escape character would continue it; a form feed is trimmed off and prevents that. A blank there belongs
+  // to a quote that never ends, and an escape character behind it keeps it.
+  if (rest !== "" && isSpace(line.charAt(line.length - 1))) return `${line}${token}\f`;
   return line.endsWith(token) ? `${line}\f` : line;
 }
 
-function escapeFlag(flag: string, token: Escape): string {
-  const needed = (character: string) => character === token || character === "'" || character === '"' || isSpace(character);
-  return Array.from(flag, (character) => (needed(character) ? token + character : character)).join("");
+/** In single quotes where that is enough, since words that heredocs are looked for in know only the backslash. */
+function quoteFlag(flag: string, token: Escape): string {
+  const isSpecial = (character: string) => character === token || "'\"\\".includes(character) || isSpace(character);
+  if (!Array.from(flag).some(isSpecial)) return flag;
+  const value = flag.indexOf("=") + 1;
+  if (!flag.includes("'") && !flag.includes(token)) return `${flag.slice(0, value)}'${flag.slice(value)}'`;
+  return Array.from(flag, (character) => (isSpecial(character) ? token + character : character)).join("");
 }
+
+const mostCharacters = 16_000;
 
 /** A line may have 65535 bytes; a longer one is continued where nothing is lost by it. */
 function foldLine(line: string, token: Escape): string {
-  const most = 16_000;
-  let out = "";
+  const pieces: string[] = [];
   let rest = line;
-  while (rest.length > most) {
-    let at = most;
-    const safe = (index: number) => {
-      const after = rest.charAt(index);
-      return rest[index - 1] !== token && after !== token && after !== "#" && !isSpace(after) && !/[\udc00-\udfff]/.test(after);
-    };
-    while (at > 1 && !safe(at)) at--;
-    out += `${rest.slice(0, at)}${token}\n`;
+  while (rest.length > mostCharacters) {
+    const at = findFold(rest, token);
+    if (at === undefined) break;
+    pieces.push(`${rest.slice(0, at)}${token}\n`);
     rest = rest.slice(at);
   }
-  return out + rest;
+  return pieces.join("") + rest;
+}
+
+/** The last place where a line can be continued: not behind an escape, not within a character, and not before a comment or a blank line. */
+function findFold(line: string, token: Escape): number | undefined {
+  let visible = "#";
+  for (let at = mostCharacters; at > 0; at--) {
+    const after = line.charAt(at);
+    if (!isSpace(after)) visible = after;
+    if (visible !== "#" && line[at - 1] !== token && !/[\udc00-\udfff]/.test(after)) return at;
+  }
+  return undefined;
 }
 
 function formatCommand(command: CommandLine): string {
   return command.form === "exec" ? JSON.stringify(command.args) : command.text;
+}
+
+function formatPairs({ pairs, legacy }: EnvInstruction | LabelInstruction, token: Escape): string {
+  // The second blank keeps a key that ends with an escape character apart from its value.
+  const separator = (key: string) => (legacy ? (key.endsWith(token) ? "  " : " ") : "=");
+  return pairs.map(({ key, value }) => `${key}${separator(key)}${value}`).join(" ");
+}
+
+/** A trigger is not trimmed; that it ends like a line to be continued can only happen at the end of a file, where one more makes up for it. */
+function formatTrigger(trigger: string, token: Escape): string {
+  return `ONBUILD ${trigger}${cutContinuation(trigger, token).continues ? token : ""}\n`;
 }
 
 function formatHeredoc({ name, content }: { name: string; content: string }): string {
@@ -110,14 +138,15 @@ function formatHeredoc({ name, content }: { name: string; content: string }): st
 }
 
 function formatPaths({ sources, contents, destination }: CopyInstruction | AddInstruction): { rest: string; bodies: string } {
-  const words = [...sources, ...contents.map(formatMark), destination];
-  const isPlain = words.every((word) => word !== "" && splitBlanks(word).length === 1) && !words[0]?.startsWith("[");
-  if (contents.length === 0 || !isPlain) return { rest: JSON.stringify(words), bodies: "" };
+  // Heredocs first: between other words they might come to stand in quotes.
+  const words = [...contents.map(formatMark), ...sources, destination];
+  // Only words can have heredocs with text; the JSON form knows them by name and takes them for empty.
+  if (contents.every(({ content }) => content === "")) return { rest: JSON.stringify(words), bodies: "" };
   return { rest: words.join(" "), bodies: contents.map(formatHeredoc).join("") };
 }
 
 function formatMark({ name, expand }: InlineFile): string {
-  const escaped = name.replace(/[^\p{L}\p{N}_.-]/gu, "\\$&");
+  const escaped = name.replace(/^-|[^\p{L}\p{N}_.-]/gu, "\\$&");
   return `<<${expand ? "" : "''"}${escaped}`;
 }
 

@@ -160,7 +160,7 @@ function takesHeredocs(line: Line): boolean {
 }
 
 /** Takes the escape character off the end of a line that goes on; a doubled one is data. */
-function cutContinuation(line: string, token: Escape): { text: string; continues: boolean } {
+export function cutContinuation(line: string, token: Escape): { text: string; continues: boolean } {
   let end = line.length;
   while (end > 0 && (line[end - 1] === " " || line[end - 1] === "\t")) end--;
   const continues = line[end - 1] === token && line[end - 2] !== token;

@@ -19,7 +19,7 @@ export function parseUnsigned(text: string, base: 8 | 10, refusal: string): numb
 
 /** Bytes from `64m`, `1.5GiB`, `100`: https://pkg.go.dev/github.com/docker/go-units#RAMInBytes */
 export function parseBytes(text: string, key: string): number {
-  const [, number = "", unit = ""] = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?((?:[kmgtp](?:i?b)?|b)?)$/i.exec(text) ?? [];
+  const [, number = "", unit = ""] = /^(\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?((?:[kmgtp](?:i?b)?|b)?)$/i.exec(text) ?? [];
   if (number === "") throw new LineError(`invalid value for ${key}: ${text}`, "write it as 64m or 1g");
   const power = "bkmgtp".indexOf((unit[0] ?? "b").toLowerCase());
   return Math.trunc(Number(number) * 1024 ** power);
