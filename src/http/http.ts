@@ -53,6 +53,8 @@ export interface Timeouts {
   readonly connectMs: number;
   /** From the last byte sent to the first byte of the answer. */
   readonly headersMs: number;
+  /** The same where a stream was sent: the host may have gigabytes to store. */
+  readonly storeMs: number;
   /** Between two pieces of a body, in either direction. */
   readonly stallMs: number;
 }
@@ -98,7 +100,7 @@ export interface Http {
   close(): Promise<void>;
 }
 
-const defaultTimeouts: Timeouts = { connectMs: 15_000, headersMs: 300_000, stallMs: 60_000 };
+const defaultTimeouts: Timeouts = { connectMs: 15_000, headersMs: 60_000, storeMs: 300_000, stallMs: 60_000 };
 
 /** Opens the client; it connects to nothing by itself. */
 export function openHttp(options: HttpOptions): Http {

@@ -8,6 +8,8 @@ import { redactUrl } from "./redact.ts";
 interface Settings {
   readonly userAgent: string;
   readonly stallMs: number;
+  readonly headersMs: number;
+  readonly storeMs: number;
 }
 
 /** Bodies up to this length are read to their end when they are not wanted, so that the connection can be used again. */
@@ -18,7 +20,7 @@ export async function sendOnce(
   method: Method,
   url: URL,
   { headers, body, signal }: RequestOptions,
-  { userAgent, stallMs }: Settings,
+  { userAgent, stallMs, headersMs, storeMs }: Settings,
 ): Promise<Response> {
   const stop = new AbortController();
   const stream = body !== undefined && "open" in body ? watchStalls(body.open(), stop, stallMs, method, url) : body;
@@ -41,6 +43,7 @@ export async function sendOnce(
       // Undici takes async iterables, though its types do not say so.
       body: (stream ?? null) as Buffer | null,
       signal: stop.signal,
+      headersTimeout: stream === undefined || stream === body ? headersMs : storeMs,
     });
     answer.body.once("close", forget);
     return responseOf(answer, method, url, signal);

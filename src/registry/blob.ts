@@ -84,7 +84,7 @@ async function* readFrom(
     const needsRange = at > 0 || range.isPart;
     const headers: Record<string, string> = needsRange ? { range: `bytes=${at}-${range.end - 1}` } : {};
     try {
-      const response = await client.send("GET", path, { ...call, headers });
+      const response = await ask(headers);
       const skip = await checkAnswer(response, { at, end: range.end, size: descriptor.size, isPart: range.isPart }, client, call);
       for await (const chunk of takeBytes(response, skip, range.end - at, client, call)) {
         at += chunk.byteLength;
@@ -97,16 +97,22 @@ async function* readFrom(
       if (!(error instanceof HttpError)) throw error;
       failures = at - mark >= progressBytes ? 1 : failures + 1;
       mark = at;
-      if (failures >= backOff.tries || !canGoOn(error, at > range.start)) throw client.wrap(error, call);
+      if (failures >= backOff.tries) throw client.wrap(error, call);
       tools.report.emit({ kind: "debug", text: `Going on with ${descriptor.digest} at byte ${at}: ${error.message}` });
       await pause(waitBefore(failures + 1, backOff) ?? 0, signal);
     }
   }
-}
 
-/** A registry that has just been there may be starting again. */
-function canGoOn(error: HttpError, hasBegun: boolean): boolean {
-  return error.isTransient || (hasBegun && (error.failure === "refused" || error.failure === "unreachable"));
+  /** The client has already repeated what went wrong before the answer; only a registry that was there just now gets more time. */
+  async function ask(headers: Record<string, string>): Promise<Response> {
+    try {
+      return await client.send("GET", path, { ...call, headers });
+    } catch (error) {
+      signal?.throwIfAborted();
+      const isGone = error instanceof HttpError && (error.failure === "refused" || error.failure === "unreachable");
+      throw isGone && at > range.start ? error : client.wrap(error, call);
+    }
+  }
 }
 
 /** Checks that an answer holds the bytes asked for; tells how many before them must be passed over. */

@@ -149,9 +149,11 @@ async function sendBlob(
   let session: Session | undefined = started === undefined ? undefined : { url: started, offset: 0 };
   let best = 0;
   let failures = 0;
+  let hasBegun = false;
   for (;;) {
     try {
       session ??= { url: await startUpload(client, call), offset: 0 };
+      hasBegun = true;
       const response = await sendRest(client, session, source, call, tools);
       if (response.status === 201 || response.status === 204) {
         await response.discard();
@@ -173,7 +175,7 @@ async function sendBlob(
       signal?.throwIfAborted();
       if (!(error instanceof HttpError) || error.failure === "tls" || error.failure === "proxy") throw error;
       failures += 1;
-      if (failures >= backOff.tries || (session === undefined && !error.isTransient)) throw error;
+      if (failures >= backOff.tries || !hasBegun) throw error;
       tools.report.emit({ kind: "debug", text: `Upload of ${digest} to ${client.registry}/${call.repository} stopped: ${error.message}` });
       await pause(waitBefore(failures + 1, backOff) ?? 0, signal);
     }

@@ -9,8 +9,14 @@ export type Fault = {
   readonly path?: RegExp;
   /** Requests that it serves; 1 when left out. */
   readonly times?: number;
-} & (
-  | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+} & /** Another answer; what was asked for is done all the same with "status", and is not with "refuse". */
+(
+  | {
+      readonly kind: "status" | "refuse";
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
   /** The connection ends before there is an answer. */
   | { readonly kind: "reset" }
   /** The connection ends after so many bytes of the body. */
@@ -51,6 +57,7 @@ export async function sendAnswer(
       response.destroy();
       return;
     case "status":
+    case "refuse":
       ({ status } = fault);
       headers = fault.headers ?? {};
       body = Buffer.from(fault.body ?? "");
@@ -111,11 +118,13 @@ async function sendBody(response: ServerResponse, body: Buffer, fault: Fault | u
       }
       response.end();
       return;
-    case "infinite":
+    case "infinite": {
+      const closed = new Promise((resolve) => response.once("close", resolve));
       while (!response.destroyed) {
-        await Promise.race([write(Buffer.alloc(64 * 1024)), new Promise((resolve) => response.once("close", resolve))]);
+        await Promise.race([write(Buffer.alloc(64 * 1024)), closed]);
       }
       return;
+    }
     default:
       response.end(body);
   }

@@ -88,7 +88,7 @@ export function openTestClient(test: TestContext, options: Partial<RegistryOptio
   };
   const client = openRegistry(
     { ...defaultRegistryOptions, ...options },
-    { report, backOff: { tries: 4, firstMs: 1, mostMs: 4 }, timeouts: { connectMs: 3000, headersMs: stallMs, stallMs } },
+    { report, backOff: { tries: 4, firstMs: 1, mostMs: 4 }, timeouts: { connectMs: 3000, headersMs: stallMs, storeMs: stallMs, stallMs } },
   );
   test.after(() => client.close());
   return { client, texts, masked };

@@ -93,7 +93,7 @@ export async function startRegistry(test: TestContext, options: TestRegistryOpti
   async function serve(request: IncomingMessage, response: ServerResponse, logged: LoggedRequest, fault: Fault | undefined): Promise<void> {
     const url = new URL(logged.path, `http://${host}`);
     const body = readBody(request, fault);
-    const answer = checkAccess(request, url) ?? (await route(request, url, body));
+    const answer = checkAccess(request, url) ?? (fault?.kind === "refuse" ? { status: 500 } : await route(request, url, body));
     await body.rest();
     if (request.destroyed && !request.complete) return;
     await sendAnswer(response, { headers: {}, ...answer }, fault, logged, { host, isHead: request.method === "HEAD" });
