@@ -5,7 +5,7 @@ import zlib from "node:zlib";
 import type { Compression } from "../image/image.ts";
 import { ByteSource, defaultLimits, MalformedLayerError } from "./source.ts";
 import { splitFrames } from "./zstd-frames.ts";
-import { runZstd } from "./zstd-program.ts";
+import { runZstd, ZstdError } from "./zstd-program.ts";
 
 export interface DecompressOptions {
   readonly signal?: AbortSignal | undefined;
@@ -68,11 +68,20 @@ async function* joined(start: Buffer, source: ByteSource): AsyncGenerator<Uint8A
 function expand(compression: Compression, stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   if (compression === "none") return stream;
   if (compression === "gzip") return inflate(stream, zlib.createGunzip({ chunkSize: outputChunk }));
-  return typeof zlib.createZstdDecompress === "function" ? expandFrames(stream) : runZstd(["-d"], stream);
+  return typeof zlib.createZstdDecompress === "function" ? expandFrames(stream) : expandOutside(stream);
 }
 
 async function* expandFrames(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
   for await (const frame of splitFrames(stream)) yield* inflate(frame, zlib.createZstdDecompress({ chunkSize: outputChunk }));
+}
+
+async function* expandOutside(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* runZstd(["-d"], stream);
+  } catch (error) {
+    if (!(error instanceof ZstdError)) throw error;
+    throw new MalformedLayerError(`Malformed layer: its compressed bytes are damaged (${error.message})`, { cause: error });
+  }
 }
 
 async function* inflate(

@@ -2,34 +2,47 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 // Nothing of the builder's environment is the program's business.
 const environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** Runs bytes through `zstd ARGS`; throws where the program is missing or fails. */
+/** The program ran and did not like its input. */
+export class ZstdError extends Error {
+  override readonly name = "ZstdError";
+}
+
+/** Runs bytes through `zstd ARGS`; throws what the input throws, or a ZstdError, or where the program is missing. */
 export async function* runZstd(args: readonly string[], input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
   const child = spawn("zstd", ["-q", "-c", ...args], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     if (complaint.length < 4096) complaint += text;
   });
+  const fault: { cause?: unknown } = {};
   const ended = once(child, "close").then(([code]) => code as number | null);
+  const fed = pipeline(noteFault(input, fault), child.stdin);
+  // Both are awaited below; until then a failure must not count as unhandled.
   ended.catch(() => {});
-  const fed = feed(input, child.stdin);
-  // Awaited below; until then a failure must not count as unhandled.
   fed.catch(() => {});
   try {
     yield* child.stdout;
     const code = await ended;
-    if (code !== 0) throw new Error(`zstd ended with ${code ?? "a signal"}: ${complaint.trim()}`);
+    if (code !== 0 && !("cause" in fault)) throw new ZstdError(complaint.trim() || `zstd ended with ${code ?? "a signal"}`);
     await fed;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw missingZstd(error);
-    throw error;
+    throw "cause" in fault ? fault.cause : (error as NodeJS.ErrnoException).code === "ENOENT" ? missingZstd(error) : error;
   } finally {
     child.kill("SIGKILL");
+  }
+}
+
+async function* noteFault(input: AsyncIterable<Uint8Array>, fault: { cause?: unknown }): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* input;
+  } catch (error) {
+    fault.cause = error;
+    throw error;
   }
 }
 
@@ -45,10 +58,6 @@ export async function zstdVersion(): Promise<string> {
     throw missingZstd(error);
   }
   return /\d+\.\d+\.\d+/.exec(text)?.[0] ?? "unknown";
-}
-
-async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
-  await pipeline(input, stdin);
 }
 
 function missingZstd(cause: unknown): Error {

@@ -121,7 +121,7 @@ test("splitFrames cuts a stream exactly where its frames end", async () => {
 });
 
 test("runZstd says what the program complains about, and passes on what its input throws", async () => {
-  await assert.rejects(collect(runZstd(["-d"], chunked(Buffer.from("no zstd")))), /zstd ended with 1: .*unsupported format/s);
+  await assert.rejects(collect(runZstd(["-d"], chunked(Buffer.from("no zstd")))), /unsupported format/);
   async function* broken() {
     yield frames[1].subarray(0, 10);
     throw new Error("connection reset");
