@@ -9,9 +9,9 @@ import { readNodes, type Warning } from "./node.ts";
 import type { Stage } from "./stage.ts";
 
 export type { Directive } from "./directive.ts";
-export { DockerfileError, excerpt, LineError, locateErrors, type Position, type Range } from "./error.ts";
+export { DockerfileError, excerpt, LineError, locateErrors, type Range } from "./error.ts";
 export { type Escape, expandBody, expandForDisplay, expandWord, expandWords, type Variables } from "./expand.ts";
-export { formatDockerfile, formatInstruction } from "./format.ts";
+export { formatDockerfile } from "./format.ts";
 export type { Heredoc } from "./heredoc.ts";
 export type * from "./instruction.ts";
 export { type Mount, readMount } from "./mount.ts";

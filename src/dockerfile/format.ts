@@ -27,7 +27,7 @@ export function formatDockerfile(dockerfile: Dockerfile): string {
 }
 
 /** One instruction, with its heredocs and a line feed at the end. */
-export function formatInstruction(instruction: Instruction, token: Escape): string {
+function formatInstruction(instruction: Instruction, token: Escape): string {
   const line = (flags: readonly string[], rest: string, bodies = "") =>
     `${foldLine(joinLine(instruction.kind.toUpperCase(), flags, rest, token), token)}\n${bodies}`;
   switch (instruction.kind) {

@@ -1,5 +1,6 @@
 // HEALTHCHECK: `NONE`, or `CMD` with a command and its times.
 
+import { readCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { LineError } from "./error.ts";
 import { readFlagValues } from "./flags.ts";
@@ -29,7 +30,7 @@ export function readHealthcheck(line: Line): Omit<HealthcheckInstruction, "kind"
   }
   const retries = flags.retries ? parseRetries(flags.retries) : 0;
   if (retries !== 0) settings.retries = retries;
-  return { command: line.json ? { form: "exec", args } : { form: "shell", text: args.join(" ") }, ...settings };
+  return { command: readCommand({ args, json: line.json }), ...settings };
 }
 
 function parseRetries(text: string): number {

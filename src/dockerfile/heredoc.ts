@@ -21,7 +21,7 @@ export interface Heredoc extends HeredocMark {
 }
 
 /** Reads a word as `<<NAME`; undefined when it is something else, a LineError when its quotes do not match. */
-export function readHeredocMark(word: string): HeredocMark | undefined {
+function readHeredocMark(word: string): HeredocMark | undefined {
   const sign = /^(\d*)<<(-?)[\t\n\f\r ]*/.exec(word);
   const rest = sign ? word.slice(sign[0].length) : "";
   if (!sign || rest === "" || rest.includes("<")) return undefined;

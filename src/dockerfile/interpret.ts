@@ -1,10 +1,11 @@
 // Turns what a line says into an instruction, or says what is wrong with it.
 
+import { readCommand } from "./command.ts";
 import { LineError } from "./error.ts";
 import type { Escape } from "./expand.ts";
 import { readFlagValues } from "./flags.ts";
 import { readHealthcheck } from "./healthcheck.ts";
-import type { CommandLine, Instruction, Pair, Written } from "./instruction.ts";
+import type { Instruction, Pair, Written } from "./instruction.ts";
 import type { Line } from "./line.ts";
 import type { Node } from "./node.ts";
 import { quote } from "./quote.ts";
@@ -42,7 +43,7 @@ export function readInstruction(node: Node, token: Escape): Instruction {
     case "cmd":
     case "entrypoint":
       refuseFlags(node);
-      return { kind, ...written, command: readCommand(node.args, node.json) };
+      return { kind, ...written, command: readCommand(node) };
     case "workdir":
       return { kind, ...written, path: exactlyOne(node) };
     case "user":
@@ -62,11 +63,6 @@ export function readInstruction(node: Node, token: Escape): Instruction {
     case "onbuild":
       return { kind, ...written, trigger: readTrigger(node) };
   }
-}
-
-/** The command of an instruction that takes JSON or shell text. */
-export function readCommand(args: readonly string[], json: boolean): CommandLine {
-  return json ? { form: "exec", args } : { form: "shell", text: args.join(" ") };
 }
 
 function readFrom(node: Node) {

@@ -1,5 +1,6 @@
 // RUN: its command, its heredocs, and the flags that say what it may reach.
 
+import { readCommand } from "./command.ts";
 import { parseCsv } from "./csv.ts";
 import { LineError } from "./error.ts";
 import { readFlagValues } from "./flags.ts";
@@ -21,9 +22,8 @@ export function readRun(node: Node): Omit<RunInstruction, "kind" | keyof Written
     throw new LineError(`invalid network mode ${quote(flags.network ?? "")}`, suggest(flags.network ?? "", networks));
   const security = securities.find((known) => known === (flags.security ?? "sandbox"));
   if (security === undefined) throw new LineError(`security ${quote(flags.security ?? "")} is not valid`);
-  const command: CommandLine = node.json ? { form: "exec", args: node.args } : { form: "shell", text: node.args.join(" ") };
   const mounts = flags.mount.map(readMountFlag);
-  return { command, heredocs: node.heredocs, mounts, network, security, devices: flags.device.map(readDevice) };
+  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices: flags.device.map(readDevice) };
 }
 
 function readDevice(text: string): { name: string; required: boolean } {
