@@ -31,14 +31,14 @@ export class LayerMerge {
   readonly #edition = {};
   /** Names this layer gave to files of lower layers: theirs are the nodes, but the names are new. */
   readonly #links = new Set<RawPath>();
-  readonly #isPartial: boolean;
+  readonly isPartial: boolean;
   #root: Directory;
   #last: { readonly raw: RawPath; readonly place: Place } | undefined;
 
   /** A partial merge lacks what lies below: its hard links to what it does not know are left out, not refused. */
   constructor(root: Directory, layer: number, { isPartial = false }: { isPartial?: boolean } = {}) {
     this.#layer = layer;
-    this.#isPartial = isPartial;
+    this.isPartial = isPartial;
     this.#root = this.#copy(root);
   }
 
@@ -105,7 +105,7 @@ export class LayerMerge {
     const path = joinPath(parent, name);
     const from = this.#findParent(parentOf(entry.link));
     const node = from?.directory.children.get(nameOf(entry.link));
-    if (this.#isPartial && node === undefined) return nothing;
+    if (this.isPartial && node === undefined) return nothing;
     const target = joinPath(from?.path ?? "", nameOf(entry.link));
     // A directory makes room for the link before the link is made.
     if (node === undefined || target.startsWith(`${path}/`))

@@ -6,7 +6,7 @@ import { type Entry, type LayerIndex, type RawPath, toText } from "../layer/entr
 import { type ReadLimits, readLayer } from "../layer/layer.ts";
 import { Applier } from "./apply.ts";
 import type { LayerFiles } from "./files.ts";
-import { LayerMerge } from "./merge.ts";
+import { LayerMerge, type Step } from "./merge.ts";
 import { Directory, type TreeNode } from "./node.ts";
 import { emptyRoot, emptyTree, type LayerTree, sortNames, type Tree } from "./tree.ts";
 import { joinPath, parentOf } from "./view.ts";
@@ -96,8 +96,9 @@ class LayerWriter {
   }
 
   async add(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const step = this.#merge.add(entry);
-    this.#places.push(placeOf(step, this.#merge));
+    const step = this.#addToTree(entry);
+    this.#places.push(step === undefined ? unknownPlace : placeOf(step, this.#merge));
+    if (step === undefined) return;
     if (step.kind === "hide") {
       for (const path of step.paths) await this.#remove(path);
       return;
@@ -116,6 +117,16 @@ class LayerWriter {
       if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path, target);
     } else if (entry.type === "file") await this.#applier.file(path, entry, content);
     else await this.#applier.special(path, entry);
+  }
+
+  /** What cannot be with nothing below may well be with what is below; `adopt` finds out. */
+  #addToTree(entry: Entry): Step | undefined {
+    try {
+      return this.#merge.add(entry);
+    } catch (error) {
+      if (this.#merge.isPartial) return undefined;
+      throw error;
+    }
   }
 
   /** Takes the merge that knows what lies below; false when it puts entries elsewhere than they were put. */
@@ -193,7 +204,10 @@ class LayerWriter {
   }
 }
 
-function placeOf(step: ReturnType<LayerMerge["add"]>, merge: LayerMerge): string {
+/** No entry's place. */
+const unknownPlace = "\0";
+
+function placeOf(step: Step, merge: LayerMerge): string {
   if (step.kind !== "put") return "";
   if (step.target === undefined) return step.path;
   return merge.isOwn(step.node) ? `${step.path}\0${step.target}` : "";
