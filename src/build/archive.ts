@@ -2,7 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { resolvePath } from "../filesystem/filesystem.ts";
+import { type FileView, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toBytes } from "../layer/entry.ts";
 import { decompress, readTar } from "../layer/layer.ts";
 import type { CopyOptions } from "./copy.ts";
@@ -66,6 +66,7 @@ export async function unpackArchive(
   const made = directoryAttributes(0o755, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
   const root = resolvePath(draft, destination).path;
   draft.makeDirectories(root, made);
+  const below: FileView = { lstat: (path) => draft.lstat(joinPath(root, path)), list: (path) => draft.list(joinPath(root, path)) };
   const spoolPath = await tools.temporary();
   await using spool = await open(spoolPath, "w");
   let offset = 0;
@@ -74,11 +75,12 @@ export async function unpackArchive(
     const { path: name, sha256: _, text: __, ...attributes } = entry;
     const owned = { ...attributes, ...options.owner, mtimeNs: 0 };
     if (name === "") continue;
-    const parent = resolvePath(draft, joinPath(root, parentOf(name))).path;
+    // Links in an archive lead no further than where it is unpacked.
+    const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
     draft.makeDirectories(parent, made);
     const path = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
     if (entry.type === "hardlink") {
-      const target = files.get(resolvePath(draft, joinPath(root, entry.link), { followLast: false }).path);
+      const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
       if (target === undefined) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
       draft.put(path, target);
       files.set(path, target);

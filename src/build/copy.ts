@@ -3,6 +3,7 @@
 import { type FileNode, type FileView, matchGlob, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toText } from "../layer/entry.ts";
 import { type Draft, directoryAttributes, joinPath, nameOf, parentOf } from "./draft.ts";
+import { changeMode, type ModeChange } from "./mode.ts";
 
 /** Where files are copied from. */
 export interface CopySource {
@@ -16,10 +17,15 @@ export interface CopySource {
 export interface CopyOptions {
   /** `--chown`, looked up. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
-  /** `--chmod` in octal. */
-  readonly mode: number | undefined;
+  /** `--chmod`. */
+  readonly mode: ModeChange | undefined;
   /** Seconds since 1970: the time of directories that are created on the way. */
   readonly now: number;
+}
+
+/** Directories made on the way take an octal mode; a symbolic one changes only what is copied. */
+export function madeMode(mode: ModeChange | undefined): number {
+  return mode !== undefined && "octal" in mode ? mode.octal : 0o755;
 }
 
 /** Thrown for a source that is not there; BuildKit's own words. */
@@ -83,7 +89,7 @@ function hasWildcard(part: RawPath): boolean {
  * are followed inside the tree, missing parents are made, a directory's contents are merged, files replace what is not a directory.
  */
 export function copyPath(draft: Draft, source: CopySource, from: RawPath, destination: RawPath, options: CopyOptions): void {
-  const made = directoryAttributes(options.mode ?? 0o755, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
+  const made = directoryAttributes(madeMode(options.mode), options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
   const ensured = namesDirectory(destination) ? destination : parentOf(destination);
   draft.makeDirectories(resolvePath(draft, cleanPath(ensured)).path, made);
 
@@ -150,6 +156,12 @@ class Copier {
     const { owner, mode } = this.#options;
     const { uid, gid } = owner ?? (this.#source.keepsOwners ? attributes : { uid: 0, gid: 0 });
     const isLink = attributes.type === "symlink";
-    return { ...attributes, uid, gid, mode: mode === undefined || isLink ? attributes.mode : mode, mtimeNs: 0 };
+    return {
+      ...attributes,
+      uid,
+      gid,
+      mode: mode === undefined || isLink ? attributes.mode : changeMode(mode, attributes.mode, attributes.type === "directory"),
+      mtimeNs: 0,
+    };
   }
 }

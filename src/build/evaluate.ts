@@ -1,11 +1,12 @@
 // What each instruction of a stage comes to: a step, a change of the configuration, a line of history.
 
 import type { Escape, Instruction } from "../dockerfile/dockerfile.ts";
-import { expandBody, expandWord, expandWords, LineError, readScript } from "../dockerfile/dockerfile.ts";
+import { expandBody, expandWord, expandWords, LineError, quoteList, readScript } from "../dockerfile/dockerfile.ts";
 import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
 import { toRaw } from "../layer/entry.ts";
 import { cleanPath } from "./copy.ts";
-import { argumentsPrefix, healthcheckText, historyComment, plainList, quoteList } from "./history.ts";
+import { argumentsPrefix, healthcheckText, historyComment, plainList } from "./history.ts";
+import { readModeChange } from "./mode.ts";
 import type { CopyOperand, Origin, Source, Step } from "./plan.ts";
 import { comparePorts, expandPorts } from "./ports.ts";
 import { refuseLater } from "./refuse.ts";
@@ -206,7 +207,7 @@ export class Evaluation {
       sources: operands,
       destination: joinDestination(this.#workdir(), destination),
       chown: chown || undefined,
-      chmod: chmod ? parseMode(chmod) : undefined,
+      chmod: chmod ? readModeChange(chmod) : undefined,
       createdBy: `${words.join(" ")} # buildkit`,
     });
   }
@@ -215,9 +216,11 @@ export class Evaluation {
     const wanted = this.#expand(path);
     if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
     const clean = cleanPath(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
-    this.#config.WorkingDir = `/${clean}`;
+    // BuildKit keeps a slash at the end.
+    const directory = clean !== "" && wanted.endsWith("/") ? `/${clean}/` : `/${clean}`;
+    this.#config.WorkingDir = directory;
     if (clean === "") this.#note("WORKDIR /");
-    else this.#addStep({ kind: "workdir", source, path: toRaw(clean), user: this.#config.User ?? "", createdBy: `WORKDIR /${clean}` });
+    else this.#addStep({ kind: "workdir", source, path: toRaw(clean), user: this.#config.User ?? "", createdBy: `WORKDIR ${directory}` });
   }
 
   /** Absolute and clean, whatever the base says. */
@@ -297,13 +300,6 @@ function readPorts(spec: string): string[] {
   } catch (error) {
     throw error instanceof RangeError ? new LineError(error.message) : error;
   }
-}
-
-function parseMode(text: string): number {
-  if (/^[0-7]+$/.test(text) && Number.parseInt(text, 8) <= 0o7777) return Number.parseInt(text, 8);
-  if (/^[ugoa]*[-+=][rwxXstugo]*(,[ugoa]*[-+=][rwxXstugo]*)*$/.test(text))
-    throw new LineError("--chmod with symbolic modes is not yet supported; use octal");
-  throw new LineError(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
 }
 
 function refuseRemote(source: string): void {

@@ -4,37 +4,9 @@ import type { Healthcheck } from "../image/image.ts";
 
 export const historyComment = "buildkit.dockerfile.v0";
 
-/** `["a" "b"]`: a list as Go's %q prints it. */
-export function quoteList(words: readonly string[]): string {
-  return `[${words.map(quote).join(" ")}]`;
-}
-
 /** `[a b]`: a list as Go's %v prints it. */
 export function plainList(words: readonly string[]): string {
   return `[${words.join(" ")}]`;
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  "\x07": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-  "\\": "\\\\",
-  '"': '\\"',
-};
-
-function quote(text: string): string {
-  const quoted = Array.from(text, (char) => {
-    const known = escapes[char];
-    if (known !== undefined) return known;
-    const code = char.codePointAt(0) ?? 0;
-    if (code < 0x20 || code === 0x7f) return `\\x${code.toString(16).padStart(2, "0")}`;
-    return char;
-  });
-  return `"${quoted.join("")}"`;
 }
 
 /** `{Test:[CMD-SHELL x] Interval:1s …}`: durations as Go prints them. */

@@ -5,6 +5,7 @@ import type { ImageConfig } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import type { Reference } from "../image/reference.ts";
 import type { RawPath } from "../layer/entry.ts";
+import type { ModeChange } from "./mode.ts";
 
 /** Where a stage's or a COPY's files come from. */
 export type Origin =
@@ -54,8 +55,7 @@ export interface CopyStep extends StepBase {
   readonly destination: RawPath;
   /** `--chown`, expanded. */
   readonly chown: string | undefined;
-  /** `--chmod`, octal. */
-  readonly chmod: number | undefined;
+  readonly chmod: ModeChange | undefined;
 }
 
 export interface WorkdirStep extends StepBase {

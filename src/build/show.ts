@@ -1,9 +1,10 @@
 // A plan as text: what a dry run prints and what golden files compare.
 
+import { quoteList } from "../dockerfile/dockerfile.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { formatReference } from "../image/reference.ts";
 import { toText } from "../layer/entry.ts";
-import { quoteList } from "./history.ts";
+import { formatMode } from "./mode.ts";
 import type { CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
 
 /** One block per stage that is built, in order, the target marked; equal plans give equal text. */
@@ -42,7 +43,7 @@ function showCopy(step: CopyStep, plan: Plan, at: string): string {
   const sources = step.sources.map((source) => (source.kind === "path" ? toText(source.path) : `<<${toText(source.name)}`));
   const options = [
     step.chown === undefined ? "" : ` chown=${step.chown}`,
-    step.chmod === undefined ? "" : ` chmod=${step.chmod.toString(8)}`,
+    step.chmod === undefined ? "" : ` chmod=${formatMode(step.chmod)}`,
     step.unpack ? " unpack" : "",
   ].join("");
   return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination)}${options} ${at}`;

@@ -53,7 +53,7 @@ interface Row {
   readonly gives: readonly string[];
   readonly keepsOwners?: boolean;
   readonly chown?: string;
-  readonly chmod?: number;
+  readonly chmod?: CopyStep["chmod"];
   readonly warns?: RegExp;
 }
 
@@ -188,7 +188,7 @@ const rows: readonly Row[] = [
     what: "--chmod reaches files, directories, and directories that are made, but no links",
     sources: ["dir"],
     to: "/x",
-    chmod: 0o640,
+    chmod: { octal: 0o640 },
     gives: [
       "d 640 0:0 x",
       "f 640 0:0 x/a dir/a",
