@@ -18,6 +18,9 @@
 
 #include "run.h"
 
+// Where the machine's own root is while the command's is being furnished.
+#define OLD_ROOT "/dev/.old"
+
 enum { STACK_MAX = 500, LOCKED = MS_NOSUID | MS_NODEV | MS_NOEXEC };
 
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
@@ -94,9 +97,17 @@ static void mount_root(const struct spec *spec) {
   }
 }
 
+// In the new root, seen from outside it: "root/proc". The image has no say in where that is, or it is refused.
+static void make_mount_point(const char *path) {
+  struct stat now;
+  if (mkdir(path, 0755) && errno != EEXIST) die_errno("Cannot make \"%s\"", strchr(path, '/'));
+  if (lstat(path, &now)) die_errno("Cannot read \"%s\"", strchr(path, '/'));
+  if (!S_ISDIR(now.st_mode)) die("Cannot mount on \"%s\": the image has something else than a directory there", strchr(path, '/'));
+}
+
 static int open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 
-// The source is a descriptor from before the root was changed; its mount is still there, below the new root.
+// The source is a descriptor from before the root was changed, in a mount that is still there.
 static void bind_file(int source, const char *target, unsigned long flags) {
   char from[32];
   snprintf(from, sizeof from, "/proc/self/fd/%d", source);
@@ -105,26 +116,22 @@ static void bind_file(int source, const char *target, unsigned long flags) {
   close(source);
 }
 
-static void make_mount_point(const char *path) {
-  struct stat now;
-  if (mkdir(path, 0755) && errno != EEXIST) die_errno("Cannot make \"%s\"", path);
-  if (lstat(path, &now)) die_errno("Cannot read \"%s\"", path);
-  if (!S_ISDIR(now.st_mode)) die("Cannot mount on \"%s\": the image has something else than a directory there", path);
-}
-
 static void mount_at(const char *type, const char *path, unsigned long flags, const char *options) {
   if (mount(type, path, type, flags, options)) die_errno("Cannot mount %s on \"%s\"", type, path);
 }
 
-static void mount_dev(const int sources[]) {
+static void make_file(const char *path) {
+  int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd < 0) die_errno("Cannot make \"%s\"", path);
+  close(fd);
+}
+
+static void fill_dev(const int sources[]) {
   char path[PATH_MAX];
-  mount_at("tmpfs", "/dev", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k");
   for (int i = 0; i < DEVICE_COUNT; i++) {
     if (sources[i] < 0) continue;
     snprintf(path, sizeof path, "/dev/%s", devices[i]);
-    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0) die_errno("Cannot make \"%s\"", path);
-    close(fd);
+    make_file(path);
     bind_file(sources[i], path, MS_NOSUID | MS_NOEXEC);
   }
   static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"}, {"/proc/self/fd/0", "/dev/stdin"}, {"/proc/self/fd/1", "/dev/stdout"},
@@ -136,6 +143,14 @@ static void mount_dev(const int sources[]) {
   mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
   mount_at("tmpfs", "/dev/shm", LOCKED, "mode=1777,size=65536k");
   if (mount("mqueue", "/dev/mqueue", "mqueue", LOCKED, NULL)) rmdir("/dev/mqueue");  // a kernel without it
+}
+
+static void show_file(size_t number, const char *path) {
+  char from[32];
+  snprintf(from, sizeof from, "/dev/.file%zu", number);
+  make_stub(path);
+  if (mount(from, path, NULL, MS_MOVE, NULL) || unlink(from)) die_errno("Cannot show \"%s\"", path);
+  if ((shown[shown_count++] = open_place(path)) < 0) die_errno("Cannot open \"%s\"", path);
 }
 
 // In some containers only the mounts that are there already may be used.
@@ -182,36 +197,39 @@ void enter_namespaces(const struct spec *spec) {
   mount_root(spec);
 
   char path[PATH_MAX];
-  int sys = open_place("/sys"), old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), nodes[DEVICE_COUNT], files[FILES_MAX];
+  int sys = open_place("/sys"), nodes[DEVICE_COUNT], files[FILES_MAX];
   for (int i = 0; i < DEVICE_COUNT; i++) {
     snprintf(path, sizeof path, "/dev/%s", devices[i]);
     nodes[i] = open_place(path);
   }
   for (size_t i = 0; i < spec->file_count; i++)
     if ((files[i] = open_place(spec->files[i].source)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
-  if (nodes[0] < 0 || old < 0) die_errno("Cannot open /dev/null");
+  if (nodes[0] < 0) die_errno("Cannot open /dev/null");
 
-  if (chdir("root")) die_errno("Cannot enter the root");
+  make_mount_point("root/proc");
+  make_mount_point("root/sys");
+  make_mount_point("root/dev");
+  mount_at("tmpfs", "root/dev", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k");
+  if (mkdir("root" OLD_ROOT, 0700) || chdir("root")) die_errno("Cannot enter the root");
   // Docker's seccomp profile keeps pivot_root even from a container with CAP_SYS_ADMIN.
-  int pivoted = !syscall(SYS_pivot_root, ".", ".");
+  int pivoted = !syscall(SYS_pivot_root, ".", "." OLD_ROOT);
   if (!pivoted && (errno != EPERM || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))) die_errno("Cannot change the root");
   if (chdir("/")) die_errno("Cannot enter the root");
 
-  make_mount_point("/proc");
-  make_mount_point("/sys");
-  make_mount_point("/dev");
   mount_at("proc", "/proc", LOCKED, NULL);
-  mount_dev(nodes);
+  fill_dev(nodes);
   mount_sys(sys);
   for (size_t i = 0; i < spec->file_count; i++) {
-    make_stub(spec->files[i].path);
-    bind_file(files[i], spec->files[i].path, LOCKED | MS_RDONLY);
-    if ((shown[shown_count++] = open_place(spec->files[i].path)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].path);
+    snprintf(path, sizeof path, "/dev/.file%zu", i);
+    make_file(path);
+    bind_file(files[i], path, LOCKED | MS_RDONLY);
   }
+  // From here on paths that the image has made symlinks of are followed: the old root must be out of their reach.
+  if (pivoted && umount2(OLD_ROOT, MNT_DETACH)) die_errno("Cannot leave the old root");
+  if (rmdir(OLD_ROOT)) die_errno("Cannot leave the old root");
+  for (size_t i = 0; i < spec->file_count; i++) show_file(i, spec->files[i].path);
   hide_paths();
-  if (pivoted && (fchdir(old) || umount2(".", MNT_DETACH))) die_errno("Cannot leave the old root");
-  close(old);
-  if (chdir("/") || make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
+  if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
 }
 
 void leave_namespaces(void) {

@@ -26,7 +26,7 @@ export async function chooseSandbox(choice: SandboxChoice, options: SandboxOptio
       refused.push(`${rung}: ${trial.refused}`);
       continue;
     }
-    const why = [rung, describeRung(rung, options.stateDir), ...refused].join("; ");
+    const why = [`${rung}: ${describeRung(rung, options.stateDir)}`, ...refused].join("; ");
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== undefined) report.emit({ kind: "warning", text: trial.warning });
     const tools = { ...options, helper };

@@ -2,7 +2,7 @@
 // image's files. Changes are found by comparing the directory before and after.
 
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { changesFromScan, emptyTree, type LayerFiles, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
@@ -102,6 +102,9 @@ class BareRoot implements Root {
     const scratch = join(home, "scratch");
     await mkdir(scratch, { recursive: true });
     await mkdir(this.#directory, { recursive: true });
+    // Like containerd, whatever a layer says of the root itself.
+    await chown(this.#directory, 0, 0);
+    await chmod(this.#directory, 0o755);
     const before = await snapshot(this.#directory, { helper, signal });
     const files = await writeEtcFiles(home, command.hostname);
     const running = startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, signal });

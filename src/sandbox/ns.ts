@@ -1,7 +1,7 @@
 // The strongest sandbox: namespaces around a command, overlayfs under it. Its changes are the overlay's upper directory.
 
 import { randomUUID } from "node:crypto";
-import { chmod, chown, lutimes, mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { changesFromUpper, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
@@ -69,7 +69,8 @@ class NsRoot implements Root {
     const upper = join(made, "fs");
     await mkdir(upper, { recursive: true });
     await Promise.all([mkdir(join(home, "work")), mkdir(join(home, "stage"))]);
-    await copyRootAttributes(lower, upper);
+    // The root that a command sees. Like containerd, whatever a layer says of it; the directory was made under some umask.
+    await chmod(upper, 0o755);
     const place = { kind: "namespaces", lowers: directories, upper, work: join(home, "work"), stage: join(home, "stage") } as const;
     const running = this.#start(command, place, home, stopped);
     this.#running = running.catch(() => {});
@@ -119,12 +120,4 @@ interface Changes {
 
 function isLevel(entry: Level | Changes): entry is Level {
   return "chainId" in entry;
-}
-
-/** The root that a command sees is the upper directory's own. */
-async function copyRootAttributes(lower: Tree, upper: string): Promise<void> {
-  const { mode = 0o755, uid = 0, gid = 0, mtime } = lower.lstat("")?.attributes ?? {};
-  await chown(upper, uid, gid);
-  await chmod(upper, mode);
-  if (mtime !== undefined) await lutimes(upper, mtime, mtime);
 }
