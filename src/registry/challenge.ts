@@ -7,8 +7,8 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-const scanner =
-  /\s*(?:,\s*)*(?:([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",]*))|([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?=\s|,|$)(?!\s*=))/gy;
+const separators = /[\s,]*/y;
+const token = /([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",]*)))?/y;
 
 /** All challenges of all header lines, in order. Text that is no challenge is passed over. */
 export function parseChallenges(lines: readonly string[]): readonly Challenge[] {
@@ -17,18 +17,18 @@ export function parseChallenges(lines: readonly string[]): readonly Challenge[] 
 
 function parseLine(line: string): Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
-  scanner.lastIndex = 0;
-  for (let at = 0; at < line.length; at = scanner.lastIndex) {
-    scanner.lastIndex = at;
-    const match = scanner.exec(line);
-    if (match === null) {
-      scanner.lastIndex = at + 1;
-      continue;
-    }
-    const [, name, quoted, bare, scheme] = match;
-    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), parameters: {} });
+  for (let at = 0; at < line.length; ) {
+    separators.lastIndex = at;
+    separators.exec(line);
+    token.lastIndex = separators.lastIndex;
+    const match = token.exec(line);
+    at = match === null ? separators.lastIndex + 1 : token.lastIndex;
+    if (match === null) continue;
+    const [, name = "", quoted, bare] = match;
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? bare;
     const last = challenges.at(-1);
-    if (name !== undefined && last !== undefined) last.parameters[name.toLowerCase()] ??= quoted?.replace(/\\(.)/g, "$1") ?? bare ?? "";
+    if (value === undefined) challenges.push({ scheme: name.toLowerCase(), parameters: {} });
+    else if (last !== undefined) last.parameters[name.toLowerCase()] ??= value;
   }
   return challenges;
 }

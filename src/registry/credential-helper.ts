@@ -42,9 +42,10 @@ function runHelper(
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], {
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: timeoutMs,
       ...(environment ? { env: { ...environment } } : {}),
     });
+    // Not spawn's own timeout: it outlives a program that does not start.
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs).unref();
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -57,7 +58,10 @@ function runHelper(
     child.on("error", (cause) =>
       reject(new Error(`Cannot get credentials for "${server}": ${program} does not start: ${cause.message}`, { cause })),
     );
-    child.on("close", (code) => resolve({ code, output: code === 0 ? output : `${output}${errors}` }));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, output: code === 0 ? output : `${output}${errors}` });
+    });
     child.stdin.on("error", () => {});
     child.stdin.end(`${server}\n`);
   });
