@@ -114,7 +114,8 @@ export interface HeaderFields extends Header {
 
 /** A ustar header block. User and group names stay empty. */
 export function formatHeader(fields: HeaderFields): Buffer {
-  const block = Buffer.alloc(blockSize);
+  // From Node's pool: a separate allocation for each of many headers costs more than the header.
+  const block = Buffer.allocUnsafe(blockSize).fill(0);
   block.write(fields.name, 0, 100, "latin1");
   writeOctal(block, fields.mode, 100, 8);
   writeOctal(block, fields.uid, 108, 8);

@@ -1,6 +1,6 @@
 // Makes what goes into a layer ready to be written: header, checked content, and the index entry it will have.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Content, type Entry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
 import { encodeEntry, storedEntry } from "./write-tar.ts";
@@ -49,12 +49,12 @@ export function settleDigest(item: PreparedItem, sha256: string): void {
   item.entry.sha256 = sha256;
 }
 
-const sha256OfNothing = createHash("sha256").digest("hex");
+const sha256OfNothing = hash("sha256", "", "hex");
 
 /** Notes the digest where the content is empty or in memory; false where a file has to be read for it. */
 export function settleInline(item: PreparedItem): boolean {
   if (item.content === undefined) settleDigest(item, sha256OfNothing);
-  else if (item.content.kind === "bytes") settleDigest(item, createHash("sha256").update(item.content.bytes).digest("hex"));
+  else if (item.content.kind === "bytes") settleDigest(item, hash("sha256", item.content.bytes, "hex"));
   else return false;
   return true;
 }

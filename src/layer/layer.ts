@@ -1,12 +1,12 @@
 // Layers as entries: reads them, writes them, and keeps their bytes.
 
-import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import type { Helper } from "../helper/helper.ts";
 import { mediaTypes } from "../image/encode.ts";
 import type { Layer } from "../image/image.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
 import { checkLevel, openCompressor } from "./compress.ts";
+import { ContentHash } from "./content-hash.ts";
 import { type DecompressOptions, decompress } from "./decompress.ts";
 import type { Entry, LayerIndex, LayerItem } from "./entry.ts";
 import { ContentChangedError, type GrowingEntry, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
@@ -73,7 +73,7 @@ async function indexEntry(entry: Entry, content: AsyncIterable<Uint8Array>, visi
     await visitor.entry(entry, content);
     return entry;
   }
-  const hash = createHash("sha256");
+  const hash = new ContentHash(entry.size);
   const kept: Uint8Array[] | undefined = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : undefined;
   const chunks = observe(content, (chunk) => {
     hash.update(chunk);
@@ -81,7 +81,7 @@ async function indexEntry(entry: Entry, content: AsyncIterable<Uint8Array>, visi
   });
   await visitor.entry(entry, { [Symbol.asyncIterator]: () => leaveOpen(chunks) });
   for (let next = await chunks.next(); !next.done; next = await chunks.next());
-  const grown: GrowingEntry = { ...entry, sha256: hash.digest("hex") };
+  const grown: GrowingEntry = { ...entry, sha256: hash.digest() };
   if (kept !== undefined) grown.text = Buffer.concat(kept).toString("latin1");
   return grown;
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../image/digest.ts";
 import { writeFile } from "./blobs.ts";
 import type { Compressor } from "./compress.ts";
+import { ContentHash } from "./content-hash.ts";
 import type { Entry } from "./entry.ts";
 import { paddingOf } from "./header.ts";
 import { type PreparedItem, readRange, settleDigest, settleInline } from "./item.ts";
@@ -49,12 +50,12 @@ async function* encodeItems(items: AsyncIterable<PreparedItem>, entries: Entry[]
     if (settleInline(item)) {
       if (content?.kind === "bytes") yield content.bytes;
     } else if (content?.kind === "file") {
-      const hash = createHash("sha256");
+      const hash = new ContentHash(content.size);
       for (const chunk of readRange(content)) {
         hash.update(chunk);
         yield chunk;
       }
-      settleDigest(item, hash.digest("hex"));
+      settleDigest(item, hash.digest());
     }
     yield padding.subarray(0, paddingOf(item.entry.size));
   }
