@@ -73,12 +73,16 @@ export function prepareCase(test: Case, folder: string, { work, host }: { work: 
   const context = join(work, "context");
   if (test.context === "empty") mkdirSync(context);
   else copyContext(join(folder, "contexts", test.context), context);
+  for (const name of strays.get(test.context) ?? []) rmSync(join(context, name), { force: true });
   const dockerfile = join(work, "Dockerfile");
   writeFileSync(dockerfile, fillRegistry(test.dockerfile, host));
   const ignore = join(folder, "cases", test.name, "Dockerfile.dockerignore");
   if (existsSync(ignore)) copyFileSync(ignore, `${dockerfile}.dockerignore`);
   return { context, dockerfile, buildArgs: Object.entries(test.buildArgs).map(([key, value]) => `${key}=${fillRegistry(value, host)}`) };
 }
+
+/** Empty files that came into a context after the expectations were computed: four cases copy the whole folder, none has the file. */
+const strays: ReadonlyMap<string, readonly string[]> = new Map([["a26a01ddac", ["context/blubb"]]]);
 
 const fillRegistry = (text: string, host: string): string => text.replaceAll("REGISTRY/", `${host}/`);
 
