@@ -17,7 +17,7 @@ export interface DecompressOptions {
 const outputChunk = 256 << 10;
 
 /** The compression that the first bytes of a stream show; at least four are needed. */
-export function sniffCompression(start: Uint8Array): Compression {
+function sniffCompression(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
   const isFrame = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
   const isSkippable = ((start[0] ?? 0) & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18;
