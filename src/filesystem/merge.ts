@@ -44,7 +44,8 @@ export class LayerMerge {
 
   add(entry: Entry): Step {
     try {
-      if (entry.path === "") return this.#addRoot(entry);
+      // containerd leaves out what resolves to the root, so that its mode is nobody's to change: an image's root is 0755 root.
+      if (entry.path === "") return { kind: "nothing" };
       const name = nameOf(entry.path);
       if (name === opaqueMarker) return this.#addOpaque(entry);
       if (name.startsWith(whiteoutPrefix)) return this.#addWhiteout(entry, name.slice(whiteoutPrefix.length));
@@ -78,13 +79,6 @@ export class LayerMerge {
   /** The merged tree so far; it changes with every entry. */
   get root(): Directory {
     return this.#root;
-  }
-
-  #addRoot(entry: Entry): Step {
-    if (entry.type !== "directory") throw new Error("the root must be a directory");
-    this.#root = this.#copy(this.#root, new TreeNode(entry, this.#layer));
-    this.#last = undefined;
-    return { kind: "put", path: "", node: this.#root };
   }
 
   #addObject(entry: Entry, name: RawPath): Step {
