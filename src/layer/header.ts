@@ -1,5 +1,5 @@
 // The 512-byte header blocks of tar archives, in their V7, ustar and GNU forms.
-// https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06 and https://www.gnu.org/software/tar/manual/html_node/Standard.html
+// See https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06 and https://www.gnu.org/software/tar/manual/html_node/Standard.html .
 
 import type { RawPath } from "./entry.ts";
 import { MalformedLayerError } from "./source.ts";

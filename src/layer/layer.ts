@@ -7,11 +7,11 @@ import type { Layer } from "../image/image.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
 import { checkLevel, openCompressor } from "./compress.ts";
 import { ContentHash } from "./content-hash.ts";
-import { type DecompressOptions, decompress } from "./decompress.ts";
+import { decompress } from "./decompress.ts";
 import type { Entry, LayerIndex, LayerItem } from "./entry.ts";
 import { ContentChangedError, type GrowingEntry, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { writePacked } from "./pack.ts";
-import { readTar, type TarEntry } from "./read-tar.ts";
+import { readTar } from "./read-tar.ts";
 import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
 import { writeHere } from "./write-layer.ts";
@@ -19,7 +19,6 @@ import { writeHere } from "./write-layer.ts";
 export {
   type Blobs,
   ContentChangedError,
-  type DecompressOptions,
   DigestMismatchError,
   decompress,
   defaultLimits,
@@ -27,7 +26,6 @@ export {
   openBlobs,
   type ReadLimits,
   readTar,
-  type TarEntry,
   verifyBytes,
 };
 

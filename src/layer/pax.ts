@@ -1,5 +1,5 @@
 // The records of PAX extended headers, with values as raw bytes.
-// https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03
+// See https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03 .
 
 import { MalformedLayerError } from "./source.ts";
 

@@ -1,5 +1,5 @@
 // Where the data of a sparse file lies, in the four ways that archives write it.
-// https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html
+// See https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html .
 
 import { blockSize, parseNumber } from "./header.ts";
 import { type PaxRecords, parseDecimal } from "./pax.ts";

@@ -1,5 +1,5 @@
 // Where each frame of a zstd stream ends: Node's decompressor stops after the first one, and layers are often made of many.
-// https://datatracker.ietf.org/doc/html/rfc8878#section-3.1
+// See https://datatracker.ietf.org/doc/html/rfc8878#section-3.1 .
 
 import { ByteSource, MalformedLayerError } from "./source.ts";
 
