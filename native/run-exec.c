@@ -108,7 +108,6 @@ _Noreturn void execute(const struct spec *spec, int input, int output, int error
   if (dup2(output, 1) < 0) break_off(status, "pass the output on");
   int errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
   if (dup2(error, 2) < 0) break_off(status, "pass the output on");
-  syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
   execve(program, spec->arguments, spec->variables);
   int reason = errno;
   dup2(errors, 2);

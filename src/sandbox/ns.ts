@@ -13,6 +13,9 @@ import { removeTree } from "./remove-tree.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
+/** The kernel's OVL_MAX_STACK. */
+const maxLayers = 500;
+
 interface NsTools {
   readonly stateDir: string;
   readonly helper: Helper;
@@ -54,6 +57,7 @@ class NsRoot implements Root {
   }
 
   async add(layer: Promise<Layer>): Promise<LayerIndex> {
+    if (this.#stack.length === maxLayers) throw new Error(`Cannot stack more than ${maxLayers} layers: overlayfs takes no more`);
     const level = this.#store.add(layer, this.#topLevel());
     this.#stack.unshift(level);
     return level.index;

@@ -169,7 +169,9 @@ function explainRefusal({ args, cwd, stderr }: Command, refusal: number, errno: 
     }
   })();
   const hint =
-    exitCode === 127 && program === "/bin/sh" ? '; RUN in shell form needs a shell: use the exec form, RUN ["program"], or SHELL' : "";
+    refusal === refusals.notFound && program === "/bin/sh"
+      ? '; RUN in shell form needs a shell: use the exec form, RUN ["program"], or SHELL'
+      : "";
   stderr(Buffer.from(`${why}${hint}\n`));
   return { exitCode };
 }
