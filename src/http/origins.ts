@@ -3,7 +3,7 @@
 import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { HttpOptions, Timeouts } from "./http.ts";
 import { proxyFor } from "./proxy.ts";
-import { openContext, readRoots } from "./roots.ts";
+import { openContext } from "./roots.ts";
 
 export interface Origins {
   of(url: URL): Promise<Dispatcher>;
@@ -14,17 +14,12 @@ export interface Origins {
 export function openOrigins(options: HttpOptions & { readonly timeouts: Timeouts; readonly connectionsPerHost: number }): Origins {
   const pools = new Map<string, Promise<Dispatcher>>();
   const { connectMs, headersMs, stallMs } = options.timeouts;
-  let roots: ReturnType<typeof readRoots> | undefined;
-  const readRootsOnce = () => {
-    roots ??= readRoots(options.roots);
-    return roots;
-  };
   let isClosed = false;
 
   async function tlsOf(url: URL) {
     if (url.protocol !== "https:") return { timeout: connectMs };
     const tls = options.tlsFor?.(url.host) ?? {};
-    return { timeout: connectMs, secureContext: await openContext(readRootsOnce, tls), rejectUnauthorized: tls.skipVerify !== true };
+    return { timeout: connectMs, secureContext: await openContext(options.roots, tls), rejectUnauthorized: tls.skipVerify !== true };
   }
 
   async function open(url: URL): Promise<Dispatcher> {

@@ -1,5 +1,6 @@
 // When to try again, and how long to wait before it.
 
+import { setMaxListeners } from "node:events";
 import type { BackOff } from "./http.ts";
 
 export const defaultBackOff: BackOff = { tries: 5, firstMs: 500, mostMs: 30_000 };
@@ -31,10 +32,16 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** Keeps Node from warning of a leak where dozens of requests wait for one signal; each takes its listener away again. */
+export function expectListeners(signal: AbortSignal | undefined): void {
+  if (signal !== undefined) setMaxListeners(0, signal);
+}
+
 /** Sleeps; rejects at once with the signal's reason when it aborts. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    expectListeners(signal);
     const stop = () => {
       clearTimeout(timer);
       reject(signal?.reason);

@@ -19,7 +19,7 @@ const usualBundles = [
  * Reads the bundle and the directories, as Go does: `files` replace the usual bundle, `directories` come on top. Where nothing is
  * found, Node's own list.
  */
-export async function readRoots(roots: Roots): Promise<readonly (string | Buffer)[]> {
+async function readRoots(roots: Roots): Promise<readonly (string | Buffer)[]> {
   const bundles = roots.files.length > 0 ? Promise.all(roots.files.map(readOptional)) : readUsualBundle();
   const directories = Promise.all(roots.directories.map(readDirectory));
   const found = [...(await bundles), ...(await directories)].flat();
@@ -34,15 +34,28 @@ async function readUsualBundle(): Promise<Buffer[][]> {
   return [];
 }
 
-/** The context for one host: the roots, its own authorities on top, and the certificate to show it. Parsing costs ~10 ms, so keep it. */
-export async function openContext(roots: () => Promise<readonly (string | Buffer)[]>, tls: HostTls): Promise<SecureContext> {
+/** By the roots that they are made from: parsing those costs up to 25 ms, and several clients may share them. */
+const contexts = new WeakMap<Roots, Map<string, Promise<SecureContext>>>();
+
+/** The context for one host: the roots, its own authorities on top, and the certificate to show it. */
+export function openContext(roots: Roots, tls: HostTls): Promise<SecureContext> {
+  const known = contexts.get(roots) ?? new Map<string, Promise<SecureContext>>();
+  contexts.set(roots, known);
+  const key = JSON.stringify(tls);
+  const context = known.get(key) ?? makeContext(roots, tls);
+  known.set(key, context);
+  context.catch(() => known.delete(key));
+  return context;
+}
+
+async function makeContext(roots: Roots, tls: HostTls): Promise<SecureContext> {
   const own = await Promise.all((tls.authorities ?? []).map((path) => readPem(path, "registry certificate")));
   const client = tls.client && {
     cert: await readPem(tls.client.certificate, "client certificate"),
     key: await readPem(tls.client.key, "client key"),
   };
-  const ca = tls.skipVerify ? own : [...(await roots()), ...own];
-  return createSecureContext({ ...(ca.length > 0 ? { ca: ca as (string | Buffer)[] } : {}), ...client });
+  const ca = tls.skipVerify ? own : [...(await readRoots(roots)), ...own];
+  return createSecureContext({ ...(ca.length > 0 ? { ca } : {}), ...client });
 }
 
 async function readPem(path: string, what: string): Promise<Buffer> {

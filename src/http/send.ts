@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import { HttpError, httpError } from "./error.ts";
 import type { Method, RequestOptions, Response } from "./http.ts";
 import { redactUrl } from "./redact.ts";
+import { expectListeners } from "./retry.ts";
 
 interface Settings {
   readonly userAgent: string;
@@ -27,6 +28,7 @@ export async function sendOnce(
   const length = body === undefined ? undefined : "open" in body ? body.size : body.byteLength;
   const forward = () => stop.abort(signal?.reason);
   const forget = () => signal?.removeEventListener("abort", forward);
+  expectListeners(signal);
   signal?.addEventListener("abort", forward, { once: true });
   try {
     const answer: Dispatcher.ResponseData = await dispatcher.request({

@@ -4,6 +4,7 @@ import { type BackOff, HttpError, pause, type Response, waitBefore } from "../ht
 import type { Descriptor } from "../image/image.ts";
 import type { Report } from "../report/report.ts";
 import { type Call, type Client, pullScope } from "./client.ts";
+import { apiHost } from "./endpoint.ts";
 import { RegistryError } from "./error.ts";
 
 /** A host that should have the blob. */
@@ -16,6 +17,8 @@ export interface BlobTools {
   readonly backOff: BackOff;
   readonly report: Report;
   readonly signal?: AbortSignal | undefined;
+  /** Where sources redirected to, by source: the parts of one download need not ask the registry each time. */
+  readonly shortcuts?: Map<BlobSource, string>;
   /** Told of every byte that comes. */
   count(bytes: number): void;
 }
@@ -45,7 +48,8 @@ export async function* readBlob(
     for (const url of urls) {
       try {
         for await (const chunk of readFrom(
-          { ...source, url },
+          source,
+          url,
           descriptor,
           { start: at, end, isPart: start > 0 || end < descriptor.size },
           tools,
@@ -67,7 +71,8 @@ export async function* readBlob(
 }
 
 async function* readFrom(
-  source: BlobSource & { readonly url: string | undefined },
+  source: BlobSource,
+  url: string | undefined,
   descriptor: Descriptor,
   range: { readonly start: number; readonly end: number; readonly isPart: boolean },
   tools: BlobTools,
@@ -76,7 +81,7 @@ async function* readFrom(
   const { backOff, signal } = tools;
   const action = `pull layer "${client.registry}/${repository}@${descriptor.digest}"`;
   const call: Call = { repository, scopes: [pullScope(repository)], action, signal };
-  const path = source.url ?? `/v2/${repository}/blobs/${descriptor.digest}`;
+  const path = url ?? `/v2/${repository}/blobs/${descriptor.digest}`;
   let at = range.start;
   let mark = at;
   if (at === range.end && descriptor.size > 0) return;
@@ -106,7 +111,17 @@ async function* readFrom(
   /** The client has already repeated what went wrong before the answer; only a registry that was there just now gets more time. */
   async function ask(headers: Record<string, string>): Promise<Response> {
     try {
-      return await client.send("GET", path, { ...call, headers });
+      const shortcut = url === undefined ? tools.shortcuts?.get(source) : undefined;
+      if (shortcut !== undefined) {
+        const direct = await client.send("GET", shortcut, { ...call, headers });
+        if (direct.status === 206) return direct;
+        // Signed addresses end after a while; the registry gives a new one.
+        tools.shortcuts?.delete(source);
+        await direct.discard();
+      }
+      const response = await client.send("GET", path, { ...call, headers });
+      if (response.status === 206 && new URL(response.url).host !== apiHost(client.registry)) tools.shortcuts?.set(source, response.url);
+      return response;
     } catch (error) {
       signal?.throwIfAborted();
       const isGone = error instanceof HttpError && (error.failure === "refused" || error.failure === "unreachable");

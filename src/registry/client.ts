@@ -119,24 +119,41 @@ const pingMs = 15_000;
 const silenceMs = 3000;
 
 /**
- * HTTPS where it works, as go-containerregistry has it; both are asked at once so that a plain registry costs no further round trip.
- * No credentials go along.
+ * A port speaks one or the other, and asking it in plain text first saves the reading of all certificate authorities. Without a port
+ * there are two to choose from: HTTPS where it works, as go-containerregistry has it, both asked at once. No credentials go along.
  */
 async function chooseScheme(http: Http, host: string): Promise<"http" | "https"> {
-  const works = async (scheme: string) => {
-    const url = `${scheme}://${host}/v2/`;
-    const response = await http
-      .request("GET", url, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) })
-      .catch((error: unknown) => {
-        if (error instanceof HttpError) throw error;
-        throw new HttpError("timeout", url, `Cannot GET "${url}": no answer within ${pingMs / 1000} s`, error);
-      });
-    await response.discard();
-    if (response.status === 400 || response.status === 426)
-      throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme}`);
-  };
-  const secure = works("https");
-  const plain = works("http");
+  if (!/:\d+$/.test(host)) return raceSchemes(ping(http, "https", host), ping(http, "http", host));
+  try {
+    await ping(http, "http", host);
+    return "http";
+  } catch (plainError) {
+    const isThere = plainError instanceof HttpError && (plainError.failure === "protocol" || plainError.failure === "cut");
+    if (!isThere) throw plainError;
+    await ping(http, "https", host).catch((error: unknown) => {
+      throw error instanceof HttpError && speaksPlainHttp(error) ? plainError : error;
+    });
+    return "https";
+  }
+}
+
+/** Rejects where the host does not speak the scheme: web servers answer 400 to plain text on a TLS port, or point to HTTPS. */
+async function ping(http: Http, scheme: "http" | "https", host: string): Promise<void> {
+  const url = `${scheme}://${host}/v2/`;
+  const response = await http
+    .request("GET", url, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) })
+    .catch((error: unknown) => {
+      if (error instanceof HttpError) throw error;
+      throw new HttpError("timeout", url, `Cannot GET "${url}": no answer within ${pingMs / 1000} s`, error);
+    });
+  await response.discard();
+  const leadsAway =
+    scheme === "http" && response.status >= 300 && response.status < 400 && /^https:/i.test(response.header("location") ?? "");
+  if (response.status === 400 || response.status === 426 || response.status === 497 || leadsAway)
+    throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme.toUpperCase()}`);
+}
+
+async function raceSchemes(secure: Promise<void>, plain: Promise<void>): Promise<"http" | "https"> {
   // A firewall may swallow the packets to the HTTPS port: once plain HTTP has answered, three seconds are enough.
   const silence = plain.then(
     () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error("HTTPS is silent")), silenceMs).unref()),

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { expectListeners } from "../http/http.ts";
 import type { Descriptor } from "../image/image.ts";
 import { type Blobs, DigestMismatchError } from "../layer/layer.ts";
 import { type BlobSource, type BlobTools, RangesIgnoredError, readBlob } from "./blob.ts";
@@ -78,8 +79,9 @@ async function fillFile(
 ): Promise<void> {
   const stop = new AbortController();
   const forward = () => stop.abort(tools.signal?.reason);
+  expectListeners(tools.signal);
   tools.signal?.addEventListener("abort", forward, { once: true });
-  const inner = { ...tools, signal: stop.signal };
+  const inner = { ...tools, signal: stop.signal, shortcuts: new Map<BlobSource, string>() };
   const own = openLimit(connections);
   const digester = openDigester(file);
   const written = parts.map((part) =>

@@ -1,5 +1,7 @@
 // Lets only so many pieces of work run at a time, first come, first served.
 
+import { expectListeners } from "../http/http.ts";
+
 export interface Limit {
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
@@ -19,6 +21,7 @@ export function openLimit(most: number): Limit {
         waiting.splice(waiting.indexOf(go), 1);
         reject(signal?.reason);
       };
+      expectListeners(signal);
       signal?.addEventListener("abort", stop, { once: true });
       waiting.push(go);
     });

@@ -1,7 +1,7 @@
 // Pushes an image to its destinations: blobs as soon as they are known, tags when everything else is there.
 
 import { createReadStream } from "node:fs";
-import type { BackOff } from "../http/http.ts";
+import { type BackOff, expectListeners } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
 import { type EncodedBlob, isForeignLayer } from "../image/encode.ts";
 import type { Layer } from "../image/image.ts";
@@ -44,6 +44,7 @@ export function openPush(destinations: readonly Reference[], tools: PushTools, o
   const stop = new AbortController();
   const forward = () => stop.abort(outer?.reason);
   if (outer?.aborted) forward();
+  expectListeners(outer);
   outer?.addEventListener("abort", forward, { once: true });
   const limit = openLimit(uploads);
   const sent = new Map<Digest, Promise<void>>();

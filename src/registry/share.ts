@@ -1,5 +1,7 @@
 // Lets several callers wait for one piece of work, which stops when the last of them has given up.
 
+import { expectListeners } from "../http/http.ts";
+
 export interface Shared<T> {
   /** Starts `work` unless it is under way or done; failed work is forgotten. */
   get(key: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
@@ -45,6 +47,7 @@ function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promi
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
+    expectListeners(signal);
     signal.addEventListener("abort", stop, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

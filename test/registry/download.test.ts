@@ -220,3 +220,39 @@ test("transfers are reported no more often than every 100 ms, and their end alwa
   assert.ok(events.length >= 2 && events.length <= 8, `${events.length} events`);
   assert.ok(events.every(({ bytes, total }, i) => total === small.length && bytes >= (events[i - 1]?.bytes ?? 0)));
 });
+
+test("the parts of a large blob go on where the registry redirected the first, until that ends", async (t) => {
+  const { registry, client, blobs, layer } = await setUp(t, large);
+  const cdn = await startRegistry(t);
+  putImage(cdn, "store", "1", { layers: [large] });
+  registry.order({
+    ...bigBlob,
+    kind: "redirect",
+    to: `http://${cdn.host}/v2/store/blobs/${layer.descriptor.digest}?signature=abc`,
+    times: 4,
+  });
+  cdn.order({ method: "GET", kind: "cut", after: 1_000_000 });
+  const { file = "" } = await client.fetch(layer, blobs);
+  assert.equal(digestOf(await readFile(file)), layer.descriptor.digest);
+  assert.equal(registry.count("GET", bigBlob.path), 4, "four connections start at once and learn the address each for itself");
+  assert.equal(cdn.requests.length, 6);
+});
+
+test("a redirect's address that has ended is asked for again", async (t) => {
+  const { registry, client, blobs, layer } = await setUp(t, large);
+  const cdn = await startRegistry(t);
+  putImage(cdn, "store", "1", { layers: [large] });
+  registry.order({
+    ...bigBlob,
+    kind: "redirect",
+    to: `http://${cdn.host}/v2/store/blobs/${layer.descriptor.digest}?signature=abc`,
+    times: 4,
+  });
+  cdn.order(
+    { method: "GET", kind: "drip", bytes: 1_000_000, everyMs: 2, times: 4 },
+    { method: "GET", kind: "refuse", status: 403, times: 99 },
+  );
+  const { file = "" } = await client.fetch(layer, blobs);
+  assert.equal(digestOf(await readFile(file)), layer.descriptor.digest);
+  assert.equal(registry.count("GET", bigBlob.path), 5);
+});
