@@ -28,7 +28,7 @@ const fine = {
   "build/plan.ts": `${line}import type { Entry } from "../layer/entry.ts";\nimport { digest } from "../image/digest.ts";\n`,
   "layer/layer.ts": `${line}import { gzip } from "node:zlib";\nexport type { Entry } from "./entry.ts";\n`,
   "layer/entry.ts": "// Knows a thing whose sentence\n// takes two lines.\n",
-  "image/digest.ts": line,
+  "image/digest.ts": "// Knows what is said elsewhere: https://example.com/spec\n",
 };
 
 const rows: [name: string, files: Record<string, string>, expected: string | RegExp][] = [

@@ -82,7 +82,9 @@ function checkFirstLine(path: string, text: string): string[] {
     .replaceAll(/^\/\/ ?/gm, "")
     .replaceAll("\n", " ")
     .trim();
-  return /^[A-Z`"].*\.$/.test(sentence) ? [] : [`${path}: its first line must be a "//" sentence that says what the file knows`];
+  return /^[A-Z`"].*(\.|: https:\/\/\S+)$/.test(sentence)
+    ? []
+    : [`${path}: its first line must be a "//" sentence that says what the file knows`];
 }
 
 function checkAmbientState(path: string, text: string): string[] {
