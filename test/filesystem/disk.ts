@@ -109,7 +109,9 @@ export function stackingHelper(helper: Helper, work: string, lower: readonly str
   const commands = [
     `mkdir -p ${mounted} ${join(work, "work")} ${join(work, "empty")}`,
     `mount -t overlay overlay -o "${options}" ${mounted}`,
-    `(cd ${mounted} && ${script}) >&2`,
+    `cd ${mounted}`,
+    script,
+    "cd /",
     `${helper.path} scan ${mounted}`,
     `umount ${mounted}`,
   ];
