@@ -180,7 +180,7 @@ static void reap(void) {
 
 // Serves until the child has ended or the builder has hung up; then, with `drain`, until all output has left.
 static void serve(int drain) {
-  while (drain ? (run.streams[0].from >= 0 || run.streams[1].from >= 0) && !run.cancelled : !run.child_ended && !run.cancelled) {
+  while (!run.cancelled && (drain ? run.streams[0].from >= 0 || run.streams[1].from >= 0 : !run.child_ended && run.end.kind != ANSWER_ENDED)) {
     struct pollfd wants[5] = {stream_wants(&run.streams[0]), stream_wants(&run.streams[1]), {.fd = CONTROL, .events = POLLIN},
                               {.fd = run.signals, .events = POLLIN}, {.fd = run.status, .events = POLLIN}};
     if (poll(wants, drain ? 3 : 5, -1) < 0 && errno != EINTR) die_errno("Cannot wait for the command");
@@ -282,8 +282,12 @@ int cmd_run(int argc, char **argv) {
   close(error);
   serve(0);
   if (spec.namespaces) {
-    kill(run.child, SIGKILL);  // a no-op where it has ended
-    if (!run.child_ended) waitpid(run.child, &run.child_status, 0);
+    // The first process says that the command has ended when no other is left. That it takes its mounts down takes as long as all
+    // the rest, and nobody need wait for it.
+    if (!run.child_ended && run.end.kind != ANSWER_ENDED) {
+      kill(run.child, SIGKILL);
+      waitpid(run.child, &run.child_status, 0);
+    }
   } else {
     kill_descendants();
     leave_chroot();

@@ -8,7 +8,6 @@ import { test } from "node:test";
 import { openLayerFiles } from "../../src/filesystem/filesystem.ts";
 import { openHelper } from "../../src/helper/helper.ts";
 import { openBlobs } from "../../src/layer/layer.ts";
-import { silentReport } from "../../src/report/report.ts";
 import { openSandbox, type SandboxChoice, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
 import { needsRoot } from "./root.ts";
 
@@ -20,7 +19,7 @@ async function makeOptions(test: { after(clean: () => void): void }): Promise<Sa
     blobs: await openBlobs(stateDir),
     files: openLayerFiles(join(stateDir, "spool")),
     helper: await openHelper(),
-    report: silentReport,
+    report: { emit() {}, mask() {} },
   };
 }
 
