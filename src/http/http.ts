@@ -8,7 +8,7 @@ import { defaultBackOff, isTransientStatus, pause, waitBefore } from "./retry.ts
 import { sendOnce } from "./send.ts";
 
 export { HttpError, type HttpFailure } from "./error.ts";
-export { redactText, redactUrl } from "./redact.ts";
+export { redactText } from "./redact.ts";
 export { defaultBackOff, expectListeners, isTransientStatus, pause, waitBefore } from "./retry.ts";
 
 /** Where requests go through; as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say it. */

@@ -1,6 +1,16 @@
 // Speaks to one registry host: finds out whether it is HTTPS or HTTP, proves who we are, and renews that when it runs out.
 
-import { type BackOff, type Http, HttpError, type Method, pause, type RequestOptions, type Response, waitBefore } from "../http/http.ts";
+import {
+  type BackOff,
+  type Http,
+  HttpError,
+  isTransientStatus,
+  type Method,
+  pause,
+  type RequestOptions,
+  type Response,
+  waitBefore,
+} from "../http/http.ts";
 import type { Report } from "../report/report.ts";
 import { openAuthorizer, type Scopes } from "./authorizer.ts";
 import type { Keychain } from "./credentials.ts";
@@ -74,13 +84,33 @@ export function openClient(
     return url;
   }
 
+  /**
+   * The very first request to a port that may speak plain HTTP is its own ping, which saves a round trip: it carries no credentials,
+   * since none have been asked for. undefined: it did not work out, or is not the first.
+   */
+  async function sendEarly(method: Method, path: string, call: Call): Promise<Response | undefined> {
+    const isSmall = call.body === undefined || (!("open" in call.body) && call.body.byteLength === 0);
+    if (origin !== undefined || !allowsHttp || !isSmall || !hasPort(host) || !path.startsWith("/")) return undefined;
+    const response = await http.request(method, `http://${host}${path}`, { ...call, tries: 1 }).catch(() => undefined);
+    call.signal?.throwIfAborted();
+    if (response === undefined) return undefined;
+    if (!refusesPlain(response) && !isTransientStatus(response.status)) {
+      origin ??= Promise.resolve(`http://${host}`);
+      return (await origin).startsWith("http:") ? response : undefined;
+    }
+    await response.discard();
+    return undefined;
+  }
+
   async function send(method: Method, path: string, call: Call): Promise<Response> {
+    let early = await sendEarly(method, path, call);
     const url = await resolveUrl(path);
     const isOwn = url.host === host;
     for (let turn = 1; ; turn++) {
       const auth = isOwn ? await authorizer.authorize(call.repository, call.scopes, describe(call), call.signal) : undefined;
       const headers = { ...call.headers, ...(auth === undefined ? {} : { authorization: auth.value }) };
-      const response = await http.request(method, url.href, { ...call, headers });
+      const response = early ?? (await http.request(method, url.href, { ...call, headers }));
+      early = undefined;
       const isOurs = response.status === 401 && new URL(response.url).host === host;
       if (!isOurs || turn === 3 || (turn > 1 && auth?.isNew !== false)) return response;
       if (!authorizer.learn(response, call.repository, call.scopes, auth?.value)) return response;
@@ -123,7 +153,7 @@ const silenceMs = 3000;
  * there are two to choose from: HTTPS where it works, as go-containerregistry has it, both asked at once. No credentials go along.
  */
 async function chooseScheme(http: Http, host: string): Promise<"http" | "https"> {
-  if (!/:\d+$/.test(host)) return raceSchemes(ping(http, "https", host), ping(http, "http", host));
+  if (!hasPort(host)) return raceSchemes(ping(http, "https", host), ping(http, "http", host));
   try {
     await ping(http, "http", host);
     return "http";
@@ -147,10 +177,18 @@ async function ping(http: Http, scheme: "http" | "https", host: string): Promise
       throw new HttpError("timeout", url, `Cannot GET "${url}": no answer within ${pingMs / 1000} s`, error);
     });
   await response.discard();
-  const leadsAway =
-    scheme === "http" && response.status >= 300 && response.status < 400 && /^https:/i.test(response.header("location") ?? "");
-  if (response.status === 400 || response.status === 426 || response.status === 497 || leadsAway)
-    throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme.toUpperCase()}`);
+  const refuses = scheme === "http" ? refusesPlain(response) : response.status === 400;
+  if (refuses) throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme.toUpperCase()}`);
+}
+
+/** Web servers answer 400 (nginx: 497) to plain text on a TLS port, or point to HTTPS; a registry has no other use for these. */
+function refusesPlain(response: Response): boolean {
+  const leadsAway = response.status >= 300 && response.status < 400 && /^https:/i.test(response.header("location") ?? "");
+  return response.status === 400 || response.status === 426 || response.status === 497 || leadsAway || response.url.startsWith("https:");
+}
+
+function hasPort(host: string): boolean {
+  return /:\d+$/.test(host);
 }
 
 async function raceSchemes(secure: Promise<void>, plain: Promise<void>): Promise<"http" | "https"> {

@@ -114,7 +114,7 @@ async function startUpload(client: Client, call: Call): Promise<string> {
 }
 
 /** Ends an upload that is not wanted any more; registries that cannot do so forget it by themselves. */
-export async function cancelUpload(client: Client, session: string, call: Call): Promise<void> {
+async function cancelUpload(client: Client, session: string, call: Call): Promise<void> {
   const response = await client.send("DELETE", session, { ...call, tries: 1 }).catch(() => undefined);
   await response?.discard();
   call.signal?.throwIfAborted();
@@ -129,6 +129,9 @@ function locationOf(response: Response, client: Client, call: Call): string {
     status: response.status,
   });
 }
+
+/** How long a build that was stopped waits to tell a registry so. */
+const farewellMs = 1500;
 
 /** Where an upload stands: how much the registry has, and where the rest goes to. */
 interface Session {
@@ -147,6 +150,11 @@ async function sendBlob(
   const { signal, backOff } = tools;
   const { digest, size } = source.descriptor;
   let session: Session | undefined = started === undefined ? undefined : { url: started, offset: 0 };
+  const abandon = async () => {
+    if (session !== undefined)
+      await cancelUpload(client, session.url, { ...call, signal: AbortSignal.timeout(farewellMs) }).catch(() => {});
+    signal?.throwIfAborted();
+  };
   let best = 0;
   let failures = 0;
   let hasBegun = false;
@@ -172,7 +180,7 @@ async function sendBlob(
         continue;
       }
     } catch (error) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) await abandon();
       if (!(error instanceof HttpError) || error.failure === "tls" || error.failure === "proxy") throw error;
       failures += 1;
       if (failures >= backOff.tries || !hasBegun) throw error;

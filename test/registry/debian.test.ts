@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -66,6 +67,50 @@ test("an image pushed to Debian's registry comes back as it was, in both familie
     4,
     "the second repository mounts three layers and the first family's config is not mounted",
   );
+});
+
+/** Passes everything on to a registry, and cuts the first connections after so many bytes in one direction. */
+async function startCutter(t: TestContext, target: string, cuts: { up: number[]; down: number[] }): Promise<string> {
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.split(":").at(-1)), "127.0.0.1");
+    const end = () => [client, upstream].map((socket) => socket.destroy());
+    for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
+    const relay = (from: Socket, to: Socket, limits: number[]) => {
+      let bytes = 0;
+      from.on("data", (chunk) => {
+        bytes += chunk.length;
+        if (bytes > (limits[0] ?? Number.POSITIVE_INFINITY)) {
+          limits.shift();
+          end();
+        } else if (!to.write(chunk)) {
+          from.pause();
+          to.once("drain", () => from.resume());
+        }
+      });
+    };
+    relay(client, upstream, cuts.up);
+    relay(upstream, client, cuts.down);
+    t.after(end);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test("pushes to and pulls from Debian's registry survive cut connections", async (t) => {
+  const registry = await start(t);
+  if (registry === undefined) return;
+  const cuts = { up: [5_000_000, 3_000_000], down: [1_000_000, 4_000_000, 6_000_000] };
+  const host = await startCutter(t, registry.host, cuts);
+  const bytes = makeBytes(40 * 1024 * 1024, 6);
+  const { client } = openTestClient(t, {}, 20_000);
+  await client.openPush([parseReference(`${host}/cut:1`)]).finish(makeImage({ layers: [bytes] }));
+  const image = await client.resolve(parseReference(`${host}/cut:1`), amd64);
+  const [layer] = image.layers;
+  assert.ok(layer);
+  const { file = "" } = await client.fetch(layer, await openBlobs(await makeFolder(t)));
+  assert.ok(bytes.equals(await readFile(file)));
+  assert.deepEqual(cuts, { up: [], down: [] });
 });
 
 test("Debian's registry with a password file takes the right credentials and no others", async (t) => {

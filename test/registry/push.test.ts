@@ -266,7 +266,7 @@ test("checkPush starts and cancels one upload per repository", async (t) => {
   await client.checkPush([parseReference(`${registry.host}/c:1`)]);
 });
 
-test("abort stops uploads and leaves no image", async (t) => {
+test("abort stops uploads, cancels what was begun, and leaves no image", async (t) => {
   const { registry, client } = await setUp(t);
   const push = client.openPush([parseReference(`${registry.host}/app:1`)]);
   const slow: Layer = {
@@ -283,6 +283,7 @@ test("abort stops uploads and leaves no image", async (t) => {
   await push.abort();
   assert.ok(Date.now() - began < 500);
   assert.equal(registry.repositories.size, 0);
+  assert.equal(registry.count("DELETE", /uploads\/./), 1);
 });
 
 test("foreign layers are not pushed", async (t) => {
