@@ -3,14 +3,14 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** With "status" what was asked for is done all the same, with "refuse" it is not. */
 export type Fault = {
   readonly method?: string;
   /** Matched against path and query. */
   readonly path?: RegExp;
   /** Requests that it serves; 1 when left out. */
   readonly times?: number;
-} & /** Another answer; what was asked for is done all the same with "status", and is not with "refuse". */
-(
+} & (
   | {
       readonly kind: "status" | "refuse";
       readonly status: number;
