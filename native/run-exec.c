@@ -18,7 +18,7 @@
 #define BIT(capability) (1ull << (capability))
 
 // https://github.com/moby/moby/blob/master/daemon/pkg/oci/caps/defaults.go
-uint64_t default_capabilities(void) {
+static uint64_t default_capabilities(void) {
   return BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) | BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_SETGID) |
          BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |
          BIT(CAP_AUDIT_WRITE);

@@ -79,8 +79,6 @@ int make_directories(const char *path, uid_t uid, gid_t gid);
 
 // run-exec.c: becomes the command; output goes to the two descriptors, refusals to `status`.
 _Noreturn void execute(const struct spec *spec, int input, int output, int error, int status);
-// The capabilities that Docker gives a container.
-uint64_t default_capabilities(void);
 
 // seccomp.c: Docker's default filter; -1 with errno where the kernel refuses it.
 int install_seccomp(void);

@@ -62,7 +62,8 @@ async function tryRung(rung: SandboxName, helper: Helper, stateDir: string): Pro
       ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") }
       : { kind: "chroot", root: within("root"), scratch: within("scratch") };
   try {
-    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir(within(name), { recursive: true });
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir(within(name));
     let warning: string | undefined;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";

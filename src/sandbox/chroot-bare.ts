@@ -47,6 +47,7 @@ class BareRoot implements Root {
   readonly #stop = new AbortController();
   /** What is in the directory once everything that was asked for is done: one thing after the other happens there. */
   #merged: Promise<Merged> = Promise.resolve({ tree: emptyTree, layers: [] });
+  #running: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
   constructor(work: string, tools: BareTools) {
@@ -58,7 +59,7 @@ class BareRoot implements Root {
   async add(layer: Promise<Layer>): Promise<LayerIndex> {
     const unpacked = this.#merged.then(async (lower) => {
       const top = await layer;
-      await mkdir(this.#directory, { recursive: true });
+      await this.#makeDirectory();
       const { helper, files } = this.#tools;
       const target = { root: this.#directory, form: "flat", lower: { ...lower, files } } as const;
       const index = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
@@ -88,7 +89,11 @@ class BareRoot implements Root {
     await removeTree(this.#work);
   }
 
-  #running: Promise<unknown> = Promise.resolve();
+  /** Nobody else on the machine may reach the setuid programs of an image. */
+  async #makeDirectory(): Promise<void> {
+    await mkdir(this.#work, { recursive: true, mode: 0o700 });
+    await mkdir(this.#directory, { recursive: true });
+  }
 
   #then(merged: Promise<Merged>): void {
     merged.catch(() => {});
@@ -100,8 +105,8 @@ class BareRoot implements Root {
     this.#runs += 1;
     const home = join(this.#work, String(this.#runs));
     const scratch = join(home, "scratch");
+    await this.#makeDirectory();
     await mkdir(scratch, { recursive: true });
-    await mkdir(this.#directory, { recursive: true });
     // Like containerd, whatever a layer says of the root itself.
     await chown(this.#directory, 0, 0);
     await chmod(this.#directory, 0o755);

@@ -71,6 +71,8 @@ class NsRoot implements Root {
     const home = join(this.#work, String(this.#runs));
     const made = join(home, "layer");
     const upper = join(made, "fs");
+    // Nobody else on the machine may reach the setuid programs of an image.
+    await mkdir(this.#work, { recursive: true, mode: 0o700 });
     await mkdir(upper, { recursive: true });
     await Promise.all([mkdir(join(home, "work")), mkdir(join(home, "stage"))]);
     // The root that a command sees. Like containerd, whatever a layer says of it; the directory was made under some umask.

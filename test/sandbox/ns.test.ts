@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -199,3 +199,14 @@ for (const rung of ["ns", "chroot-bare"] as const) {
 async function waitForLine({ stdout }: ChildProcess): Promise<void> {
   if (stdout !== null) await once(stdout, "data");
 }
+
+test("nobody else on the machine reaches what images hold", async (t) => {
+  const base = needsRoot(t) ? openBase(t) : undefined;
+  if (base === undefined) return;
+  for (const rung of ["ns", "chroot-bare"] as const) {
+    const { run, stateDir } = await openStage(t, rung, [base]);
+    await run("true");
+    for (const name of readdirSync(stateDir).filter((name) => name === "work" || name === "layers"))
+      assert.equal(statSync(join(stateDir, name)).mode & 0o77, 0, `${rung}: ${name}`);
+  }
+});
