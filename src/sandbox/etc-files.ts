@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** As BuildKit writes it, with the name that the command's machine has. */
-export function formatHosts(hostname: string): string {
+function formatHosts(hostname: string): string {
   const local = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"];
   const groups = ["fe00::0\tip6-localnet", "ff00::0\tip6-mcastprefix", "ff02::1\tip6-allnodes", "ff02::2\tip6-allrouters"];
   return [...local, ...groups, `127.0.0.1\t${hostname}`, ""].join("\n");
