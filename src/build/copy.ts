@@ -24,7 +24,7 @@ export interface CopyOptions {
 }
 
 /** Directories made on the way take an octal mode; a symbolic one changes only what is copied. */
-export function madeMode(mode: ModeChange | undefined): number {
+function madeMode(mode: ModeChange | undefined): number {
   return mode !== undefined && "octal" in mode ? mode.octal : 0o755;
 }
 

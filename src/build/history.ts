@@ -22,7 +22,7 @@ export function healthcheckText(check: Healthcheck): string {
 }
 
 /** Nanoseconds as Go's time.Duration prints them: `1m30s`, `100ms`, `0s`. */
-export function goDuration(nanoseconds: number): string {
+function goDuration(nanoseconds: number): string {
   if (nanoseconds === 0) return "0s";
   if (nanoseconds < 1e3) return `${nanoseconds}ns`;
   if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;

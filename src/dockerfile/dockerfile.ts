@@ -16,7 +16,7 @@ export type { Heredoc } from "./heredoc.ts";
 export type * from "./instruction.ts";
 export { type Mount, readMount } from "./mount.ts";
 export type { Warning } from "./node.ts";
-export { quote, quoteList } from "./quote.ts";
+export { quoteList } from "./quote.ts";
 export { readScript } from "./run.ts";
 export { findBaseStage, findStage, type Stage } from "./stage.ts";
 export { suggest } from "./suggest.ts";

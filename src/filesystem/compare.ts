@@ -1,7 +1,7 @@
 // Whether an object on disk is still what a tree says.
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import type { Found } from "./collect.ts";
 import type { FileNode } from "./view.ts";
@@ -25,11 +25,15 @@ export async function isChanged(root: string, found: Found, node: FileNode): Pro
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
   if (found.type !== "file" || found.size === 0) return false;
-  return node.sha256 === undefined || node.sha256 !== (await hashFile(`${toRaw(root)}/${found.path}`));
+  return node.sha256 === undefined || node.sha256 !== (await hashFile(`${toRaw(root)}/${found.path}`, found.size));
 }
 
-async function hashFile(path: RawPath): Promise<string> {
+const smallSize = 1 << 18;
+
+async function hashFile(path: RawPath, size: number): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(toBytes(path), { highWaterMark: 1 << 18 })) hash.update(chunk);
+  // A stream costs more than all of a small file.
+  if (size <= smallSize) hash.update(readFileSync(toBytes(path)));
+  else for await (const chunk of createReadStream(toBytes(path), { highWaterMark: smallSize })) hash.update(chunk);
   return hash.digest("hex");
 }

@@ -3,6 +3,7 @@
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
+export { removeTree } from "./remove-tree.ts";
 export { type Resolved, resolvePath } from "./resolve.ts";
 export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } from "./scan.ts";
 export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";

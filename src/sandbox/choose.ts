@@ -3,10 +3,10 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { openChrootBare } from "./chroot-bare.ts";
 import { openNs } from "./ns.ts";
-import { removeTree } from "./remove-tree.ts";
 import type { Command, Sandbox, SandboxChoice, SandboxName, SandboxOptions } from "./sandbox.ts";
 import { type Place, SandboxError, startCommand } from "./start-command.ts";
 

@@ -4,12 +4,11 @@
 import { randomUUID } from "node:crypto";
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { changesFromScan, emptyTree, type LayerFiles, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import { changesFromScan, emptyTree, type LayerFiles, removeTree, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerIndex } from "../layer/entry.ts";
 import { writeEtcFiles } from "./etc-files.ts";
-import { removeTree } from "./remove-tree.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { startCommand } from "./start-command.ts";
 

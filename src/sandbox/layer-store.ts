@@ -3,14 +3,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { emptyTree, type LayerFiles, type Lower, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles, type Lower, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerIndex } from "../layer/entry.ts";
 import { indexLayer } from "../layer/layer.ts";
 import { Hold } from "./hold.ts";
-import { removeTree } from "./remove-tree.ts";
 
 /** A layer on top of others. */
 export interface Level {

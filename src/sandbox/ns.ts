@@ -3,13 +3,12 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { changesFromUpper, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
+import { changesFromUpper, type LayerFiles, removeTree, type Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerIndex } from "../layer/entry.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
-import { removeTree } from "./remove-tree.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 

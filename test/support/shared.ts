@@ -1,8 +1,8 @@
 // Finds the folder of conformance data, environments and benchmark inputs that lies beside the project where there is one.
 
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 
 const shared = fileURLToPath(new URL("../../../shared/", import.meta.url));
 

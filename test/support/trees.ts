@@ -37,7 +37,7 @@ export function treeOfLines(lines: string): Tree {
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map(entryOf);
-  return treeOf([{ diffId: `sha256:${"0".repeat(64)}`, entries }]);
+  return treeOf([{ entries }]);
 }
 
 /** The items of a layer as such lines, contents by what `read` finds for them. */
