@@ -2,13 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-// Weak: a command whose source is not there yet is missing, not an error.
-#define COMMAND(name) __attribute__((weak)) int cmd_##name(int argc, char **argv);
-COMMAND(run)
-COMMAND(apply)
-COMMAND(scan)
-COMMAND(pack)
-COMMAND(probe)
+int cmd_run(int argc, char **argv);
+int cmd_apply(int argc, char **argv);
+int cmd_scan(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
 
 static int cmd_version(int argc, char **argv) {
   (void)argc, (void)argv;
@@ -20,10 +17,10 @@ int main(int argc, char **argv) {
     const char *name;
     int (*main)(int, char **);
   } commands[] = {
-      {"run", cmd_run}, {"apply", cmd_apply}, {"scan", cmd_scan}, {"pack", cmd_pack}, {"probe", cmd_probe}, {"version", cmd_version},
+      {"run", cmd_run}, {"apply", cmd_apply}, {"scan", cmd_scan}, {"pack", cmd_pack}, {"version", cmd_version},
   };
   for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-    if (commands[i].main && !strcmp(argv[1], commands[i].name)) return commands[i].main(argc - 1, argv + 1);
-  fprintf(stderr, "Cannot do \"%s\": slipway-helper knows run, apply, scan, pack, probe and version\n", argc > 1 ? argv[1] : "");
+    if (!strcmp(argv[1], commands[i].name)) return commands[i].main(argc - 1, argv + 1);
+  fprintf(stderr, "Cannot do \"%s\": slipway-helper knows run, apply, scan, pack and version\n", argc > 1 ? argv[1] : "");
   return 2;
 }

@@ -127,3 +127,105 @@ function checkNeeded(items: readonly LayerItem[], lower: Tree): void {
     if (hidden !== entry.path) assert.ok(lower.lstat(hidden) !== undefined, `${entry.path} hides nothing`);
   }
 }
+
+interface Row {
+  readonly name: string;
+  readonly script: string;
+  readonly changes: readonly string[];
+  readonly exclude?: (path: string) => boolean;
+}
+
+/** What is there before: `d/` with two files, `e/` with a directory in it, `f` and `g` one file, `l` a symlink. */
+const before =
+  "mkdir -p d e/s; echo x > d/x; echo y > d/y; echo t > e/s/t; echo f > f; ln f g; ln -s d l; touch -h -d @1000 d/x d/y e/s/t f g l";
+
+const rows: readonly Row[] = [
+  { name: "nothing", script: "true", changes: [] },
+  { name: "reading, and opening for writing", script: "cat d/x; (exec 3<> d/x)", changes: [] },
+  { name: "a mode changed and changed back", script: "chmod 600 d/x; chmod 644 d/x", changes: [] },
+  { name: "a new file in an old directory", script: "echo n > d/n", changes: ["d/ directory", "d/n file"] },
+  { name: "a file made and removed", script: "echo n > d/n; rm d/n", changes: [] },
+  { name: "a removed file", script: "rm d/x", changes: ["d/ directory", "d/.wh.x file"] },
+  { name: "a removed directory", script: "rm -r e", changes: [".wh.e file"] },
+  {
+    name: "a directory removed and made again with other content",
+    script: "rm -r d; mkdir d; echo n > d/n",
+    changes: ["d/ directory", "d/n file", "d/.wh.x file", "d/.wh.y file"],
+  },
+  {
+    name: "a directory below one that was made again",
+    script: "rm -r e; mkdir -p e/s; echo n > e/s/n",
+    changes: ["e/ directory", "e/s/ directory", "e/s/n file", "e/s/.wh.t file"],
+  },
+  { name: "a directory that became a file", script: "rm -r e; echo n > e", changes: ["e file"] },
+  {
+    name: "a file that became a directory",
+    script: "rm d/x; mkdir d/x; echo n > d/x/n",
+    changes: ["d/ directory", "d/x/ directory", "d/x/n file"],
+  },
+  { name: "a directory that became a symlink", script: "rm -r e; ln -s d e", changes: ["e symlink"] },
+  { name: "another mode", script: "chmod 4755 d/x", changes: ["d/ directory", "d/x file"] },
+  { name: "another mode of a directory", script: "chmod 700 e", changes: ["e/ directory"] },
+  { name: "another owner", script: "chown -h 5 l", changes: ["l symlink"] },
+  {
+    name: "another capability",
+    script: "setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 d/x",
+    changes: ["d/ directory", "d/x file"],
+  },
+  { name: "another time", script: "touch -d @2000 d/x", changes: ["d/ directory", "d/x file"] },
+  { name: "a directory's time alone", script: "touch -d @2000 d", changes: [] },
+  { name: "other content of the same size and time", script: "echo z > d/x; touch -d @1000 d/x", changes: ["d/ directory", "d/x file"] },
+  { name: "the same content written again at the same time", script: "rm d/x; echo x > d/x; touch -d @1000 d/x", changes: [] },
+  { name: "two new names of one new file", script: "echo n > m; ln m n", changes: ["m file", "n hardlink m"] },
+  { name: "a new name of an old file", script: "ln d/x d/z", changes: ["d/ directory", "d/x file", "d/z hardlink d/x"] },
+  { name: "a socket", script: "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s\")'", changes: [] },
+  {
+    name: "a socket in place of a file",
+    script: "rm d/x; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"d/x\")'",
+    changes: ["d/ directory", "d/.wh.x file"],
+  },
+  {
+    name: "several whiteouts, which overlayfs makes hard links",
+    script: "rm d/x d/y e/s/t",
+    changes: ["d/ directory", "d/.wh.x file", "d/.wh.y file", "e/ directory", "e/s/ directory", "e/s/.wh.t file"],
+  },
+  { name: "what is excluded", script: "echo n > d/x; rm d/y; rm -r e", changes: [".wh.e file"], exclude: (path) => path.startsWith("d/") },
+];
+
+function show(items: readonly LayerItem[]): string[] {
+  return items.map(
+    ({ entry: { path, type, link } }) => `${path}${type === "directory" ? "/" : ""} ${type}${type === "hardlink" ? ` ${link}` : ""}`,
+  );
+}
+
+for (const { name, script, changes, exclude = () => false } of rows) {
+  const prepare = async (t: TestContext) => {
+    const helper = await rootHelper(t);
+    if (helper === undefined) return undefined;
+    const work = await temporary(t);
+    const root = join(work, "root");
+    await mkdir(root);
+    await run("sh", ["-ec", before], { cwd: root });
+    const state = await snapshot(root, { helper });
+    const all = await changesFromScan(root, { frames: [], options: {} }, emptyTree, { helper }, { exclude: () => false });
+    return { helper, work, root, state, lower: applyItems(emptyTree, all) };
+  };
+
+  test(`a scan after ${name}`, async (t) => {
+    const prepared = await prepare(t);
+    if (prepared === undefined) return;
+    const { helper, root, state, lower } = prepared;
+    await run("sh", ["-ec", script], { cwd: root });
+    assert.deepEqual(show(await changesFromScan(root, state, lower, { helper }, { exclude })), changes);
+  });
+
+  test(`an upper directory after ${name}`, async (t) => {
+    const prepared = await prepare(t);
+    if (prepared === undefined) return;
+    const { helper, work, root, lower } = prepared;
+    const upper = join(work, "upper");
+    await mkdir(upper);
+    await describeDirectory("", stackingHelper(helper, work, [root], script, upper), { locate: (path) => locateMerged(upper, root, path) });
+    assert.deepEqual(show(await changesFromUpper(upper, lower, { helper }, { exclude })), changes);
+  });
+}

@@ -110,21 +110,22 @@ export function stackingHelper(helper: Helper, work: string, lower: readonly str
     `mkdir -p ${mounted} ${join(work, "work")} ${join(work, "empty")}`,
     `mount -t overlay overlay -o "${options}" ${mounted}`,
     `cd ${mounted}`,
-    script,
+    `{\n${script}\n} >&2`,
     "cd /",
     `${helper.path} scan ${mounted}`,
     `umount ${mounted}`,
   ];
-  return {
-    path: helper.path,
-    start() {
-      const child = spawn("unshare", ["-m", "sh", "-ec", commands.join("\n")], { stdio: "pipe" });
-      const chunks: Buffer[] = [];
-      child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-      const exited = new Promise<Awaited<HelperProcess["exited"]>>((resolve) =>
-        child.on("close", (code, signal) => resolve({ code, signal, stderr: Buffer.concat(chunks).toString() })),
-      );
-      return { stdin: child.stdin, stdout: child.stdout, fds: [], pid: child.pid ?? -1, exited };
-    },
-  };
+  return { path: helper.path, start: () => wrapHelper(commands.join("\n")) };
+}
+
+/** A shell script in a mount namespace of its own, in place of the helper. */
+export function wrapHelper(script: string): HelperProcess {
+  const child = spawn("unshare", ["-m", "sh", "-ec", script], { stdio: "pipe" });
+  const chunks: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stdin.on("error", () => {});
+  const exited = new Promise<Awaited<HelperProcess["exited"]>>((resolve) =>
+    child.on("close", (code, signal) => resolve({ code, signal, stderr: Buffer.concat(chunks).toString() })),
+  );
+  return { stdin: child.stdin, stdout: child.stdout, fds: [], pid: child.pid ?? -1, exited };
 }

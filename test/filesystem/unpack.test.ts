@@ -3,11 +3,12 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { emptyTree, openLayerFiles, treeOf, unpackLayer } from "../../src/filesystem/filesystem.ts";
+import { emptyTree, openLayerFiles, scanDirectory, treeOf, unpackLayer } from "../../src/filesystem/filesystem.ts";
 import type { Helper } from "../../src/helper/helper.ts";
 import { toRaw } from "../../src/layer/entry.ts";
 import { indexLayer } from "../../src/layer/layer.ts";
-import { describeDirectory, describeTree, rootHelper, stackingHelper, temporary } from "./disk.ts";
+import { describeDirectory, describeTree, rootHelper, stackingHelper, temporary, wrapHelper } from "./disk.ts";
+import { entry } from "./entries.ts";
 import { layerStacks } from "./stacks.ts";
 import { makeLayer, type RawEntry } from "./tar.ts";
 
@@ -93,3 +94,79 @@ async function findHolders(roots: readonly string[], helper: Helper): Promise<Ma
       holders.set(JSON.parse(line.slice(0, line.indexOf('" ') + 1)), { layer });
   return holders;
 }
+
+test("a full disk is an error that names the file", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  const small: Helper = {
+    path: helper.path,
+    start: (args) => wrapHelper(`mount -t tmpfs -o size=64k tmpfs ${root} && exec ${helper.path} ${args.join(" ")}`),
+  };
+  const content = Buffer.alloc(1 << 20, 1);
+  const layer = makeLayer([{ entry: entry("a/large", "file", { size: content.length }), content }]);
+  await assert.rejects(unpackLayer(layer, { root, form: "flat" }, { helper: small }), /Cannot write "a\/large": No space left on device/);
+});
+
+test("an aborted signal ends unpacking", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  const controller = new AbortController();
+  const layer = makeLayer([{ entry: entry("a", "file", { size: 1 }), content: Buffer.from("x") }]);
+  const endless = {
+    ...layer,
+    async *open() {
+      yield* layer.open();
+      controller.abort(new Error("enough"));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+  };
+  await assert.rejects(unpackLayer(endless, { root, form: "flat" }, { helper, signal: controller.signal }), /enough|abort/);
+});
+
+test("overlayfs's own attributes in a layer do not reach the disk", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  const xattrs = new Map(
+    ["trusted.overlay.redirect", "trusted.overlay.opaque", "user.overlay.opaque", "security.selinux", "user.kept"].map((name) => [
+      name,
+      "y",
+    ]),
+  );
+  const layer = makeLayer([{ entry: entry("d", "directory", { xattrs }) }]);
+  await unpackLayer(layer, { root, form: "overlay" }, { helper });
+  for await (const { path, xattrs } of scanDirectory(root, { helper }))
+    if (path === "d") assert.deepEqual([...xattrs.keys()], ["user.kept"]);
+});
+
+test("a layer by itself has overlayfs's whiteouts, and the attributes that lower directories have", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const base = await temporary(t);
+  const root = join(base, "root");
+  await mkdir(root);
+  const below = [
+    makeLayer([{ entry: entry("d", "directory", { mode: 0o700, uid: 5, mtime: 9 }) }, { entry: entry("d/a") }, { entry: entry("e/b") }]),
+  ];
+  const tree = treeOf(await Promise.all(below.map((layer) => indexLayer(layer))));
+  const lower = { tree, layers: below, files: openLayerFiles(join(base, "spool")) };
+  const layer = makeLayer([
+    { entry: entry("d/.wh.a") },
+    { entry: entry("e", "directory") },
+    { entry: entry("e/.wh..wh..opq") },
+    { entry: entry(".wh.nothing") },
+  ]);
+  await unpackLayer(layer, { root, form: "overlay", lower }, { helper });
+  const seen: unknown[] = [];
+  for await (const { path, type, mode, uid, mtime, devMajor, devMinor } of scanDirectory(root, { helper }))
+    seen.push([path, type, ...(type === "directory" ? [mode, uid, mtime] : [devMajor, devMinor])]);
+  assert.deepEqual(seen, [
+    ["", "directory", 0o755, 0, 0],
+    ["d", "directory", 0o700, 5, 9],
+    ["d/a", "char", 0, 0],
+    ["e", "directory", 0o755, 0, 0],
+    ["e/b", "char", 0, 0],
+  ]);
+});
