@@ -1,0 +1,1547 @@
+#!/usr/bin/env node
+import { createRequire as __createRequire } from "node:module";
+const require = __createRequire(import.meta.url);
+import {
+  hostPlatform,
+  parsePlatform,
+  parseReference,
+  withDefaultTag
+} from "./shared-1.mjs";
+
+// src/main.ts
+import { existsSync as existsSync2, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// src/report/neutral.ts
+var unsafe = (
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what it looks for
+  /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g
+);
+function neutralizeLine(line, colors) {
+  let colored = false;
+  const plain = line.replace(unsafe, (sequence, parameters, final) => {
+    if (final === "m" && colors && /^[0-9;:]*$/.test(parameters ?? "")) {
+      colored = true;
+      return sequence;
+    }
+    return sequence.length > 1 ? "" : escapeCharacter(sequence);
+  });
+  const broken = plain.replace(/##(?=[\w.-]*\[)/g, "## ").replace(/section_(start|end):/g, "section_$1 :").replace(/^(\s*):(?=:)/, "$1: ").replace(/^(?=(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))/, " ");
+  return colored ? `${broken}\x1B[0m` : broken;
+}
+function escapeCharacter(character) {
+  const code = character.charCodeAt(0);
+  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+}
+
+// src/report/quantity.ts
+var units = ["B", "kB", "MB", "GB", "TB"];
+function formatSize(bytes) {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1e3;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+function formatSeconds(seconds) {
+  if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  const two = (value) => String(value).padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
+  return `${Math.floor(whole / 3600)}h${two(Math.floor(whole % 3600 / 60))}m`;
+}
+
+// src/report/step-output.ts
+var longestLine = 16384;
+function openOutputLines(masks) {
+  const decoder = new TextDecoder();
+  const redaction = masks.openStream();
+  let rest = "";
+  const take = (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    const found = lines.flatMap((line) => cutLine(lastState(line)));
+    if (rest.length > longestLine) {
+      const pieces = cutLine(lastState(rest));
+      rest = pieces.pop() ?? "";
+      found.push(...pieces);
+    }
+    return found;
+  };
+  return {
+    write: (bytes) => take(redaction.write(decoder.decode(bytes, { stream: true }))),
+    end() {
+      const lines = take(redaction.write(decoder.decode()) + redaction.end());
+      const last = cutLine(lastState(rest));
+      const unfinished = rest !== "";
+      rest = "";
+      return unfinished ? [...lines, ...last] : lines;
+    }
+  };
+}
+function lastState(line) {
+  return line.split("\r").findLast((state) => state !== "") ?? "";
+}
+function cutLine(line) {
+  const pieces = [];
+  let rest = line;
+  while (rest.length > longestLine) {
+    const cutsPair = /[\ud800-\udbff]/.test(rest.charAt(longestLine - 1));
+    const end = cutsPair ? longestLine - 1 : longestLine;
+    pieces.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...pieces, rest];
+}
+
+// src/report/summary.ts
+var widestCommand = 80;
+function describeResult(result) {
+  const rows = result.layers.map((layer) => [
+    formatSize(layer.size),
+    layer.seconds === void 0 ? layer.inherited ? "base" : "-" : formatSeconds(layer.seconds),
+    shorten(layer.createdBy)
+  ]);
+  const table = alignColumns([["SIZE", "TIME", "CREATED BY"], ...rows]);
+  const total = result.layers.reduce((sum, layer) => sum + layer.size, 0);
+  return [
+    `Image of ${result.layers.length} ${result.layers.length === 1 ? "layer" : "layers"}, ${formatSize(total)} compressed:`,
+    ...table.map((row) => `  ${row}`),
+    `  digest ${result.digest}`,
+    `  config ${result.configDigest}`,
+    ...result.written.map((name) => `  wrote  ${name}`)
+  ];
+}
+function alignColumns(rows) {
+  const width2 = (column) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  const widths = [width2(0), width2(1)];
+  return rows.map(
+    ([size = "", time = "", command = ""]) => `${size.padStart(widths[0] ?? 0)}  ${time.padStart(widths[1] ?? 0)}  ${command}`
+  );
+}
+function shorten(command) {
+  const line = command.replace(/\s+/g, " ").trim();
+  return line.length > widestCommand ? `${line.slice(0, widestCommand - 3)}...` : line;
+}
+
+// src/report/transfers.ts
+var verbs = { pull: ["Downloading", "downloaded"], push: ["Uploading", "uploaded"] };
+function countTransfers() {
+  const running = /* @__PURE__ */ new Map();
+  const ended = { pull: /* @__PURE__ */ new Map(), push: /* @__PURE__ */ new Map() };
+  let told = "";
+  return {
+    note(transfer) {
+      const key = `${transfer.direction} ${transfer.what}`;
+      if (transfer.done === void 0) {
+        running.set(key, transfer);
+        return;
+      }
+      running.delete(key);
+      const tally = ended[transfer.direction].get(transfer.done) ?? { blobs: 0, bytes: 0 };
+      ended[transfer.direction].set(transfer.done, { blobs: tally.blobs + 1, bytes: tally.bytes + transfer.bytes });
+    },
+    get running() {
+      return [...running.values()];
+    },
+    describeProgress() {
+      const lines = ["pull", "push"].flatMap((direction) => {
+        const blobs = [...running.values()].filter((transfer) => transfer.direction === direction);
+        if (blobs.length === 0) return [];
+        const sum = (size) => formatSize(blobs.reduce((total, blob) => total + size(blob), 0));
+        return [`${verbs[direction][0]} ${countBlobs(blobs.length)}: ${sum((blob) => blob.bytes)} of ${sum((blob) => blob.total)}`];
+      });
+      const text = lines.join("\n");
+      if (text === told) return [];
+      told = text;
+      return lines;
+    },
+    describeTotal() {
+      const parts = ["pull", "push"].flatMap((direction) => {
+        const moved = ended[direction].get("transferred");
+        const mounted = ended[direction].get("mounted")?.blobs ?? 0;
+        const there = ended[direction].get("exists")?.blobs ?? 0;
+        return [
+          ...moved === void 0 ? [] : [`${verbs[direction][1]} ${formatSize(moved.bytes)} in ${countBlobs(moved.blobs)}`],
+          ...mounted === 0 ? [] : [`mounted ${countBlobs(mounted)}`],
+          ...there === 0 ? [] : [`${countBlobs(there)} already there`]
+        ];
+      });
+      const text = parts.join(", ");
+      return text === "" ? void 0 : text.charAt(0).toUpperCase() + text.slice(1);
+    }
+  };
+}
+function countBlobs(count) {
+  return `${count} ${count === 1 ? "blob" : "blobs"}`;
+}
+
+// src/report/narration.ts
+var heartbeatMs = 3e4;
+var lastLines = 20;
+function openNarration(masks, now) {
+  const begun = now();
+  const steps = /* @__PURE__ */ new Map();
+  const transfers = countTransfers();
+  let failed;
+  const stepOf = (name) => {
+    const known = steps.get(name.id);
+    if (known !== void 0) return known;
+    const state = { name, started: now(), streams: /* @__PURE__ */ new Map(), recent: [], lastSign: now() };
+    steps.set(name.id, state);
+    return state;
+  };
+  const secondsOf = (step) => (now() - step.started) / 1e3;
+  const tellOutput = (step, lines) => {
+    if (lines.length > 0) step.lastSign = now();
+    step.recent.push(...lines);
+    step.recent.splice(0, Math.max(0, step.recent.length - lastLines));
+    return lines.map((text) => ({ level: "output", tone: "plain", step: step.name.id, seconds: secondsOf(step), text }));
+  };
+  const endOutput = (step) => [...step.streams.values()].flatMap((stream) => tellOutput(step, stream.end()));
+  const tellStepEnd = (event) => {
+    const { step: name, outcome, layer } = event;
+    if (!steps.has(name.id)) return [message("info", outcome === "failed" ? "bad" : "good", `${outcome}: ${oneLine(name.text)}`, name)];
+    const step = stepOf(name);
+    const rest = endOutput(step);
+    steps.delete(name.id);
+    if (outcome === "failed") failed = step;
+    const size = layer === void 0 ? "" : `, layer of ${formatSize(layer.size)}`;
+    const [level, tone] = outcome === "failed" ? ["error", "bad"] : ["info", "good"];
+    const text = outcome === "cached" ? `cached${size}` : `${outcome} ${outcome === "done" ? "in" : "after"} ${formatSeconds(secondsOf(step))}${size}`;
+    return [...rest, message(level, tone, text, name)];
+  };
+  return {
+    tell(event) {
+      switch (event.kind) {
+        case "stage": {
+          const count = `${event.steps} ${event.steps === 1 ? "step" : "steps"}`;
+          return [message("info", "heading", `Stage ${event.stage}: FROM ${event.base}, ${count}`)];
+        }
+        case "step-start":
+          stepOf(event.step);
+          return [message("info", "heading", oneLine(event.step.text), event.step)];
+        case "step-output": {
+          const step = stepOf(event.step);
+          const stream = step.streams.get(event.stream) ?? openOutputLines(masks);
+          step.streams.set(event.stream, stream);
+          return tellOutput(step, stream.write(event.bytes));
+        }
+        case "step-end":
+          return tellStepEnd(event);
+        case "transfer":
+          transfers.note(event);
+          return event.done === void 0 ? [] : [message("debug", "quiet", describeTransfer(event))];
+        case "notice":
+          return textLines(event.text).map((text) => message("info", "plain", text));
+        case "warning": {
+          const place = event.file === void 0 ? "" : `${event.file}${event.line === void 0 ? "" : `:${event.line}`}: `;
+          return textLines(place + event.text).map((text) => message("warn", "caution", text));
+        }
+        case "debug":
+          return textLines(event.text).map((text) => message("debug", "quiet", text));
+        case "result": {
+          const total = transfers.describeTotal();
+          const time = `Done in ${formatSeconds((now() - begun) / 1e3)}`;
+          const [heading = "", ...rest] = describeResult(event.result);
+          return [
+            message("info", "heading", heading),
+            ...rest.map((text) => message("info", "plain", text)),
+            message("info", "heading", total === void 0 ? time : `${time}. ${total}`)
+          ];
+        }
+      }
+    },
+    tellProgress() {
+      const silent = [...steps.values()].filter((step) => now() - step.lastSign >= heartbeatMs);
+      for (const step of silent) step.lastSign = now();
+      return [
+        ...transfers.describeProgress().map((text) => message("info", "quiet", text)),
+        ...silent.map((step) => message("info", "quiet", `still running after ${formatSeconds(secondsOf(step))}`, step.name))
+      ];
+    },
+    tellFailure({ headline, causes, excerpt, output: reported, hint, stack }) {
+      const recent = failed?.recent ?? [];
+      const output = describeOutput(failed?.name, recent.length > 0 ? recent : reported ?? []);
+      return [
+        ...output,
+        ...excerpt === void 0 ? [] : textLines(excerpt),
+        ...stack === void 0 ? [] : textLines(stack),
+        ...causes.flatMap((cause) => textLines(`caused by: ${cause}`)),
+        ...hint === void 0 ? [] : textLines(`hint: ${hint}`)
+      ].map((text) => message("fatal", "plain", text)).concat(message("fatal", "bad", oneLine(headline)));
+    },
+    end: () => [...steps.values()].flatMap(endOutput),
+    get steps() {
+      return [...steps.values()];
+    },
+    transfers
+  };
+}
+function describeOutput(step, lines) {
+  if (lines.length === 0) return [];
+  const which = lines.length === 1 ? "The last line" : `The last ${lines.length} lines`;
+  const whose = step === void 0 ? "that the command wrote" : `of [${step.id}] ${oneLine(step.text)}`;
+  return [`${which} ${whose}`, ...lines.map((line) => `  | ${line}`)];
+}
+function describeTransfer({ direction, what, bytes, done }) {
+  if (done === "mounted") return `Mounted ${what}`;
+  if (done === "exists") return `Already there: ${what}`;
+  return `${direction === "pull" ? "Downloaded" : "Uploaded"} ${what}, ${formatSize(bytes)}`;
+}
+function message(level, tone, text, step) {
+  return { level, tone, text, ...step === void 0 ? {} : { step: step.id } };
+}
+function textLines(text) {
+  return text.replace(/\n+$/, "").split(/\r\n|\n/);
+}
+function oneLine(text) {
+  return text.replace(/\s*[\r\n]+\s*/g, " ");
+}
+
+// src/report/line.ts
+var levels = ["trace", "debug", "info", "warn", "error", "fatal", "panic"];
+var logFormats = ["text", "color", "json"];
+var codes = { plain: "", heading: "1", good: "32", quiet: "2", bad: "31", caution: "33" };
+var labels = { warn: "WARN ", error: "ERROR ", debug: "DEBUG ", trace: "TRACE " };
+function formatLine(line, style, time) {
+  if (style.format === "json") return formatJson(line, time);
+  const colors = style.format === "color";
+  const stamp = style.timestamps ? `${time.toISOString()} ` : "";
+  const paint = (text, tone) => colors && codes[tone] !== "" && text !== "" ? `\x1B[${codes[tone]}m${text}\x1B[0m` : text;
+  const head = line.step === void 0 ? "" : paint(`[${line.step}]`, "quiet");
+  const clock = line.seconds === void 0 ? "" : paint(`${line.seconds.toFixed(1)}s |`, "quiet");
+  const body = line.level === "output" ? line.text : paint(`${labels[line.level] ?? ""}${line.text}`, line.tone);
+  return stamp + [head, clock, body].filter((part) => part !== "").join(" ");
+}
+function formatJson(line, time) {
+  const level = line.level === "output" ? "info" : line.level === "warn" ? "warning" : line.level;
+  const fields = { level, msg: line.text, time: time.toISOString() };
+  return JSON.stringify(line.step === void 0 ? fields : { ...fields, step: line.step });
+}
+
+// src/report/redact.ts
+var maskText = "***";
+var shortestLine = 4;
+var shortestEncoding = 8;
+function createMasks() {
+  const needles = /* @__PURE__ */ new Set();
+  let longest = 0;
+  return {
+    add(secret) {
+      for (const needle of spellingsOf(secret)) {
+        needles.add(needle);
+        longest = Math.max(longest, needle.length);
+      }
+    },
+    redact(text) {
+      if (needles.size === 0) return text;
+      return replaceSpans(text, findSpans(text, needles), text.length, false);
+    },
+    openStream() {
+      let held = "";
+      let covered = 0;
+      let lastWasHidden = false;
+      const take = (text, end) => {
+        const found = findSpans(text, needles);
+        const spans = covered > 0 ? mergeSpans([[0, covered], ...found]) : found;
+        held = text.slice(end);
+        if (end === 0) return "";
+        const shown = replaceSpans(text, spans, end, lastWasHidden);
+        lastWasHidden = spans.some(([from, to]) => from < end && to >= end);
+        covered = Math.max(0, ...spans.filter(([from]) => from < end).map(([, to]) => to - end));
+        return shown;
+      };
+      return {
+        write(piece) {
+          const text = held + piece;
+          return take(text, Math.max(text.lastIndexOf("\n") + 1, text.length - Math.max(0, longest - 1), 0));
+        },
+        end() {
+          return take(held, held.length);
+        }
+      };
+    }
+  };
+}
+function findSpans(text, needles) {
+  const spans = [];
+  for (const needle of needles) {
+    for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + 1)) spans.push([at, at + needle.length]);
+  }
+  return mergeSpans(spans);
+}
+function mergeSpans(spans) {
+  const merged = [];
+  for (const [from, to] of spans.toSorted((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last !== void 0 && from <= last[1]) last[1] = Math.max(last[1], to);
+    else merged.push([from, to]);
+  }
+  return merged;
+}
+function replaceSpans(text, spans, end, continues) {
+  let shown = "";
+  let at = 0;
+  for (const [from, to] of spans) {
+    if (from >= end) break;
+    shown += text.slice(at, from);
+    if (from > 0 || !continues) shown += maskText;
+    at = Math.min(to, end);
+  }
+  return shown + text.slice(at, end);
+}
+function spellingsOf(secret) {
+  const lines = secret.split(/\r\n|\r|\n/).map((line) => line.trim()).filter((line) => line !== "");
+  const telling = lines.length > 1 ? lines.filter((line) => line.length >= shortestLine) : lines;
+  const found = /* @__PURE__ */ new Set();
+  for (const line of telling.length > 0 ? telling : lines) {
+    found.add(line);
+    found.add(JSON.stringify(line).slice(1, -1));
+    if (line.isWellFormed()) found.add(encodeURIComponent(line));
+    for (const encoded of base64Of(line)) found.add(encoded);
+  }
+  if (lines.length > 1) for (const encoded of base64Of(secret)) found.add(encoded);
+  return found;
+}
+function base64Of(text) {
+  const bytes = Buffer.from(text);
+  return [0, 1, 2].flatMap((shift) => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString("base64");
+    const inner = encoded.slice(Math.ceil(shift * 8 / 6), Math.floor((shift + bytes.length) * 8 / 6));
+    return inner.length < shortestEncoding ? [] : [inner, inner.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
+
+// src/report/plain.ts
+var progressMs = 5e3;
+function openPlainRenderer(options) {
+  const masks = createMasks();
+  const narration = openNarration(masks, () => options.clock.now());
+  const show = (lines) => {
+    const text = renderLines(lines, options, masks);
+    if (text !== "") options.write(text);
+  };
+  const stop = options.clock.every(progressMs, () => show(narration.tellProgress()));
+  return {
+    emit: (event) => show(narration.tell(event)),
+    mask: (secret) => masks.add(secret),
+    redact: (text) => masks.redact(text),
+    fail: (failure) => show([...narration.end(), ...narration.tellFailure(failure)]),
+    close() {
+      stop();
+      show(narration.end());
+    }
+  };
+}
+function renderLines(lines, options, masks) {
+  const time = new Date(options.clock.now());
+  const clean = (text, isRedacted = false) => {
+    const hidden = isRedacted ? text : masks.redact(text);
+    const shown = neutralizeLine(hidden, options.format === "color");
+    return shown === hidden ? shown : masks.redact(shown);
+  };
+  const least = levels.indexOf(options.verbosity === "panic" ? "fatal" : options.verbosity);
+  return lines.filter((line) => line.level === "output" || levels.indexOf(line.level) >= least).map((line) => ({
+    ...line,
+    text: clean(line.text, line.level === "output"),
+    ...line.step === void 0 ? {} : { step: clean(line.step) }
+  })).map((line) => `${formatLine(line, options, time)}
+`).join("");
+}
+
+// src/report/live.ts
+var redrawMs = 120;
+var mostSteps = 6;
+var mostTransfers = 6;
+var barWidth = 20;
+function openLiveRenderer(options) {
+  const masks = createMasks();
+  const narration = openNarration(masks, () => options.clock.now());
+  let drawn = 0;
+  let closed = false;
+  const statusLines = () => {
+    const steps = narration.steps.slice(0, mostSteps).map((step) => describeStep(step, options.clock.now()));
+    const transfers = narration.transfers.running.slice(0, mostTransfers).map(describeTransfer2);
+    const more = narration.steps.length - steps.length + narration.transfers.running.length - transfers.length;
+    const width2 = Math.max(10, options.columns() - 1);
+    return [...steps, ...transfers, ...more > 0 ? [`   and ${more} more`] : []].map(
+      (line) => cutToWidth(neutralizeLine(masks.redact(line), false), width2)
+    );
+  };
+  const draw = (lines) => {
+    const above = renderLines(lines, options, masks);
+    const below = closed ? [] : statusLines();
+    const erase = drawn === 0 ? "" : `\x1B[${drawn}F\x1B[J`;
+    drawn = below.length;
+    const text = erase + above + below.map((line) => `${line}
+`).join("");
+    if (text !== "") options.write(text);
+  };
+  const stop = options.clock.every(redrawMs, () => {
+    if (drawn > 0 || narration.steps.length > 0 || narration.transfers.running.length > 0) draw([]);
+  });
+  return {
+    emit(event) {
+      const lines = narration.tell(event);
+      if (lines.length > 0) draw(lines);
+    },
+    mask: (secret) => masks.add(secret),
+    redact: (text) => masks.redact(text),
+    fail(failure) {
+      closed = true;
+      draw([...narration.end(), ...narration.tellFailure(failure)]);
+    },
+    close() {
+      stop();
+      closed = true;
+      draw(narration.end());
+    }
+  };
+}
+function describeStep(step, now) {
+  const time = formatSeconds((now - step.started) / 1e3);
+  return `=> ${time.padStart(6)} [${step.name.id}] ${step.name.text.replace(/\s+/g, " ")}`;
+}
+function describeTransfer2({ direction, what, bytes, total }) {
+  const done = total > 0 ? Math.min(1, bytes / total) : 0;
+  const filled = Math.round(done * barWidth);
+  const bar = `[${"#".repeat(filled)}${".".repeat(barWidth - filled)}]`;
+  return `${direction === "pull" ? "<=" : "=>"} ${bar} ${formatSize(bytes)} of ${formatSize(total)} ${what}`;
+}
+function cutToWidth(line, width2) {
+  const characters = [...line];
+  if (characters.reduce((sum, character) => sum + columnsOf(character), 0) <= width2) return line;
+  let used = 0;
+  const end = characters.findIndex((character) => {
+    used += columnsOf(character);
+    return used > width2 - 3;
+  });
+  return `${characters.slice(0, end).join("")}...`;
+}
+function columnsOf(character) {
+  if (new RegExp("\\p{M}|\\u200d", "u").test(character)) return 0;
+  return new RegExp("[\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f\\uff00-\\uff60]|\\p{Emoji_Presentation}", "u").test(character) ? 2 : 1;
+}
+
+// src/report/renderer.ts
+function openRenderer(stream, choice, clock) {
+  const format = choice.format ?? (stream.isTerminal ? "color" : "text");
+  const options = {
+    format,
+    timestamps: choice.timestamps,
+    verbosity: choice.verbosity,
+    clock,
+    write: (text) => stream.write(text)
+  };
+  if (!stream.isTerminal || format !== "color") return openPlainRenderer(options);
+  return openLiveRenderer({ ...options, columns: () => stream.columns() || 80 });
+}
+var systemClock = {
+  now: () => Date.now(),
+  every(ms, callback) {
+    const timer = setInterval(callback, ms);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+};
+
+// src/host/credentials.ts
+import { join, resolve } from "node:path";
+function findDockerConfig({ env, directory, fileExists }) {
+  const docker = env.DOCKER_CONFIG || (env.HOME ? join(env.HOME, ".docker") : "");
+  const candidates = [
+    ...docker ? [join(docker, "config.json")] : [],
+    ...env.REGISTRY_AUTH_FILE ? [env.REGISTRY_AUTH_FILE] : [],
+    ...env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers/auth.json")] : []
+  ].map((path) => resolve(directory, path));
+  const file = candidates.find(fileExists);
+  const helperEnvironment = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => value === void 0 ? [] : [[name, value]])
+  );
+  return {
+    helperEnvironment,
+    ...file === void 0 ? {} : { file },
+    ...env.DOCKER_AUTH_CONFIG ? { json: env.DOCKER_AUTH_CONFIG } : {}
+  };
+}
+function findSecrets(source, files) {
+  const texts = [source.json, source.file === void 0 ? void 0 : files.readFile(source.file)];
+  const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].map((name) => files.env[name] ?? "");
+  return [...texts.flatMap((text) => text === void 0 ? [] : secretsOfConfig(text)), ...proxies.flatMap(secretsOfUrl)];
+}
+function secretsOfConfig(text) {
+  let config;
+  try {
+    config = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const auths = isRecord(config) && isRecord(config.auths) ? Object.values(config.auths) : [];
+  return auths.filter(isRecord).flatMap((entry) => {
+    const given = [entry.password, entry.identitytoken, entry.registrytoken, entry.auth].filter((value) => typeof value === "string");
+    const decoded = typeof entry.auth === "string" ? Buffer.from(entry.auth, "base64").toString() : "";
+    return [...given, decoded.slice(decoded.indexOf(":") + 1)];
+  });
+}
+function secretsOfUrl(url) {
+  const password = URL.canParse(url) ? new URL(url).password : "";
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}
+function isRecord(value) {
+  return typeof value === "object" && value !== null;
+}
+
+// src/host/failure.ts
+var prefixes = {
+  "building image": "error building image",
+  "pushing image": "error pushing image",
+  "writing outputs": "error pushing image",
+  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
+};
+var hints = {
+  ENOSPC: "the disk is full: free some space, or choose a larger disk with --state-dir",
+  EDQUOT: "the disk quota is used up: free some space, or choose another disk with --state-dir",
+  EMFILE: "too many files are open: raise the limit with ulimit -n"
+};
+var mostCauses = 8;
+var contextLines = 2;
+var longestExcerpt = 20;
+function describeFailure(error, detailed) {
+  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
+  if (isBuildFailure(error)) {
+    const hint2 = error.hint ?? findHint(error);
+    return {
+      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
+      failure: {
+        headline: `${prefixes[error.phase]}: ${error.message}`,
+        causes: listCauses(error),
+        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
+        ...error.output.length === 0 ? {} : { output: error.output },
+        ...hint2 === void 0 ? {} : { hint: hint2 },
+        ...stack
+      }
+    };
+  }
+  const message2 = error instanceof Error ? error.message || error.name : String(error);
+  if (isBug(error)) {
+    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
+    return {
+      exitCode: 1,
+      failure: { headline: `error building image: this is a bug in Slipway: ${message2}`, causes: listCauses(error), hint: hint2, ...stack }
+    };
+  }
+  const hint = findHint(error);
+  return {
+    exitCode: 1,
+    failure: { headline: `error building image: ${message2}`, causes: listCauses(error), ...hint === void 0 ? {} : { hint }, ...stack }
+  };
+}
+function isBuildFailure(error) {
+  return error instanceof Error && error.name === "BuildFailure";
+}
+function isBug(error) {
+  if (!(error instanceof Error)) return true;
+  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
+}
+function* causesOf(error) {
+  const seen = /* @__PURE__ */ new Set();
+  const waiting = [error];
+  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
+    if (!(next instanceof Error) || seen.has(next)) continue;
+    seen.add(next);
+    if (next !== error) yield next;
+    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
+    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
+  }
+}
+function listCauses(error) {
+  const told = [error instanceof Error ? error.message : ""];
+  const causes = [];
+  for (const { message: message2 } of causesOf(error)) {
+    if (message2 === "" || told.some((text) => text.includes(message2))) continue;
+    told.push(message2);
+    causes.push(message2);
+  }
+  return causes.slice(0, mostCauses);
+}
+function findHint(error) {
+  for (const one of [error, ...causesOf(error)]) {
+    const code = one instanceof Error && "code" in one ? one.code : void 0;
+    if (typeof code === "string" && hints[code] !== void 0) return hints[code];
+  }
+  return void 0;
+}
+function showPlace({ file, line, endLine, source }) {
+  const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
+  const first = Math.max(1, line - contextLines);
+  const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);
+  const numberWidth = String(last).length + 2;
+  const shown = lines.slice(first - 1, last).map((text, i) => {
+    const number = first + i;
+    const mark = number >= line && number <= endLine ? ">>>" : "   ";
+    return `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
+  });
+  const rule = "-".repeat(20);
+  return [`${file}:${line}`, rule, ...shown, rule].join("\n");
+}
+
+// src/host/flags.ts
+var groups = ["Inputs", "Registries and TLS", "Outputs and push", "Build behaviour", "Cache", "Log", "Slipway's own"];
+var inputs = [
+  {
+    name: "dockerfile",
+    short: "f",
+    type: "string",
+    value: "PATH",
+    default: "Dockerfile",
+    help: "Dockerfile, looked up from the working directory, then from the context"
+  },
+  {
+    name: "context",
+    short: "c",
+    type: "string",
+    value: "PATH",
+    default: "/workspace/",
+    help: "directory to build from: a path or dir://PATH"
+  },
+  { name: "context-sub-path", type: "string", value: "PATH", help: "directory below the context to build from instead" },
+  { name: "bucket", short: "b", type: "string", value: "NAME", help: "bucket that holds the context", status: "not yet", hidden: true },
+  {
+    name: "build-arg",
+    type: "multi",
+    value: "NAME[=VALUE]",
+    help: "value of an ARG; a name alone takes the value of the environment variable; may be repeated"
+  },
+  { name: "target", type: "string", value: "STAGE", defaultText: "the last", help: "stage to build" },
+  {
+    name: "custom-platform",
+    aliases: ["customPlatform"],
+    type: "string",
+    value: "OS/ARCH[/VARIANT]",
+    defaultText: "this machine's",
+    help: "platform to build for"
+  },
+  { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
+  {
+    name: "annotation",
+    type: "keyValue",
+    value: "NAME=VALUE",
+    help: "annotation of the image's manifest; may be repeated",
+    status: "not yet"
+  },
+  { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
+  { name: "secret", type: "multi", value: "id=NAME[,src=PATH][,env=NAME]", help: "secret for RUN --mount=type=secret", status: "not yet" },
+  {
+    name: "kaniko-dir",
+    type: "string",
+    value: "PATH",
+    defaultText: "the directory for temporary files",
+    help: "directory to make a private state directory in, where --state-dir is not given; env KANIKO_DIR"
+  }
+];
+var registries = [
+  { name: "insecure", type: "boolean", help: "allow plain HTTP for pushes" },
+  { name: "insecure-pull", type: "boolean", help: "allow plain HTTP for pulls" },
+  { name: "insecure-registry", type: "multi", value: "HOST", help: "registry with which plain HTTP is allowed; may be repeated" },
+  { name: "skip-tls-verify", type: "boolean", help: "accept any certificate of any registry" },
+  { name: "skip-tls-verify-pull", type: "boolean", help: "accept any certificate when pulling" },
+  { name: "skip-tls-verify-registry", type: "multi", value: "HOST", help: "registry of which to accept any certificate; may be repeated" },
+  {
+    name: "registry-certificate",
+    type: "keyValue",
+    value: "HOST=FILE",
+    help: "PEM file of authorities to trust for a registry; may be repeated"
+  },
+  {
+    name: "registry-client-cert",
+    type: "keyValue",
+    value: "HOST=CERT,KEY",
+    help: "PEM files of the client certificate and key to show a registry; may be repeated"
+  },
+  {
+    name: "registry-mirror",
+    type: "multi",
+    value: "HOST[/PREFIX]",
+    help: "mirror to pull Docker Hub's images from; may be repeated; env KANIKO_REGISTRY_MIRROR adds one"
+  },
+  {
+    name: "registry-map",
+    type: "keyMultiValue",
+    value: "HOST=MIRROR[/PREFIX][;...]",
+    help: "mirrors to pull a registry's images from, in this order; may be repeated; env KANIKO_REGISTRY_MAP adds to it"
+  },
+  { name: "skip-default-registry-fallback", type: "boolean", help: "never ask a registry itself that has mirrors" },
+  { name: "credential-helpers", type: "multi", value: "NAME", help: "built-in credential helpers to use", status: "not yet" },
+  { name: "image-download-retry", type: "integer", value: "N", default: "0", help: "further tries of a pull" },
+  {
+    name: "image-fs-extract-retry",
+    type: "integer",
+    value: "N",
+    default: "0",
+    help: "further tries of unpacking a base",
+    status: "not yet"
+  },
+  { name: "azure-container-registry-config", type: "string", value: "PATH", help: "Azure's credentials", status: "not yet", hidden: true }
+];
+var outputs = [
+  {
+    name: "destination",
+    short: "d",
+    type: "multi",
+    value: "IMAGE",
+    help: "registry/repository[:tag] to push to, and the name in --tar-path; may be repeated"
+  },
+  {
+    name: "no-push",
+    type: "boolean",
+    help: "build, write the files that were asked for, but push nothing; env KANIKO_NO_PUSH decides over it"
+  },
+  { name: "no-push-cache", type: "boolean", help: "write nothing to the cache", status: "not yet" },
+  {
+    name: "skip-push-permission-check",
+    type: "boolean",
+    help: "do not ask the registries before the build whether they will take the image"
+  },
+  { name: "push-retry", type: "integer", value: "N", default: "0", help: "further tries of a push" },
+  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take a tag that must not be moved for success", status: "not yet" },
+  { name: "digest-file", type: "string", value: "FILE", help: "where to write the image's digest: a file or an https:// URL" },
+  {
+    name: "image-name-with-digest-file",
+    type: "string",
+    value: "FILE",
+    help: "where to write registry/repository@digest, a line per destination: a file or an https:// URL"
+  },
+  {
+    name: "image-name-tag-with-digest-file",
+    type: "string",
+    value: "FILE",
+    help: "where to write registry/repository:tag@digest, a line per destination: a file or an https:// URL"
+  },
+  { name: "tar-path", aliases: ["tarPath"], type: "string", value: "FILE", help: "write a tar that docker load reads" },
+  { name: "oci-layout-path", type: "string", value: "DIR", help: "write an OCI image layout" },
+  {
+    name: "compression",
+    type: "string",
+    value: "NAME",
+    choices: ["gzip", "zstd"],
+    default: "gzip",
+    help: "how to compress layers: gzip or zstd"
+  },
+  {
+    name: "compression-level",
+    type: "integer",
+    value: "N",
+    default: "-1",
+    defaultText: "the compressor's usual",
+    help: "how much to compress"
+  },
+  { name: "image-format", type: "string", value: "NAME", help: "media types of the image: docker or oci", status: "not yet" },
+  { name: "reproducible", type: "boolean", help: "set the times in config and new layers to fixed ones" },
+  { name: "dryrun", type: "boolean", help: "print the plan of the build and stop" }
+];
+var machine = "nothing of the machine's own file system is changed";
+var behaviour = [
+  {
+    name: "snapshot-mode",
+    aliases: ["snapshotMode"],
+    type: "string",
+    value: "MODE",
+    default: "full",
+    help: "how changes of RUN are found: full, redo or time",
+    status: "not yet"
+  },
+  { name: "single-snapshot", type: "boolean", help: "one layer for a whole stage", status: "not yet" },
+  {
+    name: "use-new-run",
+    type: "boolean",
+    help: "find changes by times",
+    status: "accepted",
+    reason: "every change of a RUN is found without it"
+  },
+  {
+    name: "skip-unused-stages",
+    type: "boolean",
+    help: "build only the stages that the target needs",
+    status: "accepted",
+    reason: "only the stages that the target needs are built"
+  },
+  {
+    name: "ignore-var-run",
+    aliases: ["whitelist-var-run"],
+    type: "boolean",
+    default: "true",
+    help: "leave /var/run out of layers",
+    status: "accepted",
+    reason: "layers hold what the build wrote to /var/run and nothing else of it"
+  },
+  { name: "ignore-path", type: "multi", value: "PATH", help: "leave a path out of layers", status: "not yet" },
+  {
+    name: "force-build-metadata",
+    type: "boolean",
+    help: "make layers for instructions that change metadata alone",
+    status: "accepted",
+    reason: "instructions that change metadata alone have their line in the image's history without it"
+  },
+  { name: "force", type: "boolean", help: "build outside of a container", status: "accepted", reason: machine },
+  { name: "cleanup", type: "boolean", help: "empty the file system after the build", status: "accepted", reason: machine },
+  { name: "pre-cleanup", type: "boolean", help: "empty the file system before the build", status: "accepted", reason: machine },
+  { name: "preserve-context", type: "boolean", help: "restore the file system after the build", status: "accepted", reason: machine },
+  { name: "materialize", type: "boolean", help: "leave the image's files on disk", status: "not yet" }
+];
+var cache = [
+  { name: "cache", type: "boolean", help: "use and fill the layer cache", status: "not yet" },
+  { name: "cache-repo", type: "string", value: "REPOSITORY", help: "where cached layers lie", status: "not yet" },
+  { name: "cache-dir", type: "string", value: "PATH", default: "/cache", help: "where cached base images lie", status: "not yet" },
+  { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long cached layers are used", status: "not yet" },
+  { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN", status: "not yet" },
+  { name: "cache-copy-layers", type: "boolean", help: "cache the layers of COPY", status: "not yet" },
+  {
+    name: "compressed-caching",
+    type: "boolean",
+    default: "true",
+    help: "keep compressed layers in memory",
+    status: "accepted",
+    reason: "layers are never kept in memory"
+  }
+];
+var log = [
+  {
+    name: "verbosity",
+    short: "v",
+    type: "string",
+    value: "LEVEL",
+    choices: levels,
+    default: "info",
+    help: `what to say: ${levels.join(", ")}; what the steps' commands write is always shown`
+  },
+  {
+    name: "log-format",
+    type: "string",
+    value: "FORMAT",
+    choices: logFormats,
+    defaultText: "color on a terminal, else text",
+    help: `how to say it: ${logFormats.join(", ")}`
+  },
+  { name: "log-timestamp", type: "boolean", help: "start each line with the time" }
+];
+var own = [
+  {
+    name: "state-dir",
+    type: "string",
+    value: "PATH",
+    defaultText: "a private one that is removed after the build",
+    help: "where blobs, indexes and unpacked layers lie; several builds may share it; env SLIPWAY_HOME"
+  },
+  {
+    name: "sandbox",
+    type: "string",
+    value: "NAME",
+    choices: ["auto", "ns", "chroot-bare"],
+    default: "auto",
+    help: "where RUN runs: auto (the strongest that works here), ns, chroot-bare"
+  }
+];
+var flags = [
+  ["Inputs", inputs],
+  ["Registries and TLS", registries],
+  ["Outputs and push", outputs],
+  ["Build behaviour", behaviour],
+  ["Cache", cache],
+  ["Log", log],
+  ["Slipway's own", own]
+].flatMap(([group, rows]) => rows.map((row) => ({ status: "works", ...row, group })));
+function takesMany(flag) {
+  return flag.type === "multi" || flag.type === "keyValue" || flag.type === "keyMultiValue";
+}
+
+// src/host/default.ts
+function describeDefault(flag) {
+  const text = flag.defaultText ?? (flag.type === "boolean" || takesMany(flag) ? void 0 : flag.default);
+  return text === void 0 ? "" : ` (default: ${text})`;
+}
+
+// src/host/help.ts
+var indent = 6;
+var width = 100;
+function describeUsage() {
+  const shown = flags.filter((flag) => !flag.hidden && flag.status === "works");
+  const sections = groups.map(
+    (group) => describeSection(
+      group,
+      shown.filter((flag) => flag.group === group)
+    )
+  );
+  const list = (status) => flags.filter((flag) => !flag.hidden && flag.status === status).map((flag) => `--${flag.name}`);
+  const old = flags.flatMap((flag) => (flag.aliases ?? []).map((alias) => `--${alias} (--${flag.name})`));
+  return [
+    "Builds a container image from a Dockerfile, without a daemon and without privilege.",
+    "",
+    "Usage:",
+    "  slipway [build] FLAGS",
+    "  slipway version",
+    "  slipway help",
+    "",
+    "Give a value as --flag=VALUE or --flag VALUE; switches as --flag or --flag=false.",
+    "",
+    ...sections.flat(),
+    ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
+    ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
+    ...describeList("Deprecated spellings:", old)
+  ].join("\n").concat("\n");
+}
+function describeSection(group, shown) {
+  if (shown.length === 0) return [];
+  return [`${group}:`, ...shown.flatMap(describeFlag), ""];
+}
+function describeFlag(flag) {
+  const short = flag.short === void 0 ? "    " : `-${flag.short}, `;
+  const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
+  return [`  ${short}--${flag.name}${value}`, ...wrap(`${flag.help}${describeDefault(flag)}`, indent + 4)];
+}
+function describeList(heading, names) {
+  return names.length === 0 ? [] : [heading, ...wrap(names.join(" "), 2), ""];
+}
+function wrap(text, margin) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== void 0 && margin + last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => " ".repeat(margin) + line);
+}
+
+// src/host/interruption.ts
+var patienceMs = 5e3;
+var codes2 = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+function watchInterruption(surroundings) {
+  const controller = new AbortController();
+  let exitCode;
+  let stopTimer = () => {
+  };
+  const stopListening = surroundings.onTrouble((trouble) => {
+    if (exitCode !== void 0) {
+      if ("signal" in trouble) surroundings.exit(exitCode);
+      return;
+    }
+    const code = codeOf(trouble);
+    exitCode = code;
+    stopTimer = surroundings.clock.every(patienceMs, () => surroundings.exit(code));
+    controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
+  });
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode;
+    },
+    stop() {
+      stopListening();
+      stopTimer();
+    }
+  };
+}
+function codeOf(trouble) {
+  return "signal" in trouble ? codes2[trouble.signal] : 1;
+}
+
+// src/host/usage.ts
+var UsageError = class extends Error {
+  name = "UsageError";
+};
+function findNearest(text, candidates) {
+  const near = candidates.map((candidate) => ({ candidate, distance: countEdits(text.toLowerCase(), candidate.toLowerCase()) })).filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 3))).sort((a, b) => a.distance - b.distance);
+  return near[0]?.candidate;
+}
+function countEdits(from, to) {
+  let before = [];
+  let above = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j += 1) {
+      const same = from[i - 1] === to[j - 1];
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      row[j] = Math.min(
+        (above[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (above[j - 1] ?? 0) + (same ? 0 : 1),
+        swapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      );
+    }
+    before = above;
+    above = row;
+  }
+  return above[to.length] ?? 0;
+}
+
+// src/host/value.ts
+function parseBoolean(text) {
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  return void 0;
+}
+function parseInteger(text) {
+  const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : void 0;
+}
+var unitsMs = { ns: 1e-6, us: 1e-3, \u00B5s: 1e-3, \u03BCs: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 };
+function parseDuration(text) {
+  const [, sign, rest = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
+  if (rest === "0") return 0;
+  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return void 0;
+  let sum = 0;
+  for (const [, number = "", unit = ""] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+    sum += Number(number) * (unitsMs[unit] ?? 0);
+  return sign === "-" ? -sum : sum;
+}
+function parsePair(text, source) {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be NAME=VALUE`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+function parseMultiMap(texts) {
+  const map = /* @__PURE__ */ new Map();
+  for (const { text, source } of texts) {
+    for (const pair of text.split(";")) {
+      const [key, value] = parsePair(pair, source);
+      map.set(key, [...map.get(key) ?? [], value]);
+    }
+  }
+  return map;
+}
+
+// src/host/parse-flags.ts
+var byName = new Map(flags.flatMap((flag) => [flag.name, ...flag.aliases ?? []].map((name) => [name, flag])));
+var byShort = new Map(flags.flatMap((flag) => flag.short === void 0 ? [] : [[flag.short, flag]]));
+function parseFlags(args) {
+  const given = [];
+  const positional = [];
+  let help = false;
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== void 0; arg = rest.shift()) {
+    if (arg === "--") {
+      positional.push(...rest);
+      break;
+    }
+    if (arg === "--help" || arg === "-h") help = true;
+    else if (arg.startsWith("--")) given.push(readLong(arg, rest));
+    else if (arg.startsWith("-") && arg.length > 1) given.push(readShort(arg, rest));
+    else positional.push(arg);
+  }
+  return { given, help, positional };
+}
+function refusePositional({ given, positional }) {
+  const [first] = positional;
+  if (first === void 0) return;
+  const last = given.at(-1);
+  const isValue = last?.flag.type === "boolean" && parseBoolean(first) !== void 0;
+  throw new UsageError(
+    `unexpected argument ${JSON.stringify(first)}${isValue ? `; write ${last.spelling}=${first}` : ": every input is given by a flag"}`
+  );
+}
+function readLong(arg, rest) {
+  const [, name = "", equals, inline = ""] = /^--([^=]*)(=)?(.*)$/s.exec(arg) ?? [];
+  if (name === "") throw new UsageError(`bad flag syntax: ${arg}`);
+  const flag = byName.get(name);
+  const spelling = `--${name}`;
+  if (flag === void 0) {
+    const nearest = findNearest(name, [...byName.keys(), "help"]);
+    throw new UsageError(`unknown flag: ${spelling}${nearest === void 0 ? "; see slipway --help" : `; did you mean --${nearest}?`}`);
+  }
+  if (equals !== void 0) return checkValue(flag, spelling, inline);
+  if (flag.type === "boolean") return { flag, spelling, value: "true" };
+  return takeNext(flag, spelling, rest);
+}
+function readShort(arg, rest) {
+  const short = arg.charAt(1);
+  const flag = byShort.get(short);
+  if (flag === void 0) {
+    const nearest = byName.has(arg.slice(1).split("=")[0] ?? "") ? `; did you mean -${arg}?` : "; see slipway --help";
+    throw new UsageError(`unknown shorthand flag: ${JSON.stringify(short)} in ${arg}${nearest}`);
+  }
+  const spelling = `-${short}`;
+  if (arg.length > 2) return checkValue(flag, spelling, arg.charAt(2) === "=" && arg.length > 3 ? arg.slice(3) : arg.slice(2));
+  return takeNext(flag, spelling, rest);
+}
+function takeNext(flag, spelling, rest) {
+  const value = rest.shift();
+  if (value === void 0) throw new UsageError(`flag needs an argument: ${spelling} ${flag.value ?? "VALUE"}`);
+  return checkValue(flag, spelling, value);
+}
+function checkValue(flag, spelling, value) {
+  const allowed = describeAllowed(flag, value);
+  if (allowed !== void 0) throw new UsageError(`invalid argument ${JSON.stringify(value)} for ${spelling}: must be ${allowed}`);
+  return { flag, spelling, value };
+}
+function describeAllowed(flag, value) {
+  if (flag.type === "boolean" && parseBoolean(value) === void 0) return "true or false";
+  if (flag.type === "integer" && parseInteger(value) === void 0) return "a whole number";
+  if (flag.type === "duration" && parseDuration(value) === void 0) return "a number with a unit, for example 6h or 30m";
+  if (flag.choices !== void 0 && value !== "" && !flag.choices.includes(value)) return `one of ${flag.choices.join(", ")}`;
+  return void 0;
+}
+function isDefault({ flag, value }) {
+  if (flag.type === "boolean") return parseBoolean(value) === (flag.default === "true");
+  if (flag.type === "integer") return parseInteger(value) === parseInteger(flag.default ?? "");
+  if (flag.type === "duration") return parseDuration(value) === parseDuration(flag.default ?? "");
+  return value === "" || !takesMany(flag) && value === flag.default;
+}
+function lastGiven(given) {
+  const last = new Map(given.map((one) => [one.flag, one]));
+  return given.filter((one) => takesMany(one.flag) || last.get(one.flag) === one);
+}
+function checkSupport(given) {
+  const telling = lastGiven(given).filter((one) => !isDefault(one));
+  const missing = telling.find(({ flag }) => flag.status === "not yet");
+  if (missing !== void 0) throw new UsageError(`flag ${missing.spelling} is not yet supported`);
+  const old = given.filter(({ flag, spelling }) => flag.aliases?.includes(spelling.slice(2)));
+  return [
+    .../* @__PURE__ */ new Set([
+      ...old.map(({ flag, spelling }) => `${spelling} is deprecated: write --${flag.name}`),
+      ...telling.filter(({ flag }) => flag.status === "accepted").map(({ flag, spelling }) => `${spelling} has no effect: ${flag.reason ?? ""}`)
+    ])
+  ];
+}
+
+// src/host/request.ts
+import { join as join2, resolve as resolve3 } from "node:path";
+
+// src/host/environment.ts
+function parseVariable(env, name) {
+  const text = env[name];
+  if (text === void 0 || text === "") return void 0;
+  const value = parseBoolean(text);
+  if (value === void 0)
+    throw new UsageError(`invalid value ${JSON.stringify(text)} of the environment variable ${name}: must be true or false`);
+  return value;
+}
+var cleaning = ["KANIKO_CLEANUP", "KANIKO_PRE_CLEANUP", "KANIKO_PRESERVE_CONTEXT"];
+function listNotices(env) {
+  const features = Object.keys(env).filter((name) => name.startsWith("FF_KANIKO_")).sort();
+  const set = cleaning.filter((name) => parseBoolean(env[name] ?? "") === true);
+  return [
+    ...features.length === 0 ? [] : [`No effect: ${features.join(", ")}; kaniko's feature flags switch nothing here`],
+    ...set.map((name) => `No effect: ${name}; nothing of the machine's own file system is changed`)
+  ];
+}
+
+// src/host/registry-options.ts
+import { resolve as resolve2 } from "node:path";
+
+// src/host/version.ts
+var version = "0.1.0";
+
+// src/host/registry-options.ts
+function readRegistryOptions(values, surroundings) {
+  const { env, directory } = surroundings;
+  const path = (file) => resolve2(directory, file);
+  const texts = (name) => values.list(name).map(({ text }) => text).filter((text) => text !== "");
+  const variable = (name) => env[name] ? [{ text: env[name], source: name }] : [];
+  const pairs = (name) => values.list(name).map(({ text, source }) => ({ pair: parsePair(text, source), text, source }));
+  const clients = pairs("registry-client-cert").map(({ pair: [host, files], text, source }) => {
+    const [certificate, key, ...more] = files.split(",");
+    if (!certificate || !key || more.length > 0)
+      throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be HOST=CERTIFICATE,KEY`);
+    return [host, { certificate: path(certificate), key: path(key) }];
+  });
+  const client = env.UPSTREAM_CLIENT_TYPE ? `,${env.UPSTREAM_CLIENT_TYPE}` : "";
+  return {
+    insecure: values.isSet("insecure"),
+    insecurePull: values.isSet("insecure-pull"),
+    insecureRegistries: texts("insecure-registry"),
+    skipTlsVerify: values.isSet("skip-tls-verify"),
+    skipTlsVerifyPull: values.isSet("skip-tls-verify-pull"),
+    skipTlsVerifyRegistries: texts("skip-tls-verify-registry"),
+    certificates: Object.fromEntries(pairs("registry-certificate").map(({ pair: [host, file] }) => [host, path(file)])),
+    clientCertificates: Object.fromEntries(clients),
+    mirrors: [...texts("registry-mirror"), ...variable("KANIKO_REGISTRY_MIRROR").map(({ text }) => text)],
+    map: Object.fromEntries(parseMultiMap([...values.list("registry-map"), ...variable("KANIKO_REGISTRY_MAP")])),
+    skipDefaultRegistryFallback: values.isSet("skip-default-registry-fallback"),
+    downloadRetries: values.count("image-download-retry"),
+    pushRetries: values.count("push-retry"),
+    dockerConfig: findDockerConfig(surroundings),
+    proxies: readProxies(env),
+    roots: {
+      files: env.SSL_CERT_FILE ? [path(env.SSL_CERT_FILE)] : [],
+      directories: (env.SSL_CERT_DIR ?? "").split(":").filter(Boolean).map(path)
+    },
+    userAgent: `slipway/${version}${client}`
+  };
+}
+function readProxies(env) {
+  const http = env.HTTP_PROXY || env.http_proxy;
+  const https = env.HTTPS_PROXY || env.https_proxy;
+  const noProxy = env.NO_PROXY || env.no_proxy;
+  return { ...http ? { http } : {}, ...https ? { https } : {}, ...noProxy ? { noProxy } : {} };
+}
+
+// src/host/values.ts
+function valuesOf(given) {
+  const valuesByName = /* @__PURE__ */ new Map();
+  for (const { flag, spelling, value } of given) {
+    valuesByName.set(flag.name, [...valuesByName.get(flag.name) ?? [], { text: value, source: spelling }]);
+  }
+  const defaults = new Map(flags.map((flag) => [flag.name, flag.default ?? ""]));
+  const text = (name) => valuesByName.get(name)?.at(-1)?.text || (defaults.get(name) ?? "");
+  return {
+    text,
+    isSet: (name) => parseBoolean(text(name)) === true,
+    list: (name) => valuesByName.get(name) ?? [],
+    count(name) {
+      const count = parseInteger(text(name)) ?? 0;
+      if (count < 0) throw new UsageError(`invalid argument ${JSON.stringify(text(name))} for --${name}: must be 0 or more`);
+      return count;
+    }
+  };
+}
+
+// src/host/request.ts
+function readRequest(given, surroundings) {
+  const { env, directory } = surroundings;
+  const notices = [...checkSupport(given), ...listNotices(env)];
+  const values = valuesOf(given);
+  const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
+  const destinations = values.list("destination").map(readDestination);
+  const outputs2 = readOutputs(values, directory);
+  const dryRun = values.isSet("dryrun");
+  if (push && destinations.length === 0 && !dryRun) throw new UsageError("you must provide --destination, or use --no-push");
+  if (destinations.length === 0 && outputs2.imageNameWithDigestFile !== void 0)
+    throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
+  if (destinations.length === 0 && outputs2.imageNameTagWithDigestFile !== void 0)
+    throw new UsageError("you must provide --destination if setting ImageNameTagDigestFile");
+  const compression = values.text("compression") === "zstd" ? "zstd" : "gzip";
+  if (compression === "zstd" && outputs2.tarPath !== void 0)
+    throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
+  const request = {
+    context: readContext(values.text("context"), directory),
+    contextSubPath: values.text("context-sub-path"),
+    dockerfile: values.text("dockerfile"),
+    workingDirectory: directory,
+    buildArgs: readBuildArgs(values.list("build-arg"), env),
+    labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
+    target: readTarget(given, values),
+    platform: readPlatform(values.text("custom-platform")),
+    destinations,
+    push: push && destinations.length > 0,
+    checkPushPermission: !values.isSet("skip-push-permission-check"),
+    outputs: outputs2,
+    registry: readRegistryOptions(values, surroundings),
+    reproducible: values.isSet("reproducible"),
+    compression,
+    compressionLevel: readLevel(values, compression === "zstd" ? 22 : 9),
+    sandbox: values.text("sandbox"),
+    dryRun,
+    notices
+  };
+  return { ...request, ...readStateDir(values, surroundings) };
+}
+function readContext(source, directory) {
+  if (source.startsWith("dir://")) return `dir://${resolve3(directory, source.slice("dir://".length))}`;
+  return source.includes("://") ? source : resolve3(directory, source);
+}
+function readBuildArgs(given, env) {
+  const args = /* @__PURE__ */ new Map();
+  for (const { text, source } of given) {
+    if (text.includes("=")) {
+      const [name, value] = parsePair(text, source);
+      args.set(name, value);
+    } else {
+      const value = text === "" ? void 0 : env[text];
+      if (value !== void 0) args.set(text, value);
+    }
+  }
+  return args;
+}
+function readTarget(given, values) {
+  const targets = new Set(given.filter(({ flag }) => flag.name === "target").flatMap(({ value }) => value.split(",")));
+  targets.delete("");
+  if (targets.size > 1) throw new UsageError(`several targets (${[...targets].join(", ")}) are not yet supported`);
+  return values.text("target") === "" ? void 0 : [...targets][0];
+}
+function readPlatform(text) {
+  try {
+    return text === "" ? hostPlatform() : parsePlatform(text);
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
+  }
+}
+function readDestination({ text, source }) {
+  let reference;
+  try {
+    reference = parseReference(text);
+  } catch (cause) {
+    throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  if (reference.digest !== void 0)
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be a tag, for the digest is known after the build`);
+  return withDefaultTag(reference);
+}
+function readOutputs(values, directory) {
+  const file = (name) => values.text(name) === "" ? void 0 : resolve3(directory, values.text(name));
+  const target = (name) => /^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name);
+  const outputs2 = {
+    tarPath: file("tar-path"),
+    ociLayoutPath: file("oci-layout-path"),
+    digestFile: target("digest-file"),
+    imageNameWithDigestFile: target("image-name-with-digest-file"),
+    imageNameTagWithDigestFile: target("image-name-tag-with-digest-file")
+  };
+  return Object.fromEntries(Object.entries(outputs2).filter(([, path]) => path !== void 0));
+}
+function readLevel(values, most) {
+  const text = values.text("compression-level");
+  const level = parseInteger(text) ?? -1;
+  if (level === 0 || level === -1) return void 0;
+  if (level < 0 || level > most)
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --compression-level: must be 1 to ${most}, or -1 for the usual one`);
+  return level;
+}
+function readStateDir(values, { env, directory, makeDirectory }) {
+  const given = values.text("state-dir") || env.SLIPWAY_HOME;
+  if (given) return { stateDir: resolve3(directory, given), stateIsPrivate: false };
+  const parent = resolve3(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  try {
+    return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
+  } catch (cause) {
+    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: give another with --state-dir`, { cause });
+  }
+}
+
+// src/host/shell.ts
+var commands = ["build", "version", "help"];
+var laterCommands = ["warm", "push", "login", "plan", "check", "merge", "prune", "doctor"];
+async function runShell(build2, surroundings) {
+  const [first = "", ...rest] = surroundings.args;
+  try {
+    if (first === "version" || first === "--version") return showVersion(surroundings);
+    if (first === "help") return showHelp(surroundings);
+    if (first !== "" && !first.startsWith("-") && first !== "build") refuseCommand(first);
+    const parsed = parseFlags(first === "build" ? rest : surroundings.args);
+    if (parsed.help) return showHelp(surroundings);
+    refusePositional(parsed);
+    return await runBuild(parsed, build2, surroundings);
+  } catch (error) {
+    const { failure } = describeFailure(error, true);
+    surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}
+` : `${failure.stack ?? ""}
+${failure.headline}
+`);
+    return 1;
+  }
+}
+async function runBuild({ given }, build2, surroundings) {
+  const request = readRequest(given, surroundings);
+  const values = valuesOf(given);
+  const verbosity = values.text("verbosity");
+  const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : void 0);
+  const choice = { verbosity, format, timestamps: values.isSet("log-timestamp") };
+  const renderer = openRenderer(surroundings.stderr, choice, surroundings.clock);
+  const interruption = watchInterruption(surroundings);
+  try {
+    for (const secret of findSecrets(request.registry.dockerConfig, surroundings)) renderer.mask(secret);
+    const { plan } = await build2(request, { report: renderer, signal: interruption.signal });
+    if (plan !== void 0) surroundings.stdout.write(renderer.redact(showPlan(plan)));
+    return 0;
+  } catch (error) {
+    const reason = interruption.exitCode === void 0 ? error : interruption.signal.reason;
+    const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
+    renderer.fail(failure);
+    return interruption.exitCode ?? exitCode;
+  } finally {
+    renderer.close();
+    if (request.stateIsPrivate) await surroundings.removeDirectory(request.stateDir);
+    interruption.stop();
+  }
+}
+function showPlan(plan) {
+  const lines = plan.replace(/\n$/, "").split("\n");
+  return lines.map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function showVersion({ stdout }) {
+  stdout.write(`slipway ${version}
+node ${process.version} ${process.platform}/${process.arch}
+`);
+  return 0;
+}
+function showHelp({ stdout }) {
+  stdout.write(describeUsage());
+  return 0;
+}
+function refuseCommand(name) {
+  if (laterCommands.includes(name)) throw new UsageError(`command ${name} is not yet supported`);
+  const nearest = findNearest(name, [...commands, ...laterCommands]);
+  throw new UsageError(
+    `unknown command ${JSON.stringify(name)}${nearest === void 0 ? "; see slipway --help" : `; did you mean ${nearest}?`}`
+  );
+}
+
+// src/host/surroundings.ts
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
+function ownProcess() {
+  process.stdout.on("error", () => {
+  });
+  process.stderr.on("error", () => {
+  });
+  return {
+    args: process.argv.slice(2),
+    env: process.env,
+    directory: process.cwd(),
+    stdout: { write: (text) => void process.stdout.write(text) },
+    stderr: {
+      write: (text) => void process.stderr.write(text),
+      isTerminal: process.stderr.isTTY === true && process.env.TERM !== "dumb",
+      columns: () => process.stderr.isTTY === true ? process.stderr.columns : void 0
+    },
+    clock: systemClock,
+    readFile(path) {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return void 0;
+      }
+    },
+    fileExists: existsSync,
+    makeDirectory(prefix) {
+      mkdirSync(dirname(prefix), { recursive: true });
+      return mkdtempSync(prefix);
+    },
+    removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+    onTrouble(listener) {
+      const signals = ["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => ({ signal, listener: () => listener({ signal }) }));
+      const crash = (error) => listener({ error });
+      for (const one of signals) process.on(one.signal, one.listener);
+      process.on("uncaughtException", crash);
+      return () => {
+        for (const one of signals) process.off(one.signal, one.listener);
+        process.off("uncaughtException", crash);
+      };
+    },
+    exit: (code) => process.exit(code)
+  };
+}
+
+// src/host/host.ts
+function findHost(surroundings = ownProcess()) {
+  return { run: (build2) => runShell(build2, surroundings) };
+}
+
+// src/main.ts
+async function build(request, tools) {
+  const core = await import("./build.mjs");
+  return await core.build(request, tools);
+}
+var program = process.argv[1];
+var isProgram = program !== void 0 && existsSync2(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
+if (isProgram) process.exitCode = await findHost().run(build);
+export {
+  build
+};
