@@ -1,27 +1,38 @@
 // Puts what the stages came to and the planned configuration together: the finished image.
 
-import type { History, Image, ImageConfig } from "../image/image.ts";
+import type { History, Image, ImageConfig, MediaFamily } from "../image/image.ts";
 import type { BuiltStage, MadeLayer } from "./execute.ts";
 import type { Plan, StagePlan } from "./plan.ts";
 
 /** kaniko's `--reproducible` writes Go's zero time. */
 const zeroTime = "0001-01-01T00:00:00Z";
 
+export interface AssembleOptions {
+  readonly reproducible: boolean;
+  /** Instead of the base's. */
+  readonly imageFormat: MediaFamily | undefined;
+}
+
 /** The target's image: each history line has a time, and lines and layers align. */
-export function assembleImage(plan: Plan, stages: readonly BuiltStage[], options: { readonly reproducible: boolean }): Image {
+export function assembleImage(plan: Plan, stages: readonly BuiltStage[], options: AssembleOptions): Image {
   const stage = plan.stages[plan.target];
   const built = stages[plan.target];
   if (stage === undefined || built === undefined) throw new Error("Cannot assemble image: its target was not built");
   const made = madeBelow(plan, stages, plan.target);
-  const history = timeHistory(stage, made, options.reproducible);
-  const created = options.reproducible ? zeroTime : (history.at(-1)?.created ?? new Date().toISOString());
+  const fixedTime = options.reproducible
+    ? zeroTime
+    : plan.epoch === undefined
+      ? undefined
+      : new Date(plan.epoch * 1000).toISOString().replace(".000Z", "Z");
+  const history = timeHistory(stage, made, fixedTime);
+  const created = fixedTime ?? history.at(-1)?.created ?? new Date().toISOString();
   const config: ImageConfig = {
     ...stage.config,
     created,
     rootfs: { type: "layers", diff_ids: built.files.layers.map((layer) => layer.diffId) },
     history,
   };
-  return { family: built.family, config, layers: built.files.layers };
+  return { family: options.imageFormat ?? built.family, config, layers: built.files.layers };
 }
 
 /** The layers that the stage and the stages it is built FROM made, from the bottom. */
@@ -32,13 +43,13 @@ export function madeBelow(plan: Plan, stages: readonly BuiltStage[], number: num
 }
 
 /** Layers have the time they were made; a line without a layer that of the layer before it, or of the first one after. */
-function timeHistory(stage: StagePlan, made: readonly MadeLayer[], reproducible: boolean): readonly History[] {
+function timeHistory(stage: StagePlan, made: readonly MadeLayer[], fixedTime: string | undefined): readonly History[] {
   const lines = stage.config.history ?? [];
   let next = 0;
   let time = made[0]?.created ?? new Date().toISOString();
   return lines.map((line, i) => {
     if (i < stage.inheritedHistory) return line;
     if (!line.empty_layer) time = made[next++]?.created ?? time;
-    return { created: reproducible ? zeroTime : time, ...line };
+    return { created: fixedTime ?? time, ...line };
   });
 }

@@ -144,7 +144,7 @@ async function carryOut(
       // What goes wrong is thrown again by `finish`.
       onLayer: (layer) => void push?.layer(layer).catch(() => {}),
     });
-    const image = encodeImage(assembleImage(plan, stages, request));
+    const image = encodeImage(assembleImage(plan, stages, request), Object.fromEntries(request.annotations));
     const written = await deliver(image, request, push, tools);
     report.emit({ kind: "result", result: summarize(image, stages, plan, written) });
     return { digest: image.manifest.descriptor.digest, imageId: image.config.descriptor.digest, written };

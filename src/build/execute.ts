@@ -32,6 +32,8 @@ export interface ExecuteTools {
   readonly compressionLevel: number | undefined;
   /** Lowers the times of new layers to 1970 and leaves the clock out of the image. */
   readonly reproducible: boolean;
+  /** The same to SOURCE_DATE_EPOCH, where that is given; the clock stays out of the image then anyway. */
+  readonly rewriteTimestamp: boolean;
   place(source: Source): Place;
   /** Called with each layer of the target as soon as it is known, from the bottom to the top of each stage. */
   onLayer(layer: Layer): void;
@@ -60,7 +62,11 @@ export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly
   const shipped = stagesBelow(plan, plan.target);
   const stages: Promise<BuiltStage>[] = [];
   for (const [number, stage] of plan.stages.entries()) {
-    const building = new StageBuild(stage, stages, { ...tools, signal, onLayer: shipped.has(number) ? tools.onLayer : () => {} }).build();
+    const building = new StageBuild(stage, stages, plan.epoch, {
+      ...tools,
+      signal,
+      onLayer: shipped.has(number) ? tools.onLayer : () => {},
+    }).build();
     building.catch((error: unknown) => failed.abort(error));
     stages.push(building);
   }
@@ -84,12 +90,14 @@ function stagesBelow(plan: Plan, target: number): ReadonlySet<number> {
 class StageBuild {
   readonly #stage: StagePlan;
   readonly #stages: readonly Promise<BuiltStage>[];
+  readonly #epoch: number | undefined;
   readonly #tools: ExecuteTools;
   readonly #root: StageRoot;
   readonly #made: MadeLayer[] = [];
 
-  constructor(stage: StagePlan, stages: readonly Promise<BuiltStage>[], tools: ExecuteTools) {
+  constructor(stage: StagePlan, stages: readonly Promise<BuiltStage>[], epoch: number | undefined, tools: ExecuteTools) {
     this.#stage = stage;
+    this.#epoch = epoch;
     this.#stages = stages;
     this.#tools = tools;
     this.#root = new StageRoot(tools.sandbox, tools.layers);
@@ -141,7 +149,7 @@ class StageBuild {
       this.#root.skip();
       return this.#add(step, files, layer, index, started);
     }
-    const now = Math.floor(Date.now() / 1000);
+    const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, line: step.source.line });
     const tools = { now, warn, temporary: () => this.#tools.blobs.temporary() };
     const tree = await files.tree();
@@ -152,14 +160,15 @@ class StageBuild {
   }
 
   #write(items: readonly LayerItem[]): ReturnType<typeof writeLayer> {
-    const { blobs, compression, compressionLevel, helper, signal, reproducible } = this.#tools;
+    const { blobs, compression, compressionLevel, helper, signal, reproducible, rewriteTimestamp } = this.#tools;
+    const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : undefined;
     return writeLayer(items, {
       blobs,
       compression,
       helper,
       signal,
       ...(compressionLevel === undefined ? {} : { level: compressionLevel }),
-      ...(reproducible ? { clampMtime: 0 } : {}),
+      ...(latest === undefined ? {} : { clampMtime: latest }),
     });
   }
 

@@ -37,6 +37,8 @@ export interface Wanted {
   readonly source: Source;
 }
 
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+const epochName = "SOURCE_DATE_EPOCH";
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
@@ -130,7 +132,29 @@ class Planner {
         inheritedHistory: entry.inheritedHistory,
       };
     });
-    return { stages, target: places.get(target.index) ?? 0, warnings: visited.flatMap(({ evaluation }) => evaluation.warnings) };
+    return {
+      stages,
+      target: places.get(target.index) ?? 0,
+      epoch: this.#epoch(),
+      warnings: visited.flatMap(({ evaluation }) => evaluation.warnings),
+    };
+  }
+
+  /** A build argument, or the default of a global ARG; empty is not given. */
+  #epoch(): number | undefined {
+    const text = this.#globals.get(epochName) ?? this.#request.buildArgs.get(epochName) ?? "";
+    // A local directory has no time of its own.
+    if (text === "" || text === "context") return undefined;
+    if (/^\d{1,15}$/.test(text)) return Number(text);
+    const { globalArgs, stages } = this.#dockerfile;
+    const range = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range ?? stages[0]?.from.range;
+    const why = stages.some((stage) => stage.name === text.toLowerCase())
+      ? "taking it from a stage is not yet supported"
+      : "it must be seconds since 1970";
+    throw new DockerfileError(`invalid ${epochName} "${text}": ${why}`, {
+      file: this.#dockerfile.file,
+      range: range ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } },
+    });
   }
 
   #evaluateGlobals(): ReadonlyMap<string, string> {

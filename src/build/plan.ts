@@ -92,6 +92,8 @@ export interface Plan {
   readonly stages: readonly StagePlan[];
   /** Index into `stages`. */
   readonly target: number;
+  /** SOURCE_DATE_EPOCH, seconds since 1970: the time of the image and of what the build creates itself. */
+  readonly epoch: number | undefined;
   readonly warnings: readonly { readonly text: string; readonly line: number }[];
 }
 

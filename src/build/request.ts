@@ -1,5 +1,6 @@
 // What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
 
+import type { MediaFamily } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import type { Reference } from "../image/reference.ts";
 import type { FileOutputs } from "../output/output.ts";
@@ -26,6 +27,12 @@ export interface Request {
   readonly outputs: FileOutputs;
   readonly registry: RegistryOptions;
   readonly reproducible: boolean;
+  /** Lower the times of new layers to SOURCE_DATE_EPOCH, where that is given. */
+  readonly rewriteTimestamp: boolean;
+  /** Of the manifest. */
+  readonly annotations: ReadonlyMap<string, string>;
+  /** undefined: as the base's. */
+  readonly imageFormat: MediaFamily | undefined;
   readonly compression: "gzip" | "zstd";
   /** undefined: the compressor's usual level. */
   readonly compressionLevel: number | undefined;

@@ -76,7 +76,6 @@ const inputs: readonly Row[] = [
     type: "keyValue",
     value: "NAME=VALUE",
     help: "annotation of the image's manifest; may be repeated",
-    status: "not yet",
   },
   { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
   { name: "secret", type: "multi", value: "id=NAME[,src=PATH][,env=NAME]", help: "secret for RUN --mount=type=secret", status: "not yet" },
@@ -186,8 +185,20 @@ const outputs: readonly Row[] = [
     defaultText: "the compressor's usual",
     help: "how much to compress",
   },
-  { name: "image-format", type: "string", value: "NAME", help: "media types of the image: docker or oci", status: "not yet" },
+  {
+    name: "image-format",
+    type: "string",
+    value: "NAME",
+    choices: ["docker", "oci"],
+    defaultText: "the base's, oci from scratch",
+    help: "media types of the image: docker or oci",
+  },
   { name: "reproducible", type: "boolean", help: "set the times in config and new layers to fixed ones" },
+  {
+    name: "rewrite-timestamp",
+    type: "boolean",
+    help: "lower the times of files in new layers to the build argument SOURCE_DATE_EPOCH",
+  },
   { name: "dryrun", type: "boolean", help: "print the plan of the build and stop" },
 ];
 

@@ -28,6 +28,11 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
   if (destinations.length === 0 && outputs.imageNameTagWithDigestFile !== undefined)
     throw new UsageError("you must provide --destination if setting ImageNameTagDigestFile");
   const compression = values.text("compression") === "zstd" ? "zstd" : "gzip";
+  const imageFormat = values.text("image-format");
+  if (imageFormat === "docker" && compression === "zstd")
+    throw new UsageError("--image-format=docker cannot be used with --compression=zstd");
+  if (imageFormat === "oci" && outputs.tarPath !== undefined)
+    throw new UsageError("--image-format=oci cannot be used with --tar-path: its tar is for docker load");
   if (compression === "zstd" && outputs.tarPath !== undefined)
     throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
   const request = {
@@ -45,6 +50,9 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     outputs,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
+    rewriteTimestamp: values.isSet("rewrite-timestamp"),
+    annotations: new Map(values.list("annotation").map(({ text, source }) => parsePair(text, source))),
+    imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : undefined,
     compression,
     compressionLevel: readLevel(values, compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,

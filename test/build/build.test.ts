@@ -146,3 +146,58 @@ describe("a build without RUN", () => {
     assert.ok(performance.now() - started < 3000);
   });
 });
+
+describe("the time and form of an image", () => {
+  const files = { Dockerfile: "", a: "a" };
+  const dockerfile = (host: string) => `FROM ${host}/base:1\nWORKDIR /new\nCOPY a /new/\nENV A=1`;
+  const epoch = 1_600_000_000;
+
+  test("SOURCE_DATE_EPOCH is the time of the configuration, of its history, and of what the build creates", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const build = (tag: string, rewriteTimestamp: boolean) =>
+      builder.build(
+        { ...files, Dockerfile: dockerfile(registry.host) },
+        {
+          buildArgs: new Map([["SOURCE_DATE_EPOCH", `${epoch}`]]),
+          rewriteTimestamp,
+          destinations: [parseReference(`${registry.host}/app:${tag}`)],
+        },
+      );
+    const first = await build("1", true);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal((await build("2", true)).digest, first.digest);
+    assert.notEqual((await build("3", false)).digest, first.digest);
+    const image = pushed(registry, "app", "1");
+    const time = "2020-09-13T12:26:40Z";
+    assert.equal(image?.config.created, time);
+    assert.deepEqual([...new Set(image?.config.history?.slice(2).map(({ created }) => created))], [time]);
+  });
+
+  const wrong: readonly (readonly [value: string, reason: RegExp])[] = [
+    ["soon", /invalid SOURCE_DATE_EPOCH "soon": it must be seconds since 1970/],
+    ["-1", /invalid SOURCE_DATE_EPOCH "-1"/],
+  ];
+  for (const [value, reason] of wrong)
+    test(`SOURCE_DATE_EPOCH=${value} is refused`, async (t) => {
+      const builder = await openBuilder(t);
+      await assert.rejects(builder.build({ Dockerfile: `ARG SOURCE_DATE_EPOCH=${value}\nFROM scratch` }), reason);
+    });
+
+  test("--image-format and --annotation decide over the base", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const annotations = new Map([["org.opencontainers.image.title", "app"]]);
+    await builder.build({ ...files, Dockerfile: dockerfile(registry.host) }, { destinations, imageFormat: "oci", annotations });
+    const image = pushed(registry, "app", "1");
+    assert.equal(image?.manifest.mediaType, "application/vnd.oci.image.manifest.v1+json");
+    assert.equal(image?.manifest.config.mediaType, "application/vnd.oci.image.config.v1+json");
+    assert.ok(
+      image?.manifest.layers.every(({ mediaType }: { mediaType: string }) => mediaType === "application/vnd.oci.image.layer.v1.tar+gzip"),
+    );
+    assert.deepEqual(image?.manifest.annotations, Object.fromEntries(annotations));
+  });
+});
