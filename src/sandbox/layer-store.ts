@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { emptyTree, type LayerFiles, type Lower, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import { type LayerFiles, type Lower, removeTree, treeOf, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
@@ -49,10 +49,9 @@ export class LayerStore {
   /** Starts to unpack a layer, unless it is there. */
   add(layer: Promise<Layer>, below: Level | undefined): Level {
     const chainId = chainOf(layer, below);
-    const unpacked = chainId.then(async (chain) => {
-      const before = this.#known.get(chain);
-      if (before !== undefined) return before;
-      const made = this.#unpack(await layer, chain, below);
+    // Nothing may be waited for between the look and the note: stages with the same base ask in the same moment.
+    const unpacked = chainId.then((chain) => {
+      const made = this.#known.get(chain) ?? layer.then((top) => this.#unpack(top, chain, below));
       this.#known.set(chain, made);
       return made;
     });
@@ -120,8 +119,7 @@ export class LayerStore {
       layers.unshift(await level.layer);
       indexes.unshift(await level.index);
     }
-    const tree = indexes.reduce((tree: Tree, index) => tree.with(index), emptyTree);
-    return { tree, layers, files: this.#files };
+    return { tree: treeOf(indexes), layers, files: this.#files };
   }
 
   async #enter(): Promise<void> {

@@ -1,0 +1,33 @@
+// That the layers of a build are unpacked once each, however many stages ask for them.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openLayerFiles } from "../../src/filesystem/filesystem.ts";
+import { openHelper } from "../../src/helper/helper.ts";
+import { LayerStore } from "../../src/sandbox/layer-store.ts";
+import { needsRoot } from "./root.ts";
+import { openBase } from "./stage.ts";
+
+test("a layer that several stages add at the same moment is read and unpacked once", async (t) => {
+  const base = needsRoot(t) ? openBase(t) : undefined;
+  const helper = await openHelper();
+  if (base === undefined || helper === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "slipway-layers-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  let opened = 0;
+  const layer = Promise.resolve({
+    ...base,
+    open() {
+      opened += 1;
+      return base.open();
+    },
+  });
+  const store = new LayerStore(folder, { helper, files: openLayerFiles(join(folder, "spool")) });
+  const levels = [store.add(layer, undefined), store.add(layer, undefined), store.add(layer, undefined)];
+  const directories = new Set(await Promise.all(levels.map((level) => level.directory)));
+  await store.close();
+  assert.deepEqual([opened, directories.size, readdirSync(folder).length], [1, 1, 1]);
+});
