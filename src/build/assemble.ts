@@ -32,7 +32,12 @@ export function assembleImage(plan: Plan, stages: readonly BuiltStage[], options
     rootfs: { type: "layers", diff_ids: built.files.layers.map((layer) => layer.diffId) },
     history,
   };
-  return { family: options.imageFormat ?? built.family, config, layers: built.files.layers };
+  return { family: options.imageFormat ?? familyOf(built), config, layers: built.files.layers };
+}
+
+/** The base's, save that zstd is OCI's alone: a Docker media type for it is what containerd knows and skopeo, podman and CRI-O refuse. */
+function familyOf({ files, family }: BuiltStage): MediaFamily {
+  return files.layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
 }
 
 /** The layers that the stage and the stages it is built FROM made, from the bottom. */

@@ -9,7 +9,7 @@ import { openHelper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import { encodeImage } from "../image/encode.ts";
 import { withDefaultTag } from "../image/reference.ts";
-import { openBlobs } from "../layer/layer.ts";
+import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
 import type { Report } from "../report/report.ts";
 import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
@@ -71,6 +71,7 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
     checkSources(plan, context, place);
+    await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)
       await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
     return await carryOut(plan, { context, bases, place, registry }, request, tools);

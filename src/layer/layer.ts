@@ -108,6 +108,11 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Throws what `writeLayer` would throw for the compression alone: a level that there is not, zstd where nothing here knows it. */
+export async function checkCompression(compression: "gzip" | "zstd", level: number | undefined): Promise<void> {
+  await openCompressor(compression, level);
+}
+
 /**
  * Writes items, in their order, as a layer and stores it. Each content is read once. The tar's bytes depend on the items alone, the blob's also on the compressor, which
  * is named by `compressor`. Throws a ContentChangedError where a file is no longer what its entry says.

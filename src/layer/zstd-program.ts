@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
 
 // Nothing of the builder's environment is the program's business.
-const environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The program ran and did not like its input. */
 export class ZstdError extends Error {
@@ -14,7 +14,7 @@ export class ZstdError extends Error {
 
 /** Runs bytes through `zstd ARGS`; throws what the input throws, or a ZstdError, or where the program is missing. */
 export async function* runZstd(args: readonly string[], input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-  const child = spawn("zstd", ["-q", "-c", ...args], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn("zstd", ["-q", "-c", ...args], { env: { PATH: usualPath }, stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     if (complaint.length < 4096) complaint += text;
@@ -46,10 +46,12 @@ async function* noteFault(input: AsyncIterable<Uint8Array>, fault: { cause?: unk
   }
 }
 
-/** The installed program's version. */
-export async function zstdVersion(): Promise<string> {
-  const child = spawn("zstd", ["-q", "--version"], { env: environment, stdio: ["ignore", "pipe", "ignore"] });
+/** The version of the program that is installed below `path`; throws where none is. */
+export async function zstdVersion(path: string = usualPath): Promise<string> {
+  const child = spawn("zstd", ["-q", "--version"], { env: { PATH: path }, stdio: ["ignore", "pipe", "ignore"] });
   const ended = once(child, "close");
+  // Awaited below; until then a program that does not start must not count as an unhandled failure, which would end the build.
+  ended.catch(() => {});
   let text = "";
   try {
     for await (const chunk of child.stdout) text += String(chunk);

@@ -85,6 +85,22 @@ describe("a build without RUN", () => {
     assert.equal(second.digest, first.digest);
   });
 
+  test("gives an image with zstd layers OCI's media types, whatever its base has", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const files = { Dockerfile: `FROM ${registry.host}/base:1\nCOPY a /`, a: "a" };
+    const familyOf = async (compression: "gzip" | "zstd") => {
+      await builder.build(files, { destinations, compression });
+      const manifest = pushed(registry, "app", "1")?.manifest;
+      return [manifest, manifest.config, ...manifest.layers].map(({ mediaType }) => mediaType.replace(/^application\/vnd\./, ""));
+    };
+    assert.deepEqual((await familyOf("zstd")).slice(0, 2), ["oci.image.manifest.v1+json", "oci.image.config.v1+json"]);
+    assert.deepEqual((await familyOf("zstd")).slice(-2), ["oci.image.layer.v1.tar+gzip", "oci.image.layer.v1.tar+zstd"]);
+    assert.equal((await familyOf("gzip"))[0], "docker.distribution.manifest.v2+json");
+  });
+
   test("leaves no tag, file or state directory when a late step fails", async (t) => {
     const registry = await startRegistry(t);
     await putBase(t, registry, "base:1", baseLayers);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import zlib from "node:zlib";
 import { decompress, MalformedLayerError } from "../../src/layer/layer.ts";
 import { splitFrames } from "../../src/layer/zstd-frames.ts";
-import { runZstd } from "../../src/layer/zstd-program.ts";
+import { runZstd, zstdVersion } from "../../src/layer/zstd-program.ts";
 import { chunked, collect } from "./raw-tar.ts";
 
 const text = Buffer.from("all work and no play ".repeat(20_000));
@@ -127,4 +127,14 @@ test("runZstd says what the program complains about, and passes on what its inpu
     throw new Error("connection reset");
   }
   await assert.rejects(collect(runZstd(["-d"], broken())), /connection reset/);
+});
+
+test("where there is no zstd program that is said, and nothing is left unhandled", async (t) => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  await assert.rejects(zstdVersion("/nowhere"), /^Error: Cannot use zstd: .* the zstd program is not installed$/);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(unhandled, []);
 });
