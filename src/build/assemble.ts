@@ -14,11 +14,11 @@ export interface AssembleOptions {
 }
 
 /** The target's image: each history line has a time, and lines and layers align. */
-export function assembleImage(plan: Plan, stages: readonly BuiltStage[], options: AssembleOptions): Image {
-  const stage = plan.stages[plan.target];
-  const built = stages[plan.target];
+export function assembleImage(plan: Plan, stages: readonly BuiltStage[], target: number, options: AssembleOptions): Image {
+  const stage = plan.stages[target];
+  const built = stages[target];
   if (stage === undefined || built === undefined) throw new Error("Cannot assemble image: its target was not built");
-  const made = madeBelow(plan, stages, plan.target);
+  const made = madeBelow(plan, stages, target);
   const fixedTime = options.reproducible
     ? zeroTime
     : plan.epoch === undefined

@@ -7,7 +7,7 @@ import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
-import { encodeImage } from "../image/encode.ts";
+import { encodeImage, encodeRelease } from "../image/encode.ts";
 import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
@@ -16,10 +16,12 @@ import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
 import { deliver } from "./deliver.ts";
+import { findEmulators } from "./emulation.ts";
 import { execute } from "./execute.ts";
 import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
+import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
-import { makePlan, type Wanted } from "./make-plan.ts";
+import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
 import type { Base, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { showPlan } from "./show.ts";
@@ -36,9 +38,9 @@ export interface BuildTools {
 }
 
 export interface BuildResult {
-  /** Of the manifest. Undefined after a dry run. */
+  /** Of the manifest, or the index. Undefined after a dry run. */
   readonly digest?: Digest;
-  /** Of the configuration. */
+  /** Of the configuration; undefined where there is one for each of several platforms. */
   readonly imageId?: Digest;
   /** References that were pushed, files that were written. */
   readonly written: readonly string[];
@@ -67,7 +69,9 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const file = displayPath(path, request.workingDirectory);
     const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
     const bases = openBases(registry, signal);
-    const plan = await planBuild(request, context, bases, place);
+    const emulators = await findEmulators();
+    const plans = request.platforms.map((platform) => planBuild({ ...request, platform, emulators }, context, bases, place));
+    const plan = joinPlans(await Promise.all(plans));
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
     checkSources(plan, context, place);
@@ -81,7 +85,7 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
 }
 
 /** Reads the Dockerfile, and as many base images' configurations as the plan turns out to need. */
-async function planBuild(request: Request, context: Context, bases: Bases, place: PlaceOf): Promise<Plan> {
+async function planBuild(request: Request & PlanRequest, context: Context, bases: Bases, place: PlaceOf): Promise<Plan> {
   const known = new Map<string, Base>();
   const find = async ({ reference, platform, source }: Wanted) => {
     try {
@@ -145,10 +149,18 @@ async function carryOut(
       // What goes wrong is thrown again by `finish`.
       onLayer: (layer) => void push?.layer(layer).catch(() => {}),
     });
-    const image = encodeImage(assembleImage(plan, stages, request), Object.fromEntries(request.annotations));
-    const written = await deliver(image, request, push, tools);
-    report.emit({ kind: "result", result: summarize(image, stages, plan, written) });
-    return { digest: image.manifest.descriptor.digest, imageId: image.config.descriptor.digest, written };
+    const annotations = Object.fromEntries(request.annotations);
+    const images = plan.targets.map((target) => encodeImage(assembleImage(plan, stages, target, request), annotations));
+    const release = encodeRelease(images);
+    const written = await deliver(release, request, push, tools);
+    for (const [i, image] of images.entries()) {
+      const isLast = i === images.length - 1;
+      report.emit({ kind: "result", result: summarize(image, stages, plan, plan.targets[i] ?? 0, isLast ? written : []) });
+    }
+    const { digest } = release.top.descriptor;
+    if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
+    const [only, ...others] = images;
+    return { digest, written, ...(only === undefined || others.length > 0 ? {} : { imageId: only.config.descriptor.digest }) };
   } catch (error) {
     await push?.abort();
     throw error;

@@ -1,6 +1,6 @@
 // Hands the finished image over: files are prepared first, then blobs and tags are pushed, then the files appear.
 
-import type { EncodedImage } from "../image/encode.ts";
+import type { Release } from "../image/encode.ts";
 import { formatReference, repositoryName, withDefaultTag } from "../image/reference.ts";
 import { prepareOutputs } from "../output/output.ts";
 import type { Push } from "../registry/registry.ts";
@@ -11,7 +11,7 @@ import type { Request } from "./request.ts";
 
 /** Writes everything that was asked for, or nothing but unreferenced blobs. Gives what was written. */
 export async function deliver(
-  image: EncodedImage,
+  release: Release,
   request: Request,
   push: Push | undefined,
   tools: { readonly report: Report; readonly signal: AbortSignal },
@@ -19,7 +19,7 @@ export async function deliver(
   const destinations = request.destinations.map(withDefaultTag);
   const prepared = await during(
     "writing outputs",
-    prepareOutputs(image, request.outputs, destinations, {
+    prepareOutputs(release, request.outputs, destinations, {
       put: (url, text) => putText(url, text, request.registry),
       signal: tools.signal,
     }),
@@ -29,7 +29,7 @@ export async function deliver(
     if (push !== undefined) {
       for (const destination of destinations)
         tools.report.emit({ kind: "notice", text: `Pushing image to ${formatReference(destination)}` });
-      for (const { reference, digest } of await during("pushing image", push.finish(image))) {
+      for (const { reference, digest } of await during("pushing image", push.finish(release))) {
         tools.report.emit({ kind: "notice", text: `Pushed ${repositoryName(reference)}@${digest}` });
         pushed.push(formatReference(reference));
       }

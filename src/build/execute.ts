@@ -59,7 +59,7 @@ export interface MadeLayer {
 export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly BuiltStage[]> {
   const failed = new AbortController();
   const signal = AbortSignal.any([tools.signal, failed.signal]);
-  const shipped = stagesBelow(plan, plan.target);
+  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
   const stages: Promise<BuiltStage>[] = [];
   for (const [number, stage] of plan.stages.entries()) {
     const building = new StageBuild(stage, stages, plan.epoch, {

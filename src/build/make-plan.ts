@@ -18,6 +18,7 @@ import type { ImageConfig } from "../image/image.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { baseKey } from "./bases.ts";
+import { canRun } from "./emulation.ts";
 import { Evaluation, splitEnv } from "./evaluate.ts";
 import type { Base, Origin, Plan, Source, StagePlan } from "./plan.ts";
 import { platformArguments, Scope } from "./scope.ts";
@@ -27,6 +28,8 @@ export interface PlanRequest {
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
   readonly platform: Platform;
+  /** Architectures that an emulator serves. */
+  readonly emulators: readonly string[];
 }
 
 /** An image that must be known before the plan can be made. */
@@ -134,7 +137,7 @@ class Planner {
     });
     return {
       stages,
-      target: places.get(target.index) ?? 0,
+      targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
       warnings: visited.flatMap(({ evaluation }) => evaluation.warnings),
     };
@@ -196,9 +199,17 @@ class Planner {
     if (origins.includes(undefined)) return undefined;
     for (const [i, { instruction, range }] of placed.entries())
       this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), origins[i] ?? { kind: "context" }));
-    if (evaluation.steps.some((step) => step.kind === "run") && formatPlatform(platform) !== formatPlatform(hostPlatform()))
-      this.#fail(from.range, `RUN for ${formatPlatform(platform)} on ${formatPlatform(hostPlatform())} is not yet supported`);
+    const run = evaluation.steps.find((step) => step.kind === "run");
+    if (run !== undefined && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run.source, stage, platform);
     return { stage, platform, evaluation, scope, base, inheritedHistory };
+  }
+
+  #refuseForeign(source: Source, stage: Stage, platform: Platform): never {
+    const wanted = formatPlatform(platform);
+    const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
+    const { file, source: text } = this.#dockerfile;
+    const hint = `register an emulator for ${wanted} with binfmt_misc, or build the stage with FROM --platform=$BUILDPLATFORM`;
+    throw new DockerfileError(reason, { file, source: text, range: stage.from.range, hint });
   }
 
   #openBase(

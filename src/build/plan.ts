@@ -90,8 +90,8 @@ export interface StagePlan {
 export interface Plan {
   /** Those that the target needs, in the order of the Dockerfile. */
   readonly stages: readonly StagePlan[];
-  /** Index into `stages`. */
-  readonly target: number;
+  /** Indexes into `stages`: the image for each platform. */
+  readonly targets: readonly number[];
   /** SOURCE_DATE_EPOCH, seconds since 1970: the time of the image and of what the build creates itself. */
   readonly epoch: number | undefined;
   readonly warnings: readonly { readonly text: string; readonly line: number }[];

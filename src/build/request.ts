@@ -20,7 +20,8 @@ export interface Request {
   readonly labels: ReadonlyMap<string, string>;
   /** Stage name; undefined is the last stage. */
   readonly target: string | undefined;
-  readonly platform: Platform;
+  /** At least one; several give an index. */
+  readonly platforms: readonly Platform[];
   readonly destinations: readonly Reference[];
   readonly push: boolean;
   readonly checkPushPermission: boolean;

@@ -9,7 +9,7 @@ import type { CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
 
 /** One block per stage that is built, in order, the target marked; equal plans give equal text. */
 export function showPlan(plan: Plan): string {
-  const blocks = plan.stages.map((stage, number) => showStage(stage, plan, number === plan.target));
+  const blocks = plan.stages.map((stage, number) => showStage(stage, plan, plan.targets.includes(number)));
   const epoch = plan.epoch === undefined ? [] : [`SOURCE_DATE_EPOCH ${plan.epoch}`];
   return `${[...epoch, ...blocks].join("\n\n")}\n`;
 }

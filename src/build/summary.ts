@@ -7,8 +7,14 @@ import type { BuiltStage } from "./execute.ts";
 import type { Plan } from "./plan.ts";
 
 /** The layers from the bottom to the top, with the history line of each, and the digests. */
-export function summarize(image: EncodedImage, stages: readonly BuiltStage[], plan: Plan, written: readonly string[]): ResultSummary {
-  const made = madeBelow(plan, stages, plan.target);
+export function summarize(
+  image: EncodedImage,
+  stages: readonly BuiltStage[],
+  plan: Plan,
+  target: number,
+  written: readonly string[],
+): ResultSummary {
+  const made = madeBelow(plan, stages, target);
   const { layers, config } = image.image;
   const inherited = layers.length - made.length;
   const lines = (config.history ?? []).filter((line) => !line.empty_layer);

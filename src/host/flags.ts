@@ -68,8 +68,9 @@ const inputs: readonly Row[] = [
     type: "string",
     value: "OS/ARCH[/VARIANT]",
     defaultText: "this machine's",
-    help: "platform to build for",
+    help: "platform to build for; several, separated by commas, give an index",
   },
+  { name: "platform", type: "multi", value: "OS/ARCH[/VARIANT]", help: "the same as --custom-platform; may be repeated" },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {
     name: "annotation",

@@ -2,7 +2,7 @@
 
 import { join, resolve } from "node:path";
 import type { Request } from "../build/build.ts";
-import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listNotices, parseVariable } from "./environment.ts";
@@ -43,7 +43,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     buildArgs: readBuildArgs(values.list("build-arg"), env),
     labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
     target: readTarget(given, values),
-    platform: readPlatform(values.text("custom-platform")),
+    platforms: readPlatforms(values),
     destinations,
     push: push && destinations.length > 0,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
@@ -88,12 +88,19 @@ function readTarget(given: readonly GivenFlag[], values: Values): string | undef
   return values.text("target") === "" ? undefined : [...targets][0];
 }
 
-function readPlatform(text: string): Request["platform"] {
-  try {
-    return text === "" ? hostPlatform() : parsePlatform(text);
-  } catch (cause) {
-    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
-  }
+/** Both flags take lists; a platform that is named twice counts once. */
+function readPlatforms(values: Values): Request["platforms"] {
+  const platforms = new Map<string, Platform>();
+  for (const { text, source } of [...values.list("platform"), ...values.list("custom-platform")])
+    for (const name of text.split(",").filter((part) => part !== "")) {
+      try {
+        const platform = parsePlatform(name);
+        platforms.set(formatPlatform(platform), platform);
+      } catch (cause) {
+        throw new UsageError(`invalid argument ${JSON.stringify(name)} for ${source}: must be os/architecture[/variant]`, { cause });
+      }
+    }
+  return platforms.size === 0 ? [hostPlatform()] : [...platforms.values()];
 }
 
 function readDestination({ text, source }: Value): Reference {

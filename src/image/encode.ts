@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "./digest.ts";
 import type { Compression, Descriptor, Image, ImageConfig, MediaFamily } from "./image.ts";
+import type { Platform } from "./platform.ts";
 
 /** Media types of https://github.com/opencontainers/image-spec and https://distribution.github.io/distribution/spec/manifest-v2-2/. */
 export const mediaTypes = {
@@ -46,6 +47,14 @@ export interface EncodedImage {
   readonly manifest: EncodedBlob;
 }
 
+/** What stands under one name: an image, or an index of one image per platform. */
+export interface Release {
+  /** At least one, in the order of the platforms that were asked for. */
+  readonly images: readonly EncodedImage[];
+  /** What a tag names: the image's manifest, or the index. */
+  readonly top: EncodedBlob;
+}
+
 /** The sha256 digest of some bytes. */
 export function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -79,6 +88,35 @@ export function encodeImage(image: Image, annotations: Readonly<Record<string, s
     ...(Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }),
   };
   return { image, config, manifest: encodeBlob(types.manifest, JSON.stringify(manifest, null, 2)) };
+}
+
+/**
+ * One image stands for itself; several get an index of the first one's family:
+ * https://github.com/opencontainers/image-spec/blob/main/image-index.md
+ */
+export function encodeRelease(images: readonly EncodedImage[], annotations: Readonly<Record<string, string>> = {}): Release {
+  const [first, ...others] = images;
+  if (first === undefined) throw new Error("Cannot encode a release without an image");
+  if (others.length === 0) return { images, top: first.manifest };
+  const mediaType = mediaTypes[first.image.family].index;
+  const index = {
+    schemaVersion: 2,
+    mediaType,
+    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }),
+  };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2)) };
+}
+
+function platformOf(config: ImageConfig): Platform {
+  const { architecture, os, variant, "os.version": version, "os.features": features } = config;
+  return {
+    architecture,
+    os,
+    ...(variant === undefined ? {} : { variant }),
+    ...(version === undefined ? {} : { "os.version": version }),
+    ...(features === undefined ? {} : { "os.features": features }),
+  };
 }
 
 function encodeBlob(mediaType: string, text: string): EncodedBlob {

@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { hexOf } from "../image/digest.ts";
-import { type EncodedBlob, type EncodedImage, layerDescriptor, mediaTypes } from "../image/encode.ts";
+import { type EncodedBlob, layerDescriptor, mediaTypes, type Release } from "../image/encode.ts";
 import type { Descriptor } from "../image/image.ts";
 import { dockerHub, type Reference, withDefaultTag } from "../image/reference.ts";
 import { type Bytes, makeDirectory, type Pending, prepareFile, removeDirectories } from "./pending.ts";
@@ -11,12 +11,12 @@ import { type Bytes, makeDirectory, type Pending, prepareFile, removeDirectories
 const options = { mode: 0o644, directoryMode: 0o755 };
 
 /**
- * Puts an image's blobs into a layout that may have others; the commit makes `index.json` name this image alone. Discarding takes
+ * Puts the blobs of an image, or of an index of images, into a layout that may have others; the commit makes `index.json` name it alone. Discarding takes
  * the new blobs out again.
  */
 export async function prepareLayout(
   directory: string,
-  image: EncodedImage,
+  { images, top }: Release,
   destinations: readonly Reference[],
   signal?: AbortSignal,
 ): Promise<Pending> {
@@ -41,11 +41,14 @@ export async function prepareLayout(
   }
 
   try {
-    for (const layer of image.image.layers) await putBlob(layerDescriptor(layer, image.image.family), () => layer.open(signal));
-    for (const blob of [image.config, image.manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
+    for (const { image, config, manifest } of images) {
+      for (const layer of image.layers) await putBlob(layerDescriptor(layer, image.family), () => layer.open(signal));
+      for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
+    }
+    await putBlob(top.descriptor, () => bytesOf(top));
     if ((await sizeOf(path.join(directory, "oci-layout"))) === undefined)
       await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
-    const index = await prepareFile(path.join(directory, "index.json"), () => json(indexOf(image, destinations)), options);
+    const index = await prepareFile(path.join(directory, "index.json"), () => json(indexOf(top, destinations)), options);
     done.push(index);
     const hadIndex = (await sizeOf(path.join(directory, "index.json"))) !== undefined;
     const commit = async () => {
@@ -59,13 +62,13 @@ export async function prepareLayout(
   }
 }
 
-function indexOf(image: EncodedImage, destinations: readonly Reference[]): unknown {
+function indexOf(top: EncodedBlob, destinations: readonly Reference[]): unknown {
   const [only, ...others] = destinations;
   const annotations = only === undefined || others.length > 0 ? undefined : nameAnnotations(withDefaultTag(only));
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.oci.index,
-    manifests: [{ ...image.manifest.descriptor, ...(annotations === undefined ? {} : { annotations }) }],
+    manifests: [{ ...top.descriptor, ...(annotations === undefined ? {} : { annotations }) }],
   };
 }
 

@@ -1,6 +1,6 @@
 // Writes a finished image to files: nothing can be seen of them before everything else has succeeded.
 
-import type { EncodedImage } from "../image/encode.ts";
+import type { Release } from "../image/encode.ts";
 import { type Reference, repositoryName, withDefaultTag } from "../image/reference.ts";
 import { archiveImage } from "./docker-archive.ts";
 import { prepareLayout } from "./oci-layout.ts";
@@ -39,7 +39,7 @@ export interface PreparedOutputs {
  * with nothing left behind, when a target cannot be written or a layer's bytes are wrong.
  */
 export async function prepareOutputs(
-  image: EncodedImage,
+  release: Release,
   outputs: FileOutputs,
   destinations: readonly Reference[],
   tools: OutputTools,
@@ -50,10 +50,13 @@ export async function prepareOutputs(
   };
   try {
     // The small ones first: what is wrong with them shows before minutes of writing.
-    for (const [target, text] of digestTexts(image, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
+    for (const [target, text] of digestTexts(release, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
     const { tarPath, ociLayoutPath } = outputs;
-    if (ociLayoutPath !== undefined) prepared.push(await prepareLayout(ociLayoutPath, image, destinations, tools.signal));
-    if (tarPath !== undefined)
+    if (ociLayoutPath !== undefined) prepared.push(await prepareLayout(ociLayoutPath, release, destinations, tools.signal));
+    const [image, ...others] = release.images;
+    if (tarPath !== undefined && (image === undefined || others.length > 0))
+      throw new Error(`Cannot write "${tarPath}": a tar for docker load holds one image, not one for each of several platforms`);
+    if (tarPath !== undefined && image !== undefined)
       prepared.push(
         await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), { mode: 0o644, directoryMode: 0o755 }),
       );
@@ -77,8 +80,8 @@ async function commitAll(prepared: readonly Pending[], discard: () => Promise<vo
 }
 
 /** Kaniko's formats, to the byte. */
-function digestTexts(image: EncodedImage, outputs: FileOutputs, destinations: readonly Reference[]): [target: string, text: string][] {
-  const { digest } = image.manifest.descriptor;
+function digestTexts({ top }: Release, outputs: FileOutputs, destinations: readonly Reference[]): [target: string, text: string][] {
+  const { digest } = top.descriptor;
   const names = destinations.map((reference) => repositoryName(reference));
   const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
   const lines = (subjects: readonly string[]) => subjects.map((subject) => `${subject}@${digest}\n`).join("");

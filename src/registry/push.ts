@@ -63,13 +63,17 @@ export function openPush(destinations: readonly Reference[], tools: PushTools, o
     return coming;
   }
 
+  const sendConfig = ({ descriptor, bytes }: EncodedBlob) =>
+    sendEverywhere(targets, { descriptor, open: (offset) => once(bytes.subarray(offset)) }, [], { ...state, isDocument: true });
+
   return {
     layer,
-    async finish(image) {
+    async finish({ images, top }) {
       try {
-        const config = { descriptor: image.config.descriptor, open: (offset: number) => once(image.config.bytes.subarray(offset)) };
-        await Promise.all([...image.image.layers.map(layer), sendEverywhere(targets, config, [], { ...state, isDocument: true })]);
-        return await putManifests(wanted, image.manifest, state);
+        await Promise.all(images.flatMap(({ image, config }) => [...image.layers.map(layer), sendConfig(config)]));
+        const parts = images.map(({ manifest }) => manifest).filter((manifest) => manifest !== top);
+        await allOrFirstFailure(parts.map((manifest) => putByDigest(wanted, manifest, state)));
+        return await putManifests(wanted, top, state);
       } finally {
         outer?.removeEventListener("abort", forward);
       }
@@ -138,9 +142,7 @@ async function putManifests(
   state: State,
 ): Promise<readonly { reference: Reference; digest: Digest }[]> {
   const { digest } = manifest.descriptor;
-  const repositories = [...new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference])).values()];
-  if (references.length > 1)
-    await allOrFirstFailure(repositories.map((reference) => putManifest({ ...reference, digest }, digest, manifest, state)));
+  if (references.length > 1) await putByDigest(references, manifest, state);
   const tagged = references.filter(({ tag }) => tag !== undefined);
   const untagged = references.length === 1 && tagged.length === 0 ? references : [];
   const outcomes = await Promise.allSettled(
@@ -159,6 +161,13 @@ async function putManifests(
     cause: reason,
     ...(status === undefined ? {} : { status }),
   });
+}
+
+/** Once into each repository. */
+async function putByDigest(references: readonly Reference[], manifest: EncodedBlob, state: State): Promise<void> {
+  const { digest } = manifest.descriptor;
+  const repositories = new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference]));
+  await allOrFirstFailure([...repositories.values()].map((reference) => putManifest({ ...reference, digest }, digest, manifest, state)));
 }
 
 async function putManifest(reference: Reference, which: string, manifest: EncodedBlob, state: State): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { type BackOff, defaultBackOff, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
-import type { EncodedImage } from "../image/encode.ts";
+import type { Release } from "../image/encode.ts";
 import type { Descriptor, Image, Layer } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import { normalizeRegistry, type Reference, repositoryName } from "../image/reference.ts";
@@ -111,8 +111,8 @@ export interface ResolvedImage extends Image {
 export interface Push {
   /** Makes sure that every distinct repository has the layer: HEAD, mount, or upload once per registry. May be called while the build goes on. */
   layer(layer: Layer): Promise<void>;
-  /** Waits for all layers of the image, then sends config, manifests, and tags last. Gives one line per destination. */
-  finish(image: EncodedImage): Promise<readonly { readonly reference: Reference; readonly digest: Digest }[]>;
+  /** Waits for all layers of all images, then sends configs, manifests, and tags last. Gives one line per destination. */
+  finish(release: Release): Promise<readonly { readonly reference: Reference; readonly digest: Digest }[]>;
   /** Stops what is under way and cancels started uploads. */
   abort(): Promise<void>;
 }

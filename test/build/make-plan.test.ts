@@ -29,6 +29,7 @@ function requestOf(given: Case): PlanRequest {
     buildArgs: new Map(Object.entries(given.buildArgs ?? {})),
     labels: new Map(Object.entries(given.labels ?? {})),
     platform,
+    emulators: [],
   };
 }
 

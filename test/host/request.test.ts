@@ -42,7 +42,7 @@ const usual: Request = {
   buildArgs: new Map(),
   labels: new Map(),
   target: undefined,
-  platform: hostPlatform(),
+  platforms: [hostPlatform()],
   destinations: [],
   push: false,
   checkPushPermission: true,
@@ -82,8 +82,17 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
   ],
   [["--target=build"], { target: "build" }],
   [["--target="], { target: undefined }],
-  [["--custom-platform=linux/arm64/v8"], { platform: { os: "linux", architecture: "arm64" } }],
-  [["--custom-platform="], { platform: hostPlatform() }],
+  [["--custom-platform=linux/arm64/v8"], { platforms: [{ os: "linux", architecture: "arm64" }] }],
+  [
+    ["--platform=linux/amd64,linux/arm/v7", "--platform", "amd64"],
+    {
+      platforms: [
+        { os: "linux", architecture: "amd64" },
+        { os: "linux", architecture: "arm", variant: "v7" },
+      ],
+    },
+  ],
+  [["--custom-platform="], { platforms: [hostPlatform()] }],
   [["--skip-push-permission-check"], { checkPushPermission: false }],
   [["--tarPath=a.tar"], { outputs: { tarPath: "/work/a.tar" }, notices: ["--tarPath is deprecated: write --tar-path"] }],
   [["--digest-file=d", "--oci-layout-path=/o"], { outputs: { digestFile: "/work/d", ociLayoutPath: "/o" } }],

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { hexOf } from "../../src/image/digest.ts";
-import { digestOf, type EncodedImage } from "../../src/image/encode.ts";
+import { digestOf, type EncodedImage, encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { prepareLayout } from "../../src/output/oci-layout.ts";
 import { breakLayer, makeImage, makeLayer } from "./sample-image.ts";
@@ -19,7 +19,7 @@ function temporary(t: TestContext): string {
 }
 
 async function write(directory: string, image: EncodedImage, ...destinations: string[]): Promise<void> {
-  await (await prepareLayout(directory, image, destinations.map(parseReference))).commit();
+  await (await prepareLayout(directory, encodeRelease([image]), destinations.map(parseReference))).commit();
 }
 
 const readIndex = (directory: string) => JSON.parse(readFileSync(path.join(directory, "index.json"), "utf8"));
@@ -99,7 +99,7 @@ test("a blob of the wrong size is written again", async (t) => {
 test("the index appears only with the commit; discarding takes everything new away", async (t) => {
   const image = makeImage([await makeLayer({ a: "a" }, "gzip")]);
   const fresh = path.join(temporary(t), "a/b/layout");
-  const pending = await prepareLayout(fresh, image, []);
+  const pending = await prepareLayout(fresh, encodeRelease([image]), []);
   assert.ok(!existsSync(path.join(fresh, "index.json")));
   await pending.discard();
   assert.ok(!existsSync(path.join(fresh, "../..")));
@@ -108,7 +108,7 @@ test("the index appears only with the commit; discarding takes everything new aw
   await write(used, makeImage([]));
   const before = listFiles(used);
   const index = readIndex(used);
-  await (await prepareLayout(used, image, [])).discard();
+  await (await prepareLayout(used, encodeRelease([image]), [])).discard();
   assert.deepEqual(listFiles(used), before);
   assert.deepEqual(readIndex(used), index);
 });
@@ -116,13 +116,13 @@ test("the index appears only with the commit; discarding takes everything new aw
 test("discarding after the commit takes a new layout away, and leaves a replaced one whole", async (t) => {
   const directory = path.join(temporary(t), "layout");
   const image = makeImage([await makeLayer({ a: "a" }, "gzip")]);
-  const fresh = await prepareLayout(directory, image, []);
+  const fresh = await prepareLayout(directory, encodeRelease([image]), []);
   await fresh.commit();
   await fresh.discard();
   assert.equal(listFiles(directory), undefined);
 
   await write(directory, makeImage([]));
-  const replacing = await prepareLayout(directory, image, []);
+  const replacing = await prepareLayout(directory, encodeRelease([image]), []);
   await replacing.commit();
   await replacing.discard();
   const copied = JSON.parse(execFileSync("skopeo", ["inspect", `oci:${directory}`], { encoding: "utf8" }));
@@ -136,14 +136,14 @@ test("a broken layer leaves nothing", async (t) => {
   const layer = await makeLayer({ a: "a" }, "gzip");
   const directory = path.join(temporary(t), "layout");
   const image = makeImage([layer, breakLayer(await makeLayer({ b: "b" }, "gzip"))]);
-  await assert.rejects(prepareLayout(directory, image, []), /the blob is not what its digest says/);
+  await assert.rejects(prepareLayout(directory, encodeRelease([image]), []), /the blob is not what its digest says/);
   assert.equal(listFiles(directory), undefined);
 });
 
 test("a target that is no directory is named", async (t) => {
   const file = path.join(temporary(t), "file");
   writeFileSync(file, "x");
-  await assert.rejects(prepareLayout(file, makeImage([]), []), {
+  await assert.rejects(prepareLayout(file, encodeRelease([makeImage([])]), []), {
     message: `Cannot write "${file}": not a directory`,
   });
   assert.equal(readFileSync(file, "utf8"), "x");

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { type FileOutputs, type OutputTools, prepareOutputs } from "../../src/output/output.ts";
 import { breakLayer, makeImage, makeLayer } from "./sample-image.ts";
@@ -38,7 +39,7 @@ const destinations = ["alpine", "localhost:5000/app:v1", "gcr.io/p/app:2"].map(p
 test("digest and name files have kaniko's formats, to the byte", async (t) => {
   const directory = temporary(t);
   const outputs = allOutputs(directory);
-  const written = await (await prepareOutputs(image, outputs, destinations, noTools)).commit();
+  const written = await (await prepareOutputs(encodeRelease([image]), outputs, destinations, noTools)).commit();
   assert.deepEqual(written.toSorted(), Object.values(outputs).toSorted());
   const rows: [file: string, text: string][] = [
     [outputs.digestFile, digest],
@@ -58,7 +59,7 @@ test("digest and name files have kaniko's formats, to the byte", async (t) => {
 test("nothing is to be seen before the commit, and nothing is left after a discard", async (t) => {
   const directory = temporary(t);
   const outputs = allOutputs(directory);
-  const prepared = await prepareOutputs(image, outputs, destinations, noTools);
+  const prepared = await prepareOutputs(encodeRelease([image]), outputs, destinations, noTools);
   for (const target of [outputs.tarPath, path.join(outputs.ociLayoutPath, "index.json"), outputs.digestFile])
     assert.ok(!existsSync(target), target);
   await prepared.discard();
@@ -70,7 +71,10 @@ test("a broken layer leaves nothing, and says what is wrong", async (t) => {
   const broken = makeImage([breakLayer(await makeLayer({ a: "a" }, "gzip"))]);
   for (const keep of [["tarPath", "digestFile"], ["ociLayoutPath", "digestFile"], ["tarPath"]]) {
     const outputs = Object.fromEntries(Object.entries(allOutputs(directory)).filter(([key]) => keep.includes(key)));
-    await assert.rejects(prepareOutputs(broken, outputs, destinations, noTools), /^Error: the blob is not what its digest says$/);
+    await assert.rejects(
+      prepareOutputs(encodeRelease([broken]), outputs, destinations, noTools),
+      /^Error: the blob is not what its digest says$/,
+    );
     assert.deepEqual(readdirSync(directory), [], keep.join());
   }
 });
@@ -85,14 +89,14 @@ test("https targets are put once, with the commit, and a refusal takes the files
     },
   };
   const outputs = { ...allOutputs(directory), digestFile: "https://host/digest" };
-  const prepared = await prepareOutputs(image, outputs, destinations, tools);
+  const prepared = await prepareOutputs(encodeRelease([image]), outputs, destinations, tools);
   assert.deepEqual(puts, []);
   assert.ok((await prepared.commit()).includes("https://host/digest"));
   assert.deepEqual(puts, [["https://host/digest", digest]]);
 
   const other = temporary(t);
   const refused = await prepareOutputs(
-    image,
+    encodeRelease([image]),
     { ...allOutputs(other), imageNameWithDigestFile: "https://host/refused" },
     destinations,
     tools,
@@ -106,16 +110,21 @@ test("what was there before stays until the commit, and after a failure", async 
   const target = path.join(directory, "digest");
   writeFileSync(target, "before", { mode: 0o600 });
   const tools = { ...noTools };
-  const failing = await prepareOutputs(image, { digestFile: target, imageNameWithDigestFile: "https://host/x" }, destinations, tools);
+  const failing = await prepareOutputs(
+    encodeRelease([image]),
+    { digestFile: target, imageNameWithDigestFile: "https://host/x" },
+    destinations,
+    tools,
+  );
   assert.equal(readFileSync(target, "utf8"), "before");
   await assert.rejects(failing.commit(), /nobody answers/);
   assert.equal(readFileSync(target, "utf8"), "before");
-  await (await prepareOutputs(image, { digestFile: target }, destinations, tools)).commit();
+  await (await prepareOutputs(encodeRelease([image]), { digestFile: target }, destinations, tools)).commit();
   assert.equal(readFileSync(target, "utf8"), digest);
   assert.equal(statSync(target).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(directory), ["digest"]);
 });
 
 test("without outputs there is nothing to do", async () => {
-  assert.deepEqual(await (await prepareOutputs(image, {}, [], noTools)).commit(), []);
+  assert.deepEqual(await (await prepareOutputs(encodeRelease([image]), {}, [], noTools)).commit(), []);
 });

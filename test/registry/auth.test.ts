@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { RegistryError } from "../../src/registry/registry.ts";
 import { startRegistry, type TestAuth } from "../support/registry.ts";
@@ -39,7 +40,7 @@ for (const [name, { auth, entry, pushes }] of Object.entries(accepted)) {
     if (!pushes) return;
     await client.checkPush([reference]);
     const names = [`${registry.host}/x:1`, `${registry.host}/y:1`].map(parseReference);
-    await client.openPush(names).finish(makeImage({ layers: [bytes] }));
+    await client.openPush(names).finish(encodeRelease([makeImage({ layers: [bytes] })]));
     assert.ok(registry.repositories.get("y")?.manifests.has("1"));
   });
 }
@@ -82,7 +83,7 @@ test("a token that ends in the middle of anything is renewed", async (t) => {
   const push = client.openPush([parseReference(`${registry.host}/new:1`)]);
   await push.layer(layerOf(bytes));
   registry.revokeTokens();
-  await push.finish(makeImage({ layers: [bytes] }));
+  await push.finish(encodeRelease([makeImage({ layers: [bytes] })]));
   assert.ok(registry.repositories.get("new")?.manifests.has("1"));
 });
 

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { openBlobs } from "../../src/layer/layer.ts";
 import { RegistryError } from "../../src/registry/registry.ts";
@@ -37,7 +38,7 @@ test("an image pushed to Debian's registry comes back as it was, in both familie
       parseReference(`${registry.host}/other/app:1`),
       parseReference(`${registry.host}/some/app:latest`),
     ]);
-    const done = await push.finish(image);
+    const done = await push.finish(encodeRelease([image]));
     assert.deepEqual(
       done.map(({ digest }) => digest),
       Array(3).fill(image.manifest.descriptor.digest),
@@ -104,7 +105,7 @@ test("pushes to and pulls from Debian's registry survive cut connections", async
   const host = await startCutter(t, registry.host, cuts);
   const bytes = makeBytes(40 * 1024 * 1024, 6);
   const { client } = openTestClient(t, {}, 20_000);
-  await client.openPush([parseReference(`${host}/cut:1`)]).finish(makeImage({ layers: [bytes] }));
+  await client.openPush([parseReference(`${host}/cut:1`)]).finish(encodeRelease([makeImage({ layers: [bytes] })]));
   const image = await client.resolve(parseReference(`${host}/cut:1`), amd64);
   const [layer] = image.layers;
   assert.ok(layer);
@@ -119,7 +120,7 @@ test("Debian's registry with a password file takes the right credentials and no 
   const reference = parseReference(`${registry.host}/app:1`);
   const good = openTestClient(t, { dockerConfig: { json: json(registry.host, "builder:secret") } }, 5000);
   await good.client.checkPush([reference]);
-  await good.client.openPush([reference]).finish(makeImage());
+  await good.client.openPush([reference]).finish(encodeRelease([makeImage()]));
   assert.equal((await good.client.resolve(reference, amd64)).layers.length, 1);
   assert.ok(good.masked.includes("secret"));
   const rows = [
@@ -134,7 +135,7 @@ test("Debian's registry with a password file takes the right credentials and no 
     for (const attempt of [
       () => client.checkPush([reference]),
       () => client.resolve(reference, amd64),
-      () => client.openPush([reference]).finish(makeImage()),
+      () => client.openPush([reference]).finish(encodeRelease([makeImage()])),
     ]) {
       await assert.rejects(attempt, (error: RegistryError) => {
         assert.ok(error instanceof RegistryError);
@@ -161,7 +162,7 @@ test("Debian's registry with its own certificate is trusted when it is told to b
   for (const options of both) {
     const { client } = openTestClient(t, options, 5000);
     await client.checkPush([reference]);
-    await client.openPush([reference]).finish(makeImage());
+    await client.openPush([reference]).finish(encodeRelease([makeImage()]));
     assert.equal((await client.resolve(reference, amd64)).layers.length, 1);
   }
   const pullsAlone = openTestClient(t, { skipTlsVerifyPull: true }, 5000).client;

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { digestOf } from "../../src/image/encode.ts";
+import { digestOf, encodeRelease } from "../../src/image/encode.ts";
 import type { Layer } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { RegistryError, RegistryOptions } from "../../src/registry/registry.ts";
@@ -80,7 +80,7 @@ for (const [name, { faults, options }] of Object.entries(recovered)) {
       registry.order(...faults);
       const push = client.openPush([parseReference(`${registry.host}/app:1`)]);
       await push.layer(layer);
-      assert.equal((await push.finish(image))[0]?.digest, image.manifest.descriptor.digest);
+      assert.equal((await push.finish(encodeRelease([image])))[0]?.digest, image.manifest.descriptor.digest);
       assert.ok(has(registry, "app"));
       assert.ok(registry.repositories.get("app")?.manifests.has("1"));
     }
@@ -139,7 +139,7 @@ for (const [name, { faults, failure, text }] of Object.entries(refused)) {
     const { registry, client, image } = await setUp(t);
     registry.order(...faults);
     const push = client.openPush([parseReference(`${registry.host}/app:1`)]);
-    await assert.rejects(push.finish(image), (error: RegistryError) => {
+    await assert.rejects(push.finish(encodeRelease([image])), (error: RegistryError) => {
       assert.equal(error.failure, failure);
       assert.match(error.message, text);
       assert.match(error.message, /^Cannot push "/);
@@ -160,7 +160,7 @@ test("several destinations get one upload per registry; other repositories mount
   const { registry, client, image } = await setUp(t);
   const second = await startRegistry(t);
   const names = [`${registry.host}/a:1`, `${registry.host}/a:2`, `${registry.host}/b/c:1`, `${registry.host}/d:1`, `${second.host}/a:1`];
-  const done = await client.openPush(names.map(parseReference)).finish(image);
+  const done = await client.openPush(names.map(parseReference)).finish(encodeRelease([image]));
   assert.deepEqual(
     done.map(({ reference }) => `${reference.registry}/${reference.repository}:${reference.tag}`),
     names,
@@ -177,7 +177,7 @@ test("several destinations get one upload per registry; other repositories mount
 
 test("a refused mount becomes an upload in the session that it opened", async (t) => {
   const { registry, client, image } = await setUp(t, { refusesMounts: true });
-  await client.openPush([`${registry.host}/a:1`, `${registry.host}/b:1`].map(parseReference)).finish(image);
+  await client.openPush([`${registry.host}/a:1`, `${registry.host}/b:1`].map(parseReference)).finish(encodeRelease([image]));
   assert.ok(has(registry, "a") && has(registry, "b"));
   assert.equal(registry.count("POST", /uploads\/$/), 2, "one for the layer and one for the config, both in the first repository");
   assert.equal(registry.count("POST", /mount=/), 2);
@@ -189,11 +189,11 @@ test("the layers of a base are mounted on its own registry, and streamed to anot
   putImage(registry, "base", "1", { layers: [bytes] });
   const base = await client.resolve(parseReference(`${registry.host}/base:1`), amd64);
   const image = makeImage({ layers: [bytes] });
-  await client.openPush([parseReference(`${registry.host}/app:1`)]).finish({ ...image, image: base });
+  await client.openPush([parseReference(`${registry.host}/app:1`)]).finish(encodeRelease([{ ...image, image: base }]));
   assert.deepEqual(client.transferred(), { downloaded: 0, uploaded: 0 });
   other.order({ ...put, kind: "cut-upload", after: 1_000_000 });
   registry.order({ method: "GET", path: new RegExp(`blobs/${digest}`), kind: "cut", after: 2_000_000 });
-  await client.openPush([parseReference(`${other.host}/app:1`)]).finish({ ...image, image: base });
+  await client.openPush([parseReference(`${other.host}/app:1`)]).finish(encodeRelease([{ ...image, image: base }]));
   assert.ok(has(registry, "app") && has(other, "app"));
 });
 
@@ -201,7 +201,7 @@ test("tags come last; where one fails, the error names those that were put", asy
   const { registry, client, image } = await setUp(t);
   registry.order({ method: "PUT", path: /\/b\/manifests\/1$/, kind: "refuse", status: 403, times: 9 });
   const names = [`${registry.host}/a:1`, `${registry.host}/b:1`].map(parseReference);
-  await assert.rejects(client.openPush(names).finish(image), (error: RegistryError) => {
+  await assert.rejects(client.openPush(names).finish(encodeRelease([image])), (error: RegistryError) => {
     assert.match(error.message, new RegExp(`^Cannot push "${registry.host}/b:1": .* 403; already put: ${registry.host}/a:1$`));
     return error.failure === "denied";
   });
@@ -214,7 +214,10 @@ test("tags come last; where one fails, the error names those that were put", asy
 test("no tag moves where another destination refuses the manifest", async (t) => {
   const { registry, client, image } = await setUp(t);
   registry.order({ method: "PUT", path: /\/b\/manifests\/sha256/, kind: "refuse", status: 400, times: 9 });
-  await assert.rejects(client.openPush([`${registry.host}/a:1`, `${registry.host}/b:1`].map(parseReference)).finish(image), /answered 400/);
+  await assert.rejects(
+    client.openPush([`${registry.host}/a:1`, `${registry.host}/b:1`].map(parseReference)).finish(encodeRelease([image])),
+    /answered 400/,
+  );
   assert.equal(registry.repositories.get("a")?.manifests.has("1"), false);
 });
 
@@ -228,17 +231,17 @@ test("an immutable tag that already names the image is no failure, one that name
     body: '{"errors":[{"code":"TAG_IMMUTABLE"}]}',
   } as const;
   const reference = parseReference(`${registry.host}/app:1`);
-  await client.openPush([reference]).finish(image);
+  await client.openPush([reference]).finish(encodeRelease([image]));
   registry.order(immutable);
-  await client.openPush([reference]).finish(image);
+  await client.openPush([reference]).finish(encodeRelease([image]));
   registry.order(immutable);
-  await assert.rejects(client.openPush([reference]).finish(makeImage({ layers: [makeBytes(10)] })), /TAG_IMMUTABLE/);
+  await assert.rejects(client.openPush([reference]).finish(encodeRelease([makeImage({ layers: [makeBytes(10)] })])), /TAG_IMMUTABLE/);
 });
 
 test("--push-retry tries the whole again", async (t) => {
   const { registry, client, image, texts } = await setUp(t, {}, { pushRetries: 2 });
   registry.order({ method: "POST", ...upload, kind: "status", status: 403, times: 3 });
-  await client.openPush([parseReference(`${registry.host}/app:1`)]).finish(image);
+  await client.openPush([parseReference(`${registry.host}/app:1`)]).finish(encodeRelease([image]));
   assert.ok(texts.some((text) => /^warning: Trying again \(1 of 2\) to push/.test(text)));
 });
 
@@ -300,7 +303,7 @@ test("foreign layers are not pushed", async (t) => {
 test("what was pushed is what is pulled", async (t) => {
   const { registry, client, image } = await setUp(t);
   const reference = parseReference(`${registry.host}/app:1`);
-  await client.openPush([reference]).finish(image);
+  await client.openPush([reference]).finish(encodeRelease([image]));
   const back = await client.resolve(reference, amd64);
   assert.ok(back.layers[0] !== undefined && bytes.equals(await readAll(back.layers[0].open())));
 });

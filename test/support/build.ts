@@ -51,7 +51,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         buildArgs: new Map(),
         labels: new Map(),
         target: undefined,
-        platform: hostPlatform(),
+        platforms: [hostPlatform()],
         destinations: [],
         push: (more.destinations ?? []).length > 0,
         checkPushPermission: true,
@@ -82,13 +82,15 @@ export async function putBase(
   name: string,
   layers: readonly (readonly LayerItem[])[],
   config: ContainerConfig = {},
+  architecture = hostPlatform().architecture,
 ): Promise<EncodedImage> {
   const blobs = await openBlobs(await temporaryDirectory(test));
   const written = [];
   for (const items of layers) written.push((await writeLayer(items, { blobs, compression: "gzip", helper: undefined })).layer);
   const { tag = "latest", repository } = parseReference(`${registry.host}/${name}`);
   const image: ImageConfig = {
-    ...hostPlatform(),
+    os: "linux",
+    architecture,
     config,
     rootfs: { type: "layers", diff_ids: written.map(({ diffId }) => diffId) },
     history: written.map((_, i) => ({ created_by: `base ${i}` })),

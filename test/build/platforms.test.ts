@@ -1,0 +1,109 @@
+// Images for several platforms: what is built once, what an index holds, and what cannot run here.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { canRun } from "../../src/build/emulation.ts";
+import { mediaTypes } from "../../src/image/encode.ts";
+import { hostPlatform, parsePlatform } from "../../src/image/platform.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { fileItem, openBuilder, putBase } from "../support/build.ts";
+import { startRegistry, type TestRegistry } from "../support/registry.ts";
+import { putDocument } from "../support/registry-image.ts";
+
+const foreign = hostPlatform().architecture === "arm64" ? "amd64" : "arm64";
+const platforms = [hostPlatform(), parsePlatform(`linux/${foreign}`)];
+
+/** An index `base:1` of one image per platform, each with a file that names its platform. */
+async function putIndex(t: Parameters<typeof putBase>[0], registry: TestRegistry): Promise<void> {
+  const manifests = [];
+  for (const { os, architecture } of platforms) {
+    const image = await putBase(t, registry, `base:${architecture}`, [[fileItem("arch", architecture)]], {}, architecture);
+    manifests.push({ ...image.manifest.descriptor, platform: { os, architecture } });
+  }
+  putDocument(registry, "base", "1", mediaTypes.oci.index, { schemaVersion: 2, mediaType: mediaTypes.oci.index, manifests });
+}
+
+function read(registry: TestRegistry, repository: string, name: string) {
+  const bytes = registry.repositories.get(repository)?.manifests.get(name)?.bytes ?? Buffer.from("null");
+  return JSON.parse(bytes.toString());
+}
+
+describe("a build for several platforms", () => {
+  test("pushes one index, in the order asked for, and gives its digest", async (t) => {
+    const registry = await startRegistry(t);
+    await putIndex(t, registry);
+    const builder = await openBuilder(t);
+    const dockerfile = `FROM ${registry.host}/base:1\nARG TARGETARCH\nCOPY a /for-$TARGETARCH\nLABEL arch=$TARGETARCH`;
+    const digestFile = join(builder.directory, "digest");
+    const ociLayoutPath = join(builder.directory, "layout");
+    const destinations = [parseReference(`${registry.host}/app:1`), parseReference(`${registry.host}/other:1`)];
+    const { digest } = await builder.build(
+      { Dockerfile: dockerfile, a: "a" },
+      { platforms, destinations, outputs: { digestFile, ociLayoutPath } },
+    );
+    const index = read(registry, "app", "1");
+    assert.equal(index.mediaType, mediaTypes.docker.index);
+    assert.deepEqual(
+      index.manifests.map(({ platform }: { platform: unknown }) => platform),
+      platforms,
+    );
+    for (const { digest: part, platform } of index.manifests) {
+      const manifest = read(registry, "other", part);
+      const config = JSON.parse(registry.repositories.get("other")?.blobs.get(manifest.config.digest)?.toString() ?? "null");
+      assert.equal(config.architecture, platform.architecture);
+      assert.equal(config.config.Labels.arch, platform.architecture);
+      assert.equal(manifest.layers.length, 2);
+    }
+    assert.equal(readFileSync(digestFile, "utf8"), digest);
+    assert.equal(JSON.parse(readFileSync(join(ociLayoutPath, "index.json"), "utf8")).manifests[0].digest, digest);
+  });
+
+  test("builds a stage of the build platform once", async (t) => {
+    const registry = await startRegistry(t);
+    await putIndex(t, registry);
+    const builder = await openBuilder(t);
+    const dockerfile = `FROM --platform=$BUILDPLATFORM ${registry.host}/base:1 AS tools\nCOPY a /made\nFROM scratch\nCOPY --from=tools /made /arch /`;
+    await builder.build({ Dockerfile: dockerfile, a: "a" }, { platforms, destinations: [parseReference(`${registry.host}/app:1`)] });
+    const steps = builder.events.filter(({ kind }) => kind === "step-start");
+    assert.equal(steps.length, 3, "the shared stage's step, and one for each platform");
+    const [one, two] = read(registry, "app", "1").manifests.map(({ digest }: { digest: string }) => read(registry, "app", digest));
+    assert.equal(one.layers[0].digest, two.layers[0].digest);
+  });
+
+  test("refuses a RUN that cannot run here before it starts, and names the stage", async (t) => {
+    const registry = await startRegistry(t);
+    await putIndex(t, registry);
+    const builder = await openBuilder(t);
+    const dockerfile = `FROM ${registry.host}/base:1 AS compile\nRUN make`;
+    await assert.rejects(
+      builder.build({ Dockerfile: dockerfile }, { platforms: [parsePlatform("linux/s390x")] }),
+      /no match for platform in manifest/,
+    );
+    await assert.rejects(
+      builder.build({ Dockerfile: dockerfile.replace("base:1", `base:${foreign}`) }, { platforms: platforms.slice(1) }),
+      (error) => {
+        assert.match(
+          String(error),
+          new RegExp(`stage "compile" is for linux/${foreign}, and this machine is linux/${hostPlatform().architecture}`),
+        );
+        return true;
+      },
+    );
+    assert.equal(builder.events.filter(({ kind }) => kind === "step-start").length, 0);
+  });
+
+  test("refuses a tar for docker load, which holds one image", async (t) => {
+    const builder = await openBuilder(t);
+    const outputs = { tarPath: join(builder.directory, "image.tar") };
+    await assert.rejects(builder.build({ Dockerfile: "FROM scratch\nCOPY a /", a: "a" }, { platforms, outputs }), /holds one image/);
+  });
+});
+
+test("canRun knows the processor's own programs and those of emulators", () => {
+  assert.equal(canRun(hostPlatform(), []), true);
+  assert.equal(canRun(parsePlatform("linux/riscv64"), []), false);
+  assert.equal(canRun(parsePlatform("linux/riscv64"), ["riscv64"]), true);
+  assert.equal(canRun(parsePlatform("windows/amd64"), ["amd64"]), false);
+});
