@@ -25,7 +25,7 @@ import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
 import type { Base, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { showPlan } from "./show.ts";
-import { checkSources } from "./sources.ts";
+import { type Contexts, checkSources, openContexts } from "./sources.ts";
 import { summarize } from "./summary.ts";
 
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
@@ -71,14 +71,15 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const bases = openBases(registry, signal);
     const emulators = await findEmulators();
     const plans = request.platforms.map((platform) => planBuild({ ...request, platform, emulators }, context, bases, place));
-    const plan = joinPlans(await Promise.all(plans));
+    const plan = joinPlans(await during("building image", Promise.all(plans)));
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
-    checkSources(plan, context, place);
+    const contexts = await during("building image", openContexts(plan, context, request.buildContexts));
+    checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)
       await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
-    return await carryOut(plan, { context, bases, place, registry }, request, tools);
+    return await carryOut(plan, { contexts, bases, place, registry }, request, tools);
   } finally {
     await context.close();
   }
@@ -117,7 +118,7 @@ function displayPath(path: string, workingDirectory: string): string {
 
 async function carryOut(
   plan: Plan,
-  parts: { readonly context: Context; readonly bases: Bases; readonly place: PlaceOf; readonly registry: Registry },
+  parts: { readonly contexts: Contexts; readonly bases: Bases; readonly place: PlaceOf; readonly registry: Registry },
   request: Request,
   tools: BuildTools,
 ): Promise<BuildResult> {

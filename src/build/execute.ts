@@ -1,6 +1,5 @@
 // Carries a plan out: a fold over each stage's steps, with the stages side by side.
 
-import type { Context } from "../context/context.ts";
 import type { LayerFiles } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Image, Layer } from "../image/image.ts";
@@ -12,6 +11,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { Layers } from "./layers.ts";
 import type { CopyStep, Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
+import { type Contexts, filesOf } from "./sources.ts";
 import { StageFiles, StageRoot } from "./stage-files.ts";
 import { copyFiles, makeWorkdir, type StepSource } from "./step-copy.ts";
 import { runCommand } from "./step-run.ts";
@@ -19,7 +19,7 @@ import { runCommand } from "./step-run.ts";
 export interface ExecuteTools {
   readonly report: Report;
   readonly signal: AbortSignal;
-  readonly context: Context;
+  readonly contexts: Contexts;
   readonly blobs: Blobs;
   readonly files: LayerFiles;
   readonly helper: Helper | undefined;
@@ -199,11 +199,11 @@ class StageBuild {
 
   async #openSource(step: CopyStep): Promise<StepSource> {
     if (step.from.kind === "context") {
-      const { context } = this.#tools;
+      const files = filesOf(this.#tools.contexts, step.from);
       return {
-        view: context,
+        view: files,
         keepsOwners: false,
-        locate: async (paths) => new Map(paths.map((path) => [path, context.content(path)])),
+        locate: async (paths) => new Map(paths.map((path) => [path, files.content(path)])),
       };
     }
     const { files } = await this.#openOrigin(step.from);

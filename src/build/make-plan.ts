@@ -20,6 +20,7 @@ import { parseReference, type Reference, withDefaultTag } from "../image/referen
 import { baseKey } from "./bases.ts";
 import { canRun } from "./emulation.ts";
 import { Evaluation, splitEnv } from "./evaluate.ts";
+import { contextKey, type NamedContext, readNamedContext } from "./named-context.ts";
 import type { Base, Origin, Plan, Source, StagePlan } from "./plan.ts";
 import { platformArguments, Scope } from "./scope.ts";
 
@@ -27,6 +28,7 @@ export interface PlanRequest {
   readonly target: string | undefined;
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
+  readonly buildContexts: ReadonlyMap<string, string>;
   readonly platform: Platform;
   /** Architectures that an emulator serves. */
   readonly emulators: readonly string[];
@@ -83,6 +85,8 @@ class Planner {
   readonly #bases: ReadonlyMap<string, Base>;
   readonly #request: PlanRequest;
   readonly #globals: ReadonlyMap<string, string>;
+  /** By `contextKey`, with the name as it was given. */
+  readonly #contexts: ReadonlyMap<string, { readonly name: string; readonly context: NamedContext }>;
   /** By index in the Dockerfile; undefined while something of the stage is wanted. */
   readonly #visited = new Map<number, Visited | undefined>();
 
@@ -90,6 +94,9 @@ class Planner {
     this.#dockerfile = dockerfile;
     this.#bases = bases;
     this.#request = request;
+    this.#contexts = new Map(
+      [...request.buildContexts].map(([name, value]) => [contextKey(name), { name, context: readNamedContext(name, value) }]),
+    );
     this.#globals = this.#evaluateGlobals();
   }
 
@@ -220,7 +227,10 @@ class Planner {
   ): { readonly base: Origin; readonly config: ImageConfig; readonly scope: Scope } | undefined {
     const { buildArgs } = this.#request;
     const none = { env: [], declared: [] };
-    const parent = findBaseStage(this.#dockerfile.stages, stage.index, image);
+    const named = this.#contexts.get(contextKey(image));
+    const source = sourceAt(stage.from, stage.from.range);
+    if (named?.context.kind === "directory") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
+    const parent = named === undefined ? findBaseStage(this.#dockerfile.stages, stage.index, image) : undefined;
     if (parent !== undefined) {
       const visited = this.visit(parent, above);
       if (visited === undefined) return undefined;
@@ -228,8 +238,9 @@ class Planner {
       return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope };
     }
     const scope = new Scope(this.#globals, buildArgs, none);
-    if (image === "scratch") return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
-    const base = this.#findImage(image, platform, stage.from.range, sourceAt(stage.from, stage.from.range));
+    if (image === "scratch" && named === undefined) return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
+    const reference = named === undefined ? this.#at(stage.from.range, () => readReference(image)) : named.context.reference;
+    const base = this.#findImage(reference, platform, source);
     if (base === undefined) return undefined;
     const { created: _, ...config } = base.config;
     return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
@@ -239,19 +250,28 @@ class Planner {
   #sourceOf(instruction: StageInstruction, range: Range, stage: Stage, above: readonly Stage[]): Origin | undefined {
     if (instruction.kind !== "copy" || instruction.from === undefined) return { kind: "context" };
     const { from } = instruction;
+    const named = this.#contexts.get(contextKey(from));
+    if (named?.context.kind === "directory") return { kind: "context", name: named.name };
+    if (named !== undefined) return this.#imageOrigin(named.context.reference, sourceAt(instruction, range));
     const found = this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from)));
-    if (found === undefined) {
-      const base = this.#findImage(from, this.#request.platform, range, sourceAt(instruction, range));
-      return base && { kind: "image", reference: base.reference, digest: base.digest, platform: this.#request.platform };
-    }
+    if (found === undefined)
+      return this.#imageOrigin(
+        this.#at(range, () => readReference(from)),
+        sourceAt(instruction, range),
+      );
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
       this.#fail(range, `cannot copy from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
 
-  #findImage(text: string, platform: Platform, range: Range, source: Source): Base | undefined {
-    const reference = this.#at(range, () => readReference(text));
+  #imageOrigin(reference: Reference, source: Source): Origin | undefined {
+    const { platform } = this.#request;
+    const base = this.#findImage(reference, platform, source);
+    return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
+  }
+
+  #findImage(reference: Reference, platform: Platform, source: Source): Base | undefined {
     const base = this.#bases.get(baseKey(reference, platform));
     if (base === undefined) this.wanted.push({ reference, platform, source });
     return base;

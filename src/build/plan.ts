@@ -13,7 +13,8 @@ export type Origin =
   /** Index into `Plan.stages`. */
   | { readonly kind: "stage"; readonly stage: number }
   | { readonly kind: "image"; readonly reference: Reference; readonly digest: Digest; readonly platform: Platform }
-  | { readonly kind: "context" };
+  /** The build context, or with `name` one of `--build-context`. */
+  | { readonly kind: "context"; readonly name?: string };
 
 /** A place in the Dockerfile; instructions that a base image triggers stand at the FROM line. */
 export interface Source {

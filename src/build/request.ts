@@ -17,6 +17,8 @@ export interface Request {
   readonly workingDirectory: string;
   /** In the order given; a name without a value whose environment variable is absent is left out by the host. */
   readonly buildArgs: ReadonlyMap<string, string>;
+  /** `--build-context`, in the order given; directories are absolute. */
+  readonly buildContexts: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
   /** Stage name; undefined is the last stage. */
   readonly target: string | undefined;

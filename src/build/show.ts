@@ -56,7 +56,9 @@ function showOrigin(origin: Origin, plan: Plan): string {
       return `${formatReference({ ...origin.reference, digest: origin.digest })}`;
     case "stage":
       return `stage ${plan.stages[origin.stage]?.index}`;
-    default:
-      return origin.kind;
+    case "context":
+      return origin.name === undefined ? "context" : `context "${origin.name}"`;
+    case "scratch":
+      return "scratch";
   }
 }

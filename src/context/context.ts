@@ -9,20 +9,24 @@ import { locateContext } from "./source.ts";
 
 export type { DockerfileSource } from "./dockerfile.ts";
 
-/**
- * The files a Dockerfile may COPY, as they will be in the image: owned by 0:0, whole seconds, without what the ignore file hides.
- * Extended attributes are not read here: whoever writes a file into a layer takes `security.capability` from the file itself.
- */
-export interface Context extends FileView {
-  /** As the user gave it. */
-  readonly name: string;
+/** Files to COPY, as they will be in the image, without what an ignore file hides. */
+export interface Files extends FileView {
   /** Absolute local directory, symlinks resolved. */
   readonly directory: string;
-  readonly dockerfile: DockerfileSource;
   /** Where the bytes of a regular file are; throws for what is no file. */
   content(path: RawPath): Content;
   /** Whether the ignore file hides a path, be there such a file or not. Directories with re-included files below count as hidden. */
   isIgnored(path: RawPath): boolean;
+}
+
+/**
+ * The files a Dockerfile may COPY, as they will be in the image: owned by 0:0, whole seconds, without what the ignore file hides.
+ * Extended attributes are not read here: whoever writes a file into a layer takes `security.capability` from the file itself.
+ */
+export interface Context extends Files {
+  /** As the user gave it. */
+  readonly name: string;
+  readonly dockerfile: DockerfileSource;
   close(): Promise<void>;
 }
 
@@ -33,6 +37,12 @@ export interface ContextOptions {
   readonly dockerfile: string;
   /** Absolute. */
   readonly workingDirectory: string;
+}
+
+/** Opens a further directory, under the `.dockerignore` in it. Throws when it is not there. */
+export async function openFiles(path: string): Promise<Files> {
+  const directory = await locateContext(path, { subPath: "", workingDirectory: "/" });
+  return { directory, ...openDirectory(directory, await readIgnoreFile(undefined, directory)) };
 }
 
 /**

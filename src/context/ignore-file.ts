@@ -6,8 +6,9 @@ import { isAbsent } from "./dockerfile.ts";
 import { type IgnorePatterns, noPatterns, parseIgnore } from "./ignore.ts";
 
 /** `<Dockerfile>.dockerignore` replaces `<context>/.dockerignore`; with neither, or with directories of these names, nothing is ignored. */
-export async function readIgnoreFile(dockerfilePath: string, contextDirectory: string): Promise<IgnorePatterns> {
-  for (const place of [`${dockerfilePath}.dockerignore`, path.join(contextDirectory, ".dockerignore")]) {
+export async function readIgnoreFile(dockerfilePath: string | undefined, contextDirectory: string): Promise<IgnorePatterns> {
+  const own = dockerfilePath === undefined ? [] : [`${dockerfilePath}.dockerignore`];
+  for (const place of [...own, path.join(contextDirectory, ".dockerignore")]) {
     let bytes: Uint8Array;
     try {
       bytes = await readFile(place);

@@ -71,6 +71,12 @@ const inputs: readonly Row[] = [
     help: "platform to build for; several, separated by commas, give an index",
   },
   { name: "platform", type: "multi", value: "OS/ARCH[/VARIANT]", help: "the same as --custom-platform; may be repeated" },
+  {
+    name: "build-context",
+    type: "keyValue",
+    value: "NAME=DIR|docker-image://IMAGE",
+    help: "directory or image that FROM and COPY --from name so; may be repeated",
+  },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {
     name: "annotation",

@@ -41,6 +41,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     dockerfile: values.text("dockerfile"),
     workingDirectory: directory,
     buildArgs: readBuildArgs(values.list("build-arg"), env),
+    buildContexts: readBuildContexts(values.list("build-context"), directory),
     labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
     target: readTarget(given, values),
     platforms: readPlatforms(values),
@@ -65,6 +66,16 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
 function readContext(source: string, directory: string): string {
   if (source.startsWith("dir://")) return `dir://${resolve(directory, source.slice("dir://".length))}`;
   return source.includes("://") ? source : resolve(directory, source);
+}
+
+/** Directories become absolute; a name that is given again overwrites. */
+function readBuildContexts(given: readonly Value[], directory: string): Map<string, string> {
+  return new Map(
+    given.map(({ text, source }) => {
+      const [name, value] = parsePair(text, source);
+      return [name, /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? value : resolve(directory, value)];
+    }),
+  );
 }
 
 function readBuildArgs(given: readonly Value[], env: Environment): Map<string, string> {

@@ -1,14 +1,14 @@
 // Whole builds without RUN: what is pushed, written and downloaded, and what a failed one leaves.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { BuildFailure } from "../../src/build/build.ts";
 import { digestOf } from "../../src/image/encode.ts";
 import type { ImageConfig } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
-import { directoryItem, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { directoryItem, fileItem, openBuilder, putBase, temporaryDirectory } from "../support/build.ts";
 import { startRegistry, type TestRegistry } from "../support/registry.ts";
 
 function pushed(registry: TestRegistry, repository: string, tag: string) {
@@ -216,4 +216,41 @@ describe("the time and form of an image", () => {
     );
     assert.deepEqual(image?.manifest.annotations, Object.fromEntries(annotations));
   });
+});
+
+describe("--build-context", () => {
+  test("gives directories under their own ignore file, and images in the place of names and stages", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "other:1", [[fileItem("from-other", "o")]], { Labels: { other: "1" } });
+    const builder = await openBuilder(t);
+    const files = await temporaryDirectory(t);
+    writeFileSync(join(files, "a"), "a");
+    writeFileSync(join(files, "hidden"), "h");
+    writeFileSync(join(files, ".dockerignore"), "hidden\n.dockerignore\n");
+    const buildContexts = new Map([
+      ["files", files],
+      ["base", `docker-image://${registry.host}/other:1`],
+    ]);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const dockerfile = "FROM nowhere.example/x AS base\nRUN false\nFROM base\nCOPY --from=files . /files/\nCOPY --from=base /from-other /x";
+    await builder.build({ Dockerfile: dockerfile }, { buildContexts, destinations });
+    const image = pushed(registry, "app", "1");
+    assert.deepEqual(image?.config.config?.Labels, { other: "1" });
+    assert.equal(image?.manifest.layers.length, 3);
+    const missing = { Dockerfile: "FROM scratch\nCOPY --from=files hidden /" };
+    await assert.rejects(builder.build(missing, { buildContexts }), /"\/hidden": not found/);
+  });
+
+  const wrong: readonly (readonly [value: string, reason: RegExp])[] = [
+    ["https://example.com/x.git", /Cannot use build context "c=https:\/\/example.com\/x.git": https:\/\/ is not yet supported/],
+    ["oci-layout:///x", /oci-layout:\/\/ is not yet supported/],
+    ["docker-image://UPPER", /UPPER/],
+    ["/nowhere/at/all", /"\/nowhere\/at\/all" does not exist/],
+  ];
+  for (const [value, reason] of wrong)
+    test(`refuses ${value}`, async (t) => {
+      const builder = await openBuilder(t);
+      const build = builder.build({ Dockerfile: "FROM scratch\nCOPY --from=c / /" }, { buildContexts: new Map([["c", value]]) });
+      await assert.rejects(build, (error) => error instanceof BuildFailure && reason.test(error.message));
+    });
 });

@@ -16,6 +16,7 @@ import { formatReference, parseReference, withDefaultTag } from "../../src/image
 interface Case {
   readonly target?: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly buildContexts?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   /** By reference: the `config` objects of base images. */
   readonly bases?: Readonly<Record<string, ContainerConfig>>;
@@ -28,6 +29,7 @@ function requestOf(given: Case): PlanRequest {
     target: given.target,
     buildArgs: new Map(Object.entries(given.buildArgs ?? {})),
     labels: new Map(Object.entries(given.labels ?? {})),
+    buildContexts: new Map(Object.entries(given.buildContexts ?? {})),
     platform,
     emulators: [],
   };
@@ -91,6 +93,7 @@ describe("makePlan refuses", () => {
     ["a signal that is none", "FROM scratch\nSTOPSIGNAL SIGNOPE", /invalid signal: SIGNOPE/],
     ["an empty volume", "FROM scratch\nVOLUME $NOPE", /VOLUME specified can not be an empty string/],
     ["a required variable that is not set", 'FROM scratch\nENV A=${B:?"say B"}', /B: say B/],
+    ["a named directory as a base", "FROM files", /FROM "files", a directory, is not yet supported/, { buildContexts: { files: "/x" } }],
     ["quotes that do not end", "FROM scratch\nENV name='a\\'b'", /looking for matching single-quote/],
   ];
   for (const [what, dockerfile, reason, given] of rows)

@@ -40,6 +40,7 @@ const usual: Request = {
   dockerfile: "Dockerfile",
   workingDirectory: "/work",
   buildArgs: new Map(),
+  buildContexts: new Map(),
   labels: new Map(),
   target: undefined,
   platforms: [hostPlatform()],
@@ -78,6 +79,15 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
         ["a", "b=c"],
         ["d", ""],
       ]).set("a", "e"),
+    },
+  ],
+  [
+    ["--build-context=a=../x", "--build-context=b=docker-image://c:1"],
+    {
+      buildContexts: new Map([
+        ["a", "/x"],
+        ["b", "docker-image://c:1"],
+      ]),
     },
   ],
   [["--target=build"], { target: "build" }],

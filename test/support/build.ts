@@ -49,6 +49,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         dockerfile: "Dockerfile",
         workingDirectory: context,
         buildArgs: new Map(),
+        buildContexts: new Map(),
         labels: new Map(),
         target: undefined,
         platforms: [hostPlatform()],
