@@ -1,16 +1,18 @@
 // Local archives that ADD unpacks: recognised by content, put into a draft as tar(1) would put them on disk.
 
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
 import { type FileView, resolvePath } from "../filesystem/filesystem.ts";
-import { type Attributes, type Content, type RawPath, toBytes } from "../layer/entry.ts";
+import { type Attributes, type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { decompress, readTar } from "../layer/layer.ts";
 import type { CopyOptions } from "./copy.ts";
 import { type Draft, directoryAttributes, joinPath, parentOf } from "./draft.ts";
 
 export interface ArchiveTools {
-  /** A new empty file below the state directory; what archives hold is kept there until the layer is written. */
-  temporary(): Promise<string>;
+  /** A directory, made when it is needed, that keeps what archives hold until the layer is written. */
+  readonly scratch: string;
 }
 
 type ArchiveKind = "tar" | "gzip" | "bzip2" | "xz" | "zstd";
@@ -67,7 +69,8 @@ export async function unpackArchive(
   const root = resolvePath(draft, destination).path;
   draft.makeDirectories(root, made);
   const below: FileView = { lstat: (path) => draft.lstat(joinPath(root, path)), list: (path) => draft.list(joinPath(root, path)) };
-  const spoolPath = await tools.temporary();
+  await mkdir(tools.scratch, { recursive: true, mode: 0o700 });
+  const spoolPath = join(tools.scratch, randomUUID());
   await using spool = await open(spoolPath, "w");
   let offset = 0;
   const files = new Map<RawPath, { readonly attributes: Attributes; readonly inode: object; readonly content: Content }>();
@@ -91,7 +94,11 @@ export async function unpackArchive(
       await spool.write(chunk, 0, chunk.length, offset);
       offset += chunk.length;
     }
-    const file = { attributes: owned, inode: {}, content: { kind: "file", path: spoolPath, offset: start, size: offset - start } as const };
+    const file = {
+      attributes: owned,
+      inode: {},
+      content: { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start } as const,
+    };
     if (entry.type === "file") files.set(path, file);
     const existing = draft.lstat(path)?.attributes.type;
     if (entry.type === "directory" && existing !== undefined && existing !== "directory") draft.remove(path);

@@ -1,5 +1,6 @@
 // A build from request to result: the architecture in one function.
 
+import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type Context, openContext } from "../context/context.ts";
@@ -127,11 +128,13 @@ async function carryOut(
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
   const opened: Promise<Sandbox>[] = [];
+  // Its own, since several builds may share the state directory.
+  const scratch = join(stateDir, "work", randomUUID());
   try {
     await during("building image", mkdir(stateDir, { recursive: true, mode: 0o700 }));
     const helper = await during("building image", openHelper());
     const blobs = await during("building image", openBlobs(stateDir));
-    const files = openLayerFiles(join(stateDir, "spool"));
+    const files = openLayerFiles(scratch);
     const openOnce = () => {
       const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, blobs, files, helper, report });
       opened[0] = sandbox;
@@ -143,6 +146,7 @@ async function carryOut(
       ...parts,
       blobs,
       files,
+      scratch,
       helper,
       layers: openLayers({ registry, blobs, signal }),
       image: (origin) => bases.image(origin.reference, origin.platform),
@@ -167,6 +171,6 @@ async function carryOut(
     throw error;
   } finally {
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
-    if (request.stateIsPrivate) await removeTree(stateDir);
+    await removeTree(request.stateIsPrivate ? stateDir : scratch);
   }
 }

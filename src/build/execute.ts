@@ -22,6 +22,8 @@ export interface ExecuteTools {
   readonly contexts: Contexts;
   readonly blobs: Blobs;
   readonly files: LayerFiles;
+  /** A directory of this build's own, made when it is needed. */
+  readonly scratch: string;
   readonly helper: Helper | undefined;
   readonly layers: Layers;
   /** The image behind an origin of kind `image`. */
@@ -151,7 +153,7 @@ class StageBuild {
     }
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, line: step.source.line });
-    const tools = { now, warn, temporary: () => this.#tools.blobs.temporary() };
+    const tools = { now, warn, scratch: this.#tools.scratch };
     const tree = await files.tree();
     const items =
       step.kind === "workdir" ? await makeWorkdir(step, tree, tools) : await copyFiles(step, tree, await this.#openSource(step), tools);

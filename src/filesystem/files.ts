@@ -88,7 +88,7 @@ class Spool {
   }
 
   async #extract(wanted: ReadonlySet<RawPath>): Promise<Map<RawPath, Content>> {
-    await mkdir(this.#directory, { recursive: true });
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     this.#passes += 1;
     const file = join(this.#directory, `${this.#layer.diffId.replace(":", "-")}.${this.#passes}`);
     const found = new Map<RawPath, Content>();

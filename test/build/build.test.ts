@@ -1,9 +1,11 @@
 // Whole builds without RUN: what is pushed, written and downloaded, and what a failed one leaves.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { BuildFailure } from "../../src/build/build.ts";
 import { digestOf } from "../../src/image/encode.ts";
 import type { ImageConfig } from "../../src/image/image.ts";
@@ -99,6 +101,29 @@ describe("a build without RUN", () => {
     assert.deepEqual((await familyOf("zstd")).slice(0, 2), ["oci.image.manifest.v1+json", "oci.image.config.v1+json"]);
     assert.deepEqual((await familyOf("zstd")).slice(-2), ["oci.image.layer.v1.tar+gzip", "oci.image.layer.v1.tar+zstd"]);
     assert.equal((await familyOf("gzip"))[0], "docker.distribution.manifest.v2+json");
+  });
+
+  test("builds that share a state directory do not disturb each other, and leave nothing but what the next one can use", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", baseLayers);
+    const builder = await openBuilder(t);
+    const stateDir = join(builder.directory, "geteilt für alle");
+    const archive = execFileSync("tar", ["-c", "plan.txt"], { cwd: fileURLToPath(new URL("plans/onbuild-runs-once", import.meta.url)) });
+    const build = (path: string) => {
+      const dockerfile = `FROM scratch\nCOPY --from=${registry.host}/base:1 ${path} /x\nADD a.tar /`;
+      const options = { stateDir, stateIsPrivate: false, reproducible: true };
+      return builder.build({ Dockerfile: dockerfile, "a.tar": archive.toString() }, options);
+    };
+    const paths = ["/bin/tool", "/etc/passwd", "/bin/more", "/bin/tool"];
+    const digests = (await Promise.all(paths.map(build))).map(({ digest }) => digest);
+    assert.equal(new Set(digests).size, 3);
+    assert.equal(digests[3], digests[0]);
+    assert.deepEqual(
+      readdirSync(stateDir, { recursive: true, encoding: "utf8" })
+        .filter((name) => !name.startsWith("blobs/sha256/"))
+        .sort(),
+      ["blobs", "blobs/sha256", "blobs/unfinished", "work"],
+    );
   });
 
   test("leaves no tag, file or state directory when a late step fails", async (t) => {

@@ -238,7 +238,7 @@ function toolsWith(warnings: string[]): StepTools {
   return {
     now: 2000,
     warn: (text) => void warnings.push(text),
-    temporary: () => Promise.reject(new Error("no archive is unpacked here")),
+    scratch: "/no/archive/is/unpacked/here",
   };
 }
 
