@@ -44,6 +44,8 @@ export interface Wanted {
 
 /** https://reproducible-builds.org/specs/source-date-epoch/ */
 const epochName = "SOURCE_DATE_EPOCH";
+/** Of the year 9999, the last that RFC 3339 can write. */
+const lastSecond = 253_402_300_799;
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
@@ -155,7 +157,7 @@ class Planner {
     const text = this.#globals.get(epochName) ?? this.#request.buildArgs.get(epochName) ?? "";
     // A local directory has no time of its own.
     if (text === "" || text === "context") return undefined;
-    if (/^\d{1,15}$/.test(text)) return Number(text);
+    if (/^\d{1,15}$/.test(text) && Number(text) <= lastSecond) return Number(text);
     const { globalArgs, stages } = this.#dockerfile;
     const range = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range ?? stages[0]?.from.range;
     const why = stages.some((stage) => stage.name === text.toLowerCase())
@@ -287,13 +289,11 @@ class Planner {
   }
 
   #at<T>(range: Range, action: () => T): T {
-    const { file, source } = this.#dockerfile;
-    return locateErrors({ file, source, range }, action);
+    return locateErrors({ file: this.#dockerfile.file, range }, action);
   }
 
   #fail(range: Range, reason: string): never {
-    const { file, source } = this.#dockerfile;
-    throw new DockerfileError(reason, { file, source, range });
+    throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
   }
 }
 

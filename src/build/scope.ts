@@ -71,8 +71,4 @@ export class Scope {
   inherited(): { readonly env: Iterable<readonly [string, string]>; readonly declared: Iterable<readonly [string, string]> } {
     return { env: [...this.#env], declared: [...this.#declared] };
   }
-
-  names(): Iterable<string> {
-    return this.#env.keys();
-  }
 }

@@ -9,8 +9,8 @@ import { readNodes, type Warning } from "./node.ts";
 import type { Stage } from "./stage.ts";
 
 export type { Directive } from "./directive.ts";
-export { DockerfileError, excerpt, LineError, locateErrors, type Range } from "./error.ts";
-export { type Escape, expandBody, expandForDisplay, expandWord, expandWords, type Variables } from "./expand.ts";
+export { DockerfileError, LineError, locateErrors, type Range } from "./error.ts";
+export { type Escape, expandBody, expandWord, expandWords, type Variables } from "./expand.ts";
 export { formatDockerfile } from "./format.ts";
 export type { Heredoc } from "./heredoc.ts";
 export type * from "./instruction.ts";
@@ -25,8 +25,6 @@ export { suggest } from "./suggest.ts";
 export interface Dockerfile {
   /** As it was given to the parser; error texts begin with it. */
   readonly file: string;
-  /** The whole text. */
-  readonly source: string;
   readonly escape: Escape;
   readonly directives: { readonly syntax?: Directive; readonly escape?: Directive; readonly check?: Directive };
   /** The ARGs above the first FROM. */
@@ -43,7 +41,7 @@ export function parseDockerfile(text: string | Uint8Array, file: string): Docker
   const globalArgs: ArgInstruction[] = [];
   const stages: { from: FromInstruction; instructions: Exclude<Instruction, FromInstruction>[] }[] = [];
   for (const node of nodes) {
-    const where = { file, source, range: node.range };
+    const where = { file, range: node.range };
     const instruction = locateErrors(where, () => readInstruction(node, token));
     const stage = stages.at(-1);
     if (instruction.kind === "from") stages.push({ from: instruction, instructions: [] });
@@ -52,13 +50,12 @@ export function parseDockerfile(text: string | Uint8Array, file: string): Docker
     else throw new DockerfileError("no build stage in current context", { ...where, hint: "a FROM must come first" });
   }
   if (stages.length === 0) {
-    throw new DockerfileError("dockerfile contains no stages to build", { file, source, range: nodes.at(-1)?.range ?? lineRange(1) });
+    throw new DockerfileError("dockerfile contains no stages to build", { file, range: nodes.at(-1)?.range ?? lineRange(1) });
   }
   const syntax = findDirective("syntax", source.replace(/^\uFEFF/, ""));
   const check = findDirective("check", source.replace(/^\uFEFF/, ""));
   return {
     file,
-    source,
     escape: token,
     directives: { ...(syntax ? { syntax } : {}), ...(directives.escape ? { escape: directives.escape } : {}), ...(check ? { check } : {}) },
     globalArgs,

@@ -32,13 +32,8 @@ export class DockerfileError extends SyntaxError {
   readonly reason: string;
   /** What to do about it, such as `did you mean RUN?`. */
   readonly hint: string | undefined;
-  /** Not a plain property, so that printing the error does not print the file. */
-  readonly #source: string | undefined;
 
-  constructor(
-    reason: string,
-    where: { file: string; range: Range; hint?: string | undefined; source?: string | undefined; cause?: unknown },
-  ) {
+  constructor(reason: string, where: { file: string; range: Range; hint?: string | undefined; cause?: unknown }) {
     const hint = where.hint === undefined ? "" : ` (${where.hint})`;
     super(`${where.file}:${where.range.start.line}: ${reason}${hint}`, { cause: where.cause });
     this.name = "DockerfileError";
@@ -46,17 +41,11 @@ export class DockerfileError extends SyntaxError {
     this.range = where.range;
     this.reason = reason;
     this.hint = where.hint;
-    this.#source = where.source;
-  }
-
-  /** The whole file, for `excerpt`. */
-  get source(): string | undefined {
-    return this.#source;
   }
 }
 
 /** Runs `action`; a LineError it throws becomes a DockerfileError at the given place. */
-export function locateErrors<T>(where: { file: string; range: Range; source?: string | undefined }, action: () => T): T {
+export function locateErrors<T>(where: { file: string; range: Range }, action: () => T): T {
   try {
     return action();
   } catch (error) {
@@ -68,36 +57,4 @@ export function locateErrors<T>(where: { file: string; range: Range; source?: st
 /** A range over whole lines where columns are not known. */
 export function lineRange(first: number, last = first): Range {
   return { start: { line: first, column: 1 }, end: { line: last, column: 1 } };
-}
-
-/**
- * The lines of a range with a few around them, numbered, those of the range marked, laid out as BuildKit does it:
- * `   3 | >>> RUN false`. Empty when the range lies outside the text.
- */
-export function excerpt(source: string, range: Range): string {
-  const lines = source.replace(/^\uFEFF/, "").split("\n");
-  const { line: first } = range.start;
-  const last = Math.min(Math.max(range.end.line, first), lines.length);
-  if (first < 1 || first > lines.length) return "";
-  let from = first;
-  let to = last;
-  let room = first === last ? 4 : 2;
-  while (room > 0) {
-    if (from > 1) {
-      from--;
-      room--;
-    }
-    if (to < lines.length) {
-      to++;
-      room--;
-    }
-    room--;
-  }
-  const shown = lines.slice(from - 1, to).map((text, index) => {
-    const number = from + index;
-    const mark = number >= first && number <= last ? ">>>" : "   ";
-    return ` ${String(number).padStart(3)} | ${mark} ${text.replace(/\r+$/, "")}\n`;
-  });
-  const rule = `${"-".repeat(20)}\n`;
-  return `${rule}${shown.join("")}${rule}`;
 }

@@ -45,16 +45,6 @@ export function expandBody(body: string, variables: Pick<Variables, "get">, miss
   return expand(body, { get: (name) => variables.get(name), escape: "\\" }, { ignoreQuotes: true }, missing).text;
 }
 
-/** For people: variables that are set are replaced, all else stays as it is; text that cannot be expanded is given back. */
-export function expandForDisplay(text: string, variables: Variables): string {
-  try {
-    return expand(text, variables, { keepQuotes: true, keepUnset: true }).text;
-  } catch (error) {
-    if (error instanceof LineError) return text;
-    throw error;
-  }
-}
-
 /** Splits without any variables set; references, and as asked quotes and escapes, stay. */
 export function splitWords(text: string, treatment: Pick<Treatment, "keepQuotes" | "keepEscapes">): string[] {
   return expand(text, { get: () => undefined, escape: "\\" }, { ...treatment, keepUnset: true }).words;

@@ -140,11 +140,11 @@ class NodeReader {
   }
 
   #at<T>(range: Range, action: () => T): T {
-    return locateErrors({ file: this.#file, range, source: this.#source }, action);
+    return locateErrors({ file: this.#file, range }, action);
   }
 
   #error(reason: string, range: Range): DockerfileError {
-    return new DockerfileError(reason, { file: this.#file, range, source: this.#source });
+    return new DockerfileError(reason, { file: this.#file, range });
   }
 }
 

@@ -304,7 +304,7 @@ const own: readonly Row[] = [
     type: "string",
     value: "PATH",
     defaultText: "a private one that is removed after the build",
-    help: "where blobs, indexes and unpacked layers lie; several builds may share it; env SLIPWAY_HOME",
+    help: "where blobs and unpacked layers lie; several builds may share it; env SLIPWAY_HOME",
   },
   {
     name: "sandbox",

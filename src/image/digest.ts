@@ -10,12 +10,6 @@ export function isDigest(text: string): text is Digest {
   return pattern.test(text);
 }
 
-/** Reads a digest; throws a SyntaxError that quotes the text when it is none. */
-export function parseDigest(text: string): Digest {
-  if (isDigest(text)) return text;
-  throw new SyntaxError(`Cannot read digest "${text}": it must be "sha256:" followed by 64 hex digits`);
-}
-
 /** The 64 hex digits of a digest. */
 export function hexOf(digest: Digest): string {
   return digest.slice("sha256:".length);

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
@@ -81,7 +81,9 @@ async function run(): Promise<void> {
     const { tree } = await readPushedImage(registry.host, "library/busybox", { tag: "latest", work: makeFolder(work, "base") });
     const trees: Record<"busybox" | "scratch", FlatTree> = { busybox: tree, scratch: {} };
     const bundle = fileURLToPath(new URL("../../dist/slipway.mjs", import.meta.url));
-    const { data, sandbox, unprivileged, node } = values;
+    const { data, sandbox, unprivileged } = values;
+    // Builds run elsewhere: a path is meant from here.
+    const node = values.node.includes("/") ? resolve(values.node) : values.node;
     const verdicts = await tryAll(cases, { host: registry.host, data, work, trees, command: [node, bundle], sandbox, unprivileged });
     printVerdicts(verdicts);
     if ([...verdicts.values()].some(({ kind }) => kind === "fail")) process.exitCode = 1;

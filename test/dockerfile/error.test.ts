@@ -2,22 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DockerfileError, excerpt, parseDockerfile, suggest } from "../../src/dockerfile/dockerfile.ts";
+import { DockerfileError, parseDockerfile, suggest } from "../../src/dockerfile/dockerfile.ts";
 import { lineRange, locateErrors } from "../../src/dockerfile/error.ts";
-
-const rule = "-".repeat(20);
-
-test("excerpt shows the lines of a range, marked, and some around them", () => {
-  const source = "FROM a\nRUN b\nRUN c \\\r\n  d\nRUN e\nRUN f\nRUN g\n";
-  const rows: [number, number, string[]][] = [
-    [1, 1, ["   1 | >>> FROM a", "   2 |     RUN b", "   3 |     RUN c \\"]],
-    [3, 4, ["   2 |     RUN b", "   3 | >>> RUN c \\", "   4 | >>>   d", "   5 |     RUN e"]],
-    [5, 5, ["   3 |     RUN c \\", "   4 |       d", "   5 | >>> RUN e", "   6 |     RUN f", "   7 |     RUN g"]],
-  ];
-  for (const [first, last, lines] of rows) assert.equal(excerpt(source, lineRange(first, last)), [rule, ...lines, rule, ""].join("\n"));
-  assert.equal(excerpt(source, lineRange(99)), "");
-  assert.equal(excerpt("", lineRange(1)), `${rule}\n   1 | >>> \n${rule}\n`);
-});
 
 test("an error carries what is needed to show it", () => {
   const source = "FROM a\n\n COYP b c\n";
@@ -29,7 +15,6 @@ test("an error carries what is needed to show it", () => {
       assert.equal(error.reason, "unknown instruction: COYP");
       assert.equal(error.hint, "did you mean COPY?");
       assert.deepEqual(error.range, { start: { line: 3, column: 2 }, end: { line: 3, column: 10 } });
-      assert.match(excerpt(error.source ?? "", error.range), /^ {3}3 \| >>> {2}COYP b c$/m);
       return true;
     },
   );

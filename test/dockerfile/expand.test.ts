@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Escape, expandBody, expandForDisplay, expandWord, expandWords } from "../../src/dockerfile/dockerfile.ts";
+import { type Escape, expandBody, expandWord, expandWords } from "../../src/dockerfile/dockerfile.ts";
 import { LineError } from "../../src/dockerfile/error.ts";
 import { replaceMatches, trimPrefix, trimSuffix } from "../../src/dockerfile/pattern.ts";
 
@@ -134,14 +134,6 @@ test("expandBody leaves quotes alone and escapes with a backslash", () => {
   const body = '"$V" \'$V\' \\$V \\\\ ${U:-"d"}\nb\\\nc\n';
   assert.equal(expandBody(body, variables({ V: "1" }, "`"), missing), '"1" \'1\' $V \\ "d"\nb\nc\n');
   assert.deepEqual([...missing], ["U"]);
-});
-
-test("expandForDisplay replaces what is set and keeps the rest", () => {
-  const rows: [string, string][] = [
-    ["RUN echo \"$V\" '$V' $U ${U:-x} ${U} ${U/a/b}", "RUN echo \"1\" '$V' $U ${U:-x} ${U} ${U/a/b}"],
-    ["RUN echo ${V@Q} '", "RUN echo ${V@Q} '"],
-  ];
-  for (const [text, expected] of rows) assert.equal(expandForDisplay(text, variables({ V: "1" })), expected);
 });
 
 const character = fc.constantFrom("a", "b", "\n");

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { DockerfileError, expandWord, expandWords, parseDockerfile } from "../../src/dockerfile/dockerfile.ts";
-import { dumpLines } from "../../src/dockerfile/dump.ts";
 import { readNodes } from "../../src/dockerfile/node.ts";
 import { sharedFolder } from "../support/shared.ts";
+import { dumpLines } from "./dump.ts";
 
 test("the parser reads BuildKit's good files as BuildKit does, with either line end", (t) => {
   const folder = sharedFolder(t, "conformance/parser/good");

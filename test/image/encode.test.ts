@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isDigest, parseDigest } from "../../src/image/digest.ts";
+import { isDigest } from "../../src/image/digest.ts";
 import { alignHistory, digestOf, encodeImage, isForeignLayer, layerDescriptor } from "../../src/image/encode.ts";
 import type { History, Image, ImageConfig, Layer } from "../../src/image/image.ts";
 
@@ -173,7 +173,7 @@ test("unknown keys of a configuration are kept, whatever their names", () => {
 
 test("a digest is sha256 and 64 lower-case hex digits", () => {
   const hex = "ab".repeat(32);
-  assert.equal(parseDigest(`sha256:${hex}`), `sha256:${hex}`);
+  assert.ok(isDigest(`sha256:${hex}`));
   for (const text of [
     "",
     hex,
@@ -184,6 +184,5 @@ test("a digest is sha256 and 64 lower-case hex digits", () => {
     `sha256:${hex}\n`,
   ]) {
     assert.ok(!isDigest(text), text);
-    assert.throws(() => parseDigest(text), { name: "SyntaxError", message: /^Cannot read digest "/ });
   }
 });

@@ -1,8 +1,8 @@
 // The parse tree in the form of BuildKit's parser tests.
 
-import type { Line } from "./line.ts";
-import { quote, quoteList } from "./quote.ts";
-import { trim } from "./space.ts";
+import type { Line } from "../../src/dockerfile/line.ts";
+import { quote, quoteList } from "../../src/dockerfile/quote.ts";
+import { trim } from "../../src/dockerfile/space.ts";
 
 /** One `(instruction ["--flag"] "argument" …)` line for each instruction. */
 export function dumpLines(lines: readonly Line[]): string {
