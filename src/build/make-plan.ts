@@ -216,9 +216,9 @@ class Planner {
   #refuseForeign(source: Source, stage: Stage, platform: Platform): never {
     const wanted = formatPlatform(platform);
     const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
-    const { file, source: text } = this.#dockerfile;
+    const { file } = this.#dockerfile;
     const hint = `register an emulator for ${wanted} with binfmt_misc, or build the stage with FROM --platform=$BUILDPLATFORM`;
-    throw new DockerfileError(reason, { file, source: text, range: stage.from.range, hint });
+    throw new DockerfileError(reason, { file, range: stage.from.range, hint });
   }
 
   #openBase(
