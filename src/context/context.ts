@@ -21,7 +21,7 @@ export interface Files extends FileView {
 
 /**
  * The files a Dockerfile may COPY, as they will be in the image: owned by 0:0, whole seconds, without what the ignore file hides.
- * Extended attributes are not read here: whoever writes a file into a layer takes `security.capability` from the file itself.
+ * Extended attributes are left out: Node.js cannot read them.
  */
 export interface Context extends Files {
   /** As the user gave it. */
