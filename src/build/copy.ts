@@ -1,9 +1,11 @@
 // COPY and ADD as BuildKit's file operations do them, computed on trees: nothing is read but attributes.
 
-import { type FileNode, type FileView, matchGlob, resolvePath } from "../filesystem/filesystem.ts";
+import { type FileNode, type FileView, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toText } from "../layer/entry.ts";
 import { type Draft, directoryAttributes, joinPath, nameOf, parentOf } from "./draft.ts";
+import type { Filter, Judgement } from "./filter.ts";
 import { changeMode, type ModeChange } from "./mode.ts";
+import { cleanPath, SourceNotFound } from "./select.ts";
 
 /** Where files are copied from. */
 export interface CopySource {
@@ -19,6 +21,8 @@ export interface CopyOptions {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** `--chmod`. */
   readonly mode: ModeChange | undefined;
+  /** `--parents` and `--exclude`: what is taken from below a copied directory. What is named itself is always taken. */
+  readonly filter: Filter | undefined;
   /** Seconds since 1970: the time of directories that are created on the way. */
   readonly now: number;
 }
@@ -28,65 +32,15 @@ function madeMode(mode: ModeChange | undefined): number {
   return mode !== undefined && "octal" in mode ? mode.octal : 0o755;
 }
 
-/** Thrown for a source that is not there; BuildKit's own words. */
-export class SourceNotFound extends Error {
-  readonly path: RawPath;
-  constructor(path: RawPath) {
-    super(`failed to compute cache key: failed to calculate checksum "/${toText(path)}": not found`);
-    this.path = path;
-  }
-}
-
-/** A path as the instructions write it, rooted and cleaned: `..` stops at the root. */
-export function cleanPath(path: RawPath): RawPath {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return parts.join("/");
-}
-
 /** Whether a destination names a directory even where there is none yet. */
 export function namesDirectory(path: RawPath): boolean {
   const last = nameOf(path);
   return last === "" || last === ".";
 }
 
-/** The paths of a view that a source selects: itself, or with wildcards what matches, sorted. A literal source that is absent throws. */
-export function selectSources(view: FileView, source: RawPath): RawPath[] {
-  const parts = cleanPath(source).split("/");
-  const wild = parts.findIndex(hasWildcard);
-  if (wild < 0) {
-    const path = parts.join("/");
-    if (resolvePath(view, path).node === undefined) throw new SourceNotFound(path);
-    return [path];
-  }
-  const base = parts.slice(0, wild).join("/");
-  const root = resolvePath(view, base);
-  if (root.node === undefined) return [];
-  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
-}
-
-function matchBelow(view: FileView, directory: RawPath, [pattern, ...rest]: readonly RawPath[]): RawPath[] {
-  if (pattern === undefined) return [];
-  const found: RawPath[] = [];
-  for (const name of view.list(directory)) {
-    if (!matchGlob(pattern, name)) continue;
-    if (rest.length === 0) found.push(name);
-    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
-      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
-  }
-  return found;
-}
-
-function hasWildcard(part: RawPath): boolean {
-  return /[*?[]/.test(part.replace(/\\./gs, ""));
-}
-
 /**
- * Copies one selected path of the source to a destination, after moby/buildkit's use of tonistiigi/fsutil: the destination's links
- * are followed inside the tree, missing parents are made, a directory's contents are merged, files replace what is not a directory.
+ * Copies one selected path of the source to a destination, after moby/buildkit's use of tonistiigi/fsutil: the destination's links are followed
+ * inside the tree, missing parents are made, a directory's contents are merged, files replace what is not a directory.
  */
 export function copyPath(draft: Draft, source: CopySource, from: RawPath, destination: RawPath, options: CopyOptions): void {
   const made = directoryAttributes(madeMode(options.mode), options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
@@ -103,7 +57,19 @@ export function copyPath(draft: Draft, source: CopySource, from: RawPath, destin
 
   const copier = new Copier(draft, source, options);
   if (isDirectory) copier.copyContents(followed.path, followed.node, target);
-  else copier.copy(followed.path, followed.node, target);
+  else copier.copyFile(followed.path, followed.node, target);
+}
+
+/** A directory whose children are being copied. */
+interface Level {
+  readonly from: RawPath;
+  readonly node: FileNode;
+  readonly to: RawPath;
+  /** Relative to the directory where the copy began. */
+  readonly path: RawPath;
+  readonly judgement: Judgement | undefined;
+  /** False while nothing of it has been taken. */
+  isMade: boolean;
 }
 
 /** One copy: hard links among what it copies stay hard links. */
@@ -112,6 +78,7 @@ class Copier {
   readonly #source: CopySource;
   readonly #options: CopyOptions;
   readonly #inodes = new Map<object, object>();
+  readonly #levels: Level[] = [];
 
   constructor(draft: Draft, source: CopySource, options: CopyOptions) {
     this.#draft = draft;
@@ -124,19 +91,12 @@ class Copier {
     const target = this.#draft.lstat(to);
     if (target === undefined || target.attributes.type !== "directory") throw new Error(`cannot copy to non-directory: ${toText(to)}`);
     this.#draft.put(to, { attributes: { ...target.attributes, mtime: node.attributes.mtime, mtimeNs: 0 } });
-    this.#copyChildren(from, to);
+    this.#copyChildren({ from, node, to, path: "", judgement: undefined, isMade: true });
   }
 
-  copy(from: RawPath, node: FileNode, to: RawPath): void {
-    const target = this.#draft.lstat(to)?.attributes.type;
+  copyFile(from: RawPath, node: FileNode, to: RawPath): void {
+    if (this.#draft.lstat(to)?.attributes.type === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
     const attributes = this.#attributes(node.attributes);
-    if (attributes.type === "directory") {
-      if (target !== undefined && target !== "directory") throw new Error(`cannot copy to non-directory: ${toText(to)}`);
-      this.#draft.put(to, { attributes });
-      this.#copyChildren(from, to);
-      return;
-    }
-    if (target === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
     const inode = this.#inodes.get(node.inode) ?? {};
     this.#inodes.set(node.inode, inode);
     const content = attributes.type === "file" && attributes.size > 0 ? this.#source.content(from) : undefined;
@@ -144,12 +104,37 @@ class Copier {
     this.#draft.put(to, { attributes, inode, ...sha256, ...(content === undefined ? {} : { content }) });
   }
 
-  #copyChildren(from: RawPath, to: RawPath): void {
-    for (const name of this.#source.view.list(from)) {
-      const path = joinPath(from, name);
-      const node = this.#source.view.lstat(path);
-      if (node !== undefined) this.copy(path, node, joinPath(to, name));
+  #copyChildren(level: Level): void {
+    this.#levels.push(level);
+    for (const name of this.#source.view.list(level.from)) {
+      const from = joinPath(level.from, name);
+      const node = this.#source.view.lstat(from);
+      if (node !== undefined) this.#copyChild(level, { from, node, to: joinPath(level.to, name), path: joinPath(level.path, name) });
     }
+    this.#levels.pop();
+  }
+
+  #copyChild(level: Level, child: Pick<Level, "from" | "node" | "to" | "path">): void {
+    const judgement = this.#options.filter?.judge(child.path, level.judgement);
+    const isTaken = judgement?.isTaken ?? true;
+    if (isTaken && !level.isMade) for (const above of this.#levels) this.#makeLevel(above);
+    if (child.node.attributes.type === "directory") {
+      const below: Level = { ...child, judgement, isMade: false };
+      if (isTaken) this.#makeLevel(below);
+      if (judgement?.reachesBelow ?? true) this.#copyChildren(below);
+    } else if (isTaken) this.copyFile(child.from, child.node, child.to);
+  }
+
+  /** With --parents, a directory that is there already takes the source's mode, and nothing else of it. */
+  #makeLevel(level: Level): void {
+    if (level.isMade) return;
+    level.isMade = true;
+    const target = this.#draft.lstat(level.to)?.attributes;
+    if (target !== undefined && target.type !== "directory") throw new Error(`cannot copy to non-directory: ${toText(level.to)}`);
+    const isKept = target !== undefined && this.#options.filter?.isSelective === true;
+    const { mode, mtime } = level.node.attributes;
+    const attributes = isKept ? { ...target, mode, mtime, mtimeNs: 0 } : this.#attributes(level.node.attributes);
+    this.#draft.put(level.to, { attributes });
   }
 
   #attributes(attributes: Attributes): Attributes {

@@ -1,21 +1,19 @@
 // What each instruction of a stage comes to: a step, a change of the configuration, a line of history.
 
 import type { Escape, Instruction } from "../dockerfile/dockerfile.ts";
-import { expandBody, expandWord, expandWords, LineError, quoteList, readScript } from "../dockerfile/dockerfile.ts";
+import { expandWord, expandWords, LineError, quoteList, readScript } from "../dockerfile/dockerfile.ts";
 import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
 import { toRaw } from "../layer/entry.ts";
-import { cleanPath } from "./copy.ts";
+import { evaluateCopy, type Transfer } from "./evaluate-copy.ts";
 import { argumentsPrefix, healthcheckText, historyComment, plainList } from "./history.ts";
-import { readModeChange } from "./mode.ts";
-import type { CopyOperand, Origin, Source, Step } from "./plan.ts";
+import type { Origin, Source, Step } from "./plan.ts";
 import { comparePorts, expandPorts } from "./ports.ts";
 import { refuseLater } from "./refuse.ts";
 import type { Scope } from "./scope.ts";
-import { joinDestination } from "./step-copy.ts";
+import { cleanPath } from "./select.ts";
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 type CommandLine = Extract<Instruction, { kind: "cmd" }>["command"];
-type Transfer = Extract<Instruction, { kind: "copy" | "add" }>;
 
 const defaultShell = ["/bin/sh", "-c"];
 
@@ -64,10 +62,8 @@ export class Evaluation {
         this.#run(instruction, source);
         break;
       case "copy":
-        this.#copy(instruction, source, from, false);
-        break;
       case "add":
-        this.#copy(instruction, source, from, instruction.unpack ?? true);
+        this.#copy(instruction, source, from);
         break;
       case "workdir":
         this.#setWorkdir(instruction.path, source);
@@ -173,43 +169,11 @@ export class Evaluation {
     });
   }
 
-  #copy(instruction: Transfer, source: Source, from: Origin, unpack: boolean): void {
-    const word = instruction.kind === "add" ? "ADD" : "COPY";
-    const chown = instruction.chown === undefined ? undefined : this.#expand(instruction.chown);
-    const chmod = instruction.chmod === undefined ? undefined : this.#expand(instruction.chmod);
-    const paths = instruction.sources.map((path) => this.#expand(path));
-    if (instruction.kind === "add") for (const path of paths) refuseRemote(path);
-    const files = instruction.contents.map((file) => ({
-      kind: "inline" as const,
-      name: toRaw(file.name),
-      text: file.expand ? expandBody(file.content, { get: (name) => this.#scope.get(name) }) : file.content,
-    }));
-    const destination = this.#expand(instruction.destination);
-    const operands: CopyOperand[] = [...paths.map((path) => ({ kind: "path" as const, path: toRaw(path) })), ...files];
-    const words = [
-      word,
-      ...(chown ? [`--chown=${chown}`] : []),
-      ...(chmod ? [`--chmod=${chmod}`] : []),
-      ...paths,
-      ...instruction.contents.map((file) => `<<${file.name}`),
-      destination,
-    ];
-    if (operands.length > 1 && !destination.endsWith("/") && paths.every((path) => !/[*?[]/.test(path)))
-      this.warnings.push({
-        text: `${word} of several sources to "${destination}", which has no slash at its end: as in BuildKit, the last one wins`,
-        line: source.line,
-      });
-    this.#addStep({
-      kind: "copy",
-      source,
-      unpack,
-      from,
-      sources: operands,
-      destination: joinDestination(this.#workdir(), destination),
-      chown: chown || undefined,
-      chmod: chmod ? readModeChange(chmod) : undefined,
-      createdBy: `${words.join(" ")} # buildkit`,
-    });
+  #copy(instruction: Transfer, source: Source, from: Origin): void {
+    const variables = { get: (name: string) => this.#scope.get(name), escape: this.#escape };
+    const { step, warnings } = evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from });
+    this.warnings.push(...warnings.map((text) => ({ text, line: source.line })));
+    this.#addStep(step);
   }
 
   #setWorkdir(path: string, source: Source): void {
@@ -300,12 +264,6 @@ function readPorts(spec: string): string[] {
   } catch (error) {
     throw error instanceof RangeError ? new LineError(error.message) : error;
   }
-}
-
-function refuseRemote(source: string): void {
-  if (/^https?:\/\//i.test(source) && !/\.git(?:[#?]|$)/.test(source)) throw new LineError("ADD of a URL is not yet supported");
-  if (/^(?:https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source))
-    throw new LineError("ADD of a git repository is not yet supported");
 }
 
 const signalNumberLimit = 64;

@@ -52,6 +52,10 @@ export interface CopyStep extends StepBase {
   readonly unpack: boolean;
   readonly from: Origin;
   readonly sources: readonly CopyOperand[];
+  /** Sources keep the path they have below the origin's root, or below their first `/./`. */
+  readonly parents: boolean;
+  /** Patterns in the grammar of ignore files, relative to each copied directory. */
+  readonly exclude: readonly RawPath[];
   /** Absolute without its leading slash; ends in a slash where it names a directory. */
   readonly destination: RawPath;
   /** `--chown`, expanded. */

@@ -15,7 +15,6 @@ function laterFlag(instruction: Instruction): string | undefined {
       if (instruction.security !== "sandbox") return "--security=insecure";
       return instruction.devices.length > 0 ? "--device" : undefined;
     case "copy":
-      if (instruction.parents) return "--parents";
       return transferFlag(instruction);
     case "add":
       if (instruction.checksum !== undefined) return "--checksum";
@@ -26,7 +25,6 @@ function laterFlag(instruction: Instruction): string | undefined {
   }
 }
 
-function transferFlag(instruction: { readonly link: boolean; readonly exclude: readonly string[] }): string | undefined {
-  if (instruction.link) return "--link";
-  return instruction.exclude.length > 0 ? "--exclude" : undefined;
+function transferFlag(instruction: { readonly link: boolean }): string | undefined {
+  return instruction.link ? "--link" : undefined;
 }

@@ -46,6 +46,8 @@ function showCopy(step: CopyStep, plan: Plan, at: string): string {
     step.chown === undefined ? "" : ` chown=${step.chown}`,
     step.chmod === undefined ? "" : ` chmod=${formatMode(step.chmod)}`,
     step.unpack ? " unpack" : "",
+    step.parents ? " parents" : "",
+    ...step.exclude.map((pattern) => ` exclude=${toText(pattern)}`),
   ].join("");
   return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination)}${options} ${at}`;
 }

@@ -2,9 +2,9 @@
 
 import { type Files, openFiles } from "../context/context.ts";
 import { toText } from "../layer/entry.ts";
-import { SourceNotFound, selectSources } from "./copy.ts";
 import { BuildFailure, type Place } from "./failure.ts";
 import type { Plan, Source } from "./plan.ts";
+import { SourceNotFound, selectSources } from "./select.ts";
 
 /** By the name that --build-context gave; "" is the build context. */
 export type Contexts = ReadonlyMap<string, Files>;
@@ -34,7 +34,7 @@ export function checkSources(plan: Plan, contexts: Contexts, place: (source: Sou
     for (const operand of step.sources) {
       if (operand.kind === "inline") continue;
       try {
-        selectSources(files, operand.path);
+        selectSources(files, operand.path, step.parents);
       } catch (error) {
         throw new BuildFailure(error instanceof Error ? error.message : String(error), {
           place: place(step.source),

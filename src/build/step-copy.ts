@@ -3,12 +3,14 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileView, findOwner, findUser, resolvePath, type Tree } from "../filesystem/filesystem.ts";
-import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
+import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
 import { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
-import { type CopyOptions, type CopySource, cleanPath, copyPath, namesDirectory, selectSources } from "./copy.ts";
-import { Draft, directoryAttributes } from "./draft.ts";
+import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
+import { Draft, directoryAttributes, nameOf } from "./draft.ts";
+import { Filter } from "./filter.ts";
 import type { CopyStep, WorkdirStep } from "./plan.ts";
+import { cleanPath, selectSources, splitPivot } from "./select.ts";
 
 /** Files to copy from, and how to get at their bytes once it is known which are needed. */
 export interface StepSource {
@@ -34,7 +36,8 @@ export async function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTool
 /** The layer of a COPY or ADD. */
 export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, tools: StepTools): Promise<LayerItem[]> {
   const draft = new Draft(tree);
-  const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, now: tools.now };
+  const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: undefined, now: tools.now };
+  const namedOutright: RawPath[] = [];
   const deferred = new Map<Content, RawPath>();
   const copySource: CopySource = {
     view: source.view,
@@ -50,12 +53,16 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       copyPath(draft, inlineSource(operand.name, operand.text, tools.now), operand.name, step.destination, options);
       continue;
     }
-    for (const path of selectSources(source.view, operand.path)) {
+    const filter = filterOf(step, operand.path);
+    for (const path of selectSources(source.view, operand.path, step.parents)) {
+      if (filter?.wouldExclude(nameOf(path)) && resolvePath(source.view, path).node?.attributes.type !== "directory")
+        namedOutright.push(path);
       const archive = step.unpack ? await archiveAt(source, path) : undefined;
-      if (archive === undefined) copyPath(draft, copySource, path, step.destination, options);
+      if (archive === undefined) copyPath(draft, copySource, path, step.destination, { ...options, filter });
       else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
     }
   }
+  if (namedOutright.length > 0) tools.warn(excludeWarning(namedOutright));
   const located = await source.locate([...new Set(deferred.values())]);
   const settle = (content: Content | undefined): Content | undefined => {
     const path = content === undefined ? undefined : deferred.get(content);
@@ -66,6 +73,17 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
     const content = settle(item.content);
     return content === undefined ? { entry: item.entry } : { entry: item.entry, content };
   });
+}
+
+function filterOf(step: CopyStep, source: RawPath): Filter | undefined {
+  if (step.parents) return new Filter(splitPivot(source).pattern, step.exclude);
+  return step.exclude.length === 0 ? undefined : new Filter(undefined, step.exclude);
+}
+
+/** https://github.com/moby/buildkit/issues/5489 */
+function excludeWarning([first = "", ...rest]: readonly RawPath[]): string {
+  const others = rest.length === 0 ? "" : ` and ${rest.length} more`;
+  return `--exclude does not keep "${toText(first)}"${others} out: as in BuildKit, it hides what is in a copied directory, not a file that a source names or matches`;
 }
 
 async function archiveAt(source: StepSource, path: RawPath): Promise<Content | undefined> {
@@ -113,11 +131,4 @@ async function hasDigest(content: Content | undefined, sha256: string): Promise<
     for await (const chunk of createReadStream(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
       hash.update(chunk);
   return hash.digest("hex") === sha256;
-}
-
-/** The destination of an instruction below a working directory, as BuildKit joins them: a slash or dot at the end keeps its meaning. */
-export function joinDestination(workdir: string, destination: string): RawPath {
-  const joined = destination.startsWith("/") ? destination : `${workdir}/${destination === "." ? "./" : destination}`;
-  const clean = cleanPath(toRaw(joined));
-  return destination !== "" && namesDirectory(toRaw(joined)) ? `${clean}/` : clean;
 }

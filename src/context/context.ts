@@ -8,6 +8,7 @@ import { readIgnoreFile } from "./ignore-file.ts";
 import { locateContext } from "./source.ts";
 
 export type { DockerfileSource } from "./dockerfile.ts";
+export { type IgnorePatterns, type IgnoreResult, readPatterns } from "./ignore.ts";
 
 /** Files to COPY, as they will be in the image, without what an ignore file hides. */
 export interface Files extends FileView {

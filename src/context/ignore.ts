@@ -15,6 +15,8 @@ export interface IgnorePatterns {
   match(path: RawPath, parent: IgnoreResult | undefined): IgnoreResult;
   /** Whether a `!` pattern may bring back something below an ignored directory: else the directory need not be looked at. */
   mayReincludeBelow(directory: RawPath): boolean;
+  /** Whether a pattern without `!` may match something below a directory that none has matched. */
+  mayIgnoreBelow(directory: RawPath): boolean;
 }
 
 /**
@@ -38,10 +40,25 @@ export function parseIgnore(text: string | Uint8Array, file: string): IgnorePatt
       throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
     }
   }
-  const exceptions = patterns.filter((pattern) => pattern.isException);
+  return joinPatterns(patterns);
+}
+
+/**
+ * Patterns that come one by one, not as a file, after patternmatcher.New: `#` begins no comment, and a slash at the start stays, so that
+ * such a pattern matches nothing. Throws a SyntaxError that says what is wrong with one.
+ */
+export function readPatterns(texts: readonly RawPath[]): IgnorePatterns {
+  const written = texts.map(trim).filter((text) => text !== "");
+  return joinPatterns(written.map((text) => parseIgnorePattern(cleanPath(text))));
+}
+
+function joinPatterns(patterns: readonly IgnorePattern[]): IgnorePatterns {
+  const reaches = (isException: boolean, directory: RawPath) =>
+    patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
   return {
     match: (path, parent) => matchAll(patterns, path, parent),
-    mayReincludeBelow: (directory) => exceptions.some((pattern) => pattern.reachesBelow(directory)),
+    mayReincludeBelow: (directory) => reaches(true, directory),
+    mayIgnoreBelow: (directory) => reaches(false, directory),
   };
 }
 

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { joinDestination } from "../../src/build/evaluate-copy.ts";
 import type { CopyStep } from "../../src/build/plan.ts";
-import { copyFiles, joinDestination, makeWorkdir, type StepSource, type StepTools } from "../../src/build/step-copy.ts";
+import { copyFiles, makeWorkdir, type StepSource, type StepTools } from "../../src/build/step-copy.ts";
 import type { Content } from "../../src/layer/entry.ts";
 import { linesOfItems, treeOfLines } from "../support/trees.ts";
 
@@ -54,6 +55,8 @@ interface Row {
   readonly keepsOwners?: boolean;
   readonly chown?: string;
   readonly chmod?: CopyStep["chmod"];
+  readonly parents?: boolean;
+  readonly exclude?: readonly string[];
   readonly warns?: RegExp;
 }
 
@@ -199,15 +202,124 @@ const rows: readonly Row[] = [
     ],
   },
   { what: "the last of several sources wins", sources: ["file", "file2"], to: "/x", gives: ["f 644 0:0 x file2"] },
+  {
+    what: "--exclude hides what it matches at the top of a copied directory",
+    sources: ["dir"],
+    to: "/x",
+    exclude: ["a", "d*", "setuid"],
+    gives: ["d 755 0:0 x", "l x/out ../../../../etc/passwd", "d 700 0:0 x/sub", "f 4755 0:0 x/sub/setuid dir/sub/setuid"],
+  },
+  {
+    what: "--exclude with ** reaches deeper, and a directory goes with all it holds",
+    sources: ["/"],
+    to: "/x",
+    exclude: ["**/setuid", "wild/one", "*odd*", "[[]odd]", "h*", "file*", "link*", "chain"],
+    gives: [
+      "d 755 0:0 x",
+      "d 755 0:0 x/dir",
+      "f 600 0:0 x/dir/a dir/a",
+      "l x/dir/dangling /nowhere/../x",
+      "l x/dir/out ../../../../etc/passwd",
+      "d 700 0:0 x/dir/sub",
+      "d 755 0:0 x/wild",
+      "f 644 0:0 x/wild/.dot wild/.dot",
+      "f 644 0:0 x/wild/two wild/two",
+    ],
+  },
+  {
+    what: "an exception finds its way into an excluded directory, whose mode the way keeps",
+    sources: ["/"],
+    to: "/x/",
+    exclude: ["*", "!dir/sub"],
+    gives: ["d 755 0:0 x", "d 755 0:0 x/dir", "d 700 0:0 x/dir/sub", "f 4755 0:0 x/dir/sub/setuid dir/sub/setuid"],
+  },
+  {
+    what: "--exclude does not hide a file that a source names or matches, and says so once",
+    sources: ["wild/*"],
+    to: "/w/",
+    exclude: ["two", ".dot", "x"],
+    gives: ["d 755 0:0 w", "f 644 0:0 w/.dot wild/.dot", "f 644 0:0 w/two wild/two"],
+    warns: /--exclude does not keep "wild\/\.dot" and 1 more out/,
+  },
+  {
+    what: "--exclude is relative to each directory that a wildcard matches",
+    sources: ["d*", "w*"],
+    to: "/w/",
+    exclude: ["a", "out", "dangling", "sub", "one/x", "two"],
+    gives: ["d 755 0:0 w", "f 644 0:0 w/.dot wild/.dot", "d 755 0:0 w/one"],
+  },
+  {
+    what: "--parents keeps a file's path and its directories' modes",
+    sources: ["dir/sub/setuid"],
+    to: "/p/",
+    parents: true,
+    gives: ["d 755 0:0 p", "d 755 0:0 p/dir", "d 700 0:0 p/dir/sub", "f 4755 0:0 p/dir/sub/setuid dir/sub/setuid"],
+  },
+  {
+    what: "--parents keeps a directory's path",
+    sources: ["./wild/one/"],
+    to: "/p",
+    parents: true,
+    gives: ["d 755 0:0 p", "d 755 0:0 p/wild", "d 755 0:0 p/wild/one", "f 644 0:0 p/wild/one/x wild/one/x"],
+  },
+  {
+    what: "--parents with a pivot keeps what follows it",
+    sources: ["dir/./sub/./setuid"],
+    to: "/p/",
+    parents: true,
+    gives: ["d 755 0:0 p", "d 700 0:0 p/sub", "f 4755 0:0 p/sub/setuid dir/sub/setuid"],
+  },
+  {
+    what: "--parents with wildcards on either side of the pivot, and a pivot that is a link",
+    sources: ["w*/./*/x", "chain/./s*"],
+    to: "/p/",
+    parents: true,
+    gives: ["d 755 0:0 p", "d 755 0:0 p/one", "f 644 0:0 p/one/x wild/one/x", "d 700 0:0 p/sub", "f 4755 0:0 p/sub/setuid dir/sub/setuid"],
+  },
+  {
+    what: "--parents with ** at any depth, directories without a match left out",
+    sources: ["**/x"],
+    to: "/p/",
+    parents: true,
+    gives: ["d 755 0:0 p", "d 755 0:0 p/wild", "d 755 0:0 p/wild/one", "f 644 0:0 p/wild/one/x wild/one/x"],
+  },
+  {
+    what: "--parents with a wildcard that matches nothing",
+    sources: ["dir/./nope*", "no*"],
+    to: "/p/",
+    parents: true,
+    gives: ["d 755 0:0 p"],
+  },
+  {
+    what: "--parents with --exclude and --chown",
+    sources: ["wild"],
+    to: "/p/",
+    parents: true,
+    exclude: ["wild/one", "**/.dot"],
+    chown: "5:6",
+    gives: ["d 755 5:6 p", "d 755 5:6 p/wild", "f 644 5:6 p/wild/two wild/two"],
+  },
+  {
+    what: "--parents gives a directory that is there the source's mode, but not its owner",
+    sources: ["dir/./sub/setuid"],
+    to: "/existing/",
+    parents: true,
+    chown: "9:9",
+    gives: ["d 750 500:600 existing", "d 700 1:1 existing/sub", "f 4755 9:9 existing/sub/setuid dir/sub/setuid"],
+  },
   { what: "a copy of what is there already is no change", sources: ["etc/passwd"], to: "/etc/passwd", gives: [] },
 ];
 
-const failures: readonly (readonly [what: string, sources: readonly string[], to: string, reason: RegExp])[] = [
+const failures: readonly (readonly [what: string, sources: readonly string[], to: string, reason: RegExp, more?: Partial<CopyStep>])[] = [
   ["a source that is missing", ["nope"], "/x", /failed to calculate checksum "\/nope": not found/],
   ["a missing source beside a wildcard that matches", ["wild/*", "nope"], "/x/", /"\/nope": not found/],
   ["a directory over a file", ["dir"], "/plain", /plain/],
   ["a file over a directory inside a tree", ["wild/one/../../shadow"], "/", /cannot replace to directory tmp with file/],
   ["a directory over a link inside a tree", ["clash"], "/", /cannot copy to non-directory: lnk/],
+  ["a missing literal with --parents", ["dir/nope"], "/p/", /"\/dir\/nope": not found/, { parents: true }],
+  ["a missing literal below a pivot", ["dir/./sub/nope"], "/p/", /"\/dir\/sub\/nope": not found/, { parents: true }],
+  ["a missing pivot, whatever follows it", ["nope/./*"], "/p/", /"\/nope": not found/, { parents: true }],
+  ["a pivot with nothing after it", ["dir/./"], "/p/", /"\/dir": not found/, { parents: true }],
   ["a file as a parent", ["file"], "/plain/x", /"\/plain" is not a directory/],
 ];
 
@@ -219,6 +331,8 @@ function step(sources: readonly string[], to: string, more: Partial<CopyStep> = 
     unpack: false,
     from: { kind: "context" },
     sources: sources.map((path) => ({ kind: "path", path })),
+    parents: false,
+    exclude: [],
     destination: joinDestination("/", to),
     chown: undefined,
     chmod: undefined,
@@ -248,8 +362,9 @@ describe("COPY", () => {
       const warnings: string[] = [];
       const extra = "d 755 0:0 etc\nf 644 0:0 etc/passwd root:x:0:0:root:/root:/bin/sh|www:x:33:44:www:/var/www:/bin/sh";
       const source = sourceOf(row.what.includes("no change") ? extra : files, row.keepsOwners ?? false);
-      const { chown, chmod } = row;
-      const items = await copyFiles(step(row.sources, row.to, { chown, chmod }), treeOfLines(image), source, toolsWith(warnings));
+      const { chown, chmod, parents = false, exclude = [] } = row;
+      const copy = step(row.sources, row.to, { chown, chmod, parents, exclude });
+      const items = await copyFiles(copy, treeOfLines(image), source, toolsWith(warnings));
       const lines = linesOfItems(items, ({ content }) => (content?.kind === "bytes" ? Buffer.from(content.bytes).toString() : ""));
       if (row.what.startsWith("hard links")) assert.ok(row.gives.every((line) => lines.includes(line)));
       else assert.deepEqual(lines, row.gives);
@@ -257,10 +372,11 @@ describe("COPY", () => {
       if (row.warns !== undefined) assert.match(warnings[0] ?? "", row.warns);
     });
 
-  for (const [what, sources, to, reason] of failures)
+  for (const [what, sources, to, reason, flags = {}] of failures)
     test(`refuses ${what}`, async () => {
       const more = "d 755 0:0 shadow\nf 644 0:0 shadow/tmp x\nd 755 0:0 clash\nd 755 0:0 clash/lnk";
-      await assert.rejects(copyFiles(step(sources, to), treeOfLines(image), sourceOf(files + more, false), toolsWith([])), reason);
+      const source = sourceOf(files + more, false);
+      await assert.rejects(copyFiles(step(sources, to, flags), treeOfLines(image), source, toolsWith([])), reason);
     });
 
   test("writes a file that stands in the Dockerfile", async () => {
@@ -280,7 +396,7 @@ describe("joinDestination", () => {
     ["/w", "b", "w/b"],
     ["/w", ".", "w/"],
     ["/w", "./", "w/"],
-    ["/w", "", "w"],
+    ["/w", "", "w/"],
     ["/w", "..", ""],
     ["/w", "/abs/", "abs/"],
     ["/w", "/abs/.", "abs/"],

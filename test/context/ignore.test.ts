@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type IgnorePatterns, type IgnoreResult, parseIgnore } from "../../src/context/ignore.ts";
+import { type IgnorePatterns, type IgnoreResult, parseIgnore, readPatterns } from "../../src/context/ignore.ts";
 import { toRaw } from "../../src/layer/entry.ts";
 
 function isIgnored(patterns: IgnorePatterns, path: string): boolean {
@@ -233,6 +233,18 @@ const wrong: [lines: string, message: RegExp][] = [
   ["\\Qa*", /:1: "\\Q" is no escape/],
 ];
 
+test("patterns given one by one have no comments, and keep their slashes", () => {
+  const rows: [patterns: string[], path: string, expected: boolean][] = [
+    [["#a"], "#a", true],
+    [["  a/../b  ", ""], "b", true],
+    [["/a"], "a", false],
+    [["*", "!b"], "b", false],
+  ];
+  for (const [patterns, path, expected] of rows)
+    assert.equal(readPatterns(patterns).match(path, undefined).isIgnored, expected, patterns.join(" "));
+  assert.throws(() => readPatterns(["!"]), /illegal exclusion pattern/);
+});
+
 test("a malformed pattern is refused with file and line", () => {
   for (const [lines, message] of wrong) assert.throws(() => parseIgnore(lines, "x/.dockerignore"), { name: "SyntaxError", message }, lines);
 });
@@ -261,7 +273,7 @@ test("matching takes time linear in the path, whatever the pattern", () => {
   assert.ok(performance.now() - start < 3000, `took ${performance.now() - start} ms`);
 });
 
-test("a directory may be skipped only if nothing below it can come back", () => {
+test("a directory may be skipped only if nothing below it can come back, or be named", () => {
   const name = fc.constantFrom("a", "b", "ab", "c.md");
   const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
   const segment = fc.constantFrom("a", "b", "*", "?", "**", "a*", "[ab]", "*.md", "**b", "\\a", "a**");
@@ -279,7 +291,9 @@ test("a directory may be skipped only if nothing below it can come back", () => 
       const parts = whole.split("/");
       for (let i = 1; i < parts.length; i++) {
         const directory = parts.slice(0, i).join("/");
-        if (isIgnored(patterns, directory) && !patterns.mayReincludeBelow(directory)) assert.ok(isIgnored(patterns, whole));
+        const isHidden = isIgnored(patterns, directory);
+        if (isHidden && !patterns.mayReincludeBelow(directory)) assert.ok(isIgnored(patterns, whole));
+        if (!isHidden && !patterns.mayIgnoreBelow(directory)) assert.ok(!isIgnored(patterns, whole));
       }
     }),
     { numRuns: 3000 },

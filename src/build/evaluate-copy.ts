@@ -1,0 +1,95 @@
+// What a COPY or ADD comes to: its words expanded and checked, as a step.
+
+import { readPatterns } from "../context/context.ts";
+import { type Escape, expandBody, expandWord, type Instruction, LineError, type Variables } from "../dockerfile/dockerfile.ts";
+import { type RawPath, toRaw } from "../layer/entry.ts";
+import { namesDirectory } from "./copy.ts";
+import { readModeChange } from "./mode.ts";
+import type { CopyOperand, CopyStep, Origin, Source } from "./plan.ts";
+import { cleanPath } from "./select.ts";
+
+export type Transfer = Extract<Instruction, { kind: "copy" | "add" }>;
+
+interface Surroundings {
+  readonly variables: Variables & { readonly escape: Escape };
+  /** Absolute. */
+  readonly workdir: string;
+  readonly source: Source;
+  readonly from: Origin;
+}
+
+/** Throws a LineError, in BuildKit's words where it has some. */
+export function evaluateCopy(
+  instruction: Transfer,
+  { variables, workdir, source, from }: Surroundings,
+): { readonly step: CopyStep; readonly warnings: readonly string[] } {
+  const expand = (word: string | undefined) => (word === undefined ? undefined : expandWord(word, variables) || undefined);
+  const word = instruction.kind === "add" ? "ADD" : "COPY";
+  const parents = instruction.kind === "copy" && instruction.parents;
+  const chown = expand(instruction.chown);
+  const chmod = expand(instruction.chmod);
+  const paths = instruction.sources.map((path) => expand(path) ?? "");
+  if (instruction.kind === "add") for (const path of paths) refuseRemote(path);
+  const files = instruction.contents.map((file) => ({
+    kind: "inline" as const,
+    name: toRaw(file.name),
+    text: file.expand ? expandBody(file.content, variables) : file.content,
+  }));
+  const destination = expand(instruction.destination) ?? "";
+  const operands: CopyOperand[] = [...paths.map((path) => ({ kind: "path" as const, path: toRaw(path) })), ...files];
+  const exclude = readExcludes(instruction.exclude);
+  const words = [
+    word,
+    ...(parents ? ["--parents"] : []),
+    ...(chown ? [`--chown=${chown}`] : []),
+    ...(chmod ? [`--chmod=${chmod}`] : []),
+    ...paths,
+    ...instruction.contents.map((file) => `<<${file.name}`),
+    destination,
+  ];
+  const warnings: string[] = [];
+  if (operands.length > 1 && !parents && !destination.endsWith("/") && paths.every((path) => !/[*?[]/.test(path)))
+    warnings.push(`${word} of several sources to "${destination}", which has no slash at its end: as in BuildKit, the last one wins`);
+  const rooted = instruction.exclude.find((pattern) => /^!?\//.test(pattern));
+  if (rooted !== undefined)
+    warnings.push(
+      `--exclude=${rooted} matches nothing, as in BuildKit: patterns are relative to each copied directory and begin with no slash`,
+    );
+  const step: CopyStep = {
+    kind: "copy",
+    source,
+    unpack: instruction.kind === "add" && (instruction.unpack ?? true),
+    from,
+    sources: operands,
+    parents,
+    exclude,
+    destination: joinDestination(workdir, destination),
+    chown,
+    chmod: chmod === undefined ? undefined : readModeChange(chmod),
+    createdBy: `${words.join(" ")} # buildkit`,
+  };
+  return { step, warnings };
+}
+
+function readExcludes(patterns: readonly string[]): RawPath[] {
+  const raw = patterns.map(toRaw);
+  try {
+    readPatterns(raw);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new LineError(`invalid excludepatterns: [${patterns.join(" ")}]: ${error.message}`);
+  }
+  return raw;
+}
+
+/** The destination of an instruction below a working directory, as BuildKit joins them: nothing, or a slash or dot at the end, stands for a directory. */
+export function joinDestination(workdir: string, destination: string): RawPath {
+  const joined = toRaw(destination.startsWith("/") ? destination : `${workdir}/${destination}`);
+  return namesDirectory(joined) ? `${cleanPath(joined)}/` : cleanPath(joined);
+}
+
+function refuseRemote(source: string): void {
+  if (/^https?:\/\//i.test(source) && !/\.git(?:[#?]|$)/.test(source)) throw new LineError("ADD of a URL is not yet supported");
+  if (/^(?:https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source))
+    throw new LineError("ADD of a git repository is not yet supported");
+}
