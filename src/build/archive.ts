@@ -4,11 +4,11 @@ import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { type FileView, resolvePath } from "../filesystem/filesystem.ts";
+import { type FileView, joinPath, parentOf, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { decompress, readTar } from "../layer/layer.ts";
 import type { CopyOptions } from "./copy.ts";
-import { type Draft, directoryAttributes, joinPath, parentOf } from "./draft.ts";
+import { type Draft, directoryAttributes } from "./draft.ts";
 
 export interface ArchiveTools {
   /** A directory, made when it is needed, that keeps what archives hold until the layer is written. */

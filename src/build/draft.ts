@@ -1,6 +1,6 @@
 // A layer in the making: a tree together with the entries that an instruction has put on top of it so far.
 
-import type { FileNode, FileView, Tree } from "../filesystem/filesystem.ts";
+import { comparePaths, type FileNode, type FileView, joinPath, nameOf, parentOf, type Tree } from "../filesystem/filesystem.ts";
 import type { Attributes, Content, Entry, LayerItem, RawPath } from "../layer/entry.ts";
 
 interface Addition {
@@ -14,26 +14,6 @@ export interface NewEntry {
   readonly content?: Content;
   readonly sha256?: string;
   readonly inode?: object;
-}
-
-/** The parent of a path; the root's parent is the root. */
-export function parentOf(path: RawPath): RawPath {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-/** The last part of a path. */
-export function nameOf(path: RawPath): RawPath {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-export function joinPath(directory: RawPath, name: RawPath): RawPath {
-  return directory === "" ? name : name === "" ? directory : `${directory}/${name}`;
-}
-
-/** The order in which a walk meets two paths: a directory, all below it, then its next sibling. */
-function compareWalk(a: RawPath, b: RawPath): number {
-  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 /** The attributes of a directory that an instruction creates. */
@@ -98,7 +78,7 @@ export class Draft implements FileView {
   async items(sameContent: (content: Content | undefined, sha256: string) => Promise<boolean>): Promise<LayerItem[]> {
     const items = new Map<RawPath, LayerItem>();
     const links = new Map<object, RawPath>();
-    for (const [path, { node, content }] of [...this.#additions].sort(([a], [b]) => compareWalk(a, b))) {
+    for (const [path, { node, content }] of [...this.#additions].sort(([a], [b]) => comparePaths(a, b))) {
       if (await this.#isUnchanged(path, node, content, sameContent)) continue;
       for (let parent = parentOf(path); parent !== ""; parent = parentOf(parent)) {
         const above = this.lstat(parent);
@@ -113,7 +93,7 @@ export class Draft implements FileView {
       const entry: Entry = { ...node.attributes, path, ...(node.sha256 === undefined ? {} : { sha256: node.sha256 }) };
       items.set(path, content === undefined ? { entry } : { entry, content });
     }
-    return [...items.values()].sort((a, b) => compareWalk(a.entry.path, b.entry.path));
+    return [...items.values()].sort((a, b) => comparePaths(a.entry.path, b.entry.path));
   }
 
   async #isUnchanged(

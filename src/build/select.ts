@@ -1,8 +1,7 @@
 // Which paths of a tree the sources of a COPY or ADD name.
 
-import { type FileView, matchGlob, resolvePath } from "../filesystem/filesystem.ts";
+import { type FileView, joinPath, matchGlob, resolvePath } from "../filesystem/filesystem.ts";
 import { type RawPath, toText } from "../layer/entry.ts";
-import { joinPath } from "./draft.ts";
 
 /** Thrown for a source that is not there; BuildKit's own words. */
 export class SourceNotFound extends Error {

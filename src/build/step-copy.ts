@@ -2,12 +2,12 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileView, findOwner, findUser, resolvePath, type Tree } from "../filesystem/filesystem.ts";
+import { type FileView, findOwner, findUser, nameOf, resolvePath, type Tree } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
 import { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
 import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
-import { Draft, directoryAttributes, nameOf } from "./draft.ts";
+import { Draft, directoryAttributes } from "./draft.ts";
 import { Filter } from "./filter.ts";
 import type { CopyStep, WorkdirStep } from "./plan.ts";
 import { cleanPath, selectSources, splitPivot } from "./select.ts";

@@ -1,7 +1,7 @@
 // A local directory seen as a tree of files, without what an ignore file hides. Looks only where it is asked to.
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import type { FileNode, FileView } from "../filesystem/filesystem.ts";
+import { type FileNode, type FileView, joinPath, nameOf, parentOf } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import type { IgnorePatterns, IgnoreResult } from "./ignore.ts";
 
@@ -34,7 +34,7 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
   function list(path: RawPath): readonly RawPath[] {
     const directory = findDirectory(path);
     if (directory === undefined) return [];
-    directory.names ??= readNames(path).filter((name) => isShown(join(path, name), directory));
+    directory.names ??= readNames(path).filter((name) => isShown(joinPath(path, name), directory));
     return directory.names;
   }
 
@@ -170,10 +170,6 @@ function minorOf(device: bigint): number {
   return Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));
 }
 
-function parentOf(path: RawPath): RawPath {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
 function isListed(sorted: readonly RawPath[], name: RawPath): boolean {
   let from = 0;
   for (let to = sorted.length; from < to; ) {
@@ -182,12 +178,4 @@ function isListed(sorted: readonly RawPath[], name: RawPath): boolean {
     else to = middle;
   }
   return sorted[from] === name;
-}
-
-function nameOf(path: RawPath): RawPath {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-function join(parent: RawPath, name: RawPath): RawPath {
-  return parent === "" ? name : `${parent}/${name}`;
 }

@@ -1,6 +1,7 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
+export { comparePaths } from "./collect.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
 export { removeTree } from "./remove-tree.ts";
@@ -9,4 +10,4 @@ export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } fr
 export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
 export { type Lower, type UnpackTarget, type UnpackTools, unpackLayer } from "./unpack.ts";
 export { type Accounts, findOwner, findUser, type Owner, type User } from "./users.ts";
-export type { FileNode, FileView } from "./view.ts";
+export { type FileNode, type FileView, joinPath, nameOf, parentOf } from "./view.ts";
