@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { HttpError, type HttpOptions, openHttp } from "../../src/http/http.ts";
-import { makeCertificate } from "../support/debian-registry.ts";
+import { makeCertificate } from "../support/certificate.ts";
 
 async function listen(t: TestContext, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

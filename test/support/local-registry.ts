@@ -1,16 +1,31 @@
-// A whole run's registry: Debian's docker-registry with the requests it answered, and images put there without the builder.
+// Debian's docker-registry on a free port of this machine, with the requests it answered, and images put there without the builder.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { arch } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { makeCertificate } from "./certificate.ts";
+
+const program = "/usr/bin/docker-registry";
+
+export interface LocalRegistryOptions {
+  /** The line of a password file, as `htpasswd -nbB` writes it. */
+  readonly htpasswd?: string;
+  readonly tls?: boolean;
+}
+
+/** User `builder` with the password `secret`; bcrypt, cost 5. */
+export const builderLine = "builder:$2y$05$FoFk/hSqlUSmMC61SjBTCu.BHiNwWCmLAFMk6JJ.fteIQG06Eofhm";
 
 export interface LocalRegistry {
-  /** `127.0.0.1:PORT`, plain http. */
+  /** `127.0.0.1:PORT`. */
   readonly host: string;
+  /** The certificate that it shows, a PEM file; "" where it speaks plain HTTP. */
+  readonly certificate: string;
   /** Requests answered so far, in order. */
   requests(): readonly AnsweredRequest[];
   /** The file that holds a blob of this digest, if it has one. */
@@ -27,31 +42,43 @@ export interface AnsweredRequest {
   readonly written: number;
 }
 
+/** A registry that goes with the test; undefined after the test was marked as skipped. Where CI is set a missing program is a failure. */
+export async function openLocalRegistry(test: TestContext, options: LocalRegistryOptions = {}): Promise<LocalRegistry | undefined> {
+  if (!existsSync(program)) {
+    if (process.env.CI) throw new Error(`${program} is missing: apt-get install docker-registry`);
+    test.skip(`${program} is not installed`);
+    return undefined;
+  }
+  const registry = await startLocalRegistry(mkdtempSync(join(tmpdir(), "slipway-registry-")), options);
+  test.after(() => registry[Symbol.asyncDispose]());
+  return registry;
+}
+
 /** Starts a registry that stores below `folder`, which goes when the registry does. */
-export async function startLocalRegistry(folder: string): Promise<LocalRegistry> {
+export async function startLocalRegistry(folder: string, { htpasswd, tls }: LocalRegistryOptions = {}): Promise<LocalRegistry> {
   const storage = join(folder, "storage");
   const configFile = join(folder, "config.yml");
-  writeFileSync(
-    configFile,
-    `version: 0.1
-log: {level: info, formatter: json, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: ${JSON.stringify(storage)}, maxthreads: 100}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0", secret: local}
-`,
-  );
-  const process = spawn("docker-registry", ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const certificate = tls ? await makeCertificate(folder) : "";
+  if (htpasswd !== undefined) writeFileSync(join(folder, "htpasswd"), `${htpasswd}\n`);
+  const config = {
+    version: "0.1",
+    log: { level: "info", formatter: "json", accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: storage, maxthreads: 100 }, delete: { enabled: true } },
+    http: { addr: "127.0.0.1:0", secret: "local", ...(tls ? { tls: { certificate, key: join(folder, "key.pem") } } : {}) },
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: "test", path: join(folder, "htpasswd") } } }),
+  };
+  writeFileSync(configFile, JSON.stringify(config));
+  const child = spawn(program, ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"], env: {} });
   const requests: AnsweredRequest[] = [];
   const host = await new Promise<string>((resolve, reject) => {
     const last: string[] = [];
-    process.once("error", (cause) =>
-      reject(new Error("Cannot start docker-registry: is the package docker-registry installed?", { cause })),
-    );
-    process.once("exit", (code) => reject(new Error(`Cannot start docker-registry: exit code ${code}\n${last.join("\n")}`)));
-    createInterface({ input: process.stderr }).on("line", (line) => {
+    child.once("error", (cause) => reject(new Error("Cannot start docker-registry: is the package docker-registry installed?", { cause })));
+    child.once("exit", (code) => reject(new Error(`Cannot start docker-registry: exit code ${code}\n${last.join("\n")}`)));
+    createInterface({ input: child.stderr }).on("line", (line) => {
       last.splice(0, last.length - 5);
       last.push(line);
       const entry = parseLine(line);
-      const address = /^listening on (\S+)/.exec(String(entry.msg))?.[1];
+      const address = /^listening on ([^\s,]+)/.exec(String(entry.msg))?.[1];
       if (address !== undefined) resolve(address);
       if (String(entry.msg).startsWith("response completed")) {
         requests.push({
@@ -65,13 +92,14 @@ http: {addr: "127.0.0.1:0", secret: local}
   });
   return {
     host,
+    certificate,
     requests: () => requests,
     blobPath(digest) {
       const hex = digest.replace(/^sha256:/, "");
       return join(storage, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
     },
     async [Symbol.asyncDispose]() {
-      await endProcess(process);
+      await endProcess(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -85,10 +113,10 @@ function parseLine(line: string): Record<string, unknown> {
   }
 }
 
-async function endProcess(process: ChildProcess): Promise<void> {
-  if (process.exitCode !== null) return;
-  const ended = new Promise((resolve) => process.once("exit", resolve));
-  process.kill("SIGTERM");
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
   await ended;
 }
 
