@@ -9,6 +9,7 @@ import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import { encodeImage, encodeRelease } from "../image/encode.ts";
+import { formatPlatform } from "../image/platform.ts";
 import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
@@ -25,6 +26,7 @@ import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
 import type { Base, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
+import { rootItems } from "./root-items.ts";
 import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, openContexts } from "./sources.ts";
 import { summarize } from "./summary.ts";
@@ -157,7 +159,15 @@ async function carryOut(
     const annotations = Object.fromEntries(request.annotations);
     const images = plan.targets.map((target) => encodeImage(assembleImage(plan, stages, target, request), annotations));
     const release = encodeRelease(images);
-    const written = await deliver(release, request, push, tools);
+    const rootItemsOfAll = async function* () {
+      for (const target of plan.targets) {
+        const [stage, platform] = [stages[target], plan.stages[target]?.platform];
+        if (stage === undefined || platform === undefined) continue;
+        const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
+        yield* rootItems(stage.files, files, prefix);
+      }
+    };
+    const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
     for (const [i, image] of images.entries()) {
       const isLast = i === images.length - 1;
       report.emit({ kind: "result", result: summarize(image, stages, plan, plan.targets[i] ?? 0, isLast ? written : []) });

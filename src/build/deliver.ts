@@ -2,7 +2,7 @@
 
 import type { Release } from "../image/encode.ts";
 import { formatReference, repositoryName, withDefaultTag } from "../image/reference.ts";
-import { prepareOutputs } from "../output/output.ts";
+import { prepareOutputs, type RootItems } from "../output/output.ts";
 import type { Push } from "../registry/registry.ts";
 import type { Report } from "../report/report.ts";
 import { during } from "./failure.ts";
@@ -14,7 +14,7 @@ export async function deliver(
   release: Release,
   request: Request,
   push: Push | undefined,
-  tools: { readonly report: Report; readonly signal: AbortSignal },
+  tools: { readonly report: Report; readonly signal: AbortSignal; readonly rootItems: RootItems },
 ): Promise<readonly string[]> {
   const destinations = request.destinations.map(withDefaultTag);
   const prepared = await during(
@@ -22,6 +22,7 @@ export async function deliver(
     prepareOutputs(release, request.outputs, destinations, {
       put: (url, text) => putText(url, text, request.registry),
       signal: tools.signal,
+      rootItems: tools.rootItems,
     }),
   );
   try {

@@ -174,6 +174,12 @@ const outputs: readonly Row[] = [
     value: "FILE",
     help: "where to write registry/repository:tag@digest, a line per destination: a file or an https:// URL",
   },
+  {
+    name: "output",
+    type: "multi",
+    value: "type=TYPE,KEY=VALUE",
+    help: "what to write, as docker buildx build has it: type=image, registry, oci, docker, local or tar with name, push, dest and others; may be repeated",
+  },
   { name: "tar-path", aliases: ["tarPath"], type: "string", value: "FILE", help: "write a tar that docker load reads" },
   { name: "oci-layout-path", type: "string", value: "DIR", help: "write an OCI image layout" },
   {

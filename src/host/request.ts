@@ -6,6 +6,7 @@ import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../i
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listNotices, parseVariable } from "./environment.ts";
+import { readOutputFlags } from "./output-flag.ts";
 import { checkSupport, type GivenFlag } from "./parse-flags.ts";
 import { readRegistryOptions } from "./registry-options.ts";
 import type { Environment, Surroundings } from "./surroundings.ts";
@@ -19,16 +20,21 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
   const notices = [...checkSupport(given), ...listNotices(env)];
   const values = valuesOf(given);
   const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
-  const destinations = values.list("destination").map(readDestination);
-  const outputs = readOutputs(values, directory);
+  const choice = readOutputFlags(values.list("output"));
+  const named = (names: readonly string[]) => names.map((text) => readDestination({ text, source: "--output" }));
+  const flagged = [...values.list("destination").map(readDestination), ...named(choice.pushed)];
+  const destinations = [...flagged, ...(flagged.length === 0 ? named(choice.named) : [])];
+  const outputs = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve(directory, file)) };
+  const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
-  if (push && destinations.length === 0 && !dryRun) throw new UsageError("you must provide --destination, or use --no-push");
+  if (push && destinations.length === 0 && !dryRun && !isElsewhere)
+    throw new UsageError("you must provide --destination, or use --no-push");
   if (destinations.length === 0 && outputs.imageNameWithDigestFile !== undefined)
     throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
   if (destinations.length === 0 && outputs.imageNameTagWithDigestFile !== undefined)
     throw new UsageError("you must provide --destination if setting ImageNameTagDigestFile");
-  const compression = values.text("compression") === "zstd" ? "zstd" : "gzip";
-  const imageFormat = values.text("image-format");
+  const compression = (choice.compression ?? values.text("compression")) === "zstd" ? "zstd" : "gzip";
+  const imageFormat = choice.ociTypes ? "oci" : values.text("image-format");
   if (imageFormat === "docker" && compression === "zstd")
     throw new UsageError("--image-format=docker cannot be used with --compression=zstd");
   if (imageFormat === "oci" && outputs.tarPath !== undefined)
@@ -46,21 +52,27 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     target: readTarget(given, values),
     platforms: readPlatforms(values),
     destinations,
-    push: push && destinations.length > 0,
+    push: push && flagged.length > 0,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
     outputs,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
-    rewriteTimestamp: values.isSet("rewrite-timestamp"),
-    annotations: new Map(values.list("annotation").map(({ text, source }) => parsePair(text, source))),
+    rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
+    annotations: new Map([...values.list("annotation").map(({ text, source }) => parsePair(text, source)), ...choice.annotations]),
     imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : undefined,
     compression,
-    compressionLevel: readLevel(values, compression === "zstd" ? 22 : 9),
+    compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
     dryRun,
     notices,
   } as const;
   return { ...request, ...readStateDir(values, surroundings) };
+}
+
+function mapValues<K extends string>(values: { readonly [key in K]?: string }, change: (value: string) => string): { [key in K]?: string } {
+  return Object.fromEntries(
+    Object.entries<string | undefined>(values).map(([key, value]) => [key, value === undefined ? value : change(value)]),
+  ) as { [key in K]?: string };
 }
 
 function readContext(source: string, directory: string): string {
@@ -139,8 +151,7 @@ function readOutputs(values: Values, directory: string): Request["outputs"] {
   return Object.fromEntries(Object.entries(outputs).filter(([, path]) => path !== undefined));
 }
 
-function readLevel(values: Values, most: number): number | undefined {
-  const text = values.text("compression-level");
+function readLevel(text: string, most: number): number | undefined {
   const level = parseInteger(text) ?? -1;
   if (level === 0 || level === -1) return undefined;
   if (level < 0 || level > most)

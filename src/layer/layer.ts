@@ -14,7 +14,7 @@ import { writePacked } from "./pack.ts";
 import { readTar } from "./read-tar.ts";
 import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
-import { writeHere } from "./write-layer.ts";
+import { encodeItems, writeHere } from "./write-layer.ts";
 
 export {
   type Blobs,
@@ -139,6 +139,14 @@ export async function writeLayer(
     await rm(path, { force: true });
     throw error;
   }
+}
+
+/** The bytes of an uncompressed tar of items, in their order, under the same rules as `writeLayer`. */
+export function packItems(
+  items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
+  options: { readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<Uint8Array, void, void> {
+  return encodeItems(prepareItems(items, undefined, options.signal), []);
 }
 
 async function* prepareItems(

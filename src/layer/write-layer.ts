@@ -41,7 +41,8 @@ async function* hashed(stream: AsyncIterable<Uint8Array>, hash: ReturnType<typeo
   }
 }
 
-async function* encodeItems(items: AsyncIterable<PreparedItem>, entries: Entry[]): AsyncGenerator<Uint8Array, void, void> {
+/** The tar of items, whose index entries are added to `entries` as they pass. */
+export async function* encodeItems(items: AsyncIterable<PreparedItem>, entries: Entry[]): AsyncGenerator<Uint8Array, void, void> {
   for await (const item of items) {
     entries.push(item.entry);
     yield item.header;

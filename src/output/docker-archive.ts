@@ -1,11 +1,10 @@
 // An image as the tar that `docker load` reads, named and ordered as kaniko's --tar-path has it.
 
-import { once } from "node:events";
-import { type Pack, pack } from "tar-stream";
 import { hexOf } from "../image/digest.ts";
 import type { EncodedImage } from "../image/encode.ts";
 import type { Compression, Layer } from "../image/image.ts";
 import { dockerHub, type Reference, withDefaultTag } from "../image/reference.ts";
+import { type AddFile, archiveFiles } from "./archive.ts";
 
 /** What an image is called that has no destination. */
 const unnamed = "docker.io/unset-repo/unset-image-name:latest";
@@ -17,37 +16,27 @@ const suffixes: Readonly<Record<Compression, string>> = { gzip: ".tar.gz", zstd:
  * https://github.com/moby/docker-image-spec/blob/main/spec.md#combined-image-json--filesystem-changeset-format describes it. Equal images give equal bytes;
  * a layer that occurs twice is there once. Layers keep their compression, which readers find out by themselves.
  */
-export async function* archiveImage(
+export function archiveImage(
   image: EncodedImage,
   destinations: readonly Reference[],
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const archive = pack();
-  const filling = fillArchive(archive, image, destinations, signal).then(
-    () => archive.finalize(),
-    (error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))),
-  );
-  try {
-    yield* archive as AsyncIterable<Uint8Array>;
-  } finally {
-    archive.destroy();
-    await filling;
-  }
+  return archiveFiles((add) => addImage(add, image, destinations, signal));
 }
 
-async function fillArchive(
-  archive: Pack,
+async function addImage(
+  add: AddFile,
   { image, config }: EncodedImage,
   destinations: readonly Reference[],
   signal?: AbortSignal,
 ): Promise<void> {
-  await addFile(archive, config.descriptor.digest, config.descriptor.size, [config.bytes]);
+  await add(config.descriptor.digest, config.descriptor.size, [config.bytes]);
   const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
-  for (const [name, layer] of layers) await addFile(archive, name, layer.descriptor.size, layer.open(signal));
+  for (const [name, layer] of layers) await add(name, layer.descriptor.size, layer.open(signal));
   const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
   const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
   const bytes = Buffer.from(JSON.stringify(manifest));
-  await addFile(archive, "manifest.json", bytes.length, [bytes]);
+  await add("manifest.json", bytes.length, [bytes]);
 }
 
 function layerName(layer: Layer): string {
@@ -58,17 +47,4 @@ function layerName(layer: Layer): string {
 function loadedName(reference: Reference): string {
   const { registry, repository, tag = "latest" } = withDefaultTag(reference);
   return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
-}
-
-async function addFile(archive: Pack, name: string, size: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-  const entry = archive.entry({ name, size, mode: 0o644, mtime: new Date(0) });
-  const closed = once(entry, "close");
-  closed.catch(() => {});
-  for await (const chunk of chunks) {
-    if (entry.write(chunk)) continue;
-    await Promise.race([once(entry, "drain"), closed]);
-    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
-  }
-  entry.end(null);
-  await closed;
 }

@@ -62,7 +62,8 @@ export async function prepareLayout(
   }
 }
 
-function indexOf(top: EncodedBlob, destinations: readonly Reference[]): unknown {
+/** The document `index.json`, which names one image or index. */
+export function indexOf(top: EncodedBlob, destinations: readonly Reference[]): unknown {
   const [only, ...others] = destinations;
   const annotations = only === undefined || others.length > 0 ? undefined : nameAnnotations(withDefaultTag(only));
   return {

@@ -3,8 +3,12 @@
 import type { Release } from "../image/encode.ts";
 import { type Reference, repositoryName, withDefaultTag } from "../image/reference.ts";
 import { archiveImage } from "./docker-archive.ts";
+import { archiveLayout } from "./oci-archive.ts";
 import { prepareLayout } from "./oci-layout.ts";
 import { type Pending, prepareFile } from "./pending.ts";
+import { prepareRootDirectory, prepareRootTar, type RootItems } from "./root-files.ts";
+
+export type { RootItems } from "./root-files.ts";
 
 /** Files to write after success; absolute paths, or an `https://` URL for the three digest files. */
 export interface FileOutputs {
@@ -12,6 +16,12 @@ export interface FileOutputs {
   readonly tarPath?: string;
   /** A directory, made if need be. */
   readonly ociLayoutPath?: string;
+  /** A tar of an OCI layout. */
+  readonly ociTarPath?: string;
+  /** A plain tar of the image's files; of several platforms each below `os_architecture`. */
+  readonly rootTarPath?: string;
+  /** A directory for the image's files, likewise. */
+  readonly rootPath?: string;
   /** Gets `sha256:<hex>` without a newline. */
   readonly digestFile?: string;
   /** Gets `registry/repository@digest` and a newline for each destination. */
@@ -23,6 +33,8 @@ export interface FileOutputs {
 export interface OutputTools {
   /** Sends a text with PUT as text/plain; fails unless the host accepts it. */
   put(url: string, text: string): Promise<void>;
+  /** The files of all images. */
+  readonly rootItems: RootItems;
   readonly signal?: AbortSignal;
 }
 
@@ -51,7 +63,13 @@ export async function prepareOutputs(
   try {
     // The small ones first: what is wrong with them shows before minutes of writing.
     for (const [target, text] of digestTexts(release, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
-    const { tarPath, ociLayoutPath } = outputs;
+    const { tarPath, ociLayoutPath, ociTarPath, rootTarPath, rootPath } = outputs;
+    if (rootPath !== undefined) prepared.push(await prepareRootDirectory(rootPath, tools.rootItems, tools.signal));
+    if (rootTarPath !== undefined) prepared.push(await prepareRootTar(rootTarPath, tools.rootItems, tools.signal));
+    if (ociTarPath !== undefined)
+      prepared.push(
+        await prepareFile(ociTarPath, () => archiveLayout(release, destinations, tools.signal), { mode: 0o644, directoryMode: 0o755 }),
+      );
     if (ociLayoutPath !== undefined) prepared.push(await prepareLayout(ociLayoutPath, release, destinations, tools.signal));
     const [image, ...others] = release.images;
     if (tarPath !== undefined && (image === undefined || others.length > 0))

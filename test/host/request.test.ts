@@ -8,6 +8,7 @@ import { readRequest } from "../../src/host/request.ts";
 import type { Environment } from "../../src/host/surroundings.ts";
 import { version } from "../../src/host/version.ts";
 import { hostPlatform } from "../../src/image/platform.ts";
+import { parseReference } from "../../src/image/reference.ts";
 import { openTestSurroundings } from "./surroundings.ts";
 
 function read(args: readonly string[], env: Environment = {}, files: Readonly<Record<string, string>> = {}): Request {
@@ -108,6 +109,8 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
   [["--digest-file=d", "--oci-layout-path=/o"], { outputs: { digestFile: "/work/d", ociLayoutPath: "/o" } }],
   [["--digest-file=https://h/d"], { outputs: { digestFile: "https://h/d" } }],
   [["--tar-path="], { outputs: {} }],
+  [["--output=type=tar,dest=x.tar"], { outputs: { rootTarPath: "/work/x.tar" } }],
+  [["--output=type=docker,dest=d,name=r.test/a:1"], { outputs: { tarPath: "/work/d" }, destinations: [parseReference("r.test/a:1")] }],
   [["--reproducible"], { reproducible: true }],
   [["--rewrite-timestamp"], { rewriteTimestamp: true }],
   [["--annotation=a=b=c"], { annotations: new Map([["a", "b=c"]]) }],

@@ -7,6 +7,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
+import type { LayerItem } from "../../src/layer/entry.ts";
 import { type FileOutputs, type OutputTools, prepareOutputs } from "../../src/output/output.ts";
 import { breakLayer, makeImage, makeLayer } from "./sample-image.ts";
 
@@ -16,7 +17,14 @@ function temporary(t: TestContext): string {
   return directory;
 }
 
+const rootItems = () => itemsOf([]);
+
+async function* itemsOf(items: readonly LayerItem[]) {
+  yield* items;
+}
+
 const noTools: OutputTools = {
+  rootItems,
   async put(url) {
     throw new Error(`nobody answers at ${url}`);
   },
@@ -26,6 +34,9 @@ function allOutputs(directory: string): Required<FileOutputs> {
   return {
     tarPath: path.join(directory, "tar/image.tar"),
     ociLayoutPath: path.join(directory, "layout"),
+    ociTarPath: path.join(directory, "layout.tar"),
+    rootTarPath: path.join(directory, "root.tar"),
+    rootPath: path.join(directory, "root"),
     digestFile: path.join(directory, "digests/a/digest"),
     imageNameWithDigestFile: path.join(directory, "digests/a/names"),
     imageNameTagWithDigestFile: path.join(directory, "digests/b/tags"),
@@ -83,6 +94,7 @@ test("https targets are put once, with the commit, and a refusal takes the files
   const directory = temporary(t);
   const puts: [string, string][] = [];
   const tools: OutputTools = {
+    rootItems,
     async put(url, text) {
       puts.push([url, text]);
       if (url.endsWith("/refused")) throw new Error("host answered 403");
