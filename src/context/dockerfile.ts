@@ -10,8 +10,8 @@ export interface DockerfileSource {
   readonly text: string;
 }
 
-/** A Dockerfile is written by hand; what is larger is something else. */
-const maxBytes = 16 * 1024 * 1024;
+/** Dockerfiles and ignore files are written by hand; what is larger is something else. */
+export const maxBytes = 16 * 1024 * 1024;
 
 /** Throws with all places that were tried when there is none. */
 export async function findDockerfile(name: string, directories: readonly string[]): Promise<DockerfileSource> {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import fs, { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import fs, { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -266,6 +266,17 @@ test("device nodes keep their numbers", async (t) => {
     const { type, devMajor, devMinor } = context.lstat(path.basename(place))?.attributes ?? {};
     assert.deepEqual([type, devMajor, devMinor], expected, place);
   }
+});
+
+test("an ignore file that nobody can have written by hand is refused, and no pipe is waited for", async (t) => {
+  const directory = makeFiles(t, { Dockerfile: "" });
+  const place = path.join(directory, ".dockerignore");
+  execFileSync("mkfifo", [place]);
+  await assert.rejects(open(directory), { message: `Cannot read ignore file "${place}": it is no regular file` });
+  unlinkSync(place);
+  writeFileSync(place, "");
+  truncateSync(place, 2 ** 24 + 1);
+  await assert.rejects(open(directory), { message: `Cannot read ignore file "${place}": it has 16777217 bytes; 16777216 are the limit` });
 });
 
 test("no symlink is followed, wherever it leads", async (t) => {
