@@ -18,6 +18,7 @@ import type { ImageConfig } from "../image/image.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { baseKey } from "./bases.ts";
+import { directiveWarnings } from "./directives.ts";
 import { canRun } from "./emulation.ts";
 import { Evaluation, splitEnv } from "./evaluate.ts";
 import { contextKey, type NamedContext, readNamedContext } from "./named-context.ts";
@@ -148,7 +149,7 @@ class Planner {
       stages,
       targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
-      warnings: visited.flatMap(({ evaluation }) => evaluation.warnings),
+      warnings: [...directiveWarnings(this.#dockerfile), ...visited.flatMap(({ evaluation }) => evaluation.warnings)],
     };
   }
 
