@@ -2,6 +2,7 @@
 
 import { readPatterns } from "../context/context.ts";
 import { type Escape, expandBody, expandWord, type Instruction, LineError, type Variables } from "../dockerfile/dockerfile.ts";
+import { isOwnerNumber } from "../filesystem/filesystem.ts";
 import { type RawPath, toRaw } from "../layer/entry.ts";
 import { namesDirectory } from "./copy.ts";
 import { readModeChange } from "./mode.ts";
@@ -55,6 +56,9 @@ export function evaluateCopy(
     warnings.push(
       `--exclude=${rooted} matches nothing, as in BuildKit: patterns are relative to each copied directory and begin with no slash`,
     );
+  if (instruction.link && chmod !== undefined) warnings.push(`${word} --link is without effect beside --chmod, as in BuildKit`);
+  const link = instruction.link && chmod === undefined;
+  if (link && chown !== undefined) refuseNames(chown);
   const step: CopyStep = {
     kind: "copy",
     source,
@@ -62,6 +66,7 @@ export function evaluateCopy(
     from,
     sources: operands,
     parents,
+    link,
     exclude,
     destination: joinDestination(workdir, destination),
     chown,
@@ -69,6 +74,14 @@ export function evaluateCopy(
     createdBy: `${words.join(" ")} # buildkit`,
   };
   return { step, warnings };
+}
+
+/** A layer of its own has no accounts to find names in. */
+function refuseNames(chown: string): void {
+  const [user = "", group] = chown.split(/:(.*)/s);
+  const kind = !isOwnerNumber(user) ? "user" : group !== undefined && !isOwnerNumber(group) ? "group" : undefined;
+  if (kind !== undefined)
+    throw new LineError(`invalid ${kind} index: -1: --link with --chown=${chown}`, "with --link, write owners as numbers");
 }
 
 function readExcludes(patterns: readonly string[]): RawPath[] {

@@ -1,6 +1,6 @@
 // Carries a plan out: a fold over each stage's steps, with the stages side by side.
 
-import type { LayerFiles } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
@@ -154,7 +154,7 @@ class StageBuild {
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, line: step.source.line });
     const tools = { now, warn, scratch: this.#tools.scratch };
-    const tree = await files.tree();
+    const tree = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir" ? await makeWorkdir(step, tree, tools) : await copyFiles(step, tree, await this.#openSource(step), tools);
     const { layer, index } = await this.#write(items);

@@ -54,6 +54,8 @@ export interface CopyStep extends StepBase {
   readonly sources: readonly CopyOperand[];
   /** Sources keep the path they have below the origin's root, or below their first `/./`. */
   readonly parents: boolean;
+  /** The layer is made as if nothing were below it: neither symlinks nor accounts of the stage are looked at. */
+  readonly link: boolean;
   /** Patterns in the grammar of ignore files, relative to each copied directory. */
   readonly exclude: readonly RawPath[];
   /** Absolute without its leading slash; ends in a slash where it names a directory. */

@@ -14,17 +14,10 @@ function laterFlag(instruction: Instruction): string | undefined {
       if (instruction.mounts.length > 0) return "--mount";
       if (instruction.security !== "sandbox") return "--security=insecure";
       return instruction.devices.length > 0 ? "--device" : undefined;
-    case "copy":
-      return transferFlag(instruction);
     case "add":
       if (instruction.checksum !== undefined) return "--checksum";
-      if (instruction.keepGitDir !== undefined) return "--keep-git-dir";
-      return transferFlag(instruction);
+      return instruction.keepGitDir === undefined ? undefined : "--keep-git-dir";
     default:
       return undefined;
   }
-}
-
-function transferFlag(instruction: { readonly link: boolean }): string | undefined {
-  return instruction.link ? "--link" : undefined;
 }

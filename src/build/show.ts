@@ -47,9 +47,10 @@ function showCopy(step: CopyStep, plan: Plan, at: string): string {
     step.chmod === undefined ? "" : ` chmod=${formatMode(step.chmod)}`,
     step.unpack ? " unpack" : "",
     step.parents ? " parents" : "",
+    step.link ? " link" : "",
     ...step.exclude.map((pattern) => ` exclude=${toText(pattern)}`),
   ].join("");
-  return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination)}${options} ${at}`;
+  return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination).replace(/^\//, "")}${options} ${at}`;
 }
 
 function showOrigin(origin: Origin, plan: Plan): string {

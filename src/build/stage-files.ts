@@ -13,7 +13,7 @@ export class StageFiles {
   readonly #sources: Layers;
   #tree: Promise<Tree> | undefined;
 
-  constructor(layers: readonly Layer[], sources: Layers, tree?: Promise<Tree>) {
+  constructor(layers: readonly Layer[], sources: Layers, tree?: Promise<Tree> | undefined) {
     this.layers = layers;
     this.#sources = sources;
     this.#tree = tree;
@@ -32,8 +32,9 @@ export class StageFiles {
 
   with(layer: Layer, index: LayerIndex): StageFiles {
     this.#sources.learn(index);
-    const tree = this.tree().then((below) => below.with(index));
-    tree.catch(() => {});
+    // Layers that nobody has looked into yet stay unread.
+    const tree = this.#tree?.then((below) => below.with(index));
+    tree?.catch(() => {});
     return new StageFiles([...this.layers, layer], this.#sources, tree);
   }
 

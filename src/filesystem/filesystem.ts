@@ -9,5 +9,5 @@ export { type Resolved, resolvePath } from "./resolve.ts";
 export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } from "./scan.ts";
 export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
 export { type Lower, type UnpackTarget, type UnpackTools, unpackLayer } from "./unpack.ts";
-export { type Accounts, findOwner, findUser, type Owner, type User } from "./users.ts";
+export { type Accounts, findOwner, findUser, isOwnerNumber, type Owner, type User } from "./users.ts";
 export { type FileNode, type FileView, joinPath, nameOf, parentOf } from "./view.ts";

@@ -79,7 +79,7 @@ export function findOwner(accounts: Accounts, spec: string): Owner {
   const unknown: string[] = [];
   let uid = 0;
   let gid = 0;
-  const numericUser = readNumber(userPart);
+  const numericUser = readOwnerNumber(userPart);
   if (numericUser !== undefined) {
     uid = checkId(spec, numericUser);
     gid = uid;
@@ -90,7 +90,7 @@ export function findOwner(accounts: Accounts, spec: string): Owner {
     gid = account?.gid ?? 0;
   }
   if (groupPart === undefined) return { uid, gid, unknown };
-  const numericGroup = readNumber(groupPart);
+  const numericGroup = readOwnerNumber(groupPart);
   if (numericGroup !== undefined) return { uid, gid: checkId(spec, numericGroup), unknown };
   const group = readGroups(accounts.group).find(({ name }) => name === groupPart);
   if (group !== undefined) return { uid, gid: group.gid, unknown };
@@ -106,6 +106,16 @@ function splitSpec(spec: string): readonly string[] {
 
 function readNumber(text: string): number | undefined {
   return /^[+-]?\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Of an owner, BuildKit takes `root` for a number, whatever the image's accounts say. */
+function readOwnerNumber(text: string): number | undefined {
+  return text === "root" ? 0 : readNumber(text);
+}
+
+/** Whether a part of `--chown` needs no account to be known. */
+export function isOwnerNumber(text: string): boolean {
+  return readOwnerNumber(text) !== undefined;
 }
 
 function checkId(spec: string, id: number): number {

@@ -7,20 +7,10 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BuildFailure } from "../../src/build/build.ts";
-import { digestOf } from "../../src/image/encode.ts";
-import type { ImageConfig } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { directoryItem, fileItem, openBuilder, putBase, temporaryDirectory } from "../support/build.ts";
-import { startRegistry, type TestRegistry } from "../support/registry.ts";
-
-function pushed(registry: TestRegistry, repository: string, tag: string) {
-  const store = registry.repositories.get(repository);
-  const manifest = store?.manifests.get(tag);
-  if (store === undefined || manifest === undefined) return undefined;
-  const parsed = JSON.parse(manifest.bytes.toString());
-  const config: ImageConfig = JSON.parse(store.blobs.get(parsed.config.digest)?.toString() ?? "null");
-  return { digest: digestOf(manifest.bytes), manifest: parsed, config, store };
-}
+import { pushed } from "../support/pushed.ts";
+import { startRegistry } from "../support/registry.ts";
 
 const passwd = fileItem("etc/passwd", "root:x:0:0::/root:/bin/sh\nwww:x:33:33::/var/www:/bin/sh\n");
 const baseLayers = [

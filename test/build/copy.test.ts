@@ -332,6 +332,7 @@ function step(sources: readonly string[], to: string, more: Partial<CopyStep> = 
     from: { kind: "context" },
     sources: sources.map((path) => ({ kind: "path", path })),
     parents: false,
+    link: false,
     exclude: [],
     destination: joinDestination("/", to),
     chown: undefined,

@@ -82,7 +82,12 @@ describe("makePlan refuses", () => {
     ["a stage number that is not there", "FROM scratch\nCOPY --from=7 / /", /invalid stage index 7/],
     ["an upper-case image name", "FROM Busy_Box", /failed to parse stage name "Busy_Box": invalid reference format.*lower-case/],
     ["RUN --mount for now", "FROM busybox\nRUN --mount=type=cache,target=/x true", /:2: RUN --mount is not yet supported/],
-    ["COPY --link for now", "FROM scratch\nCOPY --link a /", /:2: COPY --link is not yet supported/],
+    [
+      "a user's name with --link",
+      "FROM busybox\nCOPY --link --chown=www:5 a /",
+      /:2: invalid user index: -1.*\(with --link, write owners as numbers\)/,
+    ],
+    ["a group's name with --link", "FROM busybox\nADD --link --chown=5:www a /", /:2: invalid group index: -1/],
     ["a pattern that is none", "FROM scratch\nCOPY --exclude=[ a /", /:2: invalid excludepatterns: \[\[\]: .*"\[" has no "\]"/],
     ["a mode that is none", "FROM scratch\nCOPY --chmod=64a a /", /invalid chmod parameter: '64a'/],
     ["a mode that is too large", "FROM scratch\nCOPY --chmod=10000 a /", /invalid chmod parameter: '10000'/],

@@ -122,7 +122,6 @@ const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["RUN --mount", /^RUN\s+(--\S+\s+)*--mount\b/i],
   ["RUN --network", /^RUN\s+(--\S+\s+)*--network\b/i],
   ["RUN --security", /^RUN\s+(--\S+\s+)*--security\b/i],
-  ["COPY --link", /^(COPY|ADD)\s+(--\S+\s+)*--link\b/i],
   ["ADD of a URL", /^ADD\s+(\S+\s+)*(https?:\/\/|git@|git:|ssh:)/i],
   ["RUN heredoc", /^RUN\s.*<<-?["']?\w/i],
   ["COPY heredoc", /^(COPY|ADD)\s.*<<-?["']?\w/i],

@@ -45,6 +45,8 @@ for (const [spec, error] of [
   test(`findUser refuses "${spec}"`, () => assert.throws(() => findUser(accounts, spec), error));
 
 const owners: readonly [spec: string, uid: number, gid: number, unknown?: string[]][] = [
+  ["root", 0, 0],
+  ["7:root", 7, 0],
   ["1000", 1000, 1000],
   ["1000:5", 1000, 5],
   ["app", 1000, 1001],
