@@ -12,7 +12,7 @@ import type { Request } from "./request.ts";
 /** Writes everything that was asked for, or nothing but unreferenced blobs. Gives what was written. */
 export async function deliver(
   release: Release,
-  request: Request,
+  request: Pick<Request, "destinations" | "outputs" | "registry">,
   push: Push | undefined,
   tools: { readonly report: Report; readonly signal: AbortSignal; readonly rootItems: RootItems },
 ): Promise<readonly string[]> {

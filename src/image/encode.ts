@@ -90,15 +90,20 @@ export function encodeImage(image: Image, annotations: Readonly<Record<string, s
   return { image, config, manifest: encodeBlob(types.manifest, JSON.stringify(manifest, null, 2)) };
 }
 
-/**
- * One image stands for itself; several get an index of the first one's family:
- * https://github.com/opencontainers/image-spec/blob/main/image-index.md
- */
+/** One image stands for itself; several get an index of the first one's family. */
 export function encodeRelease(images: readonly EncodedImage[], annotations: Readonly<Record<string, string>> = {}): Release {
   const [first, ...others] = images;
   if (first === undefined) throw new Error("Cannot encode a release without an image");
-  if (others.length === 0) return { images, top: first.manifest };
-  const mediaType = mediaTypes[first.image.family].index;
+  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
+}
+
+/** https://github.com/opencontainers/image-spec/blob/main/image-index.md, even of a single image. */
+export function encodeIndex(
+  images: readonly EncodedImage[],
+  family: MediaFamily,
+  annotations: Readonly<Record<string, string>> = {},
+): Release {
+  const mediaType = mediaTypes[family].index;
   const index = {
     schemaVersion: 2,
     mediaType,

@@ -89,12 +89,12 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
   }
 
   function assemble(reference: Reference, found: FoundImage, places: readonly Place[]): ResolvedImage {
-    const { manifest, config, digest, manifestDigest, platform, otherPlatform } = found;
+    const { manifest, config, digest, manifestDigest, documents, platform, otherPlatform } = found;
     // Blobs are named by their content: whichever of these hosts has one has the right one.
     const [origin = { registry: reference.registry, repository: reference.repository }] = places;
     for (const descriptor of manifest.layers) remember(descriptor.digest, places);
     const layers = manifest.layers.map((descriptor, i) => layerAt(origin, descriptor, config.rootfs.diff_ids[i] as Digest));
-    return { family: manifest.family, config, layers, reference, digest, manifestDigest, platform, otherPlatform };
+    return { family: manifest.family, config, layers, reference, digest, manifestDigest, documents, platform, otherPlatform };
   }
 
   async function download(layer: Layer, blobs: Blobs, signal: AbortSignal): Promise<string> {

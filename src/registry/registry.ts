@@ -2,7 +2,7 @@
 
 import { type BackOff, defaultBackOff, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
-import type { Release } from "../image/encode.ts";
+import type { EncodedBlob, Release } from "../image/encode.ts";
 import type { Descriptor, Image, Layer } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import { normalizeRegistry, type Reference, repositoryName } from "../image/reference.ts";
@@ -102,6 +102,8 @@ export interface ResolvedImage extends Image {
   /** Of what the reference names: an index or a manifest. */
   readonly digest: Digest;
   readonly manifestDigest: Digest;
+  /** Manifest and configuration to the byte: what keeps the image's digest when it is put elsewhere. */
+  readonly documents: { readonly manifest: EncodedBlob; readonly config: EncodedBlob };
   /** The image's own. */
   readonly platform: Platform;
   /** The reference names a single manifest, which serves another platform than asked. */

@@ -1,7 +1,7 @@
 // Finds out what a reference names: manifest and configuration, narrowed to one platform.
 
 import type { Digest } from "../image/digest.ts";
-import { alignHistory, digestOf } from "../image/encode.ts";
+import { alignHistory, digestOf, type EncodedBlob, mediaTypes } from "../image/encode.ts";
 import type { Descriptor, ImageConfig } from "../image/image.ts";
 import { formatPlatform, type Platform, platformDistance } from "../image/platform.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
@@ -9,6 +9,7 @@ import { type Call, type Client, pullScope } from "./client.ts";
 import type { Place } from "./endpoint.ts";
 import { RegistryError } from "./error.ts";
 import { acceptedManifests, configLimit, type Manifest, type ManifestIndex, manifestLimit, readConfig, readManifest } from "./manifest.ts";
+import type { ResolvedImage } from "./registry.ts";
 
 /** An image as one host serves it. */
 export interface FoundImage {
@@ -16,6 +17,7 @@ export interface FoundImage {
   readonly config: ImageConfig;
   readonly digest: Digest;
   readonly manifestDigest: Digest;
+  readonly documents: ResolvedImage["documents"];
   readonly platform: Platform;
   readonly otherPlatform: boolean;
 }
@@ -44,7 +46,7 @@ export async function findImage(
   const search = { client, place, call, name };
   const top = await readDocument(search, reference.digest ?? reference.tag ?? "latest", reference.digest);
   if (top.document.kind === "manifest") {
-    const image = await readImage(search, top.document);
+    const image = await readImage(search, top.document, top.blob);
     return {
       ...image,
       digest: top.digest,
@@ -78,13 +80,13 @@ async function narrow(
     .filter((entry): entry is { descriptor: Descriptor; distance: number } => entry.distance !== undefined)
     .sort((a, b) => a.distance - b.distance);
   for (const { descriptor } of usable) {
-    const { document, digest } = await readDocument(search, descriptor.digest, descriptor.digest);
+    const { document, digest, blob } = await readDocument(search, descriptor.digest, descriptor.digest);
     if (document.kind === "index") {
       const inner = await narrow(search, document, wanted, depth - 1);
       if (inner !== undefined) return inner;
       continue;
     }
-    const image = await readImage(search, document);
+    const image = await readImage(search, document, blob);
     if (descriptor.platform !== undefined) return { ...image, manifestDigest: digest, platform: descriptor.platform };
     if (platformDistance(wanted, image.platform) !== undefined) return { ...image, manifestDigest: digest };
   }
@@ -95,7 +97,7 @@ async function readDocument(
   search: Search,
   which: string,
   expected: Digest | undefined,
-): Promise<{ document: Manifest | ManifestIndex; digest: Digest }> {
+): Promise<{ document: Manifest | ManifestIndex; digest: Digest; blob: EncodedBlob }> {
   const { client, place, call, name } = search;
   const path = `/v2/${place.repository}/manifests/${which}`;
   const { response, bytes } = await client.read(path, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
@@ -107,13 +109,16 @@ async function readDocument(
     throw new RegistryError(`Cannot pull "${name}": ${client.registry} sent a manifest with the digest ${digest} instead of ${due}`, {
       failure: "invalid",
     });
-  return { document: readManifest(bytes, response.header("content-type"), name), digest };
+  const document = readManifest(bytes, response.header("content-type"), name);
+  const mediaType = document.kind === "manifest" ? mediaTypes[document.family].manifest : mediaTypes.oci.index;
+  return { document, digest, blob: { bytes, descriptor: { mediaType, digest, size: bytes.length } } };
 }
 
 async function readImage(
   { client, place, call, name }: Search,
   manifest: Manifest,
-): Promise<{ manifest: Manifest; config: ImageConfig; platform: Platform }> {
+  blob: EncodedBlob,
+): Promise<{ manifest: Manifest; config: ImageConfig; platform: Platform; documents: ResolvedImage["documents"] }> {
   const { digest, size } = manifest.config;
   if (size > configLimit)
     throw new RegistryError(`Cannot use "${name}": its configuration has ${size} bytes, more than ${configLimit}`, {
@@ -128,5 +133,6 @@ async function readImage(
   const config = alignHistory(readConfig(bytes, manifest.layers.length, name));
   const { os, architecture, variant } = config;
   const rest = { ...(config["os.version"] === undefined ? {} : { "os.version": config["os.version"] }) };
-  return { manifest, config, platform: { os, architecture, ...(variant === undefined ? {} : { variant }), ...rest } };
+  const documents = { manifest: blob, config: { bytes, descriptor: manifest.config } };
+  return { manifest, config, documents, platform: { os, architecture, ...(variant === undefined ? {} : { variant }), ...rest } };
 }
