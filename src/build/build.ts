@@ -73,8 +73,12 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
     const bases = openBases(registry, signal);
     const emulators = await findEmulators();
-    const plans = request.platforms.map((platform) => planBuild({ ...request, platform, emulators }, context, bases, place));
-    const plan = joinPlans(await during("building image", Promise.all(plans)));
+    const [target, ...others] = request.targets;
+    const planTarget = (name: string | undefined) =>
+      request.platforms.map((platform) => planBuild({ ...request, target: name, platform, emulators }, context, bases, place));
+    const plans = [planTarget(target), others.flatMap(planTarget)].map((group) => Promise.all(group));
+    const [wanted = [], besides] = await during("building image", Promise.all(plans));
+    const plan = joinPlans(wanted, besides);
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
     const contexts = await during("building image", openContexts(plan, context, request.buildContexts));

@@ -2,12 +2,15 @@
 
 import type { Origin, Plan, StagePlan } from "./plan.ts";
 
-/** The stages of all plans, equal ones once, and a target for each plan, in their order. */
-export function joinPlans(plans: readonly Plan[]): Plan {
+/** The stages of all plans, equal ones once, and a target for each plan, in their order. What `besides` has is built, and no more. */
+export function joinPlans(plans: readonly Plan[], besides: readonly Plan[] = []): Plan {
   const stages: StagePlan[] = [];
   const places = new Map<string, number>();
   const warnings = new Map<string, Plan["warnings"][number]>();
-  const targets = plans.flatMap((plan) => {
+  const [targets] = [plans, besides].map((group) => group.flatMap(add));
+  return { stages, targets: targets ?? [], epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
+
+  function add(plan: Plan): readonly number[] {
     const joined: number[] = [];
     const renumber = (origin: Origin): Origin =>
       origin.kind === "stage" ? { kind: "stage", stage: joined[origin.stage] ?? origin.stage } : origin;
@@ -21,6 +24,5 @@ export function joinPlans(plans: readonly Plan[]): Plan {
     }
     for (const warning of plan.warnings) warnings.set(JSON.stringify(warning), warning);
     return plan.targets.map((target) => joined[target] ?? target);
-  });
-  return { stages, targets, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
+  }
 }

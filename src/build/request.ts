@@ -20,8 +20,8 @@ export interface Request {
   /** `--build-context`, in the order given; directories are absolute. */
   readonly buildContexts: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
-  /** Stage name; undefined is the last stage. */
-  readonly target: string | undefined;
+  /** Stage names; none is the last stage. The first one is the image, the others are only built. */
+  readonly targets: readonly string[];
   /** At least one; several give an index. */
   readonly platforms: readonly Platform[];
   readonly destinations: readonly Reference[];

@@ -61,7 +61,12 @@ const inputs: readonly Row[] = [
     value: "NAME[=VALUE]",
     help: "value of an ARG; a name alone takes the value of the environment variable; may be repeated",
   },
-  { name: "target", type: "string", value: "STAGE", defaultText: "the last", help: "stage to build" },
+  {
+    name: "target",
+    type: "multi",
+    value: "STAGE",
+    help: "stage to build instead of the last; of several the first is the image, the others are only built",
+  },
   {
     name: "custom-platform",
     aliases: ["customPlatform"],

@@ -49,7 +49,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     buildArgs: readBuildArgs(values.list("build-arg"), env),
     buildContexts: readBuildContexts(values.list("build-context"), directory),
     labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
-    target: readTarget(given, values),
+    targets: readTargets(values),
     platforms: readPlatforms(values),
     destinations,
     push: push && flagged.length > 0,
@@ -104,11 +104,10 @@ function readBuildArgs(given: readonly Value[], env: Environment): Map<string, s
   return args;
 }
 
-function readTarget(given: readonly GivenFlag[], values: Values): string | undefined {
-  const targets = new Set(given.filter(({ flag }) => flag.name === "target").flatMap(({ value }) => value.split(",")));
-  targets.delete("");
-  if (targets.size > 1) throw new UsageError(`several targets (${[...targets].join(", ")}) are not yet supported`);
-  return values.text("target") === "" ? undefined : [...targets][0];
+/** kaniko takes lists; the first target is the image. */
+function readTargets(values: Values): readonly string[] {
+  const names = values.list("target").flatMap(({ text }) => text.split(","));
+  return [...new Set(names.filter((name) => name !== ""))];
 }
 
 /** Both flags take lists; a platform that is named twice counts once. */

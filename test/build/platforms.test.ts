@@ -107,3 +107,15 @@ test("canRun knows the processor's own programs and those of emulators", () => {
   assert.equal(canRun(parsePlatform("linux/riscv64"), ["riscv64"]), true);
   assert.equal(canRun(parsePlatform("windows/amd64"), ["amd64"]), false);
 });
+
+test("of several targets the first is the image, and the others are built", async (t) => {
+  const registry = await startRegistry(t);
+  const builder = await openBuilder(t);
+  const dockerfile =
+    "FROM scratch AS one\nCOPY a /one\nFROM scratch AS two\nCOPY a /two\nFROM one AS three\nCOPY a /three\nFROM scratch\nCOPY a /last";
+  const destinations = [parseReference(`${registry.host}/app:1`)];
+  await builder.build({ Dockerfile: dockerfile, a: "a" }, { targets: ["three", "two"], destinations });
+  assert.equal(read(registry, "app", "1").layers.length, 2);
+  const stages = builder.events.flatMap((event) => (event.kind === "step-start" ? [event.step.stage] : []));
+  assert.deepEqual(stages.sort(), ["one", "three", "two"]);
+});

@@ -43,7 +43,7 @@ const usual: Request = {
   buildArgs: new Map(),
   buildContexts: new Map(),
   labels: new Map(),
-  target: undefined,
+  targets: [],
   platforms: [hostPlatform()],
   destinations: [],
   push: false,
@@ -91,8 +91,9 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
       ]),
     },
   ],
-  [["--target=build"], { target: "build" }],
-  [["--target="], { target: undefined }],
+  [["--target=build"], { targets: ["build"] }],
+  [["--target="], { targets: [] }],
+  [["--target=a,b", "--target=c", "--target=a"], { targets: ["a", "b", "c"] }],
   [["--custom-platform=linux/arm64/v8"], { platforms: [{ os: "linux", architecture: "arm64" }] }],
   [
     ["--platform=linux/amd64,linux/arm/v7", "--platform", "amd64"],
@@ -219,8 +220,6 @@ const refused: readonly [args: string[], env: Environment, message: string | Reg
   [["--no-push", "--build-arg==x"], {}, 'invalid argument "=x" for --build-arg: must be NAME=VALUE'],
   [["--no-push", "--registry-client-cert=a=c"], {}, 'invalid argument "a=c" for --registry-client-cert: must be HOST=CERTIFICATE,KEY'],
   [["--no-push", "--custom-platform=a/b/c/d"], {}, 'invalid argument "a/b/c/d" for --custom-platform: must be os/architecture[/variant]'],
-  [["--no-push", "--target=a,b"], {}, "several targets (a, b) are not yet supported"],
-  [["--no-push", "--target=a", "--target=b"], {}, "several targets (a, b) are not yet supported"],
   [["--no-push", "--cache=true"], {}, "flag --cache is not yet supported"],
 ];
 

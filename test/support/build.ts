@@ -51,7 +51,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         buildArgs: new Map(),
         buildContexts: new Map(),
         labels: new Map(),
-        target: undefined,
+        targets: [],
         platforms: [hostPlatform()],
         destinations: [],
         push: (more.destinations ?? []).length > 0,
