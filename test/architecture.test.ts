@@ -20,6 +20,15 @@ test("src/ keeps the architecture", () => {
   assert.deepEqual(violations, [], `\n${violations.join("\n")}\n`);
 });
 
+test("every file of tests and scripts says first what it is about", () => {
+  const silent = ["test", "scripts"].flatMap((folder) => {
+    const place = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+    const names = readdirSync(place, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+    return names.filter((name) => !readFileSync(place + name, "utf8").startsWith("// ")).map((name) => `${folder}/${name}`);
+  });
+  assert.deepEqual(silent, []);
+});
+
 const line = "// Knows one thing.\n";
 const fine = {
   "main.ts": `${line}import { run } from "./host/host.ts";\n`,

@@ -1,3 +1,5 @@
+// What a command changed, found from an upper directory and from two scans, as the items of a layer.
+
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";

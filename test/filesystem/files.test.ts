@@ -1,3 +1,5 @@
+// Where the bytes of files in layers are found: unpacked, or taken out of the blob once.
+
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,3 +1,5 @@
+// Layers that try to write outside of the directory they are unpacked into.
+
 import assert from "node:assert/strict";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,5 @@
+// Where paths lead through the symlinks of a tree.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolvePath, treeOf } from "../../src/filesystem/filesystem.ts";

@@ -1,3 +1,5 @@
+// What the helper tells of a directory on disk.
+
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,3 +1,5 @@
+// What layers come to when they are merged, row by row.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyTree, type Tree, treeOf } from "../../src/filesystem/filesystem.ts";

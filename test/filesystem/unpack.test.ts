@@ -1,3 +1,5 @@
+// Layers on disk: stacked, flat and as a tree they are the same.
+
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,5 @@
+// Who USER and --chown name, by the accounts of an image.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findOwner, findUser } from "../../src/filesystem/filesystem.ts";

@@ -1,3 +1,5 @@
+// That the helper is found, verified, started, and ended.
+
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,3 +1,5 @@
+// The HTTP client against servers that redirect, stall, cut, lie and speak TLS.
+
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";

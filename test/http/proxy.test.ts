@@ -1,3 +1,5 @@
+// Which requests go through a proxy.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { proxyFor } from "../../src/http/proxy.ts";

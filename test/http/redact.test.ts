@@ -1,3 +1,5 @@
+// What is shown of URLs and texts that hold secrets.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { redactText, redactUrl } from "../../src/http/redact.ts";

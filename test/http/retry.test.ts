@@ -1,3 +1,5 @@
+// How long is waited before a request is tried again.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTransientStatus, parseRetryAfter, pause, waitBefore } from "../../src/http/retry.ts";

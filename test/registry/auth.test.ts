@@ -1,3 +1,5 @@
+// Challenges of registries, and the tokens and credentials that answer them.
+
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { encodeRelease } from "../../src/image/encode.ts";

@@ -1,3 +1,5 @@
+// WWW-Authenticate headers, row by row.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseChallenges } from "../../src/registry/challenge.ts";

@@ -1,3 +1,5 @@
+// Which credentials docker's configuration has for a repository.
+
 import assert from "node:assert/strict";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

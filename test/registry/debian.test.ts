@@ -1,3 +1,5 @@
+// The client against Debian's docker-registry: pushes, pulls, passwords, certificates, cut connections.
+
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";

@@ -1,13 +1,16 @@
+// Layers from registries that cut, lie, ignore ranges and redirect.
+
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { digestOf } from "../../src/image/encode.ts";
+import type { Layer } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { openBlobs } from "../../src/layer/layer.ts";
 import { RegistryError } from "../../src/registry/registry.ts";
-import { type Fault, startRegistry } from "../support/registry.ts";
+import { type Fault, startRegistry, type TestRegistry } from "../support/registry.ts";
 import { makeBytes, openTestClient, putImage, readAll } from "../support/registry-image.ts";
 
 const amd64 = { os: "linux", architecture: "amd64" };
@@ -221,16 +224,17 @@ test("transfers are reported no more often than every 100 ms, and their end alwa
   assert.ok(events.every(({ bytes, total }, i) => total === small.length && bytes >= (events[i - 1]?.bytes ?? 0)));
 });
 
-test("the parts of a large blob go on where the registry redirected the first, until that ends", async (t) => {
-  const { registry, client, blobs, layer } = await setUp(t, large);
+/** Another host with the blob, to which the registry sends the four connections that start at once. */
+async function redirectTo(t: TestContext, registry: TestRegistry, { descriptor }: Layer): Promise<TestRegistry> {
   const cdn = await startRegistry(t);
   putImage(cdn, "store", "1", { layers: [large] });
-  registry.order({
-    ...bigBlob,
-    kind: "redirect",
-    to: `http://${cdn.host}/v2/store/blobs/${layer.descriptor.digest}?signature=abc`,
-    times: 4,
-  });
+  registry.order({ ...bigBlob, kind: "redirect", to: `http://${cdn.host}/v2/store/blobs/${descriptor.digest}?signature=abc`, times: 4 });
+  return cdn;
+}
+
+test("the parts of a large blob go on where the registry redirected the first, until that ends", async (t) => {
+  const { registry, client, blobs, layer } = await setUp(t, large);
+  const cdn = await redirectTo(t, registry, layer);
   cdn.order({ method: "GET", kind: "cut", after: 1_000_000 });
   const { file = "" } = await client.fetch(layer, blobs);
   assert.equal(digestOf(await readFile(file)), layer.descriptor.digest);
@@ -240,14 +244,7 @@ test("the parts of a large blob go on where the registry redirected the first, u
 
 test("a redirect's address that has ended is asked for again", async (t) => {
   const { registry, client, blobs, layer } = await setUp(t, large);
-  const cdn = await startRegistry(t);
-  putImage(cdn, "store", "1", { layers: [large] });
-  registry.order({
-    ...bigBlob,
-    kind: "redirect",
-    to: `http://${cdn.host}/v2/store/blobs/${layer.descriptor.digest}?signature=abc`,
-    times: 4,
-  });
+  const cdn = await redirectTo(t, registry, layer);
   cdn.order(
     { method: "GET", kind: "drip", bytes: 1_000_000, everyMs: 2, times: 4 },
     { method: "GET", kind: "refuse", status: 403, times: 99 },

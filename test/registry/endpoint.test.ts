@@ -1,3 +1,5 @@
+// Which hosts are asked for an image, and how they may be spoken to.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseReference } from "../../src/image/reference.ts";

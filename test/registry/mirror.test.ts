@@ -1,3 +1,5 @@
+// Pulls through mirrors, and past mirrors that fail.
+
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,5 @@
+// Pushes to registries that fail in all their ways, to one destination and to many.
+
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

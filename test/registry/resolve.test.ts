@@ -1,3 +1,5 @@
+// What references name: manifests, indexes, platforms, and documents that are not what they should be.
+
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { digestOf, mediaTypes } from "../../src/image/encode.ts";

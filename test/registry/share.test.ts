@@ -1,3 +1,5 @@
+// That callers share one piece of work, which stops when none of them is left.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
