@@ -3,14 +3,17 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const waiting = fileURLToPath(new URL("waiting-program.ts", import.meta.url));
 
-async function run(script: string, args: readonly string[], signals: readonly NodeJS.Signals[] = []) {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+async function run(script: string, args: readonly string[], signals: readonly NodeJS.Signals[] = [], env = process.env) {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
   let [out, err] = ["", ""];
   child.stdout.on("data", (bytes) => (out += bytes));
   child.stderr.on("data", (bytes) => (err += bytes));
@@ -23,12 +26,28 @@ async function run(script: string, args: readonly string[], signals: readonly No
   return { code, signal, out, err };
 }
 
-test("version and a refused flag load nothing of the core", async () => {
-  const version = await run(main, ["version"]);
+/** The folders of src/ that a run has loaded something of, as the engine's coverage tells. */
+function loadedFolders(coverage: string): string[] {
+  const reports = readdirSync(coverage).map((name) => JSON.parse(readFileSync(join(coverage, name), "utf8")));
+  const urls: string[] = reports.flatMap(({ result }) => result.map(({ url }: { url: string }) => url));
+  return [...new Set(urls.flatMap((url) => /\/src\/(\w+)\//.exec(url)?.[1] ?? []))].sort();
+}
+
+test("version and a refused flag load nothing of the core", async (t) => {
+  const coverage = mkdtempSync(join(tmpdir(), "slipway-coverage-"));
+  t.after(() => rmSync(coverage, { recursive: true }));
+  const env = { ...process.env, NODE_V8_COVERAGE: coverage };
+  const version = await run(main, ["version"], [], env);
   assert.deepEqual([version.code, version.err], [0, ""]);
   assert.match(version.out, /^slipway /);
-  const refused = await run(main, ["--destinatoin=x"]);
+  const refused = await run(main, ["--destinatoin=x"], [], env);
   assert.deepEqual([refused.code, refused.out, refused.err], [1, "", "Error: unknown flag: --destinatoin; did you mean --destination?\n"]);
+  assert.deepEqual(loadedFolders(coverage), ["host", "image", "report"]);
+});
+
+test("as a module it is the library, and runs nothing", async () => {
+  const { code, out, err } = await run("-e", [`import(${JSON.stringify(main)}).then((library) => console.log(Object.keys(library)))`]);
+  assert.deepEqual([code, out, err], [0, "[ 'build' ]\n", ""]);
 });
 
 test("SIGTERM lets the build clean up and ends with 143", async () => {
