@@ -48,9 +48,9 @@ export function openPlainRenderer(options: RendererOptions): Renderer {
 export function renderLines(lines: readonly Line[], options: Omit<RendererOptions, "write">, masks: Masks): string {
   const time = new Date(options.clock.now());
   // Output comes redacted. What control sequences stood in the middle of may be a secret once they are gone.
-  const clean = (text: string, isRedacted = false) => {
+  const clean = (text: string, place: "start" | "inside", isRedacted = false) => {
     const hidden = isRedacted ? text : masks.redact(text);
-    const shown = neutralizeLine(hidden, options.format === "color");
+    const shown = neutralizeLine(hidden, options.format === "color", place);
     return shown === hidden ? shown : masks.redact(shown);
   };
   // Nothing here is worse than fatal, and why a build failed is always said.
@@ -59,8 +59,8 @@ export function renderLines(lines: readonly Line[], options: Omit<RendererOption
     .filter((line) => line.level === "output" || levels.indexOf(line.level) >= least)
     .map((line) => ({
       ...line,
-      text: clean(line.text, line.level === "output"),
-      ...(line.step === undefined ? {} : { step: clean(line.step) }),
+      text: clean(line.text, line.step === undefined && options.format !== "json" ? "start" : "inside", line.level === "output"),
+      ...(line.step === undefined ? {} : { step: clean(line.step, "inside") }),
     }))
     .map((line) => `${formatLine(line, options, time)}\n`)
     .join("");
