@@ -4,6 +4,7 @@ export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, 
 export { comparePaths } from "./collect.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
+export { makeDirectories } from "./make-directories.ts";
 export { removeTree } from "./remove-tree.ts";
 export { type Resolved, resolvePath } from "./resolve.ts";
 export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } from "./scan.ts";

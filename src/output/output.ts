@@ -76,7 +76,11 @@ export async function prepareOutputs(
       throw new Error(`Cannot write "${tarPath}": a tar for docker load holds one image, not one for each of several platforms`);
     if (tarPath !== undefined && image !== undefined)
       prepared.push(
-        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), { mode: 0o644, directoryMode: 0o755 }),
+        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), {
+          mode: 0o644,
+          directoryMode: 0o755,
+          signal: tools.signal,
+        }),
       );
   } catch (error) {
     await discard();
@@ -113,7 +117,7 @@ function digestTexts({ top }: Release, outputs: FileOutputs, destinations: reado
 
 async function prepareText(target: string, text: string, tools: OutputTools): Promise<Pending> {
   if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text), async discard() {} };
-  return prepareFile(target, () => encode(text), { mode: 0o644, directoryMode: 0o700 });
+  return prepareFile(target, () => encode(text), { mode: 0o644, directoryMode: 0o700, signal: tools.signal });
 }
 
 async function* encode(text: string): AsyncGenerator<Uint8Array> {

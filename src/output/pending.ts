@@ -1,9 +1,11 @@
 // A file that is written now and shows up later, whole or not at all.
 
 import { randomBytes } from "node:crypto";
-import { access, chmod, constants, type FileHandle, lstat, mkdir, open, realpath, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { access, chmod, constants, type FileHandle, lstat, open, realpath, rename, rmdir, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { getSystemErrorMap } from "node:util";
+import { makeDirectories } from "../filesystem/filesystem.ts";
+import { writePipe } from "./pipe.ts";
 
 /** An output between being prepared and being seen. */
 export interface Pending {
@@ -20,6 +22,8 @@ export interface FileOptions {
   readonly mode: number;
   /** Of the directories that must be made. */
   readonly directoryMode: number;
+  /** Ends the waiting for the reader of a pipe. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bytes to write; called again where they go to a pipe only at the end. */
@@ -41,7 +45,7 @@ export async function prepareFile(target: string, bytes: Bytes, options: FileOpt
     await access(place.path, constants.W_OK).catch((cause) => {
       if (place.mode !== undefined) throw failure(target, cause);
     });
-    return inPlace(target, bytes, options, created);
+    return place.isPipe ? intoPipe(target, bytes, options, created) : inPlace(target, bytes, options, created);
   } catch (error) {
     await removeDirectories(created);
     throw error;
@@ -54,6 +58,7 @@ interface Place {
   readonly isReplaceable: boolean;
   /** Permissions of what is there; undefined where nothing is. */
   readonly mode: number | undefined;
+  readonly isPipe: boolean;
 }
 
 async function inspect(target: string): Promise<Place> {
@@ -66,14 +71,14 @@ async function inspect(target: string): Promise<Place> {
       () => true,
       () => false,
     );
-    return { path: target, isReplaceable: !isDangling, mode: undefined };
+    return { path: target, isReplaceable: !isDangling, mode: undefined, isPipe: false };
   }
   if (found.isDirectory()) throw failure(target, undefined, "it is a directory");
   const mode = found.mode & 0o777;
-  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode };
+  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode, isPipe: found.isFIFO() };
   const real = await realpath(target);
   const parent = await stat(path.dirname(real));
-  return { path: real, isReplaceable: parent.dev === found.dev, mode };
+  return { path: real, isReplaceable: parent.dev === found.dev, mode, isPipe: false };
 }
 
 /** The temporary file's name; undefined where its directory may not be written to. */
@@ -121,6 +126,19 @@ function replacement(target: string, place: Place, temporary: string, created: r
   };
 }
 
+function intoPipe(target: string, bytes: Bytes, { signal }: FileOptions, created: readonly string[]): Pending {
+  return {
+    target,
+    isInPlace: true,
+    async commit() {
+      await writePipe(target, bytes(), signal).catch((cause) => {
+        throw signal?.aborted ? cause : failure(target, cause);
+      });
+    },
+    discard: () => removeDirectories(created),
+  };
+}
+
 function inPlace(target: string, bytes: Bytes, options: FileOptions, created: readonly string[]): Pending {
   return {
     target,
@@ -156,13 +174,12 @@ async function writeAndClose(handle: FileHandle, bytes: AsyncIterable<Uint8Array
 
 /** Makes a directory with its parents; gives those that were not there, deepest first. */
 export async function makeDirectory(directory: string, mode: number, target: string): Promise<readonly string[]> {
-  const first = await mkdir(directory, { recursive: true, mode }).catch((cause) => {
-    throw failure(target, cause, codeOf(cause) === "EEXIST" ? `"${directory}" is no directory` : undefined);
-  });
-  const created: string[] = [];
-  if (first !== undefined)
-    for (let made = path.resolve(directory); made.length >= first.length; made = path.dirname(made)) created.push(made);
-  return created;
+  try {
+    return await makeDirectories(path.resolve(directory), mode);
+  } catch (cause) {
+    const at = cause instanceof Error && "path" in cause ? cause.path : directory;
+    throw failure(target, cause, codeOf(cause) === "EEXIST" ? `"${at}" is no directory` : undefined);
+  }
 }
 
 /** Those that are empty. */

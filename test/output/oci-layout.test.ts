@@ -144,7 +144,7 @@ test("a target that is no directory is named", async (t) => {
   const file = path.join(temporary(t), "file");
   writeFileSync(file, "x");
   await assert.rejects(prepareLayout(file, encodeRelease([makeImage([])]), []), {
-    message: `Cannot write "${file}": not a directory`,
+    message: `Cannot write "${file}": "${file}" is no directory`,
   });
   assert.equal(readFileSync(file, "utf8"), "x");
 });
