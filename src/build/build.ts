@@ -1,11 +1,10 @@
 // A build from request to result: the architecture in one function.
 
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
-import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
+import { makeDirectories, openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import { encodeImage, encodeRelease } from "../image/encode.ts";
@@ -95,12 +94,12 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
 /** Reads the Dockerfile, and as many base images' configurations as the plan turns out to need. */
 async function planBuild(request: Request & PlanRequest, context: Context, bases: Bases, place: PlaceOf): Promise<Plan> {
   const known = new Map<string, Base>();
-  const find = async ({ reference, platform, source }: Wanted) => {
+  const find = async ({ reference, platform, source, hint }: Wanted) => {
     try {
       known.set(baseKey(reference, platform), await bases.base(reference, platform));
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error.cause });
+      throw new BuildFailure(error.message, { place: place(source), hint: hint ?? hintOf(error), cause: error });
     }
   };
   try {
@@ -113,7 +112,8 @@ async function planBuild(request: Request & PlanRequest, context: Context, bases
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     const lines = { line: error.range.start.line, endLine: error.range.end.line };
-    throw new BuildFailure(error.message, { place: place(lines), hint: error.hint, cause: error.cause });
+    // Its message has the place and the hint in it, which stand beside the reason here.
+    throw new BuildFailure(error.reason, { place: place(lines), hint: error.hint, cause: error.cause });
   }
 }
 
@@ -137,7 +137,7 @@ async function carryOut(
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
-    await during("building image", mkdir(stateDir, { recursive: true, mode: 0o700 }));
+    await during("building image", makeDirectories(stateDir, 0o700));
     const helper = await during("building image", openHelper());
     const blobs = await during("building image", openBlobs(stateDir));
     const files = openLayerFiles(scratch);

@@ -152,7 +152,8 @@ class StageBuild {
       return this.#add(step, files, layer, index, started);
     }
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
-    const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, line: step.source.line });
+    const { file, line } = this.#tools.place(step.source);
+    const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, file, line });
     const tools = { now, warn, scratch: this.#tools.scratch };
     const tree = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
@@ -220,6 +221,5 @@ class StageBuild {
 /** Says which instruction an error belongs to, unless it says so itself. */
 function placed(error: unknown, place: Place): BuildFailure {
   if (error instanceof BuildFailure) return error.place === undefined ? new BuildFailure(error.message, { ...error, place }) : error;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause });
+  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
 }

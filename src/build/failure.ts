@@ -50,7 +50,7 @@ export async function during<T>(phase: Phase, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
-    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error.cause });
+    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error });
   }
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../dockerfile/dockerfile.ts";
 import type { ImageConfig } from "../image/image.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
-import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import { formatReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { baseKey } from "./bases.ts";
 import { directiveWarnings } from "./directives.ts";
 import { canRun } from "./emulation.ts";
@@ -41,6 +41,8 @@ export interface Wanted {
   readonly platform: Platform;
   /** The instruction that names it. */
   readonly source: Source;
+  /** What to try where there is no such image. */
+  readonly hint: string | undefined;
 }
 
 /** https://reproducible-builds.org/specs/source-date-epoch/ */
@@ -84,6 +86,7 @@ interface Visited {
 
 class Planner {
   readonly wanted: Wanted[] = [];
+  readonly #warnings: { readonly text: string; readonly line: number }[] = [];
   readonly #dockerfile: Dockerfile;
   readonly #bases: ReadonlyMap<string, Base>;
   readonly #request: PlanRequest;
@@ -149,7 +152,7 @@ class Planner {
       stages,
       targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
-      warnings: [...directiveWarnings(this.#dockerfile), ...visited.flatMap(({ evaluation }) => evaluation.warnings)],
+      warnings: [...directiveWarnings(this.#dockerfile), ...this.#warnings, ...visited.flatMap(({ evaluation }) => evaluation.warnings)],
     };
   }
 
@@ -243,7 +246,7 @@ class Planner {
     const scope = new Scope(this.#globals, buildArgs, none);
     if (image === "scratch" && named === undefined) return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
     const reference = named === undefined ? this.#at(stage.from.range, () => readReference(image)) : named.context.reference;
-    const base = this.#findImage(reference, platform, source);
+    const base = this.#findImage(reference, platform, source, this.#nearStage(image));
     if (base === undefined) return undefined;
     const { created: _, ...config } = base.config;
     return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
@@ -261,6 +264,7 @@ class Planner {
       return this.#imageOrigin(
         this.#at(range, () => readReference(from)),
         sourceAt(instruction, range),
+        this.#nearStage(from),
       );
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
@@ -268,16 +272,33 @@ class Planner {
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
 
-  #imageOrigin(reference: Reference, source: Source): Origin | undefined {
+  #imageOrigin(reference: Reference, source: Source, hint?: string): Origin | undefined {
     const { platform } = this.#request;
-    const base = this.#findImage(reference, platform, source);
+    const base = this.#findImage(reference, platform, source, hint);
     return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
   }
 
-  #findImage(reference: Reference, platform: Platform, source: Source): Base | undefined {
+  #findImage(reference: Reference, platform: Platform, source: Source, hint: string | undefined): Base | undefined {
     const base = this.#bases.get(baseKey(reference, platform));
-    if (base === undefined) this.wanted.push({ reference, platform, source });
+    if (base === undefined) this.wanted.push({ reference, platform, source, hint });
+    else if (base.otherPlatform) this.#warnOfPlatform(base, platform, source);
     return base;
+  }
+
+  // In the words of BuildKit's check InvalidBaseImagePlatform; it builds all the same.
+  #warnOfPlatform({ reference, platform: actual }: Base, wanted: Platform, { line }: Source): void {
+    const [name, pulled, expected] = [formatReference(reference), formatPlatform(actual), formatPlatform(wanted)];
+    const text = `Base image ${name} was pulled with platform "${pulled}", expected "${expected}" for current build`;
+    if (!this.#warnings.some((warning) => warning.text === text && warning.line === line)) this.#warnings.push({ text, line });
+  }
+
+  /** A name that is no stage is an image; perhaps it should have been a stage. */
+  #nearStage(name: string): string | undefined {
+    const near = suggest(
+      name.toLowerCase(),
+      this.#dockerfile.stages.flatMap((stage) => stage.name ?? []),
+    );
+    return near && `there is no stage "${name}" before this line; ${near}`;
   }
 
   #platformOf(text: string): Platform {

@@ -37,7 +37,8 @@ export async function runCommand(
     tools.signal,
   );
   if (result.exitCode === 0) return result;
-  const command = `process "${step.args.join(" ")}" did not complete successfully`;
+  // The excerpt shows the rest of a script.
+  const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " …")}" did not complete successfully`;
   throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === undefined ? "" : ` (${result.signal})`}`, {
     exitCode: result.exitCode,
     output: tail.lines(),

@@ -108,12 +108,12 @@ export class Applier {
     this.#process.stdin.destroy();
     const { code, stderr } = await this.#process.exited;
     if (code === 0 || stderr === "" || stderr.endsWith("the builder went away")) throw reason;
-    throw new Error(stderr, { cause: reason });
+    throw reason === brokenPipe ? new Error(stderr) : new Error(stderr, { cause: reason });
   }
 
   #end(): Promise<void> | undefined {
     const wait = this.#frames.end();
-    if (this.#process.stdin.destroyed) throw new Error("Cannot write files: the helper ended early");
+    if (this.#process.stdin.destroyed) throw brokenPipe;
     return wait;
   }
 
@@ -125,3 +125,6 @@ export class Applier {
     return frames;
   }
 }
+
+/** Marks that the helper no longer listens; its exit tells why. */
+const brokenPipe = new Error("Cannot write files: the helper ended early");

@@ -65,7 +65,7 @@ export async function verifyFile(directory: URL, name: string): Promise<void> {
     try {
       return await readFile(path);
     } catch (cause) {
-      throw new Error(`Cannot use "${file}": it cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
+      throw new Error(`Cannot use "${file}": "${path}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
     }
   };
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
@@ -73,7 +73,9 @@ export async function verifyFile(directory: URL, name: string): Promise<void> {
   const expected: { size: number; sha256: string } | undefined = manifest.files?.[name];
   const actual = createHash("sha256").update(bytes).digest("hex");
   if (expected?.size !== bytes.length || expected.sha256 !== actual)
-    throw new Error(`Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}`);
+    throw new Error(
+      `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`,
+    );
 }
 
 function startHelper(path: string, args: readonly string[], { signal, extraFds = [] }: HelperOptions): HelperProcess {

@@ -1,5 +1,6 @@
 // Says for people why a build failed, and with which exit code for programs.
 
+import { getSystemErrorMap } from "node:util";
 import type { BuildFailure, Phase, Place } from "../build/build.ts";
 import type { Failure } from "../report/report.ts";
 
@@ -12,10 +13,22 @@ const prefixes: Readonly<Record<Phase, string>> = {
     "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again",
 };
 
-const hints: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full: free some space, or choose a larger disk with --state-dir",
-  EDQUOT: "the disk quota is used up: free some space, or choose another disk with --state-dir",
-  EMFILE: "too many files are open: raise the limit with ulimit -n",
+// By what the system calls it: Node's code, or the words that the helper gives.
+const hints: readonly (readonly [code: string, words: RegExp, state: string, cure: string])[] = [
+  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
+  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
+  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"],
+];
+
+// How our own messages put what a system error says.
+const sayings: Readonly<Record<string, RegExp>> = {
+  ENOENT: /does not exist|there is no|no such file/i,
+  ENOTDIR: /is no directory|is not a directory/,
+  EEXIST: /is no directory/,
+  EISDIR: /is a directory/,
+  ECONNREFUSED: /the connection was refused/,
+  ENOTFOUND: /the host name has no address/,
+  ENXIO: /opened this pipe/,
 };
 
 const mostCauses = 8;
@@ -26,12 +39,12 @@ const longestExcerpt = 20;
 export function describeFailure(error: unknown, detailed: boolean): { readonly failure: Failure; readonly exitCode: number } {
   const stack = detailed && error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
   if (isBuildFailure(error)) {
-    const hint = error.hint ?? findHint(error);
+    const hint = error.hint ?? findHint(error, error.phase);
     return {
       exitCode: error.exitCode === 0 ? 1 : error.exitCode,
       failure: {
         headline: `${prefixes[error.phase]}: ${error.message}`,
-        causes: listCauses(error),
+        causes: listCauses(error, detailed),
         ...(error.place === undefined ? {} : { excerpt: showPlace(error.place) }),
         ...(error.output.length === 0 ? {} : { output: error.output }),
         ...(hint === undefined ? {} : { hint }),
@@ -44,13 +57,23 @@ export function describeFailure(error: unknown, detailed: boolean): { readonly f
     const hint = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
     return {
       exitCode: 1,
-      failure: { headline: `error building image: this is a bug in Slipway: ${message}`, causes: listCauses(error), hint, ...stack },
+      failure: {
+        headline: `error building image: this is a bug in Slipway: ${message}`,
+        causes: listCauses(error, detailed),
+        hint,
+        ...stack,
+      },
     };
   }
-  const hint = findHint(error);
+  const hint = findHint(error, "building image");
   return {
     exitCode: 1,
-    failure: { headline: `error building image: ${message}`, causes: listCauses(error), ...(hint === undefined ? {} : { hint }), ...stack },
+    failure: {
+      headline: `error building image: ${message}`,
+      causes: listCauses(error, detailed),
+      ...(hint === undefined ? {} : { hint }),
+      ...stack,
+    },
   };
 }
 
@@ -80,22 +103,34 @@ function* causesOf(error: unknown): Generator<Error> {
   }
 }
 
-// A cause that its wrapper has already quoted says nothing new.
-function listCauses(error: unknown): string[] {
+// A cause that its wrapper has already quoted, or put in its own words, says nothing new.
+function listCauses(error: unknown, detailed: boolean): string[] {
   const told = [error instanceof Error ? error.message : ""];
   const causes: string[] = [];
-  for (const { message } of causesOf(error)) {
-    if (message === "" || told.some((text) => text.includes(message))) continue;
+  for (const cause of causesOf(error)) {
+    const { message } = cause;
+    if (message === "" || told.some((text) => text.includes(message) || (!detailed && isSaidBy(text, cause)))) continue;
     told.push(message);
     causes.push(message);
   }
   return causes.slice(0, mostCauses);
 }
 
-function findHint(error: unknown): string | undefined {
+function isSaidBy(text: string, cause: Error): boolean {
+  if (!("errno" in cause) || typeof cause.errno !== "number") return false;
+  const [code = "", words = ""] = getSystemErrorMap().get(cause.errno) ?? [];
+  return (words !== "" && text.toLowerCase().includes(words.toLowerCase())) || (sayings[code]?.test(text) ?? false);
+}
+
+function findHint(error: unknown, phase: Phase): string | undefined {
   for (const one of [error, ...causesOf(error)]) {
-    const code = one instanceof Error && "code" in one ? one.code : undefined;
-    if (typeof code === "string" && hints[code] !== undefined) return hints[code];
+    if (!(one instanceof Error)) continue;
+    const found = hints.find(([code, words]) => ("code" in one && one.code === code) || words.test(one.message));
+    if (found === undefined) continue;
+    const [code, , state, cure] = found;
+    const elsewhere =
+      code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
+    return `${state}: ${cure}${elsewhere}`;
   }
   return undefined;
 }

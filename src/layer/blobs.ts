@@ -72,7 +72,7 @@ export async function writeFile(path: string, bytes: AsyncIterable<Uint8Array>, 
   try {
     const hash = createHash("sha256");
     let size = 0;
-    const pending = new PendingWrites(handle);
+    const pending = new PendingWrites(handle, path);
     for await (const chunk of bytes) {
       signal?.throwIfAborted();
       hash.update(chunk);
@@ -90,11 +90,13 @@ export async function writeFile(path: string, bytes: AsyncIterable<Uint8Array>, 
 /** Gathers the small chunks that networks give into writes that are worth a system call. */
 class PendingWrites {
   readonly #handle: FileHandle;
+  readonly #path: string;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
+    this.#path = path;
   }
 
   async add(chunk: Uint8Array): Promise<void> {
@@ -108,7 +110,9 @@ class PendingWrites {
     this.#chunks = [];
     this.#bytes = 0;
     while (chunks.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(chunks);
+      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause: Error) => {
+        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
+      });
       chunks = dropBytes(chunks, bytesWritten);
     }
   }

@@ -41,7 +41,10 @@ function basesOf(given: Case): Map<string, Base> {
     entries.map(([text, config], i) => {
       const reference = withDefaultTag(parseReference(text));
       const image: ImageConfig = { ...platform, config, rootfs: { type: "layers", diff_ids: [] }, history: [] };
-      return [baseKey(reference, platform), { reference, digest: `sha256:${String(i).repeat(64)}`, platform, config: image }];
+      return [
+        baseKey(reference, platform),
+        { reference, otherPlatform: false, digest: `sha256:${String(i).repeat(64)}`, platform, config: image },
+      ];
     }),
   );
 }

@@ -1,6 +1,7 @@
 // Failures read well, end with kaniko's prefixes, and carry the exit code.
 
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import test from "node:test";
 import { BuildFailure } from "../../src/build/failure.ts";
 import { describeFailure } from "../../src/host/failure.ts";
@@ -45,8 +46,37 @@ const rows: readonly [name: string, error: unknown, exitCode: number, failure: F
     {
       headline: 'error pushing image: Cannot write "/x"',
       causes: ["ENOSPC: no space"],
-      hint: "the disk is full: free some space, or choose a larger disk with --state-dir",
+      hint: "the disk is full: free some space, or write the file elsewhere",
     },
+  ],
+  [
+    "a disk that is full while it builds, as the helper says it",
+    new BuildFailure('Cannot write "bin/x": No space left on device'),
+    1,
+    {
+      headline: 'error building image: Cannot write "bin/x": No space left on device',
+      causes: [],
+      hint: "the disk is full: free some space, or choose another disk with --state-dir",
+    },
+  ],
+  [
+    "a system error that its wrapper has said in its own words",
+    new BuildFailure('Cannot open context "/x": directory "/x" does not exist', {
+      cause: Object.assign(new Error("ENOENT: no such file or directory, realpath '/x'"), {
+        code: "ENOENT",
+        errno: -constants.errno.ENOENT,
+      }),
+    }),
+    1,
+    { headline: 'error building image: Cannot open context "/x": directory "/x" does not exist', causes: [] },
+  ],
+  [
+    "a system error that its wrapper has not said",
+    new BuildFailure('Cannot open context "/x": it cannot be read', {
+      cause: Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: "EACCES", errno: -constants.errno.EACCES }),
+    }),
+    1,
+    { headline: 'error building image: Cannot open context "/x": it cannot be read', causes: ["EACCES: permission denied, open '/x'"] },
   ],
   [
     "a permission that is missing",
