@@ -2,8 +2,8 @@
 
 import type { Surroundings, Trouble } from "./surroundings.ts";
 
-/** How long cleaning up may take; CI systems kill soon after. */
-const patienceMs = 5_000;
+/** How long cleaning up may take: everything is to be gone within 5 s. */
+const patienceMs = 4_000;
 
 const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -15,18 +15,23 @@ export interface Interruption {
   stop(): void;
 }
 
-export function watchInterruption(surroundings: Pick<Surroundings, "onTrouble" | "exit" | "clock">): Interruption {
+/** `giveUp` runs just before the process ends with its cleaning up undone. */
+export function watchInterruption(surroundings: Pick<Surroundings, "onTrouble" | "exit" | "clock">, giveUp: () => void): Interruption {
   const controller = new AbortController();
   let exitCode: number | undefined;
   let stopTimer = () => {};
+  const exitNow = (code: number) => {
+    giveUp();
+    surroundings.exit(code);
+  };
   const stopListening = surroundings.onTrouble((trouble) => {
     if (exitCode !== undefined) {
-      if ("signal" in trouble) surroundings.exit(exitCode);
+      if ("signal" in trouble) exitNow(exitCode);
       return;
     }
     const code = codeOf(trouble);
     exitCode = code;
-    stopTimer = surroundings.clock.every(patienceMs, () => surroundings.exit(code));
+    stopTimer = surroundings.clock.every(patienceMs, () => exitNow(code));
     controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
   });
   return {

@@ -165,6 +165,7 @@ function readStateDir(values: Values, { env, directory, makeDirectory }: Surroun
   try {
     return { stateDir: makeDirectory(join(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {
-    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: give another with --state-dir`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: ${why}; give another with --state-dir`, { cause });
   }
 }

@@ -46,7 +46,11 @@ async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surr
   const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : undefined);
   const choice = { verbosity, format: format as LogFormat | undefined, timestamps: values.isSet("log-timestamp") };
   const renderer = openRenderer(surroundings.stderr, choice, surroundings.clock);
-  const interruption = watchInterruption(surroundings);
+  const interruption = watchInterruption(surroundings, () => {
+    const { failure } = describeFailure(interruption.signal.reason, false);
+    renderer.fail({ ...failure, hint: "the build was ended before it had cleaned up" });
+    if (request.stateIsPrivate) surroundings.removeDirectoryNow(request.stateDir);
+  });
   try {
     for (const secret of findSecrets(request.registry.dockerConfig, surroundings)) renderer.mask(secret);
     const { plan } = await build(request, { report: renderer, signal: interruption.signal });

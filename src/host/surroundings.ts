@@ -1,5 +1,6 @@
 // What a host may know of the process it runs in. Here alone are the environment and the working directory read.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -24,6 +25,8 @@ export interface Surroundings {
   /** Makes a directory for this user alone, its parents as usual; gives its path, `prefix` and some letters. */
   makeDirectory(prefix: string): string;
   removeDirectory(path: string): Promise<void>;
+  /** The same for a process that is about to end, and that cannot wait for anything. */
+  removeDirectoryNow(path: string): void;
   /** Calls for SIGINT, SIGTERM, SIGHUP, and for errors that nobody caught, until the returned function is called. */
   onTrouble(listener: (trouble: Trouble) => void): () => void;
   /** Ends the process at once. */
@@ -31,6 +34,9 @@ export interface Surroundings {
 }
 
 export type Trouble = { readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP" } | { readonly error: unknown };
+
+// What still writes there has been told to end, and does so within moments.
+const removal = 'for i in 1 2 3 4 5; do rm -rf --one-file-system -- "$0" && exit; sleep 0.1; done';
 
 /** This process. */
 export function ownProcess(): Surroundings {
@@ -57,10 +63,11 @@ export function ownProcess(): Surroundings {
     },
     fileExists: existsSync,
     makeDirectory(prefix) {
-      mkdirSync(dirname(prefix), { recursive: true });
+      makeParents(dirname(prefix));
       return mkdtempSync(prefix);
     },
     removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+    removeDirectoryNow: (path) => void spawnSync("sh", ["-c", removal, path], { stdio: "ignore", timeout: 3_000 }),
     onTrouble(listener) {
       const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({ signal, listener: () => listener({ signal }) }));
       const crash = (error: unknown) => listener({ error });
@@ -73,4 +80,11 @@ export function ownProcess(): Surroundings {
     },
     exit: (code) => process.exit(code),
   };
+}
+
+// Not Node's `recursive`, which never ends in /proc.
+function makeParents(directory: string): void {
+  if (existsSync(directory)) return;
+  makeParents(dirname(directory));
+  mkdirSync(directory);
 }

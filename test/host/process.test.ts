@@ -59,7 +59,7 @@ test("SIGTERM lets the build clean up and ends with 143", async () => {
 test("a second SIGINT ends at once", async () => {
   const { code, err } = await run(waiting, ["--no-push", "--build-arg=stuck=1", "--state-dir=/nonexistent"], ["SIGINT", "SIGINT"]);
   assert.equal(code, 130);
-  assert.match(err, /building\nstuck\n$/);
+  assert.match(err, /building\nstuck\nhint: the build was ended before it had cleaned up\nerror building image: interrupted by SIGINT\n$/);
 });
 
 test("an uncaught error ends the build with 1", async () => {

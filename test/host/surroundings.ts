@@ -33,6 +33,7 @@ export function openTestSurroundings(
     async removeDirectory(path) {
       removed.push(path);
     },
+    removeDirectoryNow: (path) => void removed.push(path),
     onTrouble(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
