@@ -68,6 +68,8 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
   const context = await during("building image", openContext(request.context, { ...request, subPath: request.contextSubPath }));
   try {
     const { path, text: source } = context.dockerfile;
+    if (context.stateDir !== undefined)
+      report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path, request.workingDirectory);
     const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
     const bases = openBases(registry, signal);
@@ -80,7 +82,7 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const plan = joinPlans(wanted, besides);
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
-    const contexts = await during("building image", openContexts(plan, context, request.buildContexts));
+    const contexts = await during("building image", openContexts(plan, context, request));
     checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)

@@ -4,6 +4,7 @@ import { type Files, openFiles } from "../context/context.ts";
 import { toText } from "../layer/entry.ts";
 import { BuildFailure, type Place } from "./failure.ts";
 import type { Plan, Source } from "./plan.ts";
+import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
 
 /** By the name that --build-context gave; "" is the build context. */
@@ -16,12 +17,16 @@ export function filesOf(contexts: Contexts, origin: { readonly name?: string }):
 }
 
 /** The build context and the directories of --build-context that the plan takes files from. */
-export async function openContexts(plan: Plan, context: Files, directories: ReadonlyMap<string, string>): Promise<Contexts> {
+export async function openContexts(
+  plan: Plan,
+  context: Files,
+  { buildContexts, stateDir }: Pick<Request, "buildContexts" | "stateDir">,
+): Promise<Contexts> {
   const contexts = new Map([["", context]]);
   for (const step of plan.stages.flatMap((stage) => stage.steps)) {
     if (step.kind !== "copy" || step.from.kind !== "context" || step.from.name === undefined) continue;
     const { name } = step.from;
-    if (!contexts.has(name)) contexts.set(name, await openFiles(directories.get(name) ?? ""));
+    if (!contexts.has(name)) contexts.set(name, await openFiles(buildContexts.get(name) ?? "", { stateDir }));
   }
   return contexts;
 }

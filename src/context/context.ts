@@ -1,9 +1,12 @@
 // Opens a build context: finds its directory, its Dockerfile and its ignore file, and shows it as a tree of files.
 
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import type { FileView } from "../filesystem/filesystem.ts";
-import type { Content, RawPath } from "../layer/entry.ts";
+import { type Content, type RawPath, toRaw } from "../layer/entry.ts";
 import { openDirectory } from "./directory.ts";
-import { type DockerfileSource, findDockerfile } from "./dockerfile.ts";
+import { type DockerfileSource, findDockerfile, isAbsent } from "./dockerfile.ts";
+import { hidePath, type IgnorePatterns } from "./ignore.ts";
 import { readIgnoreFile } from "./ignore-file.ts";
 import { locateContext } from "./source.ts";
 
@@ -18,6 +21,8 @@ export interface Files extends FileView {
   content(path: RawPath): Content;
   /** Whether the ignore file hides a path, be there such a file or not. Directories with re-included files below count as hidden. */
   isIgnored(path: RawPath): boolean;
+  /** Where in here the state directory lies, which is left out; undefined where it lies elsewhere. */
+  readonly stateDir: RawPath | undefined;
 }
 
 /**
@@ -38,12 +43,32 @@ export interface ContextOptions {
   readonly dockerfile: string;
   /** Absolute. */
   readonly workingDirectory: string;
+  /** Absolute; where it lies in the context it is no part of it, since it grows while the context is read. */
+  readonly stateDir: string;
 }
 
 /** Opens a further directory, under the `.dockerignore` in it. Throws when it is not there. */
-export async function openFiles(path: string): Promise<Files> {
+export async function openFiles(path: string, { stateDir }: Pick<ContextOptions, "stateDir">): Promise<Files> {
   const directory = await locateContext(path, { subPath: "", workingDirectory: "/" });
-  return { directory, ...openDirectory(directory, await readIgnoreFile(undefined, directory)) };
+  return showFiles(directory, await readIgnoreFile(undefined, directory), stateDir);
+}
+
+async function showFiles(directory: string, ignore: IgnorePatterns, stateDir: string): Promise<Files> {
+  const below = relative(directory, await resolveLinks(stateDir));
+  const isInside = below !== "" && below !== ".." && !below.startsWith("../");
+  const hidden = isInside ? toRaw(below) : undefined;
+  const view = openDirectory(directory, hidden === undefined ? ignore : hidePath(ignore, hidden));
+  return { directory, stateDir: hidden, ...view };
+}
+
+/** A path without symlinks, as far as it is there. */
+async function resolveLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!isAbsent(error) || path === dirname(path)) throw error;
+    return join(await resolveLinks(dirname(path)), basename(path));
+  }
 }
 
 /**
@@ -54,5 +79,5 @@ export async function openContext(source: string, options: ContextOptions): Prom
   const directory = await locateContext(source, options);
   const dockerfile = await findDockerfile(options.dockerfile, [options.workingDirectory, directory]);
   const ignore = await readIgnoreFile(dockerfile.path, directory);
-  return { name: source, directory, dockerfile, ...openDirectory(directory, ignore), async close() {} };
+  return { name: source, dockerfile, ...(await showFiles(directory, ignore, options.stateDir)), async close() {} };
 }

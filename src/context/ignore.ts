@@ -62,6 +62,16 @@ function joinPatterns(patterns: readonly IgnorePattern[]): IgnorePatterns {
   };
 }
 
+/** The same patterns, and whatever they say one path and all below it are hidden. */
+export function hidePath(patterns: IgnorePatterns, hidden: RawPath): IgnorePatterns {
+  const isHidden = (path: RawPath) => path === hidden || path.startsWith(`${hidden}/`);
+  return {
+    match: (path, parent) => (isHidden(path) ? { isIgnored: true, matched: [] } : patterns.match(path, parent)),
+    mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
+    mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
+  };
+}
+
 function matchAll(patterns: readonly IgnorePattern[], path: RawPath, parent: IgnoreResult | undefined): IgnoreResult {
   const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path));
   const last = matched.lastIndexOf(true);

@@ -28,7 +28,7 @@ function open(
   options: { source?: string; dockerfile?: string; subPath?: string; workingDirectory?: string } = {},
 ): Promise<Context> {
   const { source = directory, dockerfile = "Dockerfile", subPath = "", workingDirectory = directory } = options;
-  return openContext(source, { dockerfile, subPath, workingDirectory });
+  return openContext(source, { dockerfile, subPath, workingDirectory, stateDir: "/nonexistent" });
 }
 
 /** All paths, parents first. */
@@ -277,6 +277,23 @@ test("an ignore file that nobody can have written by hand is refused, and no pip
   writeFileSync(place, "");
   truncateSync(place, 2 ** 24 + 1);
   await assert.rejects(open(directory), { message: `Cannot read ignore file "${place}": it has 16777217 bytes; 16777216 are the limit` });
+});
+
+test("a state directory in the context is no part of it, be it there yet or not", async (t) => {
+  const directory = makeFiles(t, { Dockerfile: "", "a/x": "", "a/y": "", "state/blob": "", ".dockerignore": "a\n!a/y\n!state\n" });
+  symlinkSync(directory, `${directory}.link`);
+  t.after(() => unlinkSync(`${directory}.link`));
+  const rows: [stateDir: string, left: string[], within: string | undefined][] = [
+    [path.join(directory, "state"), [".dockerignore", "Dockerfile", "a", "a/y"], "state"],
+    [path.join(`${directory}.link`, "a/y"), [".dockerignore", "Dockerfile", "state", "state/blob"], "a/y"],
+    [path.join(directory, "b/new"), [".dockerignore", "Dockerfile", "a", "a/y", "state", "state/blob"], "b/new"],
+    [`${directory}-elsewhere`, [".dockerignore", "Dockerfile", "a", "a/y", "state", "state/blob"], undefined],
+    [path.dirname(directory), [".dockerignore", "Dockerfile", "a", "a/y", "state", "state/blob"], undefined],
+  ];
+  for (const [stateDir, left, within] of rows) {
+    const context = await openContext(directory, { dockerfile: "Dockerfile", subPath: "", workingDirectory: directory, stateDir });
+    assert.deepEqual([walk(context), context.stateDir], [left, within], stateDir);
+  }
 });
 
 test("no symlink is followed, wherever it leads", async (t) => {
