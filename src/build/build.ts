@@ -17,6 +17,7 @@ import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
 import { deliver } from "./deliver.ts";
+import { beginDownloads, type Downloads } from "./downloads.ts";
 import { findEmulators } from "./emulation.ts";
 import { execute } from "./execute.ts";
 import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
@@ -136,6 +137,7 @@ async function carryOut(
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
   const opened: Promise<Sandbox>[] = [];
+  let downloads: Downloads | undefined;
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
@@ -148,10 +150,12 @@ async function carryOut(
       opened[0] = sandbox;
       return sandbox;
     };
+    downloads = await beginDownloads(plan, { ...parts, http: registry.http, scratch, signal });
     const stages = await execute(plan, {
       ...tools,
       ...request,
       ...parts,
+      downloads,
       blobs,
       files,
       scratch,
@@ -186,6 +190,7 @@ async function carryOut(
     await push?.abort();
     throw error;
   } finally {
+    await downloads?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
   }

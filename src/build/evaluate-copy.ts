@@ -3,6 +3,7 @@
 import { readPatterns } from "../context/context.ts";
 import { type Escape, expandBody, expandWord, type Instruction, LineError, type Variables } from "../dockerfile/dockerfile.ts";
 import { isOwnerNumber } from "../filesystem/filesystem.ts";
+import { type Digest, isDigest } from "../image/digest.ts";
 import { type RawPath, toRaw } from "../layer/entry.ts";
 import { namesDirectory } from "./copy.ts";
 import { readModeChange } from "./mode.ts";
@@ -30,14 +31,17 @@ export function evaluateCopy(
   const chown = expand(instruction.chown);
   const chmod = expand(instruction.chmod);
   const paths = instruction.sources.map((path) => expand(path) ?? "");
-  if (instruction.kind === "add") for (const path of paths) refuseRemote(path);
+  const checksum = instruction.kind === "add" ? expand(instruction.checksum) : undefined;
+  if (checksum !== undefined && paths.length !== 1) throw new LineError("checksum can't be specified for multiple sources");
   const files = instruction.contents.map((file) => ({
     kind: "inline" as const,
     name: toRaw(file.name),
     text: file.expand ? expandBody(file.content, variables) : file.content,
   }));
   const destination = expand(instruction.destination) ?? "";
-  const operands: CopyOperand[] = [...paths.map((path) => ({ kind: "path" as const, path: toRaw(path) })), ...files];
+  const unpack = instruction.kind === "add" ? instruction.unpack : false;
+  const sources = paths.map((path) => readSource(path, { word, checksum, unpack }));
+  const operands = [...sources, ...files];
   const exclude = readExcludes(instruction.exclude);
   const words = [
     word,
@@ -56,13 +60,14 @@ export function evaluateCopy(
     warnings.push(
       `--exclude=${rooted} matches nothing, as in BuildKit: patterns are relative to each copied directory and begin with no slash`,
     );
+  if (instruction.kind === "add" && instruction.keepGitDir !== undefined)
+    warnings.push("ADD --keep-git-dir is without effect: no source is a git repository");
   if (instruction.link && chmod !== undefined) warnings.push(`${word} --link is without effect beside --chmod, as in BuildKit`);
   const link = instruction.link && chmod === undefined;
   if (link && chown !== undefined) refuseNames(chown);
   const step: CopyStep = {
     kind: "copy",
     source,
-    unpack: instruction.kind === "add" && (instruction.unpack ?? true),
     from,
     sources: operands,
     parents,
@@ -101,8 +106,56 @@ export function joinDestination(workdir: string, destination: string): RawPath {
   return namesDirectory(joined) ? `${cleanPath(joined)}/` : cleanPath(joined);
 }
 
-function refuseRemote(source: string): void {
-  if (/^https?:\/\//i.test(source) && !/\.git(?:[#?]|$)/.test(source)) throw new LineError("ADD of a URL is not yet supported");
-  if (/^(?:https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source))
+/** What BuildKit takes for an address and not for a path. */
+const web = /^https?:\/\//;
+const git = /^(?:(?:git|ssh):\/\/|https?:\/\/[^?#]*\.git(?:[?#]|$))|^[\w-]+@[^:/]+:/i;
+
+function readSource(
+  text: string,
+  flags: { readonly word: string; readonly checksum: string | undefined; readonly unpack: boolean | undefined },
+): CopyOperand {
+  const { word, checksum, unpack } = flags;
+  if (git.test(text)) {
+    if (word === "COPY") throw new LineError("source can't be a git ref for COPY", "use ADD");
     throw new LineError("ADD of a git repository is not yet supported");
+  }
+  if (web.test(text)) {
+    if (word === "COPY") throw new LineError("source can't be a URL for COPY", "use ADD");
+    if (!URL.canParse(text)) throw new LineError(`invalid URL: ${text}`);
+    return {
+      kind: "url",
+      url: text,
+      name: toRaw(nameOfUrl(text)),
+      checksum: checksum === undefined ? undefined : readChecksum(checksum),
+      unpack: unpack ?? false,
+    };
+  }
+  if (checksum !== undefined) throw new LineError("checksum requires HTTP(S) or Git sources");
+  return { kind: "path", path: toRaw(text), unpack: unpack ?? true };
+}
+
+/** The last part of the path, without what follows it; some hosts' addresses have none. */
+function nameOfUrl(url: string): string {
+  const path = url.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
+  const last = path.split("/").findLast((part) => part !== "");
+  if (last === undefined) return "__unnamed__";
+  try {
+    return (
+      decodeURIComponent(last)
+        .split("/")
+        .findLast((part) => part !== "" && part !== "." && part !== "..") ?? "__unnamed__"
+    );
+  } catch {
+    throw new LineError(`invalid URL escape in ${url}`);
+  }
+}
+
+/** In the words of github.com/opencontainers/go-digest. */
+function readChecksum(text: string): Digest {
+  if (isDigest(text)) return text;
+  const [, algorithm, hex = ""] = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text) ?? [];
+  const hint = "write sha256: and 64 hex digits";
+  if (algorithm === undefined) throw new LineError(`invalid checksum digest format: --checksum=${text}`, hint);
+  if (algorithm !== "sha256") throw new LineError(`unsupported digest algorithm: --checksum=${text}`, hint);
+  throw new LineError(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}: --checksum=${text}`, hint);
 }

@@ -8,6 +8,7 @@ import { type Blobs, writeLayer } from "../layer/layer.ts";
 import type { ResolvedImage } from "../registry/registry.ts";
 import type { Report, StepName } from "../report/report.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Downloads } from "./downloads.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { Layers } from "./layers.ts";
 import type { CopyStep, Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
@@ -20,6 +21,7 @@ export interface ExecuteTools {
   readonly report: Report;
   readonly signal: AbortSignal;
   readonly contexts: Contexts;
+  readonly downloads: Downloads;
   readonly blobs: Blobs;
   readonly files: LayerFiles;
   /** A directory of this build's own, made when it is needed. */
@@ -154,7 +156,7 @@ class StageBuild {
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
     const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, file, line });
-    const tools = { now, warn, scratch: this.#tools.scratch };
+    const tools = { now, warn, scratch: this.#tools.scratch, download: this.#tools.downloads.get };
     const tree = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir" ? await makeWorkdir(step, tree, tools) : await copyFiles(step, tree, await this.#openSource(step), tools);

@@ -41,15 +41,22 @@ export interface RunStep extends StepBase {
   readonly network: "default" | "none" | "host";
 }
 
-/** One source of a COPY or ADD: a path or pattern below the origin's root, or a file given in the Dockerfile itself. */
+/** One source of a COPY or ADD: a path or pattern below the origin's root, a file from the web, or one given in the Dockerfile itself. */
 export type CopyOperand =
-  | { readonly kind: "path"; readonly path: RawPath }
+  | { readonly kind: "path"; readonly path: RawPath; readonly unpack: boolean }
+  | {
+      readonly kind: "url";
+      readonly url: string;
+      /** What the file is called in a directory. */
+      readonly name: RawPath;
+      readonly checksum: Digest | undefined;
+      /** Archives are unpacked, everything else is copied. */
+      readonly unpack: boolean;
+    }
   | { readonly kind: "inline"; readonly name: RawPath; readonly text: string };
 
 export interface CopyStep extends StepBase {
   readonly kind: "copy";
-  /** ADD unpacks local archives. */
-  readonly unpack: boolean;
   readonly from: Origin;
   readonly sources: readonly CopyOperand[];
   /** Sources keep the path they have below the origin's root, or below their first `/./`. */

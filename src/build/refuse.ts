@@ -14,9 +14,6 @@ function laterFlag(instruction: Instruction): string | undefined {
       if (instruction.mounts.length > 0) return "--mount";
       if (instruction.security !== "sandbox") return "--security=insecure";
       return instruction.devices.length > 0 ? "--device" : undefined;
-    case "add":
-      if (instruction.checksum !== undefined) return "--checksum";
-      return instruction.keepGitDir === undefined ? undefined : "--keep-git-dir";
     default:
       return undefined;
   }

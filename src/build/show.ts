@@ -5,7 +5,7 @@ import { formatPlatform } from "../image/platform.ts";
 import { formatReference } from "../image/reference.ts";
 import { toText } from "../layer/entry.ts";
 import { formatMode } from "./mode.ts";
-import type { CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
+import type { CopyOperand, CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
 
 /** One block per stage that is built, in order, the target marked; equal plans give equal text. */
 export function showPlan(plan: Plan): string {
@@ -41,16 +41,22 @@ function showStep(step: Step, plan: Plan): string[] {
 }
 
 function showCopy(step: CopyStep, plan: Plan, at: string): string {
-  const sources = step.sources.map((source) => (source.kind === "path" ? toText(source.path) : `<<${toText(source.name)}`));
+  const sources = step.sources.map(showOperand);
   const options = [
     step.chown === undefined ? "" : ` chown=${step.chown}`,
     step.chmod === undefined ? "" : ` chmod=${formatMode(step.chmod)}`,
-    step.unpack ? " unpack" : "",
+    step.sources.some((source) => source.kind !== "inline" && source.unpack) ? " unpack" : "",
+    ...step.sources.map((source) => (source.kind === "url" && source.checksum !== undefined ? ` checksum=${source.checksum}` : "")),
     step.parents ? " parents" : "",
     step.link ? " link" : "",
     ...step.exclude.map((pattern) => ` exclude=${toText(pattern)}`),
   ].join("");
   return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination).replace(/^\//, "")}${options} ${at}`;
+}
+
+function showOperand(operand: CopyOperand): string {
+  if (operand.kind === "path") return toText(operand.path);
+  return operand.kind === "url" ? operand.url : `<<${toText(operand.name)}`;
 }
 
 function showOrigin(origin: Origin, plan: Plan): string {

@@ -37,7 +37,7 @@ export function checkSources(plan: Plan, contexts: Contexts, place: (source: Sou
     if (step.kind !== "copy" || step.from.kind !== "context") continue;
     const files = filesOf(contexts, step.from);
     for (const operand of step.sources) {
-      if (operand.kind === "inline") continue;
+      if (operand.kind !== "path") continue;
       try {
         selectSources(files, operand.path, step.parents);
       } catch (error) {

@@ -3,10 +3,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileView, findOwner, findUser, nameOf, resolvePath, type Tree } from "../filesystem/filesystem.ts";
-import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toText } from "../layer/entry.ts";
+import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
 import { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
 import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
+import type { Downloads } from "./downloads.ts";
 import { Draft, directoryAttributes } from "./draft.ts";
 import { Filter } from "./filter.ts";
 import type { CopyStep, WorkdirStep } from "./plan.ts";
@@ -22,6 +23,7 @@ export interface StepSource {
 export interface StepTools extends ArchiveTools {
   /** Seconds since 1970. */
   readonly now: number;
+  readonly download: Downloads["get"];
   warn(text: string): void;
 }
 
@@ -50,14 +52,24 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
   };
   for (const operand of step.sources) {
     if (operand.kind === "inline") {
-      copyPath(draft, inlineSource(operand.name, operand.text, tools.now), operand.name, step.destination, options);
+      const bytes = Buffer.from(operand.text);
+      const attributes = { ...plainFile, mode: 0o644, mtime: tools.now, size: bytes.length };
+      copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step.destination, options);
+      continue;
+    }
+    if (operand.kind === "url") {
+      const { path, size, mtime } = await tools.download(operand);
+      const content: Content = { kind: "file", path: toRaw(path), offset: 0, size };
+      const file = fileSource(operand.name, { ...plainFile, mode: 0o600, mtime, size }, content);
+      if (operand.unpack && (await isArchive(content))) await unpackArchive(draft, content, cleanPath(step.destination), options, tools);
+      else copyPath(draft, file, operand.name, step.destination, options);
       continue;
     }
     const filter = filterOf(step, operand.path);
     for (const path of selectSources(source.view, operand.path, step.parents)) {
       if (filter?.wouldExclude(nameOf(path)) && resolvePath(source.view, path).node?.attributes.type !== "directory")
         namedOutright.push(path);
-      const archive = step.unpack ? await archiveAt(source, path) : undefined;
+      const archive = operand.unpack ? await archiveAt(source, path) : undefined;
       if (archive === undefined) copyPath(draft, copySource, path, step.destination, { ...options, filter });
       else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
     }
@@ -100,27 +112,16 @@ function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: numbe
   return { uid, gid };
 }
 
-/** A view of one file, whose bytes stand in the Dockerfile. */
-function inlineSource(name: RawPath, text: string, now: number): CopySource {
-  const bytes = Buffer.from(text);
-  const attributes: Attributes = {
-    type: "file",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtime: now,
-    mtimeNs: 0,
-    size: bytes.length,
-    link: "",
-    devMajor: 0,
-    devMinor: 0,
-  };
+const plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 } as const;
+
+/** A view of one file that is in no tree. */
+function fileSource(name: RawPath, attributes: Attributes, content: Content): CopySource {
   const file = { attributes, inode: {} };
-  const root = { attributes: directoryAttributes(0o755, 0, 0, now), inode: {} };
+  const root = { attributes: directoryAttributes(0o755, 0, 0, attributes.mtime), inode: {} };
   return {
     view: { lstat: (path) => (path === "" ? root : path === name ? file : undefined), list: (path) => (path === "" ? [name] : []) },
     keepsOwners: false,
-    content: () => ({ kind: "bytes", bytes }),
+    content: () => content,
   };
 }
 

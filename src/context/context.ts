@@ -11,6 +11,7 @@ import { readIgnoreFile } from "./ignore-file.ts";
 import { locateContext } from "./source.ts";
 
 export type { DockerfileSource } from "./dockerfile.ts";
+export { beginDownload, type Download } from "./download.ts";
 export { type IgnorePatterns, type IgnoreResult, readPatterns } from "./ignore.ts";
 
 /** Files to COPY, as they will be in the image, without what an ignore file hides. */

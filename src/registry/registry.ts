@@ -1,6 +1,6 @@
 // Images in registries: what a reference names, the bytes of its layers, and pushing what was built.
 
-import { type BackOff, defaultBackOff, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
+import { type BackOff, defaultBackOff, type Http, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
 import type { EncodedBlob, Release } from "../image/encode.ts";
 import type { Descriptor, Image, Layer } from "../image/image.ts";
@@ -82,6 +82,8 @@ export const defaultRegistryOptions: RegistryOptions = {
 
 /** The distribution protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 export interface Registry {
+  /** The client that pulls go through, with the same proxies and certificates: for whatever else there is to download. */
+  readonly http: Http;
   /** Reads manifest and configuration alone; an index is narrowed to `platform`. The same reference gives the same image for the life of the process. */
   resolve(reference: Reference, platform: Platform, signal?: AbortSignal): Promise<ResolvedImage>;
   /** A layer that lies in a registry and was not reached through `resolve`. */
@@ -161,6 +163,7 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
   };
 
   return {
+    http: https.pull,
     resolve: pull.resolve,
     layer: pull.layer,
     fetch: pull.fetch,

@@ -328,9 +328,8 @@ function step(sources: readonly string[], to: string, more: Partial<CopyStep> = 
     kind: "copy",
     source: { line: 1, endLine: 1, text: "COPY" },
     createdBy: "COPY",
-    unpack: false,
     from: { kind: "context" },
-    sources: sources.map((path) => ({ kind: "path", path })),
+    sources: sources.map((path) => ({ kind: "path", path, unpack: false })),
     parents: false,
     link: false,
     exclude: [],
@@ -353,6 +352,7 @@ function toolsWith(warnings: string[]): StepTools {
   return {
     now: 2000,
     warn: (text) => void warnings.push(text),
+    download: () => Promise.reject(new Error("nothing is downloaded here")),
     scratch: "/no/archive/is/unpacked/here",
   };
 }
