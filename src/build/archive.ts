@@ -1,4 +1,4 @@
-// Local archives that ADD unpacks: recognised by content, put into a draft as tar(1) would put them on disk.
+// Archives that ADD unpacks: recognised by content, put into a draft as tar(1) would put them on disk.
 
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -6,7 +6,7 @@ import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileView, joinPath, parentOf, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
-import { decompress, readTar } from "../layer/layer.ts";
+import { decompress, MissingProgramError, readTar, runProgram } from "../layer/layer.ts";
 import type { CopyOptions } from "./copy.ts";
 import { type Draft, directoryAttributes } from "./draft.ts";
 
@@ -23,6 +23,25 @@ const magics: readonly (readonly [ArchiveKind, readonly number[]])[] = [
   ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
 ];
+
+/** Thrown for an archive that this machine cannot look into. */
+class UnpackError extends Error {
+  readonly hint: string;
+  constructor(message: string, hint: string, cause: unknown) {
+    super(message, { cause });
+    this.hint = hint;
+  }
+}
+
+/** Debian's names; elsewhere they are much the same. */
+const packages: Readonly<Record<string, string>> = { bzip2: "bzip2", xz: "xz-utils" };
+
+/** The tar inside. */
+async function* openArchive(archive: Content): AsyncIterable<Uint8Array> {
+  const kind = await sniff(archive);
+  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], bytesOf(archive));
+  else yield* decompress(bytesOf(archive));
+}
 
 async function* bytesOf(content: Content): AsyncIterable<Uint8Array> {
   if (content.kind === "bytes") yield content.bytes;
@@ -43,16 +62,15 @@ async function sniff(content: Content): Promise<ArchiveKind | undefined> {
   return undefined;
 }
 
-/** Whether a file is a tar, plain or compressed, whose first header parses. Throws for compressions that cannot be unpacked yet. */
+/** Whether a file is a tar, plain or compressed, whose first header parses. Throws with advice where the program for it is missing. */
 export async function isArchive(content: Content): Promise<boolean> {
-  const kind = await sniff(content);
-  if (kind === undefined) return false;
-  if (kind === "bzip2" || kind === "xz")
-    throw new Error(`ADD of an archive compressed with ${kind} is not yet supported; use gzip, or COPY it and unpack it in a RUN`);
   try {
-    for await (const _ of readTar(decompress(bytesOf(content)))) return true;
-  } catch {
-    // No tar: ADD copies such a file as it is.
+    for await (const _ of readTar(openArchive(content))) return true;
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) return false;
+    const { program } = error;
+    const hint = `install the package ${packages[program] ?? program}, or take the file as it is with ADD --unpack=false`;
+    throw new UnpackError(`Cannot tell whether a file compressed with ${program} is an archive: ${program} is not installed`, hint, error);
   }
   return false;
 }
@@ -74,7 +92,7 @@ export async function unpackArchive(
   await using spool = await open(spoolPath, "w");
   let offset = 0;
   const files = new Map<RawPath, { readonly attributes: Attributes; readonly inode: object; readonly content: Content }>();
-  for await (const { entry, content } of readTar(decompress(bytesOf(archive)))) {
+  for await (const { entry, content } of readTar(openArchive(archive))) {
     const { path: name, sha256: _, text: __, ...attributes } = entry;
     const owned = { ...attributes, ...options.owner, mtimeNs: 0 };
     if (name === "") continue;

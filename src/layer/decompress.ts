@@ -3,9 +3,10 @@
 import { Readable } from "node:stream";
 import zlib from "node:zlib";
 import type { Compression } from "../image/image.ts";
+import { ProgramError } from "./program.ts";
 import { ByteSource, defaultLimits, MalformedLayerError } from "./source.ts";
 import { splitFrames } from "./zstd-frames.ts";
-import { runZstd, ZstdError } from "./zstd-program.ts";
+import { runZstd } from "./zstd-program.ts";
 
 export interface DecompressOptions {
   readonly signal?: AbortSignal | undefined;
@@ -79,7 +80,7 @@ async function* expandOutside(stream: AsyncIterable<Uint8Array>): AsyncGenerator
   try {
     yield* runZstd(["-d"], stream);
   } catch (error) {
-    if (!(error instanceof ZstdError)) throw error;
+    if (!(error instanceof ProgramError)) throw error;
     throw new MalformedLayerError(`Malformed layer: its compressed bytes are damaged (${error.message})`, { cause: error });
   }
 }

@@ -11,6 +11,7 @@ import { decompress } from "./decompress.ts";
 import type { Entry, LayerIndex, LayerItem } from "./entry.ts";
 import { ContentChangedError, type GrowingEntry, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { writePacked } from "./pack.ts";
+import { MissingProgramError, runProgram } from "./program.ts";
 import { readTar } from "./read-tar.ts";
 import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
@@ -23,9 +24,11 @@ export {
   decompress,
   defaultLimits,
   MalformedLayerError,
+  MissingProgramError,
   openBlobs,
   type ReadLimits,
   readTar,
+  runProgram,
   verifyBytes,
 };
 

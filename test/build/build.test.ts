@@ -148,7 +148,6 @@ describe("a build without RUN", () => {
     ["a source that is missing", { Dockerfile: "FROM scratch\nCOPY nope /" }, /"\/nope": not found/, 2],
     ["a source that is ignored", { Dockerfile: "FROM scratch\nCOPY a /", a: "", ".dockerignore": "a" }, /"\/a": not found/, 2],
     ["a base that is not there", { Dockerfile: "FROM HOST/nope:1" }, /nope:1/, 1],
-    ["an archive it cannot unpack yet", { Dockerfile: "FROM scratch\nADD a /", a: "BZh91AY" }, /bzip2 is not yet supported/, 2],
   ];
   for (const [what, files, reason, line] of failures)
     test(`refuses ${what} before anything is written`, async (t) => {

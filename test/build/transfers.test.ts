@@ -1,6 +1,7 @@
 // Whole builds with COPY and ADD: what their layers hold, and what is downloaded for them.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -77,6 +78,37 @@ async function serve(t: TestContext, listener: RequestListener): Promise<string>
 }
 
 const archive = await tarOf([directoryItem("d", 0o700), fileItem("d/f", "F", { uid: 5, gid: 6 }), fileItem("g", "G")]);
+
+describe("ADD of an archive in the context", () => {
+  const unpacked = ["d 700 0:0 d", "f 644 5:6 d/f F", "f 644 0:0 g G"];
+  const wrappings: readonly (readonly [what: string, bytes: Buffer, gives: readonly string[], flags?: string])[] = [
+    ["a plain tar", archive, unpacked],
+    ["gzip", gzipSync(archive), unpacked],
+    ["bzip2", execFileSync("bzip2", ["-c"], { input: archive }), unpacked],
+    ["xz", execFileSync("xz", ["-c"], { input: archive }), unpacked],
+    ["zstd", execFileSync("zstd", ["-c"], { input: archive }), unpacked],
+    ["--chown, which reaches what is inside", archive, ["d 700 7:8 d", "f 644 7:8 d/f F", "f 644 7:8 g G"], "--chown=7:8"],
+    ["--unpack=false", Buffer.from("not looked into"), ["f 644 0:0 a not looked into"], "--unpack=false"],
+    ["gzip of what is no archive", gzipSync("x"), ["f 644 0:0 a "]],
+    ["bzip2 of what is no archive", execFileSync("bzip2", ["-c"], { input: "x" }), ["f 644 0:0 a "]],
+    ["what only begins like xz", Buffer.from("\xfd7zXZ\0 no", "latin1"), ["f 644 0:0 a "]],
+    ["an empty file", Buffer.alloc(0), ["f 644 0:0 a"]],
+  ];
+  for (const [what, bytes, gives, flags = ""] of wrappings)
+    test(what, async (t) => {
+      const registry = await startRegistry(t);
+      const builder = await openBuilder(t);
+      const destinations = [parseReference(`${registry.host}/app:1`)];
+      await builder.build({ Dockerfile: `FROM scratch\nADD ${flags} a /`, a: bytes }, { destinations });
+      const image = pushed(registry, "app", "1");
+      assert.ok(image);
+      const found = await layerLines(image.store, image.manifest.layers[0].digest);
+      assert.deepEqual(
+        found.map((line) => (gives[0]?.endsWith(" ") ? line.slice(0, gives[0].length) : line)),
+        gives,
+      );
+    });
+});
 
 describe("ADD of a URL", () => {
   const modified = "Wed, 21 Oct 2015 07:28:00 GMT";

@@ -26,7 +26,7 @@ export interface Builder {
   readonly directory: string;
   readonly events: Event[];
   /** Writes the files into the context, then builds `Dockerfile` from there. */
-  build(files: Readonly<Record<string, string>>, request?: Partial<Request>, signal?: AbortSignal): Promise<BuildResult>;
+  build(files: Readonly<Record<string, string | Uint8Array>>, request?: Partial<Request>, signal?: AbortSignal): Promise<BuildResult>;
 }
 
 export async function openBuilder(test: TestContext): Promise<Builder> {
