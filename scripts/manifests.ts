@@ -1,14 +1,14 @@
-// Writes what is derived into the files that hold it: the flag table into docs/kaniko.md, package.json's version into the program.
+// Writes what is derived into the files that hold it: the flag table into docs/kaniko.md, the table of checks into docs/checks.md,
+// package.json's version into the program.
 // With --check it writes nothing and fails when they differ.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type Rule, rules } from "../src/dockerfile/dockerfile.ts";
 import { describeDefault } from "../src/host/default.ts";
 import { type Flag, flags, groups } from "../src/host/flags.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-const begin = "<!-- flags: written by scripts/manifests.ts -->";
-const end = "<!-- /flags -->";
 
 const effects: Readonly<Record<Flag["status"], (flag: Flag) => string>> = {
   works: (flag) => flag.help,
@@ -34,12 +34,37 @@ function describeRow(flag: Flag): string {
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
-/** The document with its generated part as it should be. */
-export function refreshDocument(text: string): string {
+/** BuildKit's rules and ours, a table each. */
+function describeRules(): string {
+  const describe = ({ name, url, description, experimental }: Rule) => {
+    const title = url === undefined ? `\`${name}\`` : `[\`${name}\`](${url})`;
+    return `| ${title}${experimental ? " (experimental)" : ""} | ${description.replaceAll("|", "\\|")} |`;
+  };
+  const section = (heading: string, chosen: readonly Rule[]) =>
+    [`### ${heading}`, "", "| Rule | What it asks for |", "|---|---|", ...chosen.map(describe)].join("\n");
+  const isOwn = ({ own }: Rule) => own === true;
+  return [
+    section(
+      "BuildKit's",
+      rules.filter((rule) => !isOwn(rule)),
+    ),
+    section("Slipway's own", rules.filter(isOwn)),
+  ].join("\n\n");
+}
+
+/** The document with its generated part, called `name`, as it should be. */
+function refreshPart(text: string, name: string, part: string): string {
+  const begin = `<!-- ${name}: written by scripts/manifests.ts -->`;
+  const end = `<!-- /${name} -->`;
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error(`Cannot find "${begin}" and "${end}" in the document`);
-  return `${text.slice(0, from + begin.length)}\n\n${describeFlags()}\n\n${text.slice(to)}`;
+  return `${text.slice(0, from + begin.length)}\n\n${part}\n\n${text.slice(to)}`;
+}
+
+/** docs/kaniko.md. */
+export function refreshDocument(text: string): string {
+  return refreshPart(text, "flags", describeFlags());
 }
 
 /** The module with the version that package.json has. */
@@ -51,6 +76,7 @@ export function refreshVersion(text: string): string {
 /** Every file with a derived part, and what refreshes it. */
 export const derived: readonly (readonly [path: string, refresh: (text: string) => string])[] = [
   ["docs/kaniko.md", refreshDocument],
+  ["docs/checks.md", (text) => refreshPart(text, "checks", describeRules())],
   ["src/host/version.ts", refreshVersion],
 ];
 

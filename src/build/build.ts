@@ -16,6 +16,7 @@ import type { Report } from "../report/report.ts";
 import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
+import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
 import { findEmulators } from "./emulation.ts";
@@ -31,6 +32,7 @@ import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, openContexts } from "./sources.ts";
 import { summarize } from "./summary.ts";
 
+export type { Checked } from "./check.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
 export type { Request } from "./request.ts";
 
@@ -49,6 +51,8 @@ export interface BuildResult {
   readonly written: readonly string[];
   /** What a dry run would do. */
   readonly plan?: string;
+  /** What a check found. */
+  readonly checked?: Checked;
 }
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
@@ -76,12 +80,23 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const bases = openBases(registry, signal);
     const emulators = await findEmulators();
     const [target, ...others] = request.targets;
-    const planTarget = (name: string | undefined) =>
-      request.platforms.map((platform) => planBuild({ ...request, target: name, platform, emulators }, context, bases, place));
-    const plans = [planTarget(target), others.flatMap(planTarget)].map((group) => Promise.all(group));
-    const [wanted = [], besides] = await during("building image", Promise.all(plans));
-    const plan = joinPlans(wanted, besides);
+    const requestsFor = (name: string | undefined) =>
+      request.platforms.map((platform) => ({ ...request, target: name, platform, emulators }));
+    if (request.checkOnly) {
+      const requests = [...requestsFor(target), ...others.flatMap(requestsFor)];
+      const checked = Promise.all(requests.map((one) => checkOnly(file, one, context, bases, report)));
+      return { written: [], checked: joinChecked(await during("building image", checked)) };
+    }
+    const planned = [requestsFor(target), others.flatMap(requestsFor)].map((group) =>
+      Promise.all(group.map((one) => planBuild(one, context, bases, place))),
+    );
+    const [wanted = [], besides = []] = await during("building image", Promise.all(planned));
+    const plan = joinPlans(
+      wanted.map((one) => one.plan),
+      besides.map((one) => one.plan),
+    );
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
+    reportChecked(joinChecked([...wanted, ...besides].map((one) => one.checked)), report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
     const contexts = await during("building image", openContexts(plan, context, request));
     checkSources(plan, contexts, place);
@@ -94,8 +109,13 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
   }
 }
 
+interface Planned {
+  readonly plan: Plan;
+  readonly checked: Checked;
+}
+
 /** Reads the Dockerfile, and as many base images' configurations as the plan turns out to need. */
-async function planBuild(request: Request & PlanRequest, context: Context, bases: Bases, place: PlaceOf): Promise<Plan> {
+async function planBuild(request: Request & PlanRequest, context: Context, bases: Bases, place: PlaceOf): Promise<Planned> {
   const known = new Map<string, Base>();
   const find = async ({ reference, platform, source, hint }: Wanted) => {
     try {
@@ -109,7 +129,7 @@ async function planBuild(request: Request & PlanRequest, context: Context, bases
     const dockerfile = parseDockerfile(context.dockerfile.text, displayPath(context.dockerfile.path, request.workingDirectory));
     for (;;) {
       const made = makePlan(dockerfile, known, request);
-      if ("plan" in made) return made.plan;
+      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, request, context) };
       await Promise.all(made.wanted.map(find));
     }
   } catch (error) {

@@ -21,10 +21,7 @@ interface Surroundings {
 }
 
 /** Throws a LineError, in BuildKit's words where it has some. */
-export function evaluateCopy(
-  instruction: Transfer,
-  { variables, workdir, source, from }: Surroundings,
-): { readonly step: CopyStep; readonly warnings: readonly string[] } {
+export function evaluateCopy(instruction: Transfer, { variables, workdir, source, from }: Surroundings): CopyStep {
   const expand = (word: string | undefined) => (word === undefined ? undefined : expandWord(word, variables) || undefined);
   const word = instruction.kind === "add" ? "ADD" : "COPY";
   const parents = instruction.kind === "copy" && instruction.parents;
@@ -52,20 +49,9 @@ export function evaluateCopy(
     ...instruction.contents.map((file) => `<<${file.name}`),
     destination,
   ];
-  const warnings: string[] = [];
-  if (operands.length > 1 && !parents && !destination.endsWith("/") && paths.every((path) => !/[*?[]/.test(path)))
-    warnings.push(`${word} of several sources to "${destination}", which has no slash at its end: as in BuildKit, the last one wins`);
-  const rooted = instruction.exclude.find((pattern) => /^!?\//.test(pattern));
-  if (rooted !== undefined)
-    warnings.push(
-      `--exclude=${rooted} matches nothing, as in BuildKit: patterns are relative to each copied directory and begin with no slash`,
-    );
-  if (instruction.kind === "add" && instruction.keepGitDir !== undefined)
-    warnings.push("ADD --keep-git-dir is without effect: no source is a git repository");
-  if (instruction.link && chmod !== undefined) warnings.push(`${word} --link is without effect beside --chmod, as in BuildKit`);
   const link = instruction.link && chmod === undefined;
   if (link && chown !== undefined) refuseNames(chown);
-  const step: CopyStep = {
+  return {
     kind: "copy",
     source,
     from,
@@ -78,7 +64,6 @@ export function evaluateCopy(
     chmod: chmod === undefined ? undefined : readModeChange(chmod),
     createdBy: `${words.join(" ")} # buildkit`,
   };
-  return { step, warnings };
 }
 
 /** A layer of its own has no accounts to find names in. */

@@ -20,7 +20,6 @@ const defaultShell = ["/bin/sh", "-c"];
 /** A stage half way: everything that its next instruction can see or change. */
 export class Evaluation {
   readonly steps: Step[] = [];
-  readonly warnings: { readonly text: string; readonly line: number }[] = [];
   readonly #scope: Scope;
   readonly #escape: Escape;
   readonly #config: Draft<ContainerConfig>;
@@ -171,9 +170,7 @@ export class Evaluation {
 
   #copy(instruction: Transfer, source: Source, from: Origin): void {
     const variables = { get: (name: string) => this.#scope.get(name), escape: this.#escape };
-    const { step, warnings } = evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from });
-    this.warnings.push(...warnings.map((text) => ({ text, line: source.line })));
-    this.#addStep(step);
+    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from }));
   }
 
   #setWorkdir(path: string, source: Source): void {

@@ -152,7 +152,7 @@ class Planner {
       stages,
       targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
-      warnings: [...directiveWarnings(this.#dockerfile), ...this.#warnings, ...visited.flatMap(({ evaluation }) => evaluation.warnings)],
+      warnings: [...directiveWarnings(this.#dockerfile), ...this.#warnings],
     };
   }
 

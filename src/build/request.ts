@@ -44,6 +44,8 @@ export interface Request {
   readonly stateDir: string;
   /** The state directory was made for this build alone and is removed with it. */
   readonly stateIsPrivate: boolean;
+  /** Look at the Dockerfile and stop. */
+  readonly checkOnly: boolean;
   /** Print the plan and stop. */
   readonly dryRun: boolean;
   /** Warnings to report once the build starts: flags that have no effect here. */

@@ -34,6 +34,8 @@ export interface Context extends Files {
   /** As the user gave it. */
   readonly name: string;
   readonly dockerfile: DockerfileSource;
+  /** The ignore file brings paths back with `!`. */
+  readonly hasExceptions: boolean;
   close(): Promise<void>;
 }
 
@@ -80,5 +82,6 @@ export async function openContext(source: string, options: ContextOptions): Prom
   const directory = await locateContext(source, options);
   const dockerfile = await findDockerfile(options.dockerfile, [options.workingDirectory, directory]);
   const ignore = await readIgnoreFile(dockerfile.path, directory);
-  return { name: source, dockerfile, ...(await showFiles(directory, ignore, options.stateDir)), async close() {} };
+  const { hasExceptions } = ignore;
+  return { name: source, dockerfile, hasExceptions, ...(await showFiles(directory, ignore, options.stateDir)), async close() {} };
 }

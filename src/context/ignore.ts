@@ -17,6 +17,8 @@ export interface IgnorePatterns {
   mayReincludeBelow(directory: RawPath): boolean;
   /** Whether a pattern without `!` may match something below a directory that none has matched. */
   mayIgnoreBelow(directory: RawPath): boolean;
+  /** There are `!` patterns. */
+  readonly hasExceptions: boolean;
 }
 
 /**
@@ -59,6 +61,7 @@ function joinPatterns(patterns: readonly IgnorePattern[]): IgnorePatterns {
     match: (path, parent) => matchAll(patterns, path, parent),
     mayReincludeBelow: (directory) => reaches(true, directory),
     mayIgnoreBelow: (directory) => reaches(false, directory),
+    hasExceptions: patterns.some((pattern) => pattern.isException),
   };
 }
 

@@ -1,13 +1,16 @@
 // What a Dockerfile says: its stages and instructions, each with its place in the file, and how their words are expanded.
 
 import { type Directive, findDirective } from "./directive.ts";
-import { DockerfileError, LineError, lineRange, locateErrors, type Range } from "./error.ts";
+import { DockerfileError, lineRange, locateErrors, type Range } from "./error.ts";
 import type { Escape } from "./expand.ts";
 import type { ArgInstruction, FromInstruction, Instruction } from "./instruction.ts";
 import { readInstruction } from "./interpret.ts";
 import { readNodes, type Warning } from "./node.ts";
 import type { Stage } from "./stage.ts";
 
+export { type BaseFacts, type CheckFacts, checkDockerfile, type Finding, findBaseImages, formatViolation } from "./check.ts";
+export { type CheckConfig, readCheckConfig } from "./check-config.ts";
+export { type Rule, rules } from "./check-rules.ts";
 export type { Directive } from "./directive.ts";
 export { DockerfileError, LineError, locateErrors, type Range } from "./error.ts";
 export { type Escape, expandBody, expandWord, expandWords, type Variables } from "./expand.ts";
@@ -20,6 +23,7 @@ export { quoteList } from "./quote.ts";
 export { readScript } from "./run.ts";
 export { findBaseStage, findStage, type Stage } from "./stage.ts";
 export { suggest } from "./suggest.ts";
+export { parseOnbuild } from "./trigger.ts";
 
 /** A Dockerfile, read. https://docs.docker.com/reference/dockerfile/ */
 export interface Dockerfile {
@@ -65,26 +69,4 @@ export function parseDockerfile(text: string | Uint8Array, file: string): Docker
     }),
     warnings,
   };
-}
-
-/**
- * Reads the text of an ONBUILD trigger, from a Dockerfile or from a base image's configuration. `file` and `line` are where the
- * build that runs it asks for it. Throws a DockerfileError.
- */
-export function parseOnbuild(text: string, file: string, line: number): Exclude<Instruction, FromInstruction> {
-  const range = lineRange(line);
-  try {
-    const { nodes, escape: token } = readNodes(text, file);
-    const [node] = nodes;
-    if (!node || nodes.length !== 1) throw new LineError("onbuild trigger should be a single expression");
-    const instruction = readInstruction({ ...node, range }, token);
-    if (instruction.kind === "from" || instruction.kind === "onbuild" || instruction.kind === "maintainer") {
-      throw new LineError(`${instruction.kind.toUpperCase()} isn't allowed as an ONBUILD trigger`);
-    }
-    return instruction;
-  } catch (cause) {
-    if (!(cause instanceof DockerfileError || cause instanceof LineError)) throw cause;
-    const reason = cause instanceof DockerfileError ? cause.reason : cause.message;
-    throw new DockerfileError(`ONBUILD trigger "${text}": ${reason}`, { file, range, hint: cause.hint, cause });
-  }
 }

@@ -83,7 +83,7 @@ class NodeReader {
       const comment = trim(line.slice(1));
       if (comment === "") this.#comments = [];
       else this.#comments.push(comment);
-    }
+    } else if (line === "") this.#comments = [];
   }
 
   #readNode(begun: string, continues: boolean, first: number): Node {
@@ -103,8 +103,7 @@ class NodeReader {
       open = piece.continues;
     }
     const range = () => this.#range(first);
-    if (hasGap)
-      this.#warnings.push({ rule: "NoEmptyContinuation", message: `Empty continuation line found in: ${original}`, range: range() });
+    if (hasGap) this.#warnings.push({ rule: "NoEmptyContinuation", message: "Empty continuation line", range: range() });
     return this.#at(range(), () => {
       const line = readLine(original, this.#escape);
       const heredocs = takesHeredocs(line) && original.includes("<<") ? this.#readHeredocs(original) : [];

@@ -2,6 +2,12 @@
 
 /** A hint such as `did you mean RUN?`, or undefined when no option is within two edits, or one is the very word. */
 export function suggest(word: string, options: Iterable<string>, caseSensitive = true): string | undefined {
+  const nearest = findNearest(word, options, caseSensitive);
+  return nearest === undefined ? undefined : `did you mean ${nearest}?`;
+}
+
+/** The option that was probably meant; undefined as with `suggest`. */
+export function findNearest(word: string, options: Iterable<string>, caseSensitive = true): string | undefined {
   const wanted = caseSensitive ? word : word.toLowerCase();
   let best: string | undefined;
   let distance = 3;
@@ -13,7 +19,7 @@ export function suggest(word: string, options: Iterable<string>, caseSensitive =
     distance = away;
     best = caseSensitive ? option : likeCase(candidate, word);
   }
-  return best === undefined ? undefined : `did you mean ${best}?`;
+  return best;
 }
 
 function likeCase(option: string, word: string): string {

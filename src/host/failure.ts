@@ -136,7 +136,7 @@ function findHint(error: unknown, phase: Phase): string | undefined {
 }
 
 /** As BuildKit shows it: some lines around, the guilty ones marked. */
-function showPlace({ file, line, endLine, source }: Place): string {
+export function showPlace({ file, line, endLine, source }: Place): string {
   const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
   const first = Math.max(1, line - contextLines);
   const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);

@@ -30,6 +30,8 @@ export interface Flag {
   readonly status: "works" | "accepted" | "not yet";
   /** Of an accepted flag: why it has no effect. */
   readonly reason?: string;
+  /** The only command that takes it. */
+  readonly command?: "check";
   /** Left out of the help. */
   readonly hidden?: boolean;
 }
@@ -324,6 +326,15 @@ const own: readonly Row[] = [
     choices: ["auto", "ns", "chroot-bare"],
     default: "auto",
     help: "where RUN runs: auto (the strongest that works here), ns, chroot-bare",
+  },
+  {
+    name: "format",
+    type: "string",
+    value: "NAME",
+    choices: ["text", "json", "sarif"],
+    default: "text",
+    command: "check",
+    help: "of slipway check: how to print what was found: text, json (as BuildKit), sarif (2.1.0)",
   },
 ];
 

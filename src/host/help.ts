@@ -22,6 +22,7 @@ export function describeUsage(): string {
     "",
     "Usage:",
     "  slipway [build] FLAGS",
+    "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
     "  slipway version",
     "  slipway help",
     "",

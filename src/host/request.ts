@@ -15,7 +15,7 @@ import { parseInteger, parsePair } from "./value.ts";
 import { type Value, type Values, valuesOf } from "./values.ts";
 
 /** Throws a UsageError for what cannot be; makes the private state directory, as the last thing, where none was given. */
-export function readRequest(given: readonly GivenFlag[], surroundings: Surroundings): Request {
+export function readRequest(given: readonly GivenFlag[], surroundings: Surroundings, checkOnly = false): Request {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
   const values = valuesOf(given);
@@ -27,7 +27,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
   const outputs = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve(directory, file)) };
   const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
-  if (push && destinations.length === 0 && !dryRun && !isElsewhere)
+  if (push && destinations.length === 0 && !dryRun && !checkOnly && !isElsewhere)
     throw new UsageError("you must provide --destination, or use --no-push");
   if (destinations.length === 0 && outputs.imageNameWithDigestFile !== undefined)
     throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
@@ -63,6 +63,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
+    checkOnly,
     dryRun,
     notices,
   } as const;

@@ -4,6 +4,7 @@ import type { BuildResult, BuildTools, Request } from "../build/build.ts";
 import type { Level, LogFormat } from "../report/line.ts";
 import { neutralizeLine } from "../report/neutral.ts";
 import { openRenderer } from "../report/renderer.ts";
+import { showChecked } from "./check.ts";
 import { findSecrets } from "./credentials.ts";
 import { describeFailure } from "./failure.ts";
 import { describeUsage } from "./help.ts";
@@ -18,8 +19,8 @@ import { version } from "./version.ts";
 /** The core's front door, given in so that what needs no build need not load it. */
 export type Build = (request: Request, tools: BuildTools) => Promise<BuildResult>;
 
-const commands = ["build", "version", "help"];
-const laterCommands = ["warm", "push", "login", "plan", "check", "merge", "prune", "doctor"];
+const commands = ["build", "check", "version", "help"];
+const laterCommands = ["warm", "push", "login", "plan", "merge", "prune", "doctor"];
 
 /** Runs the command line; gives the exit code and leaves nothing running. */
 export async function runShell(build: Build, surroundings: Surroundings): Promise<number> {
@@ -27,11 +28,13 @@ export async function runShell(build: Build, surroundings: Surroundings): Promis
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
-    if (first !== "" && !first.startsWith("-") && first !== "build") refuseCommand(first);
-    const parsed = parseFlags(first === "build" ? rest : surroundings.args);
+    const command = first === "build" || first === "check" ? first : undefined;
+    if (first !== "" && !first.startsWith("-") && command === undefined) refuseCommand(first);
+    const parsed = parseFlags(command === undefined ? surroundings.args : rest);
     if (parsed.help) return showHelp(surroundings);
     refusePositional(parsed);
-    return await runBuild(parsed, build, surroundings);
+    refuseForeign(parsed, command ?? "build");
+    return await runBuild(parsed, build, surroundings, command === "check");
   } catch (error) {
     const { failure } = describeFailure(error, true);
     surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}\n` : `${failure.stack ?? ""}\n${failure.headline}\n`);
@@ -39,8 +42,8 @@ export async function runShell(build: Build, surroundings: Surroundings): Promis
   }
 }
 
-async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surroundings): Promise<number> {
-  const request = readRequest(given, surroundings);
+async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surroundings, checkOnly: boolean): Promise<number> {
+  const request = readRequest(given, surroundings, checkOnly);
   const values = valuesOf(given);
   const verbosity = values.text("verbosity") as Level;
   const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : undefined);
@@ -53,9 +56,10 @@ async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surr
   });
   try {
     for (const secret of findSecrets(request.registry.dockerConfig, surroundings)) renderer.mask(secret);
-    const { plan } = await build(request, { report: renderer, signal: interruption.signal });
+    const { plan, checked } = await build(request, { report: renderer, signal: interruption.signal });
     if (plan !== undefined) surroundings.stdout.write(renderer.redact(showPlan(plan)));
-    return 0;
+    if (checked !== undefined) surroundings.stdout.write(renderer.redact(showChecked(checked, values.text("format"))));
+    return checked !== undefined && (checked.error !== undefined || checked.findings.length > 0) ? 1 : 0;
   } catch (error) {
     const reason: unknown = interruption.exitCode === undefined ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
@@ -82,6 +86,11 @@ function showVersion({ stdout }: Surroundings): number {
 function showHelp({ stdout }: Surroundings): number {
   stdout.write(describeUsage());
   return 0;
+}
+
+function refuseForeign({ given }: ParsedFlags, command: string): void {
+  const foreign = given.find(({ flag }) => flag.command !== undefined && flag.command !== command);
+  if (foreign !== undefined) throw new UsageError(`flag ${foreign.spelling} is one of slipway ${foreign.flag.command} alone`);
 }
 
 function refuseCommand(name: string): never {

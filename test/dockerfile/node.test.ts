@@ -40,8 +40,8 @@ test("empty continuation lines are mentioned once for each instruction", () => {
   const { warnings } = parseDockerfile(text, "Dockerfile");
   const seen = warnings.map(({ rule, message, range }) => [rule, message, range.start.line]);
   assert.deepEqual(seen, [
-    ["NoEmptyContinuation", "Empty continuation line found in: RUN b   c  d", 2],
-    ["NoEmptyContinuation", "Empty continuation line found in: RUN g  h", 10],
+    ["NoEmptyContinuation", "Empty continuation line", 2],
+    ["NoEmptyContinuation", "Empty continuation line", 10],
   ]);
 });
 
@@ -49,7 +49,7 @@ test("comments directly above belong to an instruction", () => {
   const text = "# syntax=x\n# file\n#\n# one\n# two\nFROM a\n# three\n\n# four\nRUN b\nRUN c\n";
   assert.deepEqual(
     read(text).map((node) => node.comments),
-    [["one", "two"], ["three", "four"], []],
+    [["one", "two"], ["four"], []],
   );
 });
 

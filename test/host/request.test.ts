@@ -59,6 +59,7 @@ const usual: Request = {
   sandbox: "auto",
   stateDir: "/tmp/slipway-abcdef",
   stateIsPrivate: true,
+  checkOnly: false,
   dryRun: false,
   notices: [],
 };

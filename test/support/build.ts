@@ -67,6 +67,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         sandbox: "auto",
         stateDir: join(directory, `state-${number}`),
         stateIsPrivate: true,
+        checkOnly: false,
         dryRun: false,
         notices: [],
         ...more,
