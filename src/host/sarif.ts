@@ -42,7 +42,7 @@ export function formatSarif({ file, findings, error }: Checked): unknown {
 function describeRule({ rule, description, url }: Finding): object {
   return {
     id: rule,
-    name: rule,
+
     shortDescription: { text: description },
     ...(url === undefined ? {} : { helpUri: url }),
     defaultConfiguration: { level: "warning" },
