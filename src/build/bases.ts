@@ -29,13 +29,7 @@ export function openBases(registry: Registry, signal: AbortSignal): Bases {
     image,
     async base(reference, platform) {
       const found = await image(reference, platform);
-      return {
-        reference,
-        digest: found.digest,
-        platform: found.platform,
-        otherPlatform: found.otherPlatform,
-        config: alignHistory(found.config),
-      };
+      return { reference, digest: found.digest, platform: found.platform, config: alignHistory(found.config) };
     },
   };
 }

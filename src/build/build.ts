@@ -96,14 +96,15 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
       besides.map((one) => one.plan),
     );
     for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
-    reportChecked(joinChecked([...wanted, ...besides].map((one) => one.checked)), report);
+    const checked = joinChecked([...wanted, ...besides].map((one) => one.checked));
+    reportChecked(checked, report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
     const contexts = await during("building image", openContexts(plan, context, request));
     checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)
       await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
-    return await carryOut(plan, { contexts, bases, place, registry }, request, tools);
+    return await carryOut(plan, { contexts, bases, place, registry, silenced: checked.silenced }, request, tools);
   } finally {
     await context.close();
   }
@@ -148,7 +149,13 @@ function displayPath(path: string, workingDirectory: string): string {
 
 async function carryOut(
   plan: Plan,
-  parts: { readonly contexts: Contexts; readonly bases: Bases; readonly place: PlaceOf; readonly registry: Registry },
+  parts: {
+    readonly contexts: Contexts;
+    readonly bases: Bases;
+    readonly place: PlaceOf;
+    readonly registry: Registry;
+    readonly silenced: Checked["silenced"];
+  },
   request: Request,
   tools: BuildTools,
 ): Promise<BuildResult> {

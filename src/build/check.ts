@@ -10,13 +10,14 @@ import {
   DockerfileError,
   type Finding,
   findBaseImages,
+  findSilenced,
   formatViolation,
   LineError,
   parseDockerfile,
   readCheckConfig,
 } from "../dockerfile/dockerfile.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../image/platform.ts";
-import { formatReference, parseReference, withDefaultTag } from "../image/reference.ts";
+import { formatReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { toRaw } from "../layer/entry.ts";
 import type { Report } from "../report/report.ts";
 import { type Bases, baseKey } from "./bases.ts";
@@ -35,6 +36,8 @@ export interface Checked {
   readonly file: string;
   readonly source: string;
   readonly findings: readonly Finding[];
+  /** As `findSilenced` gives it. */
+  readonly silenced: ReadonlySet<string>;
   /** Why a build would not even start. */
   readonly error?: { readonly message: string; readonly place: Place };
 }
@@ -69,7 +72,7 @@ function runChecks(dockerfile: Dockerfile, known: Known, request: PlanRequest, c
   const { file } = dockerfile;
   const { text: source } = context.dockerfile;
   const error = violation && { message: violation.message, place: placeOf({ file, source }, violation.range) };
-  return { file, source, findings, ...(error ? { error } : {}) };
+  return { file, source, findings, silenced: findSilenced(dockerfile, config), ...(error ? { error } : {}) };
 }
 
 /** Looks at all stages, or those of the target. Base images that cannot be had are left out with a notice. */
@@ -89,7 +92,7 @@ export async function checkOnly(file: string, request: PlanRequest, context: Con
       report.emit({ kind: "notice", text: `Base image ${formatReference(reference)} cannot be looked at (${error.message}); ${without}` });
     }
   };
-  let checked: Checked = { file, source: text, findings: [] };
+  let checked: Checked = { file, source: text, findings: [], silenced: new Set() };
   try {
     const dockerfile = parseDockerfile(text, file);
     await Promise.all([...findBases(dockerfile, request).values()].map(find));
@@ -137,7 +140,14 @@ function gatherFacts(
     if (base) bases.set(index, describeBase(base, platform));
   }
   const isIgnored = (source: string) => context.isIgnored(toRaw(source.replace(/^\/+/, "")));
-  return { ...given(dockerfile, request), target, bases, isIgnored: context.hasExceptions ? undefined : isIgnored };
+  const images = new Map<string, BaseFacts>();
+  const instructions = dockerfile.stages.flatMap((stage) => stage.instructions);
+  for (const name of instructions.flatMap((one) => (one.kind === "copy" ? (one.from ?? []) : []))) {
+    const reference = findReference(name, request);
+    const base = reference && known.get(baseKey(reference, request.platform));
+    if (base) images.set(name, describeBase(base, request.platform));
+  }
+  return { ...given(dockerfile, request), target, bases, images, isIgnored: context.hasExceptions ? undefined : isIgnored };
 }
 
 function given(dockerfile: Dockerfile, { buildArgs, platform, target }: PlanRequest): Pick<CheckFacts, "buildArgs" | "predefined"> {
@@ -145,22 +155,34 @@ function given(dockerfile: Dockerfile, { buildArgs, platform, target }: PlanRequ
   return { buildArgs, predefined: new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value])) };
 }
 
-/** By index of the stage; what is no reference or no platform fails the build, which tells of it. */
+/** By index of the stage. */
 function findBases(dockerfile: Dockerfile, request: PlanRequest): Map<number, Pick<Wanted, "reference" | "platform">> {
   const found = new Map<number, Pick<Wanted, "reference" | "platform">>();
-  const contexts = new Map([...request.buildContexts].map(([name, value]) => [contextKey(name), [name, value] as const]));
   for (const [index, { image, platform }] of findBaseImages(dockerfile, given(dockerfile, request))) {
-    try {
-      const wanted = platform === "" ? request.platform : parsePlatform(platform);
-      const named = contexts.get(contextKey(image));
-      const context = named && readNamedContext(...named);
-      if (context?.kind === "directory") continue;
-      found.set(index, { reference: context?.reference ?? withDefaultTag(parseReference(image)), platform: wanted });
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
+    const reference = findReference(image, request);
+    const wanted = platform === "" ? request.platform : orUndefined(() => parsePlatform(platform));
+    if (reference && wanted) found.set(index, { reference, platform: wanted });
   }
   return found;
+}
+
+/** What a name stands for; undefined where it is no image's. */
+function findReference(name: string, { buildContexts }: PlanRequest): Reference | undefined {
+  const named = [...buildContexts].find(([context]) => contextKey(context) === contextKey(name));
+  return orUndefined(() => {
+    const context = named && readNamedContext(...named);
+    return context?.kind === "directory" ? undefined : (context?.reference ?? withDefaultTag(parseReference(name)));
+  });
+}
+
+/** What cannot be read fails the build, which tells of it. */
+function orUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function describeBase({ config, platform }: Base, wanted: Platform): BaseFacts {

@@ -1,5 +1,6 @@
 // Carries a plan out: a fold over each stage's steps, with the stages side by side.
 
+import type { LateRuleName } from "../dockerfile/dockerfile.ts";
 import { emptyTree, type LayerFiles } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Image, Layer } from "../image/image.ts";
@@ -38,6 +39,8 @@ export interface ExecuteTools {
   readonly reproducible: boolean;
   /** The same to SOURCE_DATE_EPOCH, where that is given; the clock stays out of the image then anyway. */
   readonly rewriteTimestamp: boolean;
+  /** `RULE LINE` for each build check that is to say nothing there. */
+  readonly silenced: ReadonlySet<string>;
   place(source: Source): Place;
   /** Called with each layer of the target as soon as it is known, from the bottom to the top of each stage. */
   onLayer(layer: Layer): void;
@@ -155,7 +158,10 @@ class StageBuild {
     }
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
-    const warn = (text: string) => this.#tools.report.emit({ kind: "warning", text, file, line });
+    const warn = (rule: LateRuleName, text: string) => {
+      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
+      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
+    };
     const tools = { now, warn, scratch: this.#tools.scratch, download: this.#tools.downloads.get };
     const tree = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =

@@ -16,7 +16,7 @@ import {
 } from "../dockerfile/dockerfile.ts";
 import type { ImageConfig } from "../image/image.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
-import { formatReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { baseKey } from "./bases.ts";
 import { directiveWarnings } from "./directives.ts";
 import { canRun } from "./emulation.ts";
@@ -86,7 +86,6 @@ interface Visited {
 
 class Planner {
   readonly wanted: Wanted[] = [];
-  readonly #warnings: { readonly text: string; readonly line: number }[] = [];
   readonly #dockerfile: Dockerfile;
   readonly #bases: ReadonlyMap<string, Base>;
   readonly #request: PlanRequest;
@@ -152,7 +151,7 @@ class Planner {
       stages,
       targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
-      warnings: [...directiveWarnings(this.#dockerfile), ...this.#warnings],
+      warnings: directiveWarnings(this.#dockerfile),
     };
   }
 
@@ -281,15 +280,7 @@ class Planner {
   #findImage(reference: Reference, platform: Platform, source: Source, hint: string | undefined): Base | undefined {
     const base = this.#bases.get(baseKey(reference, platform));
     if (base === undefined) this.wanted.push({ reference, platform, source, hint });
-    else if (base.otherPlatform) this.#warnOfPlatform(base, platform, source);
     return base;
-  }
-
-  // In the words of BuildKit's check InvalidBaseImagePlatform; it builds all the same.
-  #warnOfPlatform({ reference, platform: actual }: Base, wanted: Platform, { line }: Source): void {
-    const [name, pulled, expected] = [formatReference(reference), formatPlatform(actual), formatPlatform(wanted)];
-    const text = `Base image ${name} was pulled with platform "${pulled}", expected "${expected}" for current build`;
-    if (!this.#warnings.some((warning) => warning.text === text && warning.line === line)) this.#warnings.push({ text, line });
   }
 
   /** A name that is no stage is an image; perhaps it should have been a stage. */

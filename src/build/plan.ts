@@ -116,7 +116,5 @@ export interface Base {
   readonly reference: Reference;
   readonly digest: Digest;
   readonly platform: Platform;
-  /** Whether it is an image of another platform than was asked for, and the only one under its name. */
-  readonly otherPlatform: boolean;
   readonly config: ImageConfig;
 }

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import type { LateRuleName } from "../dockerfile/dockerfile.ts";
 import { type FileView, findOwner, findUser, nameOf, resolvePath, type Tree } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
@@ -24,7 +25,7 @@ export interface StepTools extends ArchiveTools {
   /** Seconds since 1970. */
   readonly now: number;
   readonly download: Downloads["get"];
-  warn(text: string): void;
+  warn(rule: LateRuleName, text: string): void;
 }
 
 /** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
@@ -66,7 +67,9 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       continue;
     }
     const filter = filterOf(step, operand.path);
-    for (const path of selectSources(source.view, operand.path, step.parents)) {
+    const selected = selectSources(source.view, operand.path, step.parents);
+    if (selected.length === 0) tools.warn("WildcardSelectsNothing", `"${toText(operand.path)}" matches nothing, so nothing is copied`);
+    for (const path of selected) {
       if (filter?.wouldExclude(nameOf(path)) && resolvePath(source.view, path).node?.attributes.type !== "directory")
         namedOutright.push(path);
       const archive = operand.unpack ? await archiveAt(source, path) : undefined;
@@ -74,7 +77,7 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
     }
   }
-  if (namedOutright.length > 0) tools.warn(excludeWarning(namedOutright));
+  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
   const located = await source.locate([...new Set(deferred.values())]);
   const settle = (content: Content | undefined): Content | undefined => {
     const path = content === undefined ? undefined : deferred.get(content);
@@ -108,7 +111,7 @@ async function archiveAt(source: StepSource, path: RawPath): Promise<Content | u
 function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: number; gid: number } | undefined {
   if (step.chown === undefined) return undefined;
   const { uid, gid, unknown } = findOwner(accountsOf(tree), step.chown);
-  for (const name of unknown) tools.warn(`--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
   return { uid, gid };
 }
 

@@ -2,11 +2,11 @@
 
 import { formatPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference } from "../image/reference.ts";
-import type { CheckFacts, Tell } from "./check.ts";
+import type { CheckFacts, ImageFacts, Tell } from "./check.ts";
 import type { Dockerfile } from "./dockerfile.ts";
 import { LineError } from "./error.ts";
 import { expandWord } from "./expand.ts";
-import type { FromInstruction } from "./instruction.ts";
+import type { FromInstruction, Written } from "./instruction.ts";
 import { quote } from "./quote.ts";
 import { findNearest } from "./suggest.ts";
 
@@ -62,14 +62,16 @@ export function checkFrom(dockerfile: Dockerfile, globals: Globals, facts: Check
     if (name !== undefined && !isReference(name))
       tell("InvalidDefaultArgInFrom", from, `Default value for ARG ${from.image} results in empty or invalid base image name`);
     if (from.platform !== undefined) checkPlatform(from, from.platform, globals, tell);
-    const base = facts.bases.get(index);
-    if (base && (base.platform.os !== base.wanted.os || base.platform.architecture !== base.wanted.architecture)) {
-      const [actual, expected] = [quote(formatPlatform(base.platform)), quote(formatPlatform(base.wanted))];
-      const image = globals.expand(from.image).text ?? from.image;
-      const message = `Base image ${image} was pulled with platform ${actual}, expected ${expected} for current build`;
-      tell("InvalidBaseImagePlatform", from, message);
-    }
+    checkImagePlatform(from, globals.expand(from.image).text ?? from.image, facts.bases.get(index), tell);
   }
+}
+
+/** `image` is undefined where it is not known. */
+export function checkImagePlatform(at: Pick<Written, "range" | "comments">, name: string, image: ImageFacts | undefined, tell: Tell): void {
+  if (!image || (image.platform.os === image.wanted.os && image.platform.architecture === image.wanted.architecture)) return;
+  const [actual, expected] = [quote(formatPlatform(image.platform)), quote(formatPlatform(image.wanted))];
+  const message = `Base image ${name} was pulled with platform ${actual}, expected ${expected} for current build`;
+  tell("InvalidBaseImagePlatform", at, message);
 }
 
 function checkArguments(from: FromInstruction, globals: Globals, tell: Tell): void {

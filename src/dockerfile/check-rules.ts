@@ -49,7 +49,15 @@ const own = {
   IgnoredFlag: "Flags of ARG, STOPSIGNAL and HEALTHCHECK NONE have no effect",
 } as const;
 
-export type RuleName = keyof typeof buildkit | keyof typeof own;
+/** Own rules that look at files, while these are copied. */
+const late = {
+  UnknownOwner: "Names in --chown should be in the image's accounts: one that is not stands for 0",
+  NamedFileNotExcluded: "--exclude hides what is in a copied directory, not a file that a source names or matches",
+  WildcardSelectsNothing: "A source with wildcards should match something: where nothing matches, nothing is copied",
+} as const;
+
+export type LateRuleName = keyof typeof late;
+export type RuleName = keyof typeof buildkit | keyof typeof own | LateRuleName;
 
 const withoutPage: readonly string[] = ["InvalidBaseImagePlatform"] satisfies RuleName[];
 const experimental: readonly string[] = ["InvalidDefinitionDescription"] satisfies RuleName[];
@@ -62,10 +70,12 @@ export const rules: readonly Rule[] = [
     ...(withoutPage.includes(name) ? {} : { url: `https://docs.docker.com/go/dockerfile/rule/${kebab(name)}/` }),
     ...(experimental.includes(name) ? { experimental: true as const } : {}),
   })),
-  ...Object.entries(own).map(([name, description]) => ({ name, description, own: true as const })),
+  ...Object.entries({ ...own, ...late }).map(([name, description]) => ({ name, description, own: true as const })),
 ];
 
 export const ruleNamed = Object.fromEntries(rules.map((rule) => [rule.name, rule])) as Readonly<Record<RuleName, Rule>>;
+
+export const lateRules: readonly Rule[] = rules.filter(({ name }) => name in late);
 
 /** `JSONArgsRecommended` is `json-args-recommended`. */
 function kebab(name: string): string {

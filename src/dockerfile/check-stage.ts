@@ -1,6 +1,7 @@
 // Checks of what the instructions of a stage come to, one after another, with the variables they see.
 
 import type { BaseFacts, CheckFacts, Tell } from "./check.ts";
+import { checkImagePlatform } from "./check-from.ts";
 import type { Dockerfile } from "./dockerfile.ts";
 import { LineError } from "./error.ts";
 import { expandBody, expandWord, expandWords } from "./expand.ts";
@@ -200,7 +201,10 @@ class StageChecker {
       const message = `--exclude=${pattern} matches nothing: patterns are relative to each copied directory and begin with no slash`;
       this.#tell("RootedExclude", instruction, message);
     }
-    if (instruction.kind === "copy" && instruction.from !== undefined) return;
+    if (instruction.kind === "copy" && instruction.from !== undefined) {
+      checkImagePlatform(instruction, instruction.from, this.#facts.images.get(instruction.from), this.#tell);
+      return;
+    }
     for (const path of paths) this.#checkIgnored(instruction, path);
   }
 

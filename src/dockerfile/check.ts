@@ -2,7 +2,7 @@
 
 import { type CheckConfig, isEnabled } from "./check-config.ts";
 import { checkFrom, type Globals, readGlobals } from "./check-from.ts";
-import { type RuleName, ruleNamed } from "./check-rules.ts";
+import { lateRules, type RuleName, ruleNamed } from "./check-rules.ts";
 import { checkStage, type StageFacts, startStage } from "./check-stage.ts";
 import { checkWriting } from "./check-writing.ts";
 import type { Dockerfile } from "./dockerfile.ts";
@@ -23,14 +23,19 @@ export interface Finding {
   readonly own: boolean;
 }
 
+type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string };
+
+/** The platform of an image, and that which the build asked for. */
+export interface ImageFacts {
+  readonly platform: Platform;
+  readonly wanted: Platform;
+}
+
 /** What a base image's configuration says. */
-export interface BaseFacts {
+export interface BaseFacts extends ImageFacts {
   readonly env: ReadonlyMap<string, string>;
   readonly hasShell: boolean;
   readonly triggers: readonly string[];
-  /** Of the image, and that which the build asked for. */
-  readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
-  readonly wanted: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 
 /** What only a build knows. */
@@ -42,6 +47,8 @@ export interface CheckFacts {
   readonly target: Stage | undefined;
   /** By index of the stage; where one is missing, checks that need it leave out what they cannot know. */
   readonly bases: ReadonlyMap<number, BaseFacts>;
+  /** Images that COPY takes files from, by what its `--from` says. */
+  readonly images: ReadonlyMap<string, ImageFacts>;
   /** Whether the ignore file hides a source of COPY; undefined: that cannot be said. */
   readonly isIgnored: ((source: string) => boolean) | undefined;
 }
@@ -69,6 +76,16 @@ export function checkDockerfile(dockerfile: Dockerfile, config: CheckConfig, fac
   checkFrom(dockerfile, globals, facts, tell);
   checkReached(dockerfile, globals, facts, tell);
   return [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
+}
+
+/** `RULE LINE` for each of the rules that look at files and each instruction, by its first line, where the rule is to be silent. */
+export function findSilenced(dockerfile: Dockerfile, config: CheckConfig): ReadonlySet<string> {
+  const instructions = dockerfile.stages.flatMap(({ from, instructions }) => [from, ...instructions]);
+  return new Set(
+    instructions.flatMap(({ comments, range }) =>
+      lateRules.filter((rule) => !isEnabled(rule, config, comments)).map(({ name }) => `${name} ${range.start.line}`),
+    ),
+  );
 }
 
 /** The error of a build that `error=true` stops: BuildKit's words. undefined: nothing stops it. */

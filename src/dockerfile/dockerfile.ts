@@ -8,9 +8,18 @@ import { readInstruction } from "./interpret.ts";
 import { readNodes, type Warning } from "./node.ts";
 import type { Stage } from "./stage.ts";
 
-export { type BaseFacts, type CheckFacts, checkDockerfile, type Finding, findBaseImages, formatViolation } from "./check.ts";
+export {
+  type BaseFacts,
+  type CheckFacts,
+  checkDockerfile,
+  type Finding,
+  findBaseImages,
+  findSilenced,
+  formatViolation,
+  type ImageFacts,
+} from "./check.ts";
 export { type CheckConfig, readCheckConfig } from "./check-config.ts";
-export { type Rule, rules } from "./check-rules.ts";
+export { type LateRuleName, type Rule, rules } from "./check-rules.ts";
 export type { Directive } from "./directive.ts";
 export { DockerfileError, LineError, locateErrors, type Range } from "./error.ts";
 export { type Escape, expandBody, expandWord, expandWords, type Variables } from "./expand.ts";

@@ -75,7 +75,7 @@ test("check looks at all stages, at base images and the ignore file, and builds 
   );
   assert.equal(checked?.error, undefined);
   assert.ok(!existsSync(`${builder.directory}/state-1`));
-  const narrow = await builder.build({ Dockerfile: dockerfile, ".dockerignore": "x\n" }, { checkOnly: true, target: "b" });
+  const narrow = await builder.build({ Dockerfile: dockerfile, ".dockerignore": "x\n" }, { checkOnly: true, targets: ["b"] });
   assert.deepEqual(
     narrow.checked?.findings.map(({ rule }) => rule),
     ["CopyIgnoredFile"],
@@ -129,4 +129,22 @@ test("what several platforms have in common is said once", async (t) => {
   assert.equal(checked?.findings.length, 1);
   await builder.build({ Dockerfile: "FROM scratch\nCMD x\n" }, { platforms });
   assert.equal(builder.events.filter(({ kind }) => kind === "warning").length, 1);
+});
+
+test("what is seen while files are copied is said by rule, file and line, and can be silenced", async (t) => {
+  const builder = await openBuilder(t);
+  const copies = ["COPY --chown=nobody f /", "COPY nothing* /", "COPY --exclude=f f /"];
+  await builder.build({ Dockerfile: `FROM scratch\n${copies.join("\n")}\n`, f: "f" });
+  const rules = ["UnknownOwner", "WildcardSelectsNothing", "NamedFileNotExcluded"];
+  const said = () =>
+    builder.events.flatMap((event) => (event.kind === "warning" ? [`${event.file}:${event.line} ${event.text.split(":")[0]}`] : []));
+  assert.deepEqual(
+    said(),
+    rules.map((rule, i) => `Dockerfile:${i + 2} ${rule}`),
+  );
+  builder.events.length = 0;
+  const silent = copies.map((copy, i) => `# check=skip=${rules[i]}\n${copy}`);
+  await builder.build({ Dockerfile: `FROM scratch\n${silent.join("\n")}\n`, f: "f" });
+  await builder.build({ Dockerfile: `# check=skip=${rules.join(",")};error=true\nFROM scratch\n${copies.join("\n")}\n`, f: "f" });
+  assert.deepEqual(said(), []);
 });

@@ -120,7 +120,13 @@ const rows: readonly Row[] = [
     to: "/w/",
     gives: ["d 755 0:0 w", "f 644 0:0 w/.dot wild/.dot", "f 644 0:0 w/two wild/two", "f 644 0:0 w/x wild/one/x"],
   },
-  { what: "a wildcard that matches nothing copies nothing", sources: ["nope*"], to: "/w/", gives: [] },
+  {
+    what: "a wildcard that matches nothing copies nothing",
+    sources: ["nope*"],
+    to: "/w/",
+    gives: [],
+    warns: /^WildcardSelectsNothing: "nope\*" matches nothing/,
+  },
   { what: "a bracket in a bracket is a literal one", sources: ["[[]odd]/b"], to: "/", gives: ["f 644 0:0 b [odd]/b"] },
   {
     what: "a link named as the source is followed, its own name kept",
@@ -185,7 +191,7 @@ const rows: readonly Row[] = [
     to: "/x",
     chown: "nobody:staff",
     gives: ["f 644 0:50 x file"],
-    warns: /"nobody" is not in the image's accounts/,
+    warns: /^UnknownOwner: --chown: "nobody" is not in the image's accounts/,
   },
   {
     what: "--chmod reaches files, directories, and directories that are made, but no links",
@@ -239,7 +245,7 @@ const rows: readonly Row[] = [
     to: "/w/",
     exclude: ["two", ".dot", "x"],
     gives: ["d 755 0:0 w", "f 644 0:0 w/.dot wild/.dot", "f 644 0:0 w/two wild/two"],
-    warns: /--exclude does not keep "wild\/\.dot" and 1 more out/,
+    warns: /^NamedFileNotExcluded: --exclude does not keep "wild\/\.dot" and 1 more out/,
   },
   {
     what: "--exclude is relative to each directory that a wildcard matches",
@@ -351,7 +357,7 @@ function sourceOf(lines: string, keepsOwners: boolean): StepSource {
 function toolsWith(warnings: string[]): StepTools {
   return {
     now: 2000,
-    warn: (text) => void warnings.push(text),
+    warn: (rule, text) => void warnings.push(`${rule}: ${text}`),
     download: () => Promise.reject(new Error("nothing is downloaded here")),
     scratch: "/no/archive/is/unpacked/here",
   };

@@ -12,6 +12,7 @@ import {
   DockerfileError,
   findBaseImages,
   formatViolation,
+  type ImageFacts,
   LineError,
   parseDockerfile,
   readCheckConfig,
@@ -24,6 +25,8 @@ interface Given {
   readonly target?: string;
   /** By image; the others have no more than a PATH. */
   readonly bases?: Readonly<Record<string, Partial<BaseFacts>>>;
+  /** Platforms of images that COPY --from names. */
+  readonly images?: Readonly<Record<string, ImageFacts["platform"]>>;
   /** No base image can be looked at. */
   readonly offline?: boolean;
   readonly ignore?: string;
@@ -37,7 +40,7 @@ const predefined = new Map([
   ["TARGETARCH", "amd64"],
 ]);
 
-function look(text: string, { buildArgs = {}, target, bases = {}, offline, ignore }: Given = {}) {
+function look(text: string, { buildArgs = {}, target, bases = {}, images = {}, offline, ignore }: Given = {}) {
   const dockerfile = parseDockerfile(text, "Dockerfile");
   const given = { buildArgs: new Map(Object.entries(buildArgs)), predefined };
   const known = [...findBaseImages(dockerfile, given)].map(([index, { image }]) => {
@@ -56,6 +59,7 @@ function look(text: string, { buildArgs = {}, target, bases = {}, offline, ignor
     ...given,
     target: target === undefined ? undefined : dockerfile.stages.find(({ name }) => name === target),
     bases: new Map(offline ? [] : known),
+    images: new Map(Object.entries(images).map(([name, platform]) => [name, { platform, wanted: amd64 }])),
     isIgnored: patterns?.hasExceptions ? undefined : isIgnored,
   };
   const config = readCheckConfig(dockerfile, given.buildArgs);
@@ -190,6 +194,12 @@ const rows: readonly [name: string, text: string, expected: readonly string[], g
     "FROM a\n",
     ['1 InvalidBaseImagePlatform: Base image a was pulled with platform "linux/arm64", expected "linux/amd64" for current build'],
     { bases: { a: { platform: { os: "linux", architecture: "arm64" } } } },
+  ],
+  [
+    "an image of another platform to copy from",
+    "FROM scratch\nCOPY --from=a /f /\nCOPY --from=b /f /\n",
+    ['2 InvalidBaseImagePlatform: Base image a was pulled with platform "linux/arm/v7", expected "linux/amd64" for current build'],
+    { images: { a: { os: "linux", architecture: "arm", variant: "v7" }, b: amd64 } },
   ],
   [
     "the target's platform",

@@ -21,7 +21,7 @@ const legacy = {
   own: false,
 };
 const own = { rule: "IgnoredFlag", message: "##[group] has no effect", description: "Flags", range: at(4, 1, 4, 14), own: true };
-const checked: Checked = { file: "sub dir/Dockerfile", source, findings: [legacy, own] };
+const checked: Checked = { file: "sub dir/Dockerfile", source, findings: [legacy, own], silenced: new Set() };
 const clean: Checked = { ...checked, findings: [] };
 const broken: Checked = { ...clean, error: { message: "no such stage", place: { file: checked.file, source, line: 1, endLine: 1 } } };
 
