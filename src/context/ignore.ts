@@ -72,6 +72,7 @@ export function hidePath(patterns: IgnorePatterns, hidden: RawPath): IgnorePatte
     match: (path, parent) => (isHidden(path) ? { isIgnored: true, matched: [] } : patterns.match(path, parent)),
     mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
     mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
+    hasExceptions: patterns.hasExceptions,
   };
 }
 
