@@ -168,7 +168,7 @@ async function carryOut(
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
-    await during("building image", makeDirectories(stateDir, 0o700));
+    await during("building image", makeStateDirectory(stateDir));
     const helper = await during("building image", openHelper());
     const blobs = await during("building image", openBlobs(stateDir));
     const files = openLayerFiles(scratch);
@@ -220,5 +220,14 @@ async function carryOut(
     await downloads?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
+  }
+}
+
+async function makeStateDirectory(directory: string): Promise<void> {
+  try {
+    await makeDirectories(directory, 0o700);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot make the state directory "${directory}": ${why}; give another with --state-dir`, { cause });
   }
 }

@@ -117,13 +117,16 @@ function listCauses(error: unknown, detailed: boolean): string[] {
 }
 
 function isSaidBy(text: string, cause: Error): boolean {
-  if (!("errno" in cause) || typeof cause.errno !== "number") return false;
-  const [code = "", words = ""] = getSystemErrorMap().get(cause.errno) ?? [];
-  return (words !== "" && text.toLowerCase().includes(words.toLowerCase())) || (sayings[code]?.test(text) ?? false);
+  if (!("code" in cause) || typeof cause.code !== "string") return false;
+  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = getSystemErrorMap().get(errno)?.[1];
+  return (words !== undefined && text.toLowerCase().includes(words.toLowerCase())) || (sayings[cause.code]?.test(text) ?? false);
 }
 
 function findHint(error: unknown, phase: Phase): string | undefined {
-  for (const one of [error, ...causesOf(error)]) {
+  // A command that fails says why in its own words.
+  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
+  for (const one of [error, ...causesOf(error), ...output]) {
     if (!(one instanceof Error)) continue;
     const found = hints.find(([code, words]) => ("code" in one && one.code === code) || words.test(one.message));
     if (found === undefined) continue;

@@ -49,7 +49,7 @@ export async function writePacked(items: AsyncIterable<PreparedItem>, { helper, 
   if (answer !== undefined && "failure" in answer) throw answer.failure;
   if (failure !== undefined && failure !== brokenPipe) throw failure;
   if (answer === undefined || exit.code !== 0)
-    throw new Error(`Cannot write a layer: the helper ended with ${exit.signal ?? exit.code}: ${exit.stderr || "no message"}`);
+    throw new Error(`Cannot write a layer: ${exit.stderr || `the helper ended with ${exit.signal ?? `exit code ${exit.code}`}`}`);
   return { ...answer, entries };
 }
 

@@ -38,7 +38,9 @@ export async function downloadBlob(
     return await blobs.publish(path, descriptor.digest);
   } catch (error) {
     await rm(path, { force: true });
-    throw error;
+    // Of the file; what goes wrong on the network is no bare system error.
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new Error(`Cannot store ${descriptor.digest} below "${blobs.directory}": ${error.message}`, { cause: error });
   }
 }
 

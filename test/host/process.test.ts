@@ -56,10 +56,14 @@ test("SIGTERM lets the build clean up and ends with 143", async () => {
   assert.match(err, /building\ncleaned up\nerror building image: interrupted by SIGTERM\n$/);
 });
 
-test("a second SIGINT ends at once", async () => {
-  const { code, err } = await run(waiting, ["--no-push", "--build-arg=stuck=1", "--state-dir=/nonexistent"], ["SIGINT", "SIGINT"]);
+test("a second SIGINT ends at once, and takes the private state directory along", async (t) => {
+  const state = mkdtempSync(join(tmpdir(), "slipway-state-"));
+  t.after(() => rmSync(state, { recursive: true }));
+  const env = { ...process.env, TMPDIR: state };
+  const { code, err } = await run(waiting, ["--no-push", "--build-arg=stuck=1"], ["SIGINT", "SIGINT"], env);
   assert.equal(code, 130);
   assert.match(err, /building\nstuck\nhint: the build was ended before it had cleaned up\nerror building image: interrupted by SIGINT\n$/);
+  assert.deepEqual(readdirSync(state), []);
 });
 
 test("an uncaught error ends the build with 1", async () => {
