@@ -46,6 +46,7 @@ const own = {
   LinkWithChmod: "--link has no effect beside --chmod: the files need the base below them",
   RootedExclude: "Patterns of --exclude are relative to each copied directory: one that begins with a slash matches nothing",
   KeepGitDirWithoutGit: "--keep-git-dir has no effect where no source is a git repository",
+  UnknownRule: "Names in # check= should be those of rules",
   IgnoredFlag: "Flags of ARG, STOPSIGNAL and HEALTHCHECK NONE have no effect",
 } as const;
 

@@ -6,9 +6,11 @@ import { lateRules, type RuleName, ruleNamed } from "./check-rules.ts";
 import { checkStage, type StageFacts, startStage } from "./check-stage.ts";
 import { checkWriting } from "./check-writing.ts";
 import type { Dockerfile } from "./dockerfile.ts";
-import { DockerfileError, type Range } from "./error.ts";
+import { DockerfileError, lineRange, type Range } from "./error.ts";
 import type { Instruction, Written } from "./instruction.ts";
+import { quote } from "./quote.ts";
 import { findBaseStage, findStage, type Stage } from "./stage.ts";
+import { findNearest } from "./suggest.ts";
 import { parseOnbuild } from "./trigger.ts";
 
 /** Something that a check has to say about a place. */
@@ -71,11 +73,24 @@ export function checkDockerfile(dockerfile: Dockerfile, config: CheckConfig, fac
     const finding = { rule: name, message, description, ...(url ? { url } : {}), range: at.range, own: own ?? rule.own ?? false };
     findings.set(`${name} ${at.range.start.line} ${message}`, finding);
   };
+  checkNames(dockerfile, config, tell);
   checkWriting(dockerfile, tell);
   const globals = readGlobals(dockerfile, facts);
   checkFrom(dockerfile, globals, facts, tell);
   checkReached(dockerfile, globals, facts, tell);
   return [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
+}
+
+/** BuildKit takes any name for that of a rule. */
+function checkNames({ directives }: Dockerfile, config: CheckConfig, tell: Tell): void {
+  const { check } = directives;
+  if (!check) return;
+  const at = { range: lineRange(check.line), comments: [] };
+  const named = [config.skip, config.experimental].flatMap((names) => (names === "all" ? [] : [...names]));
+  for (const name of named.filter((one) => check.value.includes(one) && !Object.hasOwn(ruleNamed, one))) {
+    const nearest = findNearest(name, Object.keys(ruleNamed));
+    tell("UnknownRule", at, `There is no rule ${quote(name)}${nearest === undefined ? "" : ` (did you mean ${nearest}?)`}`);
+  }
 }
 
 /** `RULE LINE` for each of the rules that look at files and each instruction, by its first line, where the rule is to be silent. */

@@ -151,3 +151,15 @@ test("what is seen while files are copied is said by rule, file and line, and ca
   await builder.build({ Dockerfile: `# check=skip=${rules.join(",")};error=true\nFROM scratch\n${copies.join("\n")}\n`, f: "f" });
   assert.deepEqual(said(), []);
 });
+
+test("check looks at the image that --build-context puts in place of a base", async (t) => {
+  const registry = await startRegistry(t);
+  await putBase(t, registry, "other:1", layers, { Env: ["HERE=f"] });
+  const builder = await openBuilder(t);
+  const buildContexts = new Map([["base", `docker-image://${registry.host}/other:1`]]);
+  const { checked } = await builder.build({ Dockerfile: "FROM base\nENV A=$HERE B=$THERE\n" }, { checkOnly: true, buildContexts });
+  assert.deepEqual(
+    checked?.findings.map(({ message }) => message),
+    ["Usage of undefined variable '$THERE' (did you mean $HERE?)"],
+  );
+});

@@ -282,6 +282,11 @@ const rows: readonly [name: string, text: string, expected: readonly string[], g
   ],
   ["several sources to a directory", "FROM scratch\nCOPY a b /c/\nCOPY a b .\nADD a* b /c\nCOPY a b /c/.\n", []],
   [
+    "rules that there are not",
+    "# check=skip=JSONArgRecommended,MaintainerDeprecated\nFROM scratch\nMAINTAINER x\n",
+    ['1 UnknownRule: There is no rule "JSONArgRecommended" (did you mean JSONArgsRecommended?)'],
+  ],
+  [
     "flags that do not go together",
     "FROM scratch\nCOPY --link --chmod=755 --exclude=/a b /c\nADD --keep-git-dir a /c\nADD --keep-git-dir https://h/x.git /c\n",
     [
