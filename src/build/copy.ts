@@ -12,8 +12,8 @@ export interface CopySource {
   readonly view: FileView;
   /** Keeps owners as they are; otherwise (a build context) everything belongs to root. */
   readonly keepsOwners: boolean;
-  /** The bytes of a file of the view; asked for once per copied file of size > 0. */
-  content(path: RawPath): Content;
+  /** The bytes of all files, where they are at hand; else they are found by their paths when the layer is written. */
+  readonly content?: Content;
 }
 
 export interface CopyOptions {
@@ -97,11 +97,15 @@ class Copier {
   copyFile(from: RawPath, node: FileNode, to: RawPath): void {
     if (this.#draft.lstat(to)?.attributes.type === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
     const attributes = this.#attributes(node.attributes);
-    const inode = this.#inodes.get(node.inode) ?? {};
-    this.#inodes.set(node.inode, inode);
-    const content = attributes.type === "file" && attributes.size > 0 ? this.#source.content(from) : undefined;
-    const sha256 = node.sha256 === undefined ? {} : { sha256: node.sha256 };
-    this.#draft.put(to, { attributes, inode, ...sha256, ...(content === undefined ? {} : { content }) });
+    const content = attributes.type === "file" && attributes.size > 0 ? (this.#source.content ?? from) : undefined;
+    this.#draft.put(to, { attributes, inode: this.#inode(node), sha256: node.sha256, content });
+  }
+
+  #inode({ inode }: FileNode): object | undefined {
+    if (inode === undefined) return undefined;
+    const copy = this.#inodes.get(inode) ?? {};
+    this.#inodes.set(inode, copy);
+    return copy;
   }
 
   #copyChildren(level: Level): void {

@@ -1,19 +1,24 @@
 // A layer in the making: a tree together with the entries that an instruction has put on top of it so far.
 
-import { comparePaths, type FileNode, type FileView, joinPath, nameOf, parentOf, type Tree } from "../filesystem/filesystem.ts";
-import type { Attributes, Content, Entry, LayerItem, RawPath } from "../layer/entry.ts";
+import { type FileNode, type FileView, joinPath, type Tree } from "../filesystem/filesystem.ts";
+import { type Attributes, type Content, type LayerItem, makeEntry, type RawPath } from "../layer/entry.ts";
 
-interface Addition {
-  readonly node: FileNode;
-  readonly content: Content | undefined;
-}
-
-/** What a new entry is made from; `inode` is shared by the hard links of one file. */
+/** What a new entry is made from. */
 export interface NewEntry {
   readonly attributes: Attributes;
-  readonly content?: Content;
-  readonly sha256?: string;
-  readonly inode?: object;
+  /** Of a file of size > 0: its bytes, or the path in the source under which they are to be found. */
+  readonly content?: Content | RawPath | undefined;
+  readonly sha256?: string | undefined;
+  /** Shared by the hard links of one file. */
+  readonly inode?: object | undefined;
+}
+
+/** How a draft finds contents when its layer is written. */
+export interface Contents {
+  /** Where the bytes of a file of the source are. */
+  locate(path: RawPath): Content | undefined;
+  /** Whether bytes have a digest; asked about files whose attributes are as they were. */
+  hasDigest(content: Content | undefined, sha256: string): Promise<boolean>;
 }
 
 /** The attributes of a directory that an instruction creates. */
@@ -21,43 +26,68 @@ export function directoryAttributes(mode: number, uid: number, gid: number, mtim
   return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
 }
 
+/** What has been put at a path, and below it. There may be hundreds of thousands, so that all have the same few fields. */
+class Place implements FileNode {
+  #attributes: Attributes | undefined;
+  content: Content | RawPath | undefined;
+  sha256: string | undefined;
+  inode: object | undefined;
+  children: Map<RawPath, Place> | undefined;
+  /** What the tree has here and below is gone. */
+  isHiding = false;
+
+  /** Whether something has been put here, and not only below. */
+  get isPut(): boolean {
+    return this.#attributes !== undefined;
+  }
+
+  get attributes(): Attributes {
+    if (this.#attributes === undefined) throw new Error("Cannot look at a path of a layer: nothing has been put there");
+    return this.#attributes;
+  }
+
+  put({ attributes, content, sha256, inode }: NewEntry): void {
+    this.#attributes = attributes;
+    this.content = content;
+    this.sha256 = sha256;
+    this.inode = inode;
+  }
+
+  hide(): void {
+    this.#attributes = undefined;
+    this.children = undefined;
+    this.isHiding = true;
+  }
+}
+
 /** A view of what the tree will be; entries put later replace earlier ones, as writes to a file system would. */
 export class Draft implements FileView {
   readonly #tree: Tree;
-  readonly #additions = new Map<RawPath, Addition>();
-  readonly #children = new Map<RawPath, Set<RawPath>>();
-  /** Directories of the tree that something else took the place of: nothing below them shines through. */
-  readonly #hidden = new Set<RawPath>();
+  readonly #root = new Place();
 
   constructor(tree: Tree) {
     this.#tree = tree;
   }
 
   lstat(path: RawPath): FileNode | undefined {
-    const added = this.#additions.get(path);
-    if (added !== undefined) return added.node;
-    return this.#isHidden(path) ? undefined : this.#tree.lstat(path);
+    const { place, isHidden } = this.#find(path);
+    if (place?.isPut) return place;
+    return isHidden ? undefined : this.#tree.lstat(path);
   }
 
   list(path: RawPath): readonly RawPath[] {
-    const below = this.#hidden.has(path) || this.#isHidden(path) ? [] : this.#tree.list(path);
-    const added = this.#children.get(path);
-    if (added === undefined) return below;
-    return [...new Set([...below, ...added])].sort();
+    const { place, isHidden } = this.#find(path);
+    const below = isHidden ? [] : this.#tree.list(path);
+    const added = place?.children;
+    return added === undefined ? below : [...new Set([...below, ...added.keys()])].sort();
   }
 
   /** Puts an entry at a path whose parent exists. Directories over directories keep what is below them. */
   put(path: RawPath, entry: NewEntry): void {
     const before = this.lstat(path);
-    if (before?.attributes.type === "directory" && entry.attributes.type !== "directory") this.remove(path);
-    const { attributes, content, sha256, inode } = entry;
-    const node: FileNode = { attributes, inode: inode ?? {}, ...(sha256 === undefined ? {} : { sha256 }) };
-    this.#additions.set(path, { node, content });
-    if (path === "") return;
-    const parent = parentOf(path);
-    const siblings = this.#children.get(parent);
-    if (siblings === undefined) this.#children.set(parent, new Set([nameOf(path)]));
-    else siblings.add(nameOf(path));
+    const place = this.#make(path);
+    if (before?.attributes.type === "directory" && entry.attributes.type !== "directory") place.hide();
+    place.put(entry);
   }
 
   /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
@@ -71,63 +101,97 @@ export class Draft implements FileView {
     }
   }
 
-  /**
-   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them.
-   * `sameContent` decides about files whose attributes are equal on both sides.
-   */
-  async items(sameContent: (content: Content | undefined, sha256: string) => Promise<boolean>): Promise<LayerItem[]> {
-    const items = new Map<RawPath, LayerItem>();
-    const links = new Map<object, RawPath>();
-    for (const [path, { node, content }] of [...this.#additions].sort(([a], [b]) => comparePaths(a, b))) {
-      if (await this.#isUnchanged(path, node, content, sameContent)) continue;
-      for (let parent = parentOf(path); parent !== ""; parent = parentOf(parent)) {
-        const above = this.lstat(parent);
-        if (!items.has(parent) && above !== undefined) items.set(parent, { entry: { ...above.attributes, path: parent } });
-      }
-      const first = node.attributes.type === "file" ? links.get(node.inode) : undefined;
-      if (first !== undefined) {
-        items.set(path, { entry: { ...node.attributes, type: "hardlink", size: 0, link: first, path } });
-        continue;
-      }
-      links.set(node.inode, path);
-      const entry: Entry = { ...node.attributes, path, ...(node.sha256 === undefined ? {} : { sha256: node.sha256 }) };
-      items.set(path, content === undefined ? { entry } : { entry, content });
-    }
-    return [...items.values()].sort((a, b) => comparePaths(a.entry.path, b.entry.path));
-  }
-
-  async #isUnchanged(
-    path: RawPath,
-    node: FileNode,
-    content: Content | undefined,
-    sameContent: (content: Content | undefined, sha256: string) => Promise<boolean>,
-  ): Promise<boolean> {
-    const below = this.#isHidden(path) || this.#hidden.has(path) ? undefined : this.#tree.lstat(path);
-    if (below === undefined || !sameAttributes(below.attributes, node.attributes)) return false;
-    if (node.attributes.type !== "file") return true;
-    if (below.sha256 === undefined) return false;
-    return node.sha256 === undefined ? sameContent(content, below.sha256) : node.sha256 === below.sha256;
-  }
-
-  #isHidden(path: RawPath): boolean {
-    if (this.#hidden.size === 0) return false;
-    for (let at = path; at !== ""; ) {
-      at = parentOf(at);
-      if (this.#hidden.has(at)) return true;
-    }
-    return false;
-  }
-
   /** Takes away what is at a path and below it; the layer must then put something in its place. */
   remove(path: RawPath): void {
-    this.#hidden.add(path);
-    for (const added of [...this.#additions.keys()]) {
-      if (!added.startsWith(`${path}/`)) continue;
-      this.#additions.delete(added);
-      this.#children.delete(added);
-    }
-    this.#children.delete(path);
+    this.#make(path).hide();
   }
+
+  /** The paths in the source whose bytes the layer may need. */
+  sources(): Iterable<RawPath> {
+    return sourcesBelow(this.#root);
+  }
+
+  /**
+   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them. What has
+   * been given is forgotten, so that the draft is used up in the end.
+   */
+  async *items(contents: Contents): AsyncGenerator<LayerItem, void, void> {
+    const links = new Map<object, RawPath>();
+    /** The directories above, from the top, that are not in the layer yet. */
+    const parents: LayerItem[] = [];
+    const pending = [{ path: "", place: this.#root, isHidden: false, depth: 0 }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const { path, place, depth } = next;
+      const isHidden = next.isHidden || place.isHiding;
+      parents.length = Math.min(parents.length, depth);
+      const below = isHidden ? undefined : this.#tree.lstat(path);
+      const isChanged = place.isPut && !(await isSame(place, below, contents));
+      if (isChanged) {
+        for (const parent of parents) if (parent !== given && parent.entry.path !== "") yield parent;
+        parents.fill(given);
+        yield this.#item(path, place, links, contents);
+      }
+      if (place.children === undefined) continue;
+      const attributes = place.isPut ? place.attributes : below?.attributes;
+      parents.push(isChanged || attributes === undefined ? given : { entry: makeEntry(path, attributes, attributes.xattrs) });
+      const names = [...place.children.keys()].sort().reverse();
+      for (const name of names) {
+        const child = place.children.get(name);
+        if (child !== undefined) pending.push({ path: joinPath(path, name), place: child, isHidden, depth: depth + 1 });
+      }
+      place.children = undefined;
+    }
+  }
+
+  #item(path: RawPath, { attributes, content, sha256, inode }: Place, links: Map<object, RawPath>, { locate }: Contents): LayerItem {
+    const first = inode === undefined || attributes.type !== "file" ? undefined : links.get(inode);
+    if (first !== undefined) return { entry: { ...attributes, type: "hardlink", size: 0, link: first, path } };
+    if (inode !== undefined) links.set(inode, path);
+    const entry = makeEntry(path, attributes, attributes.xattrs, sha256);
+    const bytes = typeof content === "string" ? locate(content) : content;
+    return bytes === undefined ? { entry } : { entry, content: bytes };
+  }
+
+  #find(path: RawPath): { readonly place: Place | undefined; readonly isHidden: boolean } {
+    let place: Place | undefined = this.#root;
+    let isHidden = place.isHiding;
+    for (const name of path === "" ? [] : path.split("/")) {
+      place = place.children?.get(name);
+      if (place === undefined) break;
+      isHidden ||= place.isHiding;
+    }
+    return { place, isHidden };
+  }
+
+  #make(path: RawPath): Place {
+    let place = this.#root;
+    for (const name of path === "" ? [] : path.split("/")) {
+      place.children ??= new Map();
+      let child = place.children.get(name);
+      if (child === undefined) {
+        child = new Place();
+        place.children.set(name, child);
+      }
+      place = child;
+    }
+    return place;
+  }
+}
+
+/** Stands for a parent that is in the layer already. */
+const given: LayerItem = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
+
+function* sourcesBelow(place: Place): Generator<RawPath, void, void> {
+  if (typeof place.content === "string") yield place.content;
+  for (const child of place.children?.values() ?? []) yield* sourcesBelow(child);
+}
+
+async function isSame(place: Place, below: FileNode | undefined, { locate, hasDigest }: Contents): Promise<boolean> {
+  if (below === undefined || !sameAttributes(below.attributes, place.attributes)) return false;
+  if (place.attributes.type !== "file") return true;
+  if (below.sha256 === undefined) return false;
+  if (place.sha256 !== undefined) return place.sha256 === below.sha256;
+  return hasDigest(typeof place.content === "string" ? locate(place.content) : place.content, below.sha256);
 }
 
 /** A directory's size and time say nothing about it. */

@@ -1,8 +1,9 @@
 // Carries a plan out: a fold over each stage's steps, with the stages side by side.
 
 import type { LateRuleName } from "../dockerfile/dockerfile.ts";
-import { emptyTree, type LayerFiles } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
+import type { Digest } from "../image/digest.ts";
 import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import { type Blobs, writeLayer } from "../layer/layer.ts";
@@ -67,13 +68,11 @@ export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly
   const failed = new AbortController();
   const signal = AbortSignal.any([tools.signal, failed.signal]);
   const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
+  const unpacked = basesBelowRuns(plan);
   const stages: Promise<BuiltStage>[] = [];
   for (const [number, stage] of plan.stages.entries()) {
-    const building = new StageBuild(stage, stages, plan.epoch, {
-      ...tools,
-      signal,
-      onLayer: shipped.has(number) ? tools.onLayer : () => {},
-    }).build();
+    const onLayer = shipped.has(number) ? tools.onLayer : () => {};
+    const building = new StageBuild(stage, { stages, unpacked, epoch: plan.epoch }, { ...tools, signal, onLayer }).build();
     building.catch((error: unknown) => failed.abort(error));
     stages.push(building);
   }
@@ -94,18 +93,41 @@ function stagesBelow(plan: Plan, target: number): ReadonlySet<number> {
   return found;
 }
 
+/** The images whose layers have to be unpacked, since a command runs on top of them. */
+function basesBelowRuns(plan: Plan): ReadonlySet<Digest> {
+  const found = new Set<Digest>();
+  for (const stage of plan.stages) {
+    if (!hasRun(stage)) continue;
+    let base: Origin | undefined = stage.base;
+    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
+    if (base?.kind === "image") found.add(base.digest);
+  }
+  return found;
+}
+
+function hasRun(stage: StagePlan): boolean {
+  return stage.steps.some(({ kind }) => kind === "run");
+}
+
+/** What a stage knows of the others. */
+interface Siblings {
+  readonly stages: readonly Promise<BuiltStage>[];
+  /** Images that some stage unpacks. */
+  readonly unpacked: ReadonlySet<Digest>;
+}
+
 class StageBuild {
   readonly #stage: StagePlan;
-  readonly #stages: readonly Promise<BuiltStage>[];
+  readonly #siblings: Siblings;
   readonly #epoch: number | undefined;
   readonly #tools: ExecuteTools;
   readonly #root: StageRoot;
   readonly #made: MadeLayer[] = [];
 
-  constructor(stage: StagePlan, stages: readonly Promise<BuiltStage>[], epoch: number | undefined, tools: ExecuteTools) {
+  constructor(stage: StagePlan, siblings: Siblings & Pick<Plan, "epoch">, tools: ExecuteTools) {
     this.#stage = stage;
-    this.#epoch = epoch;
-    this.#stages = stages;
+    this.#siblings = siblings;
+    this.#epoch = siblings.epoch;
     this.#tools = tools;
     this.#root = new StageRoot(tools.sandbox, tools.layers);
   }
@@ -149,12 +171,14 @@ class StageBuild {
 
   async #apply(step: Step, files: StageFiles, name: StepName, started: number): Promise<StageFiles> {
     if (step.kind === "run") {
-      const root = await this.#root.holding(files);
-      const result = await runCommand(step, root, await files.tree(), { ...this.#tools, name });
+      const root = await this.#root.holding(files.levels);
+      const below = await files.tree();
+      const result = await runCommand(step, root, below, { ...this.#tools, name });
       const { layer, index } = await this.#write(result.changes);
-      await result.publish(layer, index);
+      const next = await files.with(layer, index);
+      await result.publish(layer, await next.tree());
       this.#root.skip();
-      return this.#add(step, files, layer, index, started);
+      return this.#finish(step, next, layer, started);
     }
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
@@ -163,14 +187,14 @@ class StageBuild {
       this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
     };
     const tools = { now, warn, scratch: this.#tools.scratch, download: this.#tools.downloads.get };
-    const tree = step.kind === "copy" && step.link ? emptyTree : await files.tree();
+    const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
-      step.kind === "workdir" ? await makeWorkdir(step, tree, tools) : await copyFiles(step, tree, await this.#openSource(step), tools);
+      step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step), tools);
     const { layer, index } = await this.#write(items);
-    return this.#add(step, files, layer, index, started);
+    return this.#finish(step, await files.with(layer, index), layer, started);
   }
 
-  #write(items: readonly LayerItem[]): ReturnType<typeof writeLayer> {
+  #write(items: Iterable<LayerItem> | AsyncIterable<LayerItem>): ReturnType<typeof writeLayer> {
     const { blobs, compression, compressionLevel, helper, signal, reproducible, rewriteTimestamp } = this.#tools;
     const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : undefined;
     return writeLayer(items, {
@@ -183,29 +207,48 @@ class StageBuild {
     });
   }
 
-  #add(step: Step, files: StageFiles, layer: Layer, index: Parameters<StageFiles["with"]>[1], started: number): StageFiles {
+  /** The files with the step's layer on top, which is now known. */
+  #finish(step: Step, files: StageFiles, layer: Layer, started: number): StageFiles {
     const seconds = (performance.now() - started) / 1000;
     this.#made.push({ layer, createdBy: step.createdBy, created: new Date().toISOString(), seconds });
     this.#tools.onLayer(layer);
-    return files.with(layer, index);
+    return files;
   }
 
   async #openOrigin(origin: Origin): Promise<{ readonly files: StageFiles; readonly family: Image["family"] }> {
     switch (origin.kind) {
       case "scratch":
-        return { files: new StageFiles([], this.#tools.layers), family: "oci" };
+        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
       case "stage": {
-        const stage = this.#stages[origin.stage];
+        const stage = this.#siblings.stages[origin.stage];
         if (stage === undefined) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
         return stage;
       }
       case "image": {
         const image = await this.#tools.image(origin);
-        return { files: new StageFiles(image.layers, this.#tools.layers), family: image.family };
+        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
+        const read = () => (isUnpacked ? this.#unpackBase(image.layers) : this.#tools.layers.tree(image.layers));
+        return { files: this.#filesOf(image.layers, read), family: image.family };
       }
       case "context":
         throw new Error("Cannot use the build context as an image");
     }
+  }
+
+  #filesOf(layers: readonly Layer[], read: () => Promise<Tree>): StageFiles {
+    return new StageFiles(
+      layers.map((layer) => ({ layer })),
+      this.#tools.layers,
+      read,
+    );
+  }
+
+  /** Layers that a command needs on disk are read once, for their files and for their tree. */
+  async #unpackBase(layers: readonly Layer[]): Promise<Tree> {
+    // That there is no sandbox is the error of the first RUN.
+    const sandbox = await this.#tools.sandbox().catch(() => undefined);
+    const isWorthIt = sandbox !== undefined && (sandbox.sharesLayers || hasRun(this.#stage));
+    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
   }
 
   async #openSource(step: CopyStep): Promise<StepSource> {
@@ -214,14 +257,17 @@ class StageBuild {
       return {
         view: files,
         keepsOwners: false,
-        locate: async (paths) => new Map(paths.map((path) => [path, files.content(path)])),
+        locate: async () => files.content,
       };
     }
     const { files } = await this.#openOrigin(step.from);
     return {
       view: await files.tree(),
       keepsOwners: true,
-      locate: (paths) => files.contents(paths, this.#tools.files),
+      locate: async (paths) => {
+        const contents = await files.contents(paths, this.#tools.files);
+        return (path) => contents.get(path);
+      },
     };
   }
 }

@@ -1,27 +1,37 @@
-// The layers of the images that a build reads, each fetched and indexed once, and only when asked for.
+// The layers of the images that a build reads, each fetched once and indexed once, and only when asked for.
 
+import { emptyTree, type Tree } from "../filesystem/filesystem.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerIndex } from "../layer/entry.ts";
 import { type Blobs, indexLayer } from "../layer/layer.ts";
 import type { Registry } from "../registry/registry.ts";
 
 export interface Layers {
   /** The layer with its bytes on disk. */
   fetch(layer: Layer): Promise<Layer>;
-  index(layer: Layer): Promise<LayerIndex>;
-  /** What is already known of a layer: it was just written or unpacked. */
-  learn(index: LayerIndex): void;
+  /** What layers come to, the lowest first; read from their bytes. */
+  tree(layers: readonly Layer[]): Promise<Tree>;
 }
 
 export function openLayers(tools: { readonly registry: Registry; readonly blobs: Blobs; readonly signal: AbortSignal }): Layers {
   const fetched = new Map<string, Promise<Layer>>();
-  const indexes = new Map<string, Promise<LayerIndex>>();
+  // Trees and not indexes: they share what they have in common, and several times as many indexes would stay in memory.
+  const trees = new Map<string, Promise<Tree>>();
   const fetch = (layer: Layer) =>
     remember(fetched, layer.descriptor.digest, () =>
       layer.file === undefined ? tools.registry.fetch(layer, tools.blobs, tools.signal) : Promise.resolve(layer),
     );
-  const index = (layer: Layer) => remember(indexes, layer.diffId, async () => indexLayer(await fetch(layer), { signal: tools.signal }));
-  return { fetch, index, learn: (known) => void indexes.set(known.diffId, Promise.resolve(known)) };
+  const merge = async (top: Layer, below: Promise<Tree>) => {
+    const index = fetch(top).then((layer) => indexLayer(layer, { signal: tools.signal }));
+    const [lower, read] = await Promise.all([below, index]);
+    return lower.with(read);
+  };
+  const tree = (layers: readonly Layer[]): Promise<Tree> => {
+    const top = layers.at(-1);
+    if (top === undefined) return Promise.resolve(emptyTree);
+    const chain = layers.map(({ diffId }) => diffId).join(" ");
+    return remember(trees, chain, () => merge(top, tree(layers.slice(0, -1))));
+  };
+  return { fetch, tree };
 }
 
 function remember<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

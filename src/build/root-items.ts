@@ -1,7 +1,7 @@
 // An image's whole file system as items, for outputs that hold files instead of layers.
 
 import type { LayerFiles } from "../filesystem/filesystem.ts";
-import type { LayerItem, RawPath } from "../layer/entry.ts";
+import { type LayerItem, makeEntry, type RawPath } from "../layer/entry.ts";
 import type { StageFiles } from "./stage-files.ts";
 
 /** Every path of the merged tree below `prefix`, parents first; the files of one inode are hard links of the first. */
@@ -14,15 +14,16 @@ export async function* rootItems(stage: StageFiles, files: LayerFiles, prefix: R
   for (const { path, node } of tree.walk()) {
     if (path === "") continue;
     const placed = prefix === "" ? path : `${prefix}/${path}`;
-    const { attributes } = node;
-    const link = attributes.type === "file" ? first.get(node.inode) : undefined;
+    const { attributes, inode } = node;
+    const link = inode === undefined || attributes.type !== "file" ? undefined : first.get(inode);
     if (link !== undefined) {
       yield { entry: { ...attributes, type: "hardlink", size: 0, link, path: placed } };
       continue;
     }
-    first.set(node.inode, placed);
+    if (inode !== undefined) first.set(inode, placed);
+    const entry = makeEntry(placed, attributes, attributes.xattrs);
     const content = contents.get(path);
-    yield content === undefined ? { entry: { ...attributes, path: placed } } : { entry: { ...attributes, path: placed }, content };
+    yield content === undefined ? { entry } : { entry, content };
   }
 }
 

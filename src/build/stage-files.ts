@@ -1,41 +1,49 @@
 // The files of a stage while it is built: its layers, their merged tree, and where their bytes are.
 
-import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
-import { emptyTree } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
 import type { Layer } from "../image/image.ts";
 import type { Content, LayerIndex, RawPath } from "../layer/entry.ts";
 import type { Root, Sandbox } from "../sandbox/sandbox.ts";
 import type { Layers } from "./layers.ts";
 
+/** A layer of a stage, with what all layers up to it come to where that is known. */
+interface Level {
+  readonly layer: Layer;
+  readonly tree?: Tree;
+}
+
 /** A value that grows by one layer at a time; what was handed out before stays as it was. */
 export class StageFiles {
-  readonly layers: readonly Layer[];
+  readonly levels: readonly Level[];
   readonly #sources: Layers;
+  readonly #read: () => Promise<Tree>;
   #tree: Promise<Tree> | undefined;
 
-  constructor(layers: readonly Layer[], sources: Layers, tree?: Promise<Tree> | undefined) {
-    this.layers = layers;
+  /** `read` finds out what the layers come to where the last one does not say so. */
+  constructor(levels: readonly Level[], sources: Layers, read: () => Promise<Tree>) {
+    this.levels = levels;
     this.#sources = sources;
-    this.#tree = tree;
+    this.#read = read;
+  }
+
+  get layers(): readonly Layer[] {
+    return this.levels.map(({ layer }) => layer);
   }
 
   /** The merged tree; reads what it must of the layers the first time. */
   tree(): Promise<Tree> {
-    this.#tree ??= this.#merge();
+    this.#tree ??= this.#read();
     return this.#tree;
   }
 
-  async #merge(): Promise<Tree> {
-    const indexes = await Promise.all(this.layers.map((layer) => this.#sources.index(layer)));
-    return indexes.reduce((tree, index) => tree.with(index), emptyTree);
-  }
-
-  with(layer: Layer, index: LayerIndex): StageFiles {
-    this.#sources.learn(index);
-    // Layers that nobody has looked into yet stay unread.
-    const tree = this.#tree?.then((below) => below.with(index));
-    tree?.catch(() => {});
-    return new StageFiles([...this.layers, layer], this.#sources, tree);
+  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
+  async with(layer: Layer, index: LayerIndex): Promise<StageFiles> {
+    const merge = async () => (await this.tree()).with(index);
+    if (this.#tree === undefined) return new StageFiles([...this.levels, { layer }], this.#sources, merge);
+    const tree = await merge();
+    const files = new StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
+    files.#tree = Promise.resolve(tree);
+    return files;
   }
 
   /** Local bytes of files of the tree, all asked for at once. */
@@ -51,8 +59,8 @@ export class StageFiles {
     }
     const found = new Map<RawPath, Content>();
     for (const [number, group] of wanted) {
-      const layer = this.layers[number];
-      if (layer === undefined) throw new Error(`Cannot read layer ${number}: there are ${this.layers.length}`);
+      const layer = this.levels[number]?.layer;
+      if (layer === undefined) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
       const located = await files.locate(
         await this.#sources.fetch(layer),
         group.map(({ from }) => from),
@@ -66,11 +74,12 @@ export class StageFiles {
   }
 }
 
-/** A stage's root on disk, made at its first RUN and kept up with its layers from then on. */
+/** A stage's root on disk, made when the first layer has to lie there and kept up with the stage's layers from then on. */
 export class StageRoot {
   readonly #open: () => Promise<Sandbox>;
   readonly #sources: Layers;
-  #root: Root | undefined;
+  #root: Promise<Root> | undefined;
+  #tree: Promise<Tree> = Promise.resolve(emptyTree);
   #added = 0;
 
   constructor(open: () => Promise<Sandbox>, sources: Layers) {
@@ -78,18 +87,22 @@ export class StageRoot {
     this.#sources = sources;
   }
 
-  /** The root with all of the stage's layers on it. */
-  async holding(files: StageFiles): Promise<Root> {
-    this.#root ??= await (await this.#open()).openRoot();
-    const root = this.#root;
-    const missing = files.layers.slice(this.#added);
-    this.#added = files.layers.length;
-    await Promise.all(
-      missing.map(async (layer) => {
-        this.#sources.learn(await root.add(this.#sources.fetch(layer)));
-      }),
-    );
+  /** The root with layers on it that those it holds already are the lowest of. */
+  async holding(levels: readonly Level[]): Promise<Root> {
+    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
+    const root = await this.#root;
+    const missing = levels.slice(this.#added);
+    this.#added = levels.length;
+    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
+    this.#tree = trees.at(-1) ?? this.#tree;
+    await Promise.all(trees);
     return root;
+  }
+
+  /** What layers come to, found while they are put on the root. */
+  async unpack(layers: readonly Layer[]): Promise<Tree> {
+    await this.holding(layers.map((layer) => ({ layer })));
+    return this.#tree;
   }
 
   /** The layer of the last run is already in place. */
@@ -98,6 +111,7 @@ export class StageRoot {
   }
 
   async close(): Promise<void> {
-    await this.#root?.close();
+    const root = await this.#root?.catch(() => undefined);
+    await root?.close();
   }
 }

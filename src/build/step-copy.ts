@@ -18,7 +18,8 @@ import { cleanPath, selectSources, splitPivot } from "./select.ts";
 export interface StepSource {
   readonly view: FileView;
   readonly keepsOwners: boolean;
-  locate(paths: readonly RawPath[]): Promise<ReadonlyMap<RawPath, Content>>;
+  /** Finds the bytes of these files, and of no others. */
+  locate(paths: Iterable<RawPath>): Promise<(path: RawPath) => Content | undefined>;
 }
 
 export interface StepTools extends ArchiveTools {
@@ -29,28 +30,18 @@ export interface StepTools extends ArchiveTools {
 }
 
 /** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
-export async function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): Promise<LayerItem[]> {
+export function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): AsyncIterable<LayerItem> {
   const draft = new Draft(tree);
   const owner = findUser(accountsOf(tree), step.user);
   draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(0o755, owner.uid, owner.gid, tools.now));
-  return draft.items(hasDigest);
+  return draft.items({ locate: () => undefined, hasDigest });
 }
 
-/** The layer of a COPY or ADD. */
-export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, tools: StepTools): Promise<LayerItem[]> {
+/** The layer of a COPY or ADD, whose items can be taken once. */
+export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, tools: StepTools): Promise<AsyncIterable<LayerItem>> {
   const draft = new Draft(tree);
   const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: undefined, now: tools.now };
   const namedOutright: RawPath[] = [];
-  const deferred = new Map<Content, RawPath>();
-  const copySource: CopySource = {
-    view: source.view,
-    keepsOwners: source.keepsOwners,
-    content(path) {
-      const content: Content = { kind: "file", path, offset: 0, size: 0 };
-      deferred.set(content, path);
-      return content;
-    },
-  };
   for (const operand of step.sources) {
     if (operand.kind === "inline") {
       const bytes = Buffer.from(operand.text);
@@ -73,21 +64,12 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       if (filter?.wouldExclude(nameOf(path)) && resolvePath(source.view, path).node?.attributes.type !== "directory")
         namedOutright.push(path);
       const archive = operand.unpack ? await archiveAt(source, path) : undefined;
-      if (archive === undefined) copyPath(draft, copySource, path, step.destination, { ...options, filter });
+      if (archive === undefined) copyPath(draft, source, path, step.destination, { ...options, filter });
       else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
     }
   }
   if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
-  const located = await source.locate([...new Set(deferred.values())]);
-  const settle = (content: Content | undefined): Content | undefined => {
-    const path = content === undefined ? undefined : deferred.get(content);
-    return path === undefined ? content : located.get(path);
-  };
-  const items = await draft.items((content, sha256) => hasDigest(settle(content), sha256));
-  return items.map((item) => {
-    const content = settle(item.content);
-    return content === undefined ? { entry: item.entry } : { entry: item.entry, content };
-  });
+  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
 }
 
 function filterOf(step: CopyStep, source: RawPath): Filter | undefined {
@@ -104,7 +86,7 @@ function excludeWarning([first = "", ...rest]: readonly RawPath[]): string {
 async function archiveAt(source: StepSource, path: RawPath): Promise<Content | undefined> {
   const followed = resolvePath(source.view, path);
   if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return undefined;
-  const content = (await source.locate([followed.path])).get(followed.path);
+  const content = (await source.locate([followed.path]))(followed.path);
   return content !== undefined && (await isArchive(content)) ? content : undefined;
 }
 
@@ -119,12 +101,12 @@ const plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor
 
 /** A view of one file that is in no tree. */
 function fileSource(name: RawPath, attributes: Attributes, content: Content): CopySource {
-  const file = { attributes, inode: {} };
-  const root = { attributes: directoryAttributes(0o755, 0, 0, attributes.mtime), inode: {} };
+  const file = { attributes, inode: undefined };
+  const root = { attributes: directoryAttributes(0o755, 0, 0, attributes.mtime), inode: undefined };
   return {
     view: { lstat: (path) => (path === "" ? root : path === name ? file : undefined), list: (path) => (path === "" ? [name] : []) },
     keepsOwners: false,
-    content: () => content,
+    content,
   };
 }
 

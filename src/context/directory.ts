@@ -129,8 +129,8 @@ export function openDirectory(root: string, patterns: IgnorePatterns): Directory
     }
   }
 
-  function inodeOf(stats: BigIntStats): object {
-    if (stats.nlink < 2n || stats.isDirectory()) return {};
+  function inodeOf(stats: BigIntStats): object | undefined {
+    if (stats.nlink < 2n || stats.isDirectory()) return undefined;
     const key = `${stats.dev}:${stats.ino}`;
     const inode = inodes.get(key) ?? {};
     inodes.set(key, inode);

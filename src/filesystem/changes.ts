@@ -39,7 +39,7 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
       continue;
     }
     above?.names.add(nameOf(path));
-    const found: Found = { ...entry, type };
+    const found = entry as Found;
     if (type === "directory") {
       const trail = collector.enter(found);
       if (above !== undefined || isOpaque(entry)) opaque.set(path, { names: new Set(), trail });
@@ -129,7 +129,7 @@ export async function changesFromScan(
         if (isOld) hideMissing(path);
         continue;
       }
-      const found: Found = { ...entry, type };
+      const found = entry as Found;
       if (type === "directory") collector.enter(found);
       else gone = path;
       if (path === "" || options.exclude(path)) continue;

@@ -1,6 +1,6 @@
 // Gathers what a command has changed into the items of a layer: parents, hard links, whiteouts, in the order of a layer.
 
-import { type Entry, type LayerItem, type RawPath, toRaw, whiteoutPrefix } from "../layer/entry.ts";
+import { type Entry, keepStored, type LayerItem, makeEntry, type RawPath, toRaw, whiteoutPrefix } from "../layer/entry.ts";
 import type { ScannedEntry } from "./scan.ts";
 import { joinPath, nameOf, parentOf } from "./view.ts";
 
@@ -12,8 +12,6 @@ interface Change {
   readonly path: RawPath;
   readonly found: Found | undefined;
 }
-
-const capability = "security.capability";
 
 /** The directories above an object, the root first. */
 export type Trail = readonly Parent[];
@@ -125,10 +123,9 @@ export function comparePaths(a: RawPath, b: RawPath): number {
 const slash = 0x2f;
 
 function entryOf(found: Found): Entry {
-  const { path, type, mode, uid, gid, mtime, size, link, devMajor, devMinor, xattrs } = found;
-  const value = xattrs.get(capability);
-  const kept = value === undefined ? {} : { xattrs: new Map([[capability, value]]) };
-  return { path, type, mode, uid, gid, mtime, mtimeNs: 0, size, link, devMajor, devMinor, ...kept };
+  const entry = makeEntry(found.path, found, keepStored(found.xattrs));
+  entry.mtimeNs = 0;
+  return entry;
 }
 
 function whiteout(path: RawPath): Entry {

@@ -6,10 +6,15 @@ import type { RawPath } from "../layer/entry.ts";
 const headerSize = 5;
 const batchSize = 1 << 18;
 
-/** Gathers frames and writes them in large pieces. Between `begin` and `end` the fields of one frame are put. */
+/**
+ * Gathers frames and writes them in large pieces. Between `begin` and `end` the fields of one frame are put. Two buffers take turns: a
+ * new one for each piece would be garbage that the collector lets grow to tens of MiB.
+ */
 export class FrameWriter {
   readonly #stream: Writable;
   #batch: Buffer = Buffer.allocUnsafe(batchSize);
+  #other: Buffer = Buffer.allocUnsafe(batchSize);
+  #otherIsFree: Promise<void> | undefined;
   #used = 0;
   #frame = 0;
 
@@ -62,7 +67,7 @@ export class FrameWriter {
     return this;
   }
 
-  /** Ends the frame; a promise only where the reader is behind. */
+  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
   end(): Promise<void> | undefined {
     this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
     return this.#used >= batchSize / 2 ? this.flush() : undefined;
@@ -70,16 +75,12 @@ export class FrameWriter {
 
   flush(): Promise<void> | undefined {
     const piece = this.#batch.subarray(0, this.#used);
-    this.#batch = Buffer.allocUnsafe(batchSize);
+    const free = this.#otherIsFree;
+    // Called also where the stream breaks; whoever owns the stream hears why.
+    this.#otherIsFree = new Promise((resolve) => this.#stream.write(piece, () => resolve()));
+    [this.#batch, this.#other] = [this.#other, this.#batch];
     this.#used = 0;
-    if (this.#stream.write(piece) || this.#stream.destroyed) return undefined;
-    return new Promise((resolve) => {
-      const settle = () => {
-        this.#stream.off("drain", settle).off("close", settle);
-        resolve();
-      };
-      this.#stream.on("drain", settle).on("close", settle);
-    });
+    return free;
   }
 
   #room(size: number): number {

@@ -29,7 +29,7 @@ export class TreeNode implements FileNode {
   readonly #mtime: number;
   readonly #size: number;
   /** 32 bytes as latin1: half of what hex takes. */
-  readonly #sha256: string;
+  #sha256: string;
   #rare: Rare;
 
   constructor(attributes: Attributes & Pick<Entry, "sha256" | "text">, layer: number, path?: RawPath) {
@@ -39,7 +39,7 @@ export class TreeNode implements FileNode {
     this.#gid = attributes.gid;
     this.#mtime = attributes.mtime;
     this.#size = attributes.size;
-    this.#sha256 = attributes.sha256 === undefined ? "" : Buffer.from(attributes.sha256, "hex").toString("latin1");
+    this.#sha256 = attributes.sha256 === undefined ? "" : packDigest(attributes.sha256);
     const { mtimeNs, link, devMajor, devMinor, xattrs, text } = attributes;
     const isPlain = mtimeNs === 0 && link === "" && devMajor === 0 && devMinor === 0 && !xattrs && text === undefined && path === undefined;
     this.#rare = isPlain ? nothingRare : { mtimeNs, link, devMajor, devMinor, xattrs, text, path };
@@ -70,8 +70,8 @@ export class TreeNode implements FileNode {
     };
   }
 
-  get inode(): object {
-    return this;
+  get inode(): object | undefined {
+    return this.#rare.path === undefined ? undefined : this;
   }
 
   get sha256(): string | undefined {
@@ -86,10 +86,20 @@ export class TreeNode implements FileNode {
     return this.#rare.path;
   }
 
+  /** Adds what is known only when the content has been read. */
+  settle({ sha256, text }: { readonly sha256: string; readonly text?: string }): void {
+    this.#sha256 = packDigest(sha256);
+    if (text !== undefined) this.#rare = { ...this.#rare, text };
+  }
+
   /** Remembers where the content is, before a second name makes the path in the tree a wrong answer. */
   keepPath(path: RawPath): void {
     if (this.#rare.path === undefined) this.#rare = { ...this.#rare, path };
   }
+}
+
+function packDigest(hex: string): string {
+  return Buffer.from(hex, "hex").toString("latin1");
 }
 
 /** A directory of a tree. A later tree shares it or has a copy; one that a finished tree holds is never changed again. */

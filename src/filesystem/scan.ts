@@ -75,6 +75,9 @@ export async function* scanFrames(
   if (!isComplete || code !== 0) throw new Error(stderr || `Cannot scan "${root}": the helper ended with ${killed ?? `exit code ${code}`}`);
 }
 
+/** Of nearly all objects; a map for each would be half of what they take. */
+const noXattrs = new Map<string, string>();
+
 const endKind = "z".charCodeAt(0);
 
 export function decodeEntry(frame: Buffer): ScannedEntry {
@@ -85,12 +88,27 @@ export function decodeEntry(frame: Buffer): ScannedEntry {
   const [mtime, mtimeNs, ctime, ctimeNs] = [reader.u64(), reader.u32(), reader.u64(), reader.u32()];
   const inode = reader.raw(16);
   const [devMajor, devMinor, link] = [reader.u32(), reader.u32(), reader.text()];
-  const xattrs = new Map<string, string>();
-  for (let left = reader.u32(); left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
+  const count = reader.u32();
+  const xattrs = count === 0 ? noXattrs : new Map<string, string>();
+  for (let left = count; left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
   const type = types[mode >>> 12] ?? "socket";
   return {
-    ...{ path, type, mode: mode & 0o7777, uid, gid, nlink, size: type === "file" ? size : 0 },
-    ...{ mtime, mtimeNs, ctime, ctimeNs, inode, devMajor, devMinor, link, xattrs },
+    path,
+    type,
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    nlink,
+    size: type === "file" ? size : 0,
+    mtime,
+    mtimeNs,
+    ctime,
+    ctimeNs,
+    inode,
+    devMajor,
+    devMinor,
+    link,
+    xattrs,
   };
 }
 

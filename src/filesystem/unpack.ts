@@ -1,14 +1,15 @@
 // Puts a layer on disk: on top of what is there already, or by itself as overlayfs wants it.
 
+import { setImmediate } from "node:timers/promises";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import { type Entry, type LayerIndex, type RawPath, toText } from "../layer/entry.ts";
-import { type ReadLimits, readLayer } from "../layer/layer.ts";
+import { type Entry, type RawPath, toText } from "../layer/entry.ts";
+import { type ReadLimits, readLayer, summarizeContent, type Visitor, withSummary } from "../layer/layer.ts";
 import { Applier } from "./apply.ts";
 import type { LayerFiles } from "./files.ts";
 import { LayerMerge, type Step } from "./merge.ts";
 import { Directory, type TreeNode } from "./node.ts";
-import { emptyRoot, emptyTree, type LayerTree, sortNames, type Tree } from "./tree.ts";
+import { emptyRoot, emptyTree, LayerTree, sortNames, type Tree } from "./tree.ts";
 import { joinPath, parentOf } from "./view.ts";
 
 /** What lies below a layer. */
@@ -29,8 +30,10 @@ export interface UnpackTarget {
    * to lower files are copies, directories that no entry names have the attributes they have below.
    */
   readonly form: "flat" | "overlay";
-  /** Nothing lies below where it is left out. In the form `overlay` unpacking starts before a promise settles. */
+  /** Nothing lies below where it is left out. In the form `overlay` unpacking does not wait for a promise. */
   readonly lower?: Lower | Promise<Lower> | undefined;
+  /** What the layer makes of `lower`, where that is known: then it need not be found out. */
+  readonly tree?: Tree | undefined;
 }
 
 export interface UnpackTools {
@@ -40,43 +43,49 @@ export interface UnpackTools {
 }
 
 /**
- * Unpacks a layer in one pass over its bytes and gives its index. What is in `root` may be used only when the promise resolves; after
- * a rejection it is in no defined state. Nothing outside `root` is written whatever the entries say. Errors name the path.
+ * Unpacks a layer in one pass over its bytes and gives the tree that it makes of what lies below. What is in `root` may be used only
+ * when the promise resolves; after a rejection it is in no defined state. Nothing outside `root` is written whatever the entries say.
+ * Errors name the path.
  */
-export async function unpackLayer(layer: Layer, { root, form, lower }: UnpackTarget, tools: UnpackTools): Promise<LayerIndex> {
+export async function unpackLayer(layer: Layer, { root, form, lower, tree }: UnpackTarget, tools: UnpackTools): Promise<Tree> {
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
-  const read = (writer: LayerWriter) =>
-    readLayer(layer, { entry: (entry, content) => writer.add(entry, content) }, { signal, ...(limits === undefined ? {} : { limits }) });
+  const read = (visit: Visitor["entry"]) => readLayer(layer, { entry: visit }, { signal, ...(limits === undefined ? {} : { limits }) });
+  const open = (merge: LayerMerge) => new LayerWriter(applier, { form, merge, summarizes: tree === undefined });
   try {
-    let writer: LayerWriter;
-    let index: LayerIndex;
-    let below: Lower | undefined;
-    if (form === "flat") {
-      below = await lower;
-      const { root: base, layers } = (below?.tree ?? emptyTree) as LayerTree;
-      writer = new LayerWriter(applier, form, new LayerMerge(base, layers));
-      index = await read(writer);
-    } else {
+    let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate(notYet)]);
+    let writer: LayerWriter | undefined;
+    if (below === notYet) {
       // Where paths lead can depend on symlinks below, but nearly never does: guess that it does not, and look afterwards.
-      writer = new LayerWriter(applier, form, new LayerMerge(emptyRoot, 0, { isPartial: true }));
-      index = await read(writer);
+      const guess = open(new LayerMerge(emptyRoot, 0, { isPartial: true }));
+      const entries: Entry[] = [];
+      await read(async (entry, content) => void entries.push(await guess.add(entry, content)));
       below = await lower;
-      const { root: base, layers } = (below?.tree ?? emptyTree) as LayerTree;
-      const merge = new LayerMerge(base, layers);
-      if (!writer.adopt(merge, index.entries)) {
-        await writer.removeAll();
-        writer = new LayerWriter(applier, form, new LayerMerge(base, layers));
-        index = await read(writer);
-      }
-      await writer.copyLinks(below);
+      if (guess.adopt(mergeOn(below), entries)) writer = guess;
+      else await guess.removeAll();
     }
-    await writer.finish(((below?.tree ?? emptyTree) as LayerTree).root);
+    if (writer === undefined) {
+      const exact = open(mergeOn(below));
+      await read(async (entry, content) => void (await exact.add(entry, content)));
+      writer = exact;
+    }
+    if (form === "overlay") await writer.copyLinks(below);
+    await writer.finish(rootOf(below));
     await applier.finish();
-    return index;
+    return tree ?? new LayerTree(writer.root, (below?.tree.layers ?? 0) + 1);
   } catch (error) {
     return applier.fail(error);
   }
+}
+
+const notYet = Symbol("not yet known");
+
+function rootOf(lower: Lower | undefined): Directory {
+  return ((lower?.tree ?? emptyTree) as LayerTree).root;
+}
+
+function mergeOn(lower: Lower | undefined): LayerMerge {
+  return new LayerMerge(rootOf(lower), lower?.tree.layers ?? 0);
 }
 
 /** Turns what a layer's entries come to in a tree into what the helper does on disk. */
@@ -85,20 +94,47 @@ class LayerWriter {
   readonly #isOverlay: boolean;
   /** Directories that exist on disk for sure. */
   readonly #made = new Set<RawPath>([""]);
-  /** For each entry where it was put, and what it was linked to. */
+  /** For each entry that was put by a guess where it was put, and what it was linked to. */
   readonly #places: string[] = [];
+  readonly #summarizes: boolean;
   #merge: LayerMerge;
 
-  constructor(applier: Applier, form: UnpackTarget["form"], merge: LayerMerge) {
+  constructor(
+    applier: Applier,
+    { form, merge, summarizes }: { readonly form: UnpackTarget["form"]; readonly merge: LayerMerge; readonly summarizes: boolean },
+  ) {
     this.#applier = applier;
     this.#isOverlay = form === "overlay";
     this.#merge = merge;
+    this.#summarizes = summarizes;
   }
 
-  async add(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<void> {
+  /** The merged tree so far. */
+  get root(): Directory {
+    return this.#merge.root;
+  }
+
+  /** Gives the entry with what its content turned out to be. */
+  async add(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<Entry> {
     const step = this.#addToTree(entry);
-    this.#places.push(step === undefined ? unknownPlace : placeOf(step, this.#merge));
-    if (step === undefined) return;
+    if (this.#merge.isPartial) this.#places.push(step === undefined ? unknownPlace : placeOf(step, this.#merge));
+    if (entry.type !== "file") {
+      if (step !== undefined) await this.#write(step, entry);
+      return entry;
+    }
+    const write = async (bytes: AsyncIterable<Uint8Array>) => {
+      if (step !== undefined) await this.#write(step, entry, bytes);
+    };
+    if (!this.#summarizes) {
+      await write(content);
+      return entry;
+    }
+    const summary = await summarizeContent(entry, content, write);
+    if (step?.kind === "put") step.node.settle(summary);
+    return withSummary(entry, summary);
+  }
+
+  async #write(step: Step, entry: Entry, content?: AsyncIterable<Uint8Array>): Promise<void> {
     if (step.kind === "hide") {
       for (const path of step.paths) await this.#remove(path);
       return;
@@ -115,7 +151,7 @@ class LayerWriter {
     if (target !== undefined) {
       // A file of a lower layer is not here; it is copied in the end.
       if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path, target);
-    } else if (entry.type === "file") await this.#applier.file(path, entry, content);
+    } else if (content !== undefined) await this.#applier.file(path, entry, content);
     else await this.#applier.special(path, entry);
   }
 
@@ -132,7 +168,9 @@ class LayerWriter {
   /** Takes the merge that knows what lies below; false when it puts entries elsewhere than they were put. */
   adopt(merge: LayerMerge, entries: readonly Entry[]): boolean {
     this.#merge = merge;
-    return entries.map((entry) => placeOf(merge.add(entry), merge)).every((place, i) => place === this.#places[i]);
+    let isRight = true;
+    for (const [i, entry] of entries.entries()) if (placeOf(merge.add(entry), merge) !== this.#places[i]) isRight = false;
+    return isRight;
   }
 
   async removeAll(): Promise<void> {

@@ -14,8 +14,8 @@ export interface FileView {
 export interface FileNode {
   /** Never of type "hardlink". */
   readonly attributes: Attributes;
-  /** The same object for all hard links of one file, another one for another file. */
-  readonly inode: object;
+  /** The same object for all hard links of one file, another one for another file; undefined where it has surely one name alone. */
+  readonly inode: object | undefined;
   /** 64 hex digits, of a file whose content has been read. */
   readonly sha256?: string | undefined;
   /** The content of `etc/passwd` and `etc/group`, as latin1. */

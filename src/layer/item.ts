@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { type Content, type Entry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
+import { type Content, type GrowingEntry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
 import { encodeEntry, storedEntry } from "./write-tar.ts";
 
 /** A file was not, while its layer was written, what it was when the step began. */
@@ -15,10 +15,7 @@ export const keptTexts: ReadonlySet<RawPath> = new Set(["etc/passwd", "etc/group
 /** Longer ones are not kept. */
 export const maxKeptText = 10 << 20;
 
-/** An index entry that learns its file's digest only when its content passes. */
-export type GrowingEntry = { -readonly [key in keyof Entry]: Entry[key] };
-
-/** An item on its way into a layer; `expected` is the digest its content must have. */
+/** An item on its way into a layer; a file's entry learns its digest only when the content passes, and `expected` is the digest its content must have. */
 export interface PreparedItem {
   readonly entry: GrowingEntry;
   readonly header: Buffer;
@@ -37,9 +34,8 @@ export function prepareItem({ entry, content }: LayerItem, clampMtime: number | 
   const isKept = keptTexts.has(stored.path) && size <= maxKeptText;
   const bytes = content?.kind === "file" && isKept ? Buffer.concat([...readRange(content)]) : undefined;
   const held: Content | undefined = bytes === undefined ? content : { kind: "bytes", bytes };
-  const grown: GrowingEntry = { ...stored, sha256: "" };
-  if (isKept) grown.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
-  return { entry: grown, header, content: size === 0 ? undefined : held, expected: entry.sha256 };
+  if (isKept) stored.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
+  return { entry: stored, header, content: size === 0 ? undefined : held, expected: entry.sha256 };
 }
 
 /** Notes the digest of an item's content; throws where another was expected. */

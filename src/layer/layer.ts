@@ -8,8 +8,8 @@ import { type Blobs, openBlobs } from "./blobs.ts";
 import { checkLevel, openCompressor } from "./compress.ts";
 import { ContentHash } from "./content-hash.ts";
 import { decompress } from "./decompress.ts";
-import type { Entry, LayerIndex, LayerItem } from "./entry.ts";
-import { ContentChangedError, type GrowingEntry, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
+import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.ts";
+import { ContentChangedError, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { writePacked } from "./pack.ts";
 import { MissingProgramError, runProgram } from "./program.ts";
 import { readTar } from "./read-tar.ts";
@@ -37,7 +37,7 @@ export interface ReadOptions {
   readonly limits?: ReadLimits;
 }
 
-/** Takes the entries of a layer as they pass. What it leaves of a content is read all the same, for the index. */
+/** Takes the entries of a layer as they pass. What it leaves of a content is read all the same. */
 export interface Visitor {
   entry(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<void> | void;
 }
@@ -46,13 +46,13 @@ export interface Visitor {
  * Reads a layer once, from its compressed bytes to the contents of its files. What the visitor was shown may be used only when the promise resolves: before that the
  * bytes are not verified. Throws a MalformedLayerError or a DigestMismatchError that names the layer.
  */
-export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOptions = {}): Promise<LayerIndex> {
+export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOptions = {}): Promise<void> {
   const { signal, limits = defaultLimits } = options;
-  const entries: Entry[] = [];
   try {
     const bytes = decompress(layer.open(signal), { signal, maxBytes: limits.maxBytes });
     for await (const { entry, content } of readTar(verifyBytes(bytes, { digest: layer.diffId }), limits)) {
-      entries.push(await indexEntry(entry, content, visitor));
+      const taken = visitor.entry(entry, content);
+      if (taken !== undefined) await taken;
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -61,30 +61,46 @@ export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOpt
     const Fault = error instanceof MalformedLayerError ? MalformedLayerError : DigestMismatchError;
     throw new Fault(`Cannot read layer "${layer.descriptor.digest}": ${error.message}`, { cause: error });
   }
-  return { diffId: layer.diffId, entries };
 }
 
 /** Reads a layer for its index alone. */
-export function indexLayer(layer: Layer, options: ReadOptions = {}): Promise<LayerIndex> {
-  return readLayer(layer, { entry() {} }, options);
+export async function indexLayer(layer: Layer, options: ReadOptions = {}): Promise<LayerIndex> {
+  const entries: Entry[] = [];
+  const visitor: Visitor = {
+    async entry(entry, content) {
+      entries.push(entry.type === "file" ? withSummary(entry, await summarizeContent(entry, content)) : entry);
+    },
+  };
+  await readLayer(layer, visitor, options);
+  return { diffId: layer.diffId, entries };
 }
 
-async function indexEntry(entry: Entry, content: AsyncIterable<Uint8Array>, visitor: Visitor): Promise<Entry> {
-  if (entry.type !== "file") {
-    await visitor.entry(entry, content);
-    return entry;
-  }
+/** What an index keeps of a file's content: its digest, and of the files that users are looked up in the text. */
+export type ContentSummary = Pick<Entry, "text"> & Required<Pick<Entry, "sha256">>;
+
+/** Reads the content of an entry of type "file" for what an index keeps of it; `take` gets it first, and may leave some or all of it. */
+export async function summarizeContent(
+  entry: Entry,
+  content: AsyncIterable<Uint8Array>,
+  take: (content: AsyncIterable<Uint8Array>) => Promise<void> | void = () => {},
+): Promise<ContentSummary> {
   const hash = new ContentHash(entry.size);
   const kept: Uint8Array[] | undefined = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : undefined;
   const chunks = observe(content, (chunk) => {
     hash.update(chunk);
     kept?.push(chunk);
   });
-  await visitor.entry(entry, { [Symbol.asyncIterator]: () => leaveOpen(chunks) });
+  await take({ [Symbol.asyncIterator]: () => leaveOpen(chunks) });
   for (let next = await chunks.next(); !next.done; next = await chunks.next());
-  const grown: GrowingEntry = { ...entry, sha256: hash.digest() };
-  if (kept !== undefined) grown.text = Buffer.concat(kept).toString("latin1");
-  return grown;
+  const sha256 = hash.digest();
+  return kept === undefined ? { sha256 } : { sha256, text: Buffer.concat(kept).toString("latin1") };
+}
+
+/** An entry of type "file" with what is known of its content. */
+export function withSummary(entry: Entry, { sha256, text }: ContentSummary): Entry {
+  const known = makeEntry(entry.path, entry, entry.xattrs, sha256);
+  if (text !== undefined) known.text = text;
+  return known;
 }
 
 async function* observe(stream: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array, void, void> {
@@ -94,7 +110,7 @@ async function* observe(stream: AsyncIterable<Uint8Array>, see: (chunk: Uint8Arr
   }
 }
 
-// A visitor that breaks out of its loop must not end the stream: the rest is still to be hashed.
+// Whoever breaks out of its loop must not end the stream: the rest is still to be hashed.
 function leaveOpen(chunks: AsyncGenerator<Uint8Array, void, void>): AsyncIterator<Uint8Array> {
   return { next: () => chunks.next() };
 }

@@ -1,6 +1,5 @@
 // Writes a layer through the helper's `pack`: it reads the files, hashes and compresses on all cores. See native/pack.c.
 
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { Helper } from "../helper/helper.ts";
 import { isDigest } from "../image/digest.ts";
@@ -87,15 +86,23 @@ async function sendItems(items: AsyncIterable<PreparedItem>, { stdin, entries, w
   stdin.end();
 }
 
-/** Joins frames, and literal bytes that follow each other, into writes that are worth a system call. */
+const batchSize = 256 << 10;
+/** A frame has a limit; see native/frame.h. */
+const maxLiteral = 4 << 20;
+
+/**
+ * Joins frames, and literal bytes that follow each other, into writes that are worth a system call. Two buffers take turns: a new one
+ * for each write would be garbage that the collector lets grow to tens of MiB.
+ */
 class FrameWriter {
   readonly #stdin: Writable;
   readonly #stopped: AbortSignal;
-  #parts: Uint8Array[] = [];
-  #bytes = 0;
-  /** Literal bytes at the end of #parts whose frame is not closed, and their frame's header. */
-  #literal = 0;
-  #literalHeader: Buffer = Buffer.alloc(0);
+  #batch: Buffer = Buffer.allocUnsafe(batchSize);
+  #other: Buffer = Buffer.allocUnsafe(batchSize);
+  #otherIsFree: Promise<void> = Promise.resolve();
+  #used = 0;
+  /** Where the frame of literal bytes that is still open starts. */
+  #literal: number | undefined;
 
   constructor(stdin: Writable, stopped: AbortSignal) {
     this.#stdin = stdin;
@@ -103,71 +110,71 @@ class FrameWriter {
   }
 
   get isFull(): boolean {
-    return this.#bytes >= 128 << 10;
+    return this.#used >= batchSize / 2;
   }
 
   literal(bytes: Uint8Array): void {
-    // A frame has a limit; see native/frame.h.
     for (let at = 0; at < bytes.length; at += 1 << 20) {
       const part = bytes.subarray(at, at + (1 << 20));
-      if (this.#literal === 0 || this.#literal + part.length > 4 << 20) {
-        this.#close();
-        this.#literalHeader = Buffer.alloc(5);
-        this.#add(this.#literalHeader);
+      if (this.#literal !== undefined && this.#used - this.#literal + part.length > maxLiteral) this.#close();
+      if (this.#literal === undefined) {
+        this.#literal = this.#room(5);
+        this.#batch.writeUInt8(frames.literal, this.#literal + 4);
       }
-      this.#add(part);
-      this.#literal += part.length;
+      const to = this.#room(part.length);
+      this.#batch.set(part, to);
     }
   }
 
   file(path: string, offset: number, size: number): void {
     this.#close();
-    const bytes = Buffer.from(path, "latin1");
-    const frame = Buffer.alloc(5 + 16 + 4 + bytes.length + 1);
-    frame.writeUInt32LE(frame.length - 5, 0);
-    frame.writeUInt8(frames.file, 4);
-    frame.writeBigUInt64LE(BigInt(offset), 5);
-    frame.writeBigUInt64LE(BigInt(size), 13);
-    frame.writeUInt32LE(bytes.length, 21);
-    frame.set(bytes, 25);
-    this.#add(frame);
+    const length = 16 + 4 + path.length + 1;
+    const at = this.#room(5 + length);
+    this.#batch.writeUInt32LE(length, at);
+    this.#batch.writeUInt8(frames.file, at + 4);
+    this.#batch.writeBigUInt64LE(BigInt(offset), at + 5);
+    this.#batch.writeBigUInt64LE(BigInt(size), at + 13);
+    this.#batch.writeUInt32LE(path.length, at + 21);
+    this.#batch.write(path, at + 25, "latin1");
+    this.#batch.writeUInt8(0, at + 25 + path.length);
   }
 
   end(): void {
     this.#close();
-    this.#add(Buffer.from([0, 0, 0, 0, frames.end]));
+    const at = this.#room(5);
+    this.#batch.writeUInt32LE(0, at);
+    this.#batch.writeUInt8(frames.end, at + 4);
   }
 
+  /** Resolves when there is room for more. */
   async flush(): Promise<void> {
     this.#close();
-    const batch = Buffer.concat(this.#parts, this.#bytes);
-    this.#parts = [];
-    this.#bytes = 0;
     this.#stopped.throwIfAborted();
     if (!this.#stdin.writable) throw brokenPipe;
-    if (this.#stdin.write(batch)) return;
-    // "close" comes instead of "drain" where the helper has ended.
-    const settled = new AbortController();
-    try {
-      await Promise.race([once(this.#stdin, "drain", settled), once(this.#stdin, "close", settled)]);
-    } catch {
-      throw brokenPipe;
-    } finally {
-      settled.abort();
-    }
+    const free = this.#otherIsFree;
+    const piece = this.#batch.subarray(0, this.#used);
+    this.#otherIsFree = new Promise((resolve) => this.#stdin.write(piece, () => resolve()));
+    [this.#batch, this.#other] = [this.#other, this.#batch];
+    this.#used = 0;
+    await free;
     if (this.#stdin.destroyed) throw brokenPipe;
   }
 
-  #add(part: Uint8Array): void {
-    this.#parts.push(part);
-    this.#bytes += part.length;
+  #close(): void {
+    if (this.#literal === undefined) return;
+    this.#batch.writeUInt32LE(this.#used - this.#literal - 5, this.#literal);
+    this.#literal = undefined;
   }
 
-  #close(): void {
-    if (this.#literal === 0) return;
-    this.#literalHeader.writeUInt32LE(this.#literal, 0);
-    this.#literalHeader.writeUInt8(frames.literal, 4);
-    this.#literal = 0;
+  #room(size: number): number {
+    const at = this.#used;
+    if (at + size > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at + size));
+      this.#batch.copy(larger, 0, 0, at);
+      this.#batch = larger;
+    }
+    this.#used = at + size;
+    return at;
   }
 }
 

@@ -1,6 +1,6 @@
 // The header bytes that Slipway writes for an entry: ustar, with a PAX header before it where ustar has no room.
 
-import { type Entry, type EntryType, type RawPath, toText } from "./entry.ts";
+import { type Entry, type EntryType, type GrowingEntry, keepStored, makeEntry, type RawPath, toText } from "./entry.ts";
 import { blockSize, formatHeader, paddingOf } from "./header.ts";
 import { formatPax, xattrRecord } from "./pax.ts";
 
@@ -16,7 +16,6 @@ const flags: Readonly<Record<EntryType, string>> = {
 // What seven and eleven octal digits hold.
 const maxSmall = 0o7777777;
 const maxLarge = 0o77777777777;
-const capability = "security.capability";
 
 /** What ends an archive. */
 export const trailer: Buffer = Buffer.alloc(2 * blockSize);
@@ -25,23 +24,13 @@ export const trailer: Buffer = Buffer.alloc(2 * blockSize);
  * An entry as a layer can hold it, and as reading the layer gives it back: whole seconds, no later than `clampMtime`, no
  * attribute but capabilities.
  */
-export function storedEntry(entry: Entry, clampMtime: number | undefined): Entry {
-  const value = entry.xattrs?.get(capability);
-  const mtime = clampMtime === undefined ? entry.mtime : Math.min(entry.mtime, clampMtime);
-  return {
-    path: entry.path,
-    type: entry.type,
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    mtime,
-    mtimeNs: 0,
-    size: entry.type === "file" ? entry.size : 0,
-    link: entry.type === "symlink" || entry.type === "hardlink" ? entry.link : "",
-    devMajor: entry.devMajor,
-    devMinor: entry.devMinor,
-    ...(value === undefined ? {} : { xattrs: new Map([[capability, value]]) }),
-  };
+export function storedEntry(entry: Entry, clampMtime: number | undefined): GrowingEntry {
+  const stored = makeEntry(entry.path, entry, keepStored(entry.xattrs), entry.type === "file" ? "" : undefined);
+  if (clampMtime !== undefined) stored.mtime = Math.min(entry.mtime, clampMtime);
+  stored.mtimeNs = 0;
+  if (entry.type !== "file") stored.size = 0;
+  if (entry.type !== "symlink" && entry.type !== "hardlink") stored.link = "";
+  return stored;
 }
 
 /** All header blocks of an entry. Equal entries give equal bytes. Throws for what no archive could hold. */

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { changesFromScan, emptyTree, type LayerFiles, removeTree, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerIndex } from "../layer/entry.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { startCommand } from "./start-command.ts";
@@ -23,6 +22,7 @@ export function openChrootBare(tools: BareTools, why: string): Sandbox {
   return {
     name: "chroot-bare",
     why,
+    sharesLayers: false,
     async openRoot() {
       const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), tools);
       roots.add(root);
@@ -55,17 +55,17 @@ class BareRoot implements Root {
     this.#tools = tools;
   }
 
-  async add(layer: Promise<Layer>): Promise<LayerIndex> {
+  async add(layer: Promise<Layer>, known?: Tree): Promise<Tree> {
     const unpacked = this.#merged.then(async (lower) => {
       const top = await layer;
       await this.#makeDirectory();
       const { helper, files } = this.#tools;
-      const target = { root: this.#directory, form: "flat", lower: { ...lower, files } } as const;
-      const index = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
-      return { index, merged: { tree: lower.tree.with(index), layers: [...lower.layers, top] } };
+      const target = { root: this.#directory, form: "flat", lower: { ...lower, files }, tree: known } as const;
+      const tree = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
+      return { tree, layers: [...lower.layers, top] };
     });
-    this.#then(unpacked.then(({ merged }) => merged));
-    return (await unpacked).index;
+    this.#then(unpacked);
+    return (await unpacked).tree;
   }
 
   async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
@@ -79,7 +79,7 @@ class BareRoot implements Root {
     const running = this.#run(command, lower, AbortSignal.any([signal, this.#stop.signal]));
     this.#then(running.then((result) => (result.exitCode === 0 ? written : { tree: lower, layers })));
     const result = await running;
-    return { ...result, publish: async (layer, index) => release({ tree: lower.with(index), layers: [...layers, layer] }) };
+    return { ...result, publish: async (layer, tree) => release({ tree, layers: [...layers, layer] }) };
   }
 
   async close(): Promise<void> {

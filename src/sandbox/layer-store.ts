@@ -3,11 +3,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { type LayerFiles, type Lower, removeTree, treeOf, unpackLayer } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles, type Lower, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerIndex } from "../layer/entry.ts";
 import { indexLayer } from "../layer/layer.ts";
 import { Hold } from "./hold.ts";
 
@@ -20,7 +19,8 @@ export interface Level {
    * and directories of lower layers depends on those.
    */
   readonly chainId: Promise<Digest>;
-  readonly index: Promise<LayerIndex>;
+  /** What all layers up to this one come to. */
+  readonly tree: Promise<Tree>;
   /** This layer's directory; settles when it may be stacked. */
   readonly directory: Promise<string>;
 }
@@ -35,7 +35,7 @@ export class LayerStore {
   readonly #hold: Hold;
   readonly #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
-  readonly #known = new Map<Digest, Promise<{ readonly directory: string; readonly index: LayerIndex }>>();
+  readonly #known = new Map<Digest, Promise<{ readonly directory: string; readonly tree: Tree }>>();
   readonly #waiting: (() => void)[] = [];
   #free = parallelUnpacks;
 
@@ -46,23 +46,23 @@ export class LayerStore {
     this.#hold = new Hold(tools.helper);
   }
 
-  /** Starts to unpack a layer, unless it is there. */
-  add(layer: Promise<Layer>, below: Level | undefined): Level {
+  /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
+  add(layer: Promise<Layer>, below: Level | undefined, tree: Tree | undefined): Level {
     const chainId = chainOf(layer, below);
     // Nothing may be waited for between the look and the note: stages with the same base ask in the same moment.
     const unpacked = chainId.then((chain) => {
-      const made = this.#known.get(chain) ?? layer.then((top) => this.#unpack(top, chain, below));
+      const made = this.#known.get(chain) ?? layer.then((top) => this.#unpack(top, chain, below, tree));
       this.#known.set(chain, made);
       return made;
     });
-    const index = unpacked.then(({ index }) => index);
+    const merged = unpacked.then(({ tree }) => tree);
     const directory = unpacked.then(({ directory }) => directory);
-    for (const promise of [chainId, index, directory]) promise.catch(() => {});
-    return { below, layer, chainId, index, directory };
+    for (const promise of [chainId, merged, directory]) promise.catch(() => {});
+    return { below, layer, chainId, tree: merged, directory };
   }
 
   /** Lets the changes of a command serve as the layer that was written from them. `made` holds `fs`, the directory itself. */
-  async publish(made: string, layer: Layer, below: Level | undefined, index: LayerIndex): Promise<Level> {
+  async publish(made: string, layer: Layer, below: Level | undefined, tree: Tree): Promise<Level> {
     const chainId = chainOf(Promise.resolve(layer), below);
     const chain = await chainId;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -70,9 +70,9 @@ export class LayerStore {
     const directory = join(home, "fs");
     if (!(await moveDirectory(made, home))) await removeTree(made);
     if (!(await this.#hold.take(home))) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
-    this.#known.set(chain, Promise.resolve({ directory, index }));
+    this.#known.set(chain, Promise.resolve({ directory, tree }));
     this.#files.register(layer.diffId, directory);
-    return { below, layer: Promise.resolve(layer), chainId, index: Promise.resolve(index), directory: Promise.resolve(directory) };
+    return { below, layer: Promise.resolve(layer), chainId, tree: Promise.resolve(tree), directory: Promise.resolve(directory) };
   }
 
   async close(): Promise<void> {
@@ -81,21 +81,26 @@ export class LayerStore {
     await this.#hold.close();
   }
 
-  async #unpack(layer: Layer, chain: Digest, below: Level | undefined) {
+  async #unpack(layer: Layer, chain: Digest, below: Level | undefined, known: Tree | undefined) {
     await this.#enter();
     try {
       const home = join(this.#folder, hexOf(chain));
       const directory = join(home, "fs");
       const isThere = await this.#hold.take(home);
-      const index = isThere ? await indexLayer(layer, { signal: this.#stop.signal }) : await this.#unpackInto(home, layer, below);
+      const tree = isThere ? (known ?? (await this.#read(layer, below))) : await this.#unpackInto(home, layer, below, known);
       this.#files.register(layer.diffId, directory);
-      return { directory, index };
+      return { directory, tree };
     } finally {
       this.#leave();
     }
   }
 
-  async #unpackInto(home: string, layer: Layer, below: Level | undefined): Promise<LayerIndex> {
+  async #read(layer: Layer, below: Level | undefined): Promise<Tree> {
+    const index = await indexLayer(layer, { signal: this.#stop.signal });
+    return ((await below?.tree) ?? emptyTree).with(index);
+  }
+
+  async #unpackInto(home: string, layer: Layer, below: Level | undefined, known: Tree | undefined): Promise<Tree> {
     const fresh = join(this.#folder, `new-${randomUUID()}`);
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await mkdir(join(fresh, "fs"), { recursive: true });
@@ -103,10 +108,10 @@ export class LayerStore {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {});
       const tools = { helper: this.#helper, signal: this.#stop.signal };
-      const index = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", lower }, tools);
+      const tree = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);
-      return index;
+      return tree;
     } finally {
       await removeTree(fresh);
     }
@@ -114,12 +119,8 @@ export class LayerStore {
 
   async #lowerOf(top: Level): Promise<Lower> {
     const layers: Layer[] = [];
-    const indexes: LayerIndex[] = [];
-    for (let level: Level | undefined = top; level !== undefined; level = level.below) {
-      layers.unshift(await level.layer);
-      indexes.unshift(await level.index);
-    }
-    return { tree: treeOf(indexes), layers, files: this.#files };
+    for (let level: Level | undefined = top; level !== undefined; level = level.below) layers.unshift(await level.layer);
+    return { tree: await top.tree, layers, files: this.#files };
   }
 
   async #enter(): Promise<void> {

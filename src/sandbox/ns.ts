@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { changesFromUpper, type LayerFiles, removeTree, type Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerIndex } from "../layer/entry.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
@@ -27,6 +26,7 @@ export function openNs({ stateDir, helper, files }: NsTools, why: string): Sandb
   return {
     name: "ns",
     why,
+    sharesLayers: true,
     async openRoot() {
       const root = new NsRoot(join(stateDir, "work", randomUUID()), layers, helper);
       roots.add(root);
@@ -55,11 +55,11 @@ class NsRoot implements Root {
     this.#helper = helper;
   }
 
-  async add(layer: Promise<Layer>): Promise<LayerIndex> {
+  async add(layer: Promise<Layer>, tree?: Tree): Promise<Tree> {
     if (this.#stack.length === maxLayers) throw new Error(`Cannot stack more than ${maxLayers} layers: overlayfs takes no more`);
-    const level = this.#store.add(layer, this.#topLevel());
+    const level = this.#store.add(layer, this.#topLevel(), tree);
     this.#stack.unshift(level);
-    return level.index;
+    return level.tree;
   }
 
   async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
@@ -88,7 +88,7 @@ class NsRoot implements Root {
     const changes = await changesFromUpper(upper, lower, tools, { exclude: () => false });
     const top: Changes = { made, directory: Promise.resolve(upper) };
     this.#stack.unshift(top);
-    return { ...ending, changes, publish: (layer, index) => this.#publish(top, layer, index) };
+    return { ...ending, changes, publish: (layer, tree) => this.#publish(top, layer, tree) };
   }
 
   async close(): Promise<void> {
@@ -102,12 +102,12 @@ class NsRoot implements Root {
     return startCommand(command, place, { helper: this.#helper, files, signal });
   }
 
-  async #publish(top: Changes, layer: Layer, index: LayerIndex): Promise<void> {
+  async #publish(top: Changes, layer: Layer, tree: Tree): Promise<void> {
     await this.#running;
     const at = this.#stack.indexOf(top);
     const below = this.#stack[at + 1];
     if (at < 0 || (below !== undefined && !isLevel(below))) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    this.#stack[at] = await this.#store.publish(top.made, layer, below, index);
+    this.#stack[at] = await this.#store.publish(top.made, layer, below, tree);
   }
 
   #topLevel(): Level | undefined {

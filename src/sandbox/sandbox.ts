@@ -3,7 +3,7 @@
 import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerIndex, LayerItem } from "../layer/entry.ts";
+import type { LayerItem } from "../layer/entry.ts";
 import type { Blobs } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { chooseSandbox } from "./choose.ts";
@@ -18,6 +18,8 @@ export interface Sandbox {
   readonly name: SandboxName;
   /** One line for the log: what it gives, and why nothing stronger was taken. */
   readonly why: string;
+  /** Layers that several roots have are unpacked once. */
+  readonly sharesLayers: boolean;
   /** Starts the file system of one stage; stages may run side by side. */
   openRoot(): Promise<Root>;
   /** Ends every command that still runs and removes what was written below the state directory, unpacked layers excepted. */
@@ -27,11 +29,11 @@ export interface Sandbox {
 /** One stage's file system on disk. */
 export interface Root {
   /**
-   * Puts a layer on top and gives its index. Called for each layer from the bottom, in order, without waiting for the last call's
+   * Puts a layer on top and gives the tree of all layers so far, which may be handed in where it is known. Called for each layer from the bottom, in order, without waiting for the last call's
    * answer: fetching and unpacking go on side by side, and the same layer in several stages is unpacked once. A layer that
    * `publish` has taken need not be added again.
    */
-  add(layer: Promise<Layer>): Promise<LayerIndex>;
+  add(layer: Promise<Layer>, tree?: Tree): Promise<Tree>;
   /** Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started or when `signal` aborts. */
   run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult>;
   close(): Promise<void>;
@@ -60,8 +62,11 @@ export interface RunResult {
   readonly signal?: string;
   /** Sorted, ready for a layer; contents lie in files that stay as they are until `publish`. */
   readonly changes: readonly LayerItem[];
-  /** Must be called once the layer of `changes` is written and before `run` is called again: the root then has it as its top layer. */
-  publish(layer: Layer, index: LayerIndex): Promise<void>;
+  /**
+   * Must be called once the layer of `changes` is written and before `run` is called again: the root then has it as its top layer, and
+   * `tree` is what all its layers come to.
+   */
+  publish(layer: Layer, tree: Tree): Promise<void>;
 }
 
 export interface SandboxOptions {

@@ -40,7 +40,7 @@ async function prepareFlat(stack: readonly RawEntry[][], root: string, helper: H
   const layers = stack.map(makeLayer);
   for (const [i, layer] of layers.entries()) {
     const lower = { tree, layers: layers.slice(0, i), files: openLayerFiles(`${root}.spool`) };
-    tree = tree.with(await unpackLayer(layer, { root, form: "flat", lower }, { helper }));
+    tree = await unpackLayer(layer, { root, form: "flat", lower }, { helper });
   }
   return { lower: tree, root };
 }

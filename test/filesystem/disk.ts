@@ -70,7 +70,7 @@ function numberLinks(): (inode: unknown, isFile: boolean) => string {
 export function describeTree(tree: Tree, options: DescribeOptions = {}): string[] {
   const number = numberLinks();
   return [...tree.walk()].map(({ path, node }) => {
-    const link = options.links === false ? "" : number(node.inode, node.attributes.type === "file");
+    const link = options.links === false ? "" : number(node.inode ?? node, node.attributes.type === "file");
     return describe(path, node.attributes, node.attributes.size > 0 ? node.sha256 : undefined, options) + link;
   });
 }

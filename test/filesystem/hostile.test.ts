@@ -122,7 +122,7 @@ async function unpackAll(
       mkdirSync(root);
     }
     const lower = { tree, layers: made.slice(0, i), files: openLayerFiles(join(base, "spool")) };
-    tree = tree.with(await unpackLayer(layer, { root, form, lower }, { helper }));
+    tree = await unpackLayer(layer, { root, form, lower }, { helper });
   }
   return root;
 }

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { emptyTree, openLayerFiles, scanDirectory, treeOf, unpackLayer } from "../../src/filesystem/filesystem.ts";
+import { emptyTree, openLayerFiles, scanDirectory, type Tree, treeOf, unpackLayer } from "../../src/filesystem/filesystem.ts";
 import type { Helper } from "../../src/helper/helper.ts";
 import { toRaw } from "../../src/layer/entry.ts";
 import { indexLayer } from "../../src/layer/layer.ts";
@@ -14,33 +14,33 @@ import { entry } from "./entries.ts";
 import { layerStacks } from "./stacks.ts";
 import { makeLayer, type RawEntry } from "./tar.ts";
 
-async function unpackFlat(stack: readonly RawEntry[][], root: string, helper: Helper): Promise<void> {
+async function unpackFlat(stack: readonly RawEntry[][], root: string, helper: Helper): Promise<Tree> {
   const layers = stack.map(makeLayer);
   let tree = emptyTree;
   for (const [i, layer] of layers.entries()) {
     const lower = { tree, layers: layers.slice(0, i), files: openLayerFiles(`${root}.spool`) };
-    tree = tree.with(await unpackLayer(layer, { root, form: "flat", lower }, { helper }));
+    tree = await unpackLayer(layer, { root, form: "flat", lower }, { helper });
   }
+  return tree;
 }
 
 /** All layers at once, each in a directory of its own. Every other one can be read there, the rest only in its blob. */
-async function unpackStacked(stack: readonly RawEntry[][], work: string, helper: Helper): Promise<string[]> {
+async function unpackStacked(stack: readonly RawEntry[][], work: string, helper: Helper): Promise<{ roots: string[]; tree: Tree }> {
   const layers = stack.map(makeLayer);
   const files = openLayerFiles(join(work, "spool"));
-  const indexes: ReturnType<typeof unpackLayer>[] = [];
+  const trees: ReturnType<typeof unpackLayer>[] = [];
   const roots: string[] = [];
   for (const [i, layer] of layers.entries()) {
     const root = join(work, String(i));
     await mkdir(root);
-    const below = indexes.slice();
-    const lower = Promise.all(below).then((indexes) => ({ tree: treeOf(indexes), layers: layers.slice(0, i), files }));
-    const index = unpackLayer(layer, { root, form: "overlay", lower }, { helper });
-    index.then(() => i % 2 === 0 && files.register(layer.diffId, root)).catch(() => {});
-    indexes.push(index);
+    const lower = Promise.resolve(trees[i - 1] ?? emptyTree).then((tree) => ({ tree, layers: layers.slice(0, i), files }));
+    const tree = unpackLayer(layer, { root, form: "overlay", lower }, { helper });
+    tree.then(() => i % 2 === 0 && files.register(layer.diffId, root)).catch(() => {});
+    trees.push(tree);
     roots.push(root);
   }
-  await Promise.all(indexes);
-  return roots;
+  const [top = emptyTree] = (await Promise.all(trees)).slice(-1);
+  return { roots, tree: top };
 }
 
 async function eachStack(t: TestContext, check: (stack: RawEntry[][], work: string) => Promise<void>, numRuns: number): Promise<void> {
@@ -57,8 +57,9 @@ test("the tree of layers is what they unpack to, one over the other", async (t) 
   await eachStack(
     t,
     async (stack, work) => {
-      await unpackFlat(stack, work, helper);
+      const unpacked = await unpackFlat(stack, work, helper);
       const tree = treeOf(await Promise.all(stack.map((entries) => indexLayer(makeLayer(entries)))));
+      assert.deepEqual(describeTree(unpacked), describeTree(tree));
       assert.deepEqual(await describeDirectory(work, helper), describeTree(tree));
     },
     60,
@@ -71,7 +72,7 @@ test("the tree of layers is what they unpack to, side by side and stacked by ove
   await eachStack(
     t,
     async (stack, work) => {
-      const roots = await unpackStacked(stack, work, helper);
+      const { roots, tree: unpacked } = await unpackStacked(stack, work, helper);
       const tree = treeOf(await Promise.all(stack.map((entries) => indexLayer(makeLayer(entries)))));
       const upper = (path: string) => {
         const { layer = 0 } = holders.get(path) ?? {};
@@ -83,6 +84,7 @@ test("the tree of layers is what they unpack to, side by side and stacked by ove
         await describeDirectory(join(work, "merged"), stacked, { links: false, locate: upper }),
         describeTree(tree, { links: false }),
       );
+      assert.deepEqual(describeTree(unpacked), describeTree(tree));
     },
     60,
   );
@@ -171,4 +173,23 @@ test("a layer by itself has overlayfs's whiteouts, and the attributes that lower
     ["e", "directory", 0o755, 0, 0],
     ["e/b", "char", 0, 0],
   ]);
+});
+
+test("a layer whose tree is known is unpacked all the same", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  await eachStack(
+    t,
+    async (stack, work) => {
+      let tree = emptyTree;
+      const layers = stack.map(makeLayer);
+      for (const [i, layer] of layers.entries()) {
+        const lower = { tree, layers: layers.slice(0, i), files: openLayerFiles(`${work}.spool`) };
+        tree = tree.with(await indexLayer(layer));
+        assert.equal(await unpackLayer(layer, { root: work, form: "flat", lower, tree }, { helper }), tree);
+      }
+      assert.deepEqual(await describeDirectory(work, helper), describeTree(tree));
+    },
+    20,
+  );
 });

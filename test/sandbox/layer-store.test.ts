@@ -26,7 +26,7 @@ test("a layer that several stages add at the same moment is read and unpacked on
     },
   });
   const store = new LayerStore(folder, { helper, files: openLayerFiles(join(folder, "spool")) });
-  const levels = [store.add(layer, undefined), store.add(layer, undefined), store.add(layer, undefined)];
+  const levels = [1, 2, 3].map(() => store.add(layer, undefined, undefined));
   const directories = new Set(await Promise.all(levels.map((level) => level.directory)));
   await store.close();
   assert.deepEqual([opened, directories.size, readdirSync(folder).length], [1, 1, 1]);

@@ -90,7 +90,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
   const root = await sandbox.openRoot();
   let tree = emptyTree;
   const add = async (layer: Layer) => {
-    tree = tree.with(await root.add(Promise.resolve(layer)));
+    tree = await root.add(Promise.resolve(layer));
   };
   for (const layer of layers) await add(layer);
   return {
@@ -119,8 +119,8 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
       );
       if (result.exitCode === 0) {
         const { layer, index } = await writeLayer(result.changes, { blobs, compression: "gzip", helper });
-        await result.publish(layer, index);
         tree = tree.with(index);
+        await result.publish(layer, tree);
       }
       return {
         ...{ code: result.exitCode, signal: result.signal, items: result.changes, changes: result.changes.map(lineOf) },

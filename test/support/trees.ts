@@ -41,13 +41,20 @@ export function treeOfLines(lines: string): Tree {
 }
 
 /** The items of a layer as such lines, contents by what `read` finds for them. */
-export function linesOfItems(items: readonly LayerItem[], read: (item: LayerItem) => string = () => ""): string[] {
-  return items.map((item) => {
-    const { type, mode, uid, gid, path, link } = item.entry;
-    const head = `${mode.toString(8)} ${uid}:${gid}`;
-    if (type === "directory") return `d ${head} ${path}`;
-    if (type === "symlink") return `l ${path} ${link}`;
-    if (type === "hardlink") return `h ${path} ${link}`;
-    return `${type[0]} ${head} ${path} ${read(item)}`.trimEnd();
-  });
+export async function linesOfItems(
+  items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
+  read: (item: LayerItem) => string = () => "",
+): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const item of items) lines.push(lineOfItem(item, read));
+  return lines;
+}
+
+function lineOfItem(item: LayerItem, read: (item: LayerItem) => string): string {
+  const { type, mode, uid, gid, path, link } = item.entry;
+  const head = `${mode.toString(8)} ${uid}:${gid}`;
+  if (type === "directory") return `d ${head} ${path}`;
+  if (type === "symlink") return `l ${path} ${link}`;
+  if (type === "hardlink") return `h ${path} ${link}`;
+  return `${type[0]} ${head} ${path} ${read(item)}`.trimEnd();
 }
