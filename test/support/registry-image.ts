@@ -26,6 +26,7 @@ export interface ImageOptions {
   readonly platform?: Platform;
   readonly family?: MediaFamily;
   readonly history?: ImageConfig["history"];
+  readonly diffIds?: readonly Digest[];
 }
 
 /** What the layers hold is no tar: registries do not look. */
@@ -34,8 +35,8 @@ export function makeImage({
   platform = { os: "linux", architecture: "amd64" },
   family = "oci",
   history,
+  diffIds = layers.map((_, i) => digestOf(Buffer.from(`diff ${i} of ${layers.length}`))),
 }: ImageOptions = {}): EncodedImage {
-  const diffIds = layers.map((_, i) => digestOf(Buffer.from(`diff ${i} of ${layers.length}`)));
   const config: ImageConfig = {
     ...platform,
     rootfs: { type: "layers", diff_ids: diffIds },

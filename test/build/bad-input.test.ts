@@ -1,0 +1,254 @@
+// What a user can get wrong, and what a registry can: each is refused with its place or its reference, and leaves nothing.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { BuildFailure } from "../../src/build/build.ts";
+import type { Request } from "../../src/build/request.ts";
+import { digestOf } from "../../src/image/encode.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { defaultRegistryOptions } from "../../src/registry/registry.ts";
+import { header, member } from "../layer/raw-tar.ts";
+import { type Builder, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { type Fault, startRegistry, type TestRegistry } from "../support/registry.ts";
+import { putDocument, putImage } from "../support/registry-image.ts";
+
+interface Expected {
+  readonly message: RegExp;
+  readonly line?: number;
+  readonly hint?: RegExp;
+  readonly phase?: BuildFailure["phase"];
+}
+
+/** Builds with every output asked for, and checks the error and that nothing came of it. */
+async function assertRefused(
+  builder: Builder,
+  registry: TestRegistry,
+  files: Readonly<Record<string, string>>,
+  expected: Expected,
+  request: Partial<Request> = {},
+): Promise<void> {
+  const outputs = {
+    digestFile: join(builder.directory, "digest"),
+    tarPath: join(builder.directory, "image.tar"),
+    ociLayoutPath: join(builder.directory, "layout"),
+  };
+  const destinations = [parseReference(`${registry.host}/app:1`)];
+  await assert.rejects(builder.build(files, { destinations, outputs, ...request }), (error) => {
+    assert.ok(error instanceof BuildFailure, String(error));
+    assert.match(error.message, expected.message);
+    assert.doesNotMatch(error.message, /\n|\[object|undefined|\(did you mean/);
+    assert.equal(error.place?.line, expected.line, error.message);
+    assert.match(error.hint ?? "", expected.hint ?? /^/);
+    assert.equal(error.phase, expected.phase ?? "building image");
+    assert.equal(error.exitCode, 1);
+    return true;
+  });
+  assert.equal(registry.repositories.get("app")?.manifests.size ?? 0, 0, "tags");
+  assert.deepEqual(
+    readdirSync(builder.directory).filter((name) => !name.startsWith("context")),
+    [],
+    "files and state",
+  );
+}
+
+describe("a Dockerfile that cannot be built", () => {
+  // HOST is a registry that has base:1.
+  const rows: readonly (readonly [what: string, dockerfile: string, expected: Expected])[] = [
+    ["empty", "", { message: /^the Dockerfile cannot be empty$/, line: 1 }],
+    [
+      "an unknown instruction",
+      "FROM scratch\nFNTRYPOINT x",
+      { message: /^unknown instruction: FNTRYPOINT$/, line: 2, hint: /^did you mean ENTRYPOINT\?$/ },
+    ],
+    ["an unknown flag", "FROM scratch\nCOPY --form=a b /", { message: /^unknown flag: --form$/, line: 2, hint: /did you mean from/ }],
+    ["a heredoc without its end", "FROM scratch\nRUN <<E\necho", { message: /^unterminated heredoc$/, line: 2, hint: /no line is just E/ }],
+    [
+      "an instruction before FROM",
+      "RUN x\nFROM scratch",
+      { message: /^no build stage in current context$/, line: 1, hint: /FROM must come first/ },
+    ],
+    [
+      "a stage that copies from itself",
+      "FROM scratch AS a\nCOPY --from=a /x /",
+      { message: /^circular dependency detected on stage: a$/, line: 2 },
+    ],
+    [
+      "stages that need each other",
+      "FROM scratch AS a\nCOPY --from=b /x /\nFROM scratch AS b\nCOPY --from=a /x /",
+      { message: /^cannot copy from stage "b", it needs to be defined before/, line: 2 },
+    ],
+    [
+      "a stage that was meant",
+      "FROM scratch AS build\nFROM scratch\nCOPY --from=HOST/bulid /x /",
+      { message: /^Cannot pull ".*\/bulid:latest": .* 404/, line: 3 },
+    ],
+    [
+      "a stage whose name is misspelt",
+      "FROM HOST/base:1 AS build\nFROM bulid",
+      {
+        message: /^Cannot pull "index.docker.io\/library\/bulid:latest"/,
+        line: 2,
+        hint: /^there is no stage "bulid" before this line; did you mean build\?$/,
+      },
+    ],
+    [
+      "a base that is not there",
+      "FROM HOST/nope:1",
+      { message: /^Cannot pull ".*\/nope:1": .* answered 404/, line: 1, hint: /check the name and the tag/ },
+    ],
+    ["a base that is no reference", "FROM UPPER:1", { message: /must be lower-case/, line: 1 }],
+    [
+      "a registry that is down",
+      "FROM 127.0.0.1:1/base:1",
+      { message: /^Cannot pull "127.0.0.1:1\/base:1": .*the connection was refused$/, line: 1, hint: /check that 127.0.0.1:1 runs/ },
+    ],
+    ["a source that is missing", "FROM scratch\nCOPY nope /", { message: /"\/nope": not found$/, line: 2, hint: /check the spelling/ }],
+    [
+      "a source that a stage lacks",
+      "FROM HOST/base:1 AS a\nFROM scratch\nCOPY --from=a /nope /",
+      { message: /"\/nope": not found$/, line: 3 },
+    ],
+    [
+      "a WORKDIR over a file",
+      "FROM HOST/base:1\nWORKDIR /file",
+      { message: /^Cannot create directory "\/file": "\/file" is not a directory$/, line: 2 },
+    ],
+    ["what comes later", "FROM scratch\nRUN --mount=type=cache,target=/x y", { message: /^RUN --mount is not yet supported$/, line: 2 }],
+  ];
+  for (const [what, dockerfile, expected] of rows)
+    test(what, async (t) => {
+      const registry = await startRegistry(t);
+      await putBase(t, registry, "base:1", [[fileItem("file", "x")]]);
+      // Docker Hub is this registry, too, so that nothing is asked of the network.
+      const options = { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } };
+      const text = dockerfile.replaceAll("HOST", registry.host);
+      await assertRefused(await openBuilder(t), registry, { Dockerfile: text }, expected, { registry: options });
+    });
+
+  test("a context or a Dockerfile that is not there", async (t) => {
+    const registry = await startRegistry(t);
+    const builder = await openBuilder(t);
+    await assertRefused(
+      builder,
+      registry,
+      {},
+      { message: /^Cannot open context "\/nonexistent": directory "\/nonexistent" does not exist$/ },
+      { context: "/nonexistent" },
+    );
+    await assertRefused(builder, registry, { x: "" }, { message: /^Cannot read Dockerfile "Dockerfile": there is no file/ });
+    await assertRefused(
+      builder,
+      registry,
+      { "Dockerfile/x": "" },
+      { message: /^Cannot read Dockerfile "Dockerfile": ".*" is a directory$/ },
+    );
+  });
+});
+
+describe("a registry that is wrong", () => {
+  const faults: readonly (readonly [what: string, fault: Fault, message: RegExp])[] = [
+    ["a blob with a wrong bit", { kind: "corrupt", method: "GET", path: /blobs\/sha256/, times: 99 }, /sha256:\w+/],
+    ["a blob that is cut short", { kind: "truncate", to: 20, method: "GET", path: /blobs\/sha256/, times: 99 }, /sha256:\w+/],
+    [
+      "a manifest that is no JSON",
+      {
+        kind: "replace",
+        status: 200,
+        body: Buffer.from("{"),
+        headers: { "content-type": "application/vnd.docker.distribution.manifest.v2+json" },
+        method: "GET",
+        path: /manifests/,
+        times: 99,
+      },
+      /base:1": .*JSON/,
+    ],
+    ["a manifest that never ends", { kind: "infinite", method: "GET", path: /manifests/, times: 99 }, /base:1": /],
+    ["an answer of 403", { kind: "status", status: 403, method: "GET", path: /manifests/, times: 99 }, /base:1": .* answered 403/],
+  ];
+  for (const [what, fault, message] of faults)
+    test(what, async (t) => {
+      const registry = await startRegistry(t);
+      await putBase(t, registry, "base:1", [[fileItem("file", "x".repeat(1000))]]);
+      registry.order(fault);
+      await assertRefused(
+        await openBuilder(t),
+        registry,
+        { Dockerfile: `FROM ${registry.host}/base:1\nCOPY Dockerfile /` },
+        { message, line: 1 },
+      );
+    });
+
+  const layers: readonly (readonly [what: string, tar: Buffer, message: RegExp])[] = [
+    ["a damaged header", header({ checksum: "wrong" }), /wrong header checksum/],
+    ["content that ends early", Buffer.concat([header({ name: "big", size: 2000 }), Buffer.alloc(700)]), /before the end of "big"/],
+  ];
+  for (const [what, tar, message] of layers)
+    test(`a layer with ${what}`, async (t) => {
+      const registry = await startRegistry(t);
+      putImage(registry, "base", "1", { layers: [gzipSync(tar)], diffIds: [digestOf(tar)] });
+      await assertRefused(
+        await openBuilder(t),
+        registry,
+        { Dockerfile: `FROM ${registry.host}/base:1\nCOPY Dockerfile /` },
+        { message, line: 2 },
+      );
+    });
+
+  test("a base without this platform", async (t) => {
+    const registry = await startRegistry(t);
+    const entry = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf(Buffer.from("x")), size: 1 };
+    const index = { schemaVersion: 2, manifests: [{ ...entry, platform: { os: "linux", architecture: "s390x" } }] };
+    putDocument(registry, "base", "1", "application/vnd.oci.image.index.v1+json", index);
+    const message = /^Cannot use ".*base:1" for linux\/\w+: no match for platform in manifest sha256:\w+; it offers linux\/s390x$/;
+    await assertRefused(await openBuilder(t), registry, { Dockerfile: `FROM ${registry.host}/base:1` }, { message, line: 1 });
+  });
+
+  test("a base that is an image of another platform alone is used, with a warning", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "base:1", [[fileItem("file", "x")]]);
+    const builder = await openBuilder(t);
+    await builder.build(
+      { Dockerfile: `FROM ${registry.host}/base:1\nCOPY Dockerfile /` },
+      { platforms: [{ os: "linux", architecture: "s390x" }] },
+    );
+    const warnings = builder.events.flatMap((event) => (event.kind === "warning" ? [event] : []));
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0]?.text ?? "",
+      /^InvalidBaseImagePlatform: Base image .*base:1 was pulled with platform "linux\/\w+", expected "linux\/s390x" for current build$/,
+    );
+    assert.deepEqual([warnings[0]?.file, warnings[0]?.line], ["Dockerfile", 1]);
+  });
+
+  test("credentials that it refuses", async (t) => {
+    const registry = await startRegistry(t, { auth: { kind: "basic", username: "u", password: "p" } });
+    const expected: Expected = { message: new RegExp(registry.host), phase: "checking push permissions" };
+    await assertRefused(await openBuilder(t), registry, { Dockerfile: "FROM scratch\nCOPY Dockerfile /" }, expected);
+  });
+
+  test("a push that fails after the last step", async (t) => {
+    const registry = await startRegistry(t);
+    registry.order({ kind: "refuse", status: 400, method: "PUT", path: /manifests/, times: 99 });
+    const expected: Expected = { message: new RegExp(registry.host), phase: "pushing image" };
+    await assertRefused(await openBuilder(t), registry, { Dockerfile: "FROM scratch\nCOPY Dockerfile /" }, expected);
+  });
+
+  test("an output that cannot be written", async (t) => {
+    const registry = await startRegistry(t);
+    for (const [digestFile, message] of [
+      ["/proc/slipway/digest", /^Cannot write "\/proc\/slipway\/digest": no such file or directory$/],
+      ["/etc", /^Cannot write "\/etc": it is a directory$/],
+      ["/dev/null/digest", /^Cannot write "\/dev\/null\/digest": "\/dev\/null" is no directory$/],
+    ] as const)
+      await assertRefused(
+        await openBuilder(t),
+        registry,
+        { Dockerfile: "FROM scratch\nCOPY Dockerfile /" },
+        { message, phase: "writing outputs" },
+        { outputs: { digestFile } },
+      );
+  });
+});
