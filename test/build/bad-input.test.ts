@@ -10,7 +10,7 @@ import type { Request } from "../../src/build/request.ts";
 import { digestOf } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
-import { header, member } from "../layer/raw-tar.ts";
+import { end, header, member } from "../layer/raw-tar.ts";
 import { type Builder, fileItem, openBuilder, putBase } from "../support/build.ts";
 import { type Fault, startRegistry, type TestRegistry } from "../support/registry.ts";
 import { putDocument, putImage } from "../support/registry-image.ts";
@@ -196,6 +196,24 @@ describe("a registry that is wrong", () => {
         { message, line: 2 },
       );
     });
+
+  test("a layer with names and links that lead out stays below its root", async (t) => {
+    const registry = await startRegistry(t);
+    const builder = await openBuilder(t);
+    const outside = join(builder.directory, "outside");
+    const tar = Buffer.concat([
+      member({ name: "way", flag: "2", link: builder.directory }),
+      member({ name: "way/outside" }, "x"),
+      member({ name: `../../../../../..${outside}` }, "x"),
+      member({ name: outside }, "x"),
+      end,
+    ]);
+    putImage(registry, "base", "1", { layers: [gzipSync(tar)], diffIds: [digestOf(tar)] });
+    // The command comes when the layer is unpacked; where nobody may run one, its index is all there is.
+    const [step, message] = process.geteuid?.() === 0 ? ['RUN ["/nope"]', /exit code: 127$/] : ["COPY nope /", /"\/nope": not found$/];
+    await assert.rejects(builder.build({ Dockerfile: `FROM ${registry.host}/base:1\nCOPY Dockerfile /\n${step}` }), { message });
+    assert.deepEqual(readdirSync(builder.directory), ["context-1"]);
+  });
 
   test("a base without this platform", async (t) => {
     const registry = await startRegistry(t);
