@@ -3,15 +3,21 @@
 import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
-import type { BuildResult, BuildTools, Request } from "./build/build.ts";
+import type { BuildResult, BuildTools, MergeRequest, Request } from "./build/build.ts";
 import { findHost } from "./host/host.ts";
 
-export type { BuildResult, BuildTools, Request } from "./build/build.ts";
+export type { BuildResult, BuildTools, MergeRequest, Request } from "./build/build.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. The core is loaded at the first call. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
   const core = await import("./build/build.ts");
   return await core.build(request, tools);
+}
+
+/** Joins images that were pushed one by one into one index, likewise. */
+export async function mergeImages(request: MergeRequest, tools: BuildTools): Promise<BuildResult> {
+  const core = await import("./build/build.ts");
+  return await core.mergeImages(request, tools);
 }
 
 const program = process.argv[1];
@@ -20,5 +26,5 @@ const isProgram = program !== undefined && existsSync(program) && realpathSync(p
 if (isProgram) {
   // Left to itself V8 keeps as much garbage as there are living objects and more; docs/performance.md has what this costs and saves.
   for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
-  process.exitCode = await findHost().run(build);
+  process.exitCode = await findHost().run(build, mergeImages);
 }

@@ -6,13 +6,11 @@ import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { makeDirectories, openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
-import type { Digest } from "../image/digest.ts";
 import { encodeImage, encodeRelease } from "../image/encode.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
-import type { Report } from "../report/report.ts";
 import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
@@ -27,6 +25,7 @@ import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
 import type { Base, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
+import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
 import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, openContexts } from "./sources.ts";
@@ -34,26 +33,9 @@ import { summarize } from "./summary.ts";
 
 export type { Checked } from "./check.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
+export { type MergeRequest, mergeImages } from "./merge.ts";
 export type { Request } from "./request.ts";
-
-export interface BuildTools {
-  readonly report: Report;
-  /** Aborting it ends the build within seconds: commands, mounts, downloads. */
-  readonly signal: AbortSignal;
-}
-
-export interface BuildResult {
-  /** Of the manifest, or the index. Undefined after a dry run. */
-  readonly digest?: Digest;
-  /** Of the configuration; undefined where there is one for each of several platforms. */
-  readonly imageId?: Digest;
-  /** References that were pushed, files that were written. */
-  readonly written: readonly string[];
-  /** What a dry run would do. */
-  readonly plan?: string;
-  /** What a check found. */
-  readonly checked?: Checked;
-}
+export type { BuildResult, BuildTools } from "./result.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {

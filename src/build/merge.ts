@@ -5,9 +5,9 @@ import { formatPlatform, hostPlatform } from "../image/platform.ts";
 import { formatReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { FileOutputs } from "../output/output.ts";
 import { openRegistry, type RegistryOptions, type ResolvedImage } from "../registry/registry.ts";
-import type { BuildResult, BuildTools } from "./build.ts";
 import { deliver } from "./deliver.ts";
 import { BuildFailure, during } from "./failure.ts";
+import type { BuildResult, BuildTools } from "./result.ts";
 
 export interface MergeRequest {
   /** Images, not indexes; at least one. They may lie in other repositories and registries than the destinations. */

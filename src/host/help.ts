@@ -23,6 +23,8 @@ export function describeUsage(): string {
     "Usage:",
     "  slipway [build] FLAGS",
     "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
+    "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
+    "                          joins images of single platforms that were pushed into one index",
     "  slipway version",
     "  slipway help",
     "",

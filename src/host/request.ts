@@ -126,7 +126,8 @@ function readPlatforms(values: Values): Request["platforms"] {
   return platforms.size === 0 ? [hostPlatform()] : [...platforms.values()];
 }
 
-function readDestination({ text, source }: Value): Reference {
+/** Throws a UsageError; gives the tag `latest` where there is none. */
+export function readDestination({ text, source }: Value): Reference {
   let reference: Reference;
   try {
     reference = parseReference(text);
@@ -138,7 +139,8 @@ function readDestination({ text, source }: Value): Reference {
   return withDefaultTag(reference);
 }
 
-function readOutputs(values: Values, directory: string): Request["outputs"] {
+/** The files that flags of their own name, absolute. */
+export function readOutputs(values: Values, directory: string): Request["outputs"] {
   const file = (name: string) => (values.text(name) === "" ? undefined : resolve(directory, values.text(name)));
   const target = (name: string) => (/^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name));
   const outputs = {

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Checked } from "../../src/build/build.ts";
 import { showChecked } from "../../src/host/check.ts";
-import { type Build, runShell } from "../../src/host/shell.ts";
+import { type Build, type Merge, runShell } from "../../src/host/shell.ts";
 import { openTestSurroundings } from "./surroundings.ts";
+
+const neverMerge: Merge = async () => assert.fail("nothing was to be merged");
 
 const source = "FROM alpine AS b\nENV k \\\n  v\nCMD ##[group]\n";
 const at = (line: number, column: number, endLine: number, endColumn: number) => ({
@@ -134,7 +136,7 @@ for (const [name, found, code] of endings)
       assert.equal(request.checkOnly, true);
       return { written: [], checked: found };
     };
-    assert.equal(await runShell(build, surroundings), code);
+    assert.equal(await runShell(build, neverMerge, surroundings), code);
     assert.equal(surroundings.out.join(""), showChecked(found, "json"));
     assert.deepEqual(surroundings.err, []);
   });
@@ -142,6 +144,6 @@ for (const [name, found, code] of endings)
 test("a build has no --format", async () => {
   const surroundings = openTestSurroundings(["--no-push", "--format=json"]);
   const build: Build = async () => assert.fail("nothing was to be built");
-  assert.equal(await runShell(build, surroundings), 1);
+  assert.equal(await runShell(build, neverMerge, surroundings), 1);
   assert.equal(surroundings.err.join(""), "Error: flag --format is one of slipway check alone\n");
 });

@@ -15,7 +15,11 @@ process.exitCode = await findHost().run((request, { report, signal }) => {
       reject(signal.reason);
     });
   });
-});
+}, neverMerge);
+
+function neverMerge(): never {
+  throw new Error("nothing is merged here");
+}
 
 function crash(): never {
   throw new RangeError("crashed");
