@@ -130,7 +130,8 @@ struct attributes {
 
 // The attributes and the extended attributes after them; the frame goes on behind both.
 static struct attributes take_attributes(struct frame *frame) {
-  struct attributes a = {.mode = take_u32(frame) & 07777, .uid = take_u32(frame)};
+  struct attributes a = {.mode = take_u32(frame) & 07777};
+  a.uid = take_u32(frame);
   a.gid = take_u32(frame);
   a.times[1].tv_sec = (time_t)take_u64(frame);
   a.times[1].tv_nsec = (long)take_u32(frame);
