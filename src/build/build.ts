@@ -159,7 +159,7 @@ async function carryOut(
       opened[0] = sandbox;
       return sandbox;
     };
-    downloads = await beginDownloads(plan, { ...parts, http: registry.http, scratch, signal });
+    downloads = await beginDownloads(plan, { ...request, ...parts, http: registry.http, registry: request.registry, scratch, signal });
     const stages = await execute(plan, {
       ...tools,
       ...request,

@@ -12,8 +12,8 @@ export interface CopySource {
   readonly view: FileView;
   /** Keeps owners as they are; otherwise (a build context) everything belongs to root. */
   readonly keepsOwners: boolean;
-  /** The bytes of all files, where they are at hand; else they are found by their paths when the layer is written. */
-  readonly content?: Content;
+  /** The bytes of a file, where they are at hand; else they are found by their paths when the layer is written. */
+  content?(path: RawPath): Content;
 }
 
 export interface CopyOptions {
@@ -97,7 +97,7 @@ class Copier {
   copyFile(from: RawPath, node: FileNode, to: RawPath): void {
     if (this.#draft.lstat(to)?.attributes.type === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
     const attributes = this.#attributes(node.attributes);
-    const content = attributes.type === "file" && attributes.size > 0 ? (this.#source.content ?? from) : undefined;
+    const content = attributes.type === "file" && attributes.size > 0 ? (this.#source.content?.(from) ?? from) : undefined;
     this.#draft.put(to, { attributes, inode: this.#inode(node), sha256: node.sha256, content });
   }
 

@@ -1,60 +1,73 @@
-// The files that ADD takes from the web: all asked for before the first step runs, each downloaded once.
+// What ADD takes from elsewhere, files and git repositories: all asked for before the first step runs, each fetched once.
 
-import { beginDownload, type Download } from "../context/context.ts";
+import { beginCheckout, beginDownload, type Checkout, type Download } from "../context/context.ts";
 import type { Http } from "../http/http.ts";
+import type { RegistryOptions } from "../registry/registry.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { CopyOperand, Plan, Source } from "./plan.ts";
 
-export type UrlOperand = Extract<CopyOperand, { kind: "url" }>;
+type UrlOperand = Extract<CopyOperand, { kind: "url" }>;
+type GitOperand = Extract<CopyOperand, { kind: "git" }>;
 
 export interface Downloads {
   /** The whole file; rejects where it could not be had. */
-  get(operand: UrlOperand): Promise<Download>;
+  download(operand: UrlOperand): Promise<Download>;
+  checkOut(operand: GitOperand): Promise<Checkout>;
   /** Stops what is under way. */
   close(): Promise<void>;
 }
 
 export interface DownloadsTools {
   readonly http: Http;
+  readonly registry: Pick<RegistryOptions, "proxies" | "roots">;
   readonly scratch: string;
   readonly signal: AbortSignal;
   place(source: Source): Place;
 }
 
-/** Begins to download everything that the plan will need. Throws a BuildFailure for a file that its host does not give. */
+/** Begins to fetch everything that the plan will need. Throws a BuildFailure for what its host does not have. */
 export async function beginDownloads(plan: Plan, tools: DownloadsTools): Promise<Downloads> {
   const stop = new AbortController();
   const signal = AbortSignal.any([tools.signal, stop.signal]);
-  const begun = new Map<string, ReturnType<typeof beginDownload>>();
+  const fetching = { ...tools, directory: tools.scratch, signal };
+  const { proxies, roots } = tools.registry;
+  const files = new Map<string, ReturnType<typeof beginDownload>>();
+  const checkouts = new Map<string, ReturnType<typeof beginCheckout>>();
+  const download = ({ url, checksum }: UrlOperand) =>
+    remember(files, `${checksum ?? ""} ${url}`, () => beginDownload(url, checksum, fetching));
+  const checkOut = ({ source }: GitOperand) =>
+    remember(checkouts, JSON.stringify(source), () => beginCheckout(source, { ...fetching, proxies, authorities: roots.files }));
   const close = async () => {
     stop.abort();
-    for (const outcome of await Promise.allSettled(begun.values()))
+    for (const outcome of await Promise.allSettled([...files.values(), ...checkouts.values()]))
       if (outcome.status === "fulfilled") await Promise.allSettled([outcome.value.finished]);
   };
-  const begin = (operand: UrlOperand) => {
-    const download =
-      begun.get(keyOf(operand)) ?? beginDownload(operand.url, operand.checksum, { ...tools, directory: tools.scratch, signal });
-    begun.set(keyOf(operand), download);
-    return download;
+  const begin = async (operand: CopyOperand, source: Source) => {
+    try {
+      if (operand.kind === "url") await download(operand);
+      if (operand.kind === "git") await checkOut(operand);
+    } catch (error) {
+      fail(error, tools.place(source), tools.signal);
+    }
   };
-  const wanted = plan.stages
-    .flatMap((stage) => stage.steps)
-    .flatMap((step) => (step.kind === "copy" ? urlsOf(step.sources, step.source) : []));
   try {
-    await Promise.all(wanted.map(({ operand, source }) => begin(operand).catch((error) => fail(error, tools.place(source), tools.signal))));
+    const steps = plan.stages.flatMap((stage) => stage.steps);
+    await Promise.all(steps.flatMap((step) => (step.kind === "copy" ? step.sources.map((operand) => begin(operand, step.source)) : [])));
   } catch (error) {
     await close();
     throw error;
   }
-  return { get: async (operand) => (await begin(operand)).finished, close };
+  return {
+    download: async (operand) => (await download(operand)).finished,
+    checkOut: async (operand) => (await checkOut(operand)).finished,
+    close,
+  };
 }
 
-function keyOf({ url, checksum }: UrlOperand): string {
-  return `${checksum ?? ""} ${url}`;
-}
-
-function urlsOf(sources: readonly CopyOperand[], source: Source): { readonly operand: UrlOperand; readonly source: Source }[] {
-  return sources.flatMap((operand) => (operand.kind === "url" ? [{ operand, source }] : []));
+function remember<T>(known: Map<string, T>, key: string, begin: () => T): T {
+  const begun = known.get(key) ?? begin();
+  known.set(key, begun);
+  return begun;
 }
 
 function fail(error: unknown, place: Place, signal: AbortSignal): never {

@@ -1,6 +1,6 @@
 // What a COPY or ADD comes to: its words expanded and checked, as a step.
 
-import { readPatterns } from "../context/context.ts";
+import { type GitSource, isGitSource, parseGitSource, readCommit, readPatterns } from "../context/context.ts";
 import { type Escape, expandBody, expandWord, type Instruction, LineError, type Variables } from "../dockerfile/dockerfile.ts";
 import { isOwnerNumber } from "../filesystem/filesystem.ts";
 import { type Digest, isDigest } from "../image/digest.ts";
@@ -36,8 +36,8 @@ export function evaluateCopy(instruction: Transfer, { variables, workdir, source
     text: file.expand ? expandBody(file.content, variables) : file.content,
   }));
   const destination = expand(instruction.destination) ?? "";
-  const unpack = instruction.kind === "add" ? instruction.unpack : false;
-  const sources = paths.map((path) => readSource(path, { word, checksum, unpack }));
+  const flags = instruction.kind === "add" ? instruction : { unpack: undefined, keepGitDir: undefined };
+  const sources = paths.map((path) => readSource(path, { word, checksum, unpack: flags.unpack, keepGitDir: flags.keepGitDir }));
   const operands = [...sources, ...files];
   const exclude = readExcludes(instruction.exclude);
   const words = [
@@ -91,32 +91,44 @@ export function joinDestination(workdir: string, destination: string): RawPath {
   return namesDirectory(joined) ? `${cleanPath(joined)}/` : cleanPath(joined);
 }
 
-/** What BuildKit takes for an address and not for a path. */
-const web = /^https?:\/\//;
-const git = /^(?:(?:git|ssh):\/\/|https?:\/\/[^?#]*\.git(?:[?#]|$))|^[\w-]+@[^:/]+:/i;
+/** How the flags of an ADD shape what it takes from elsewhere; all undefined for COPY. */
+interface SourceFlags {
+  readonly word: "ADD" | "COPY";
+  readonly checksum: string | undefined;
+  readonly unpack: boolean | undefined;
+  readonly keepGitDir: boolean | undefined;
+}
 
-function readSource(
-  text: string,
-  flags: { readonly word: string; readonly checksum: string | undefined; readonly unpack: boolean | undefined },
-): CopyOperand {
+function readSource(text: string, flags: SourceFlags): CopyOperand {
   const { word, checksum, unpack } = flags;
-  if (git.test(text)) {
+  if (isGitSource(text)) {
     if (word === "COPY") throw new LineError("source can't be a git ref for COPY", "use ADD");
-    throw new LineError("ADD of a git repository is not yet supported");
+    return { kind: "git", source: readGitSource(text, flags) };
   }
-  if (web.test(text)) {
+  if (/^https?:\/\//.test(text)) {
     if (word === "COPY") throw new LineError("source can't be a URL for COPY", "use ADD");
     if (!URL.canParse(text)) throw new LineError(`invalid URL: ${text}`);
-    return {
-      kind: "url",
-      url: text,
-      name: toRaw(nameOfUrl(text)),
-      checksum: checksum === undefined ? undefined : readChecksum(checksum),
-      unpack: unpack ?? false,
-    };
+    const digest = checksum === undefined ? undefined : readChecksum(checksum);
+    return { kind: "url", url: text, name: toRaw(nameOfUrl(text)), checksum: digest, unpack: unpack ?? false };
   }
   if (checksum !== undefined) throw new LineError("checksum requires HTTP(S) or Git sources");
-  return { kind: "path", path: toRaw(text), unpack: unpack ?? true };
+  return { kind: "path", path: toRaw(text), unpack: unpack ?? word === "ADD" };
+}
+
+function readGitSource(text: string, { checksum, keepGitDir }: SourceFlags): GitSource {
+  try {
+    const source = parseGitSource(text);
+    if (!/^(?:https?|git):\/\//i.test(source.remote))
+      throw new LineError("ADD of a git repository over ssh is not yet supported", "use https");
+    if (keepGitDir !== undefined && /[?&]keep-git-dir/.test(text) && keepGitDir !== source.keepGitDir)
+      throw new LineError("inconsistent keep-git-dir configuration");
+    const wanted = checksum === undefined ? source.checksum : readCommit(checksum);
+    if (source.checksum !== undefined && wanted !== source.checksum)
+      throw new LineError(`checksum mismatch ${JSON.stringify(wanted)} != ${JSON.stringify(source.checksum)}`);
+    return { ...source, ...(wanted === undefined ? {} : { checksum: wanted }), keepGitDir: keepGitDir ?? source.keepGitDir };
+  } catch (error) {
+    throw error instanceof SyntaxError && !(error instanceof LineError) ? new LineError(error.message) : error;
+  }
 }
 
 /** The last part of the path, without what follows it; some hosts' addresses have none. */

@@ -186,7 +186,7 @@ class StageBuild {
       if (this.#tools.silenced.has(`${rule} ${line}`)) return;
       this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
     };
-    const tools = { now, warn, scratch: this.#tools.scratch, download: this.#tools.downloads.get };
+    const tools = { now, warn, scratch: this.#tools.scratch, downloads: this.#tools.downloads };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step), tools);

@@ -1,5 +1,6 @@
 // What a build will do, as plain data: it can be printed, compared and looked up before anything runs.
 
+import type { GitSource } from "../context/context.ts";
 import type { Digest } from "../image/digest.ts";
 import type { ImageConfig } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
@@ -41,7 +42,7 @@ export interface RunStep extends StepBase {
   readonly network: "default" | "none" | "host";
 }
 
-/** One source of a COPY or ADD: a path or pattern below the origin's root, a file from the web, or one given in the Dockerfile itself. */
+/** One source of a COPY or ADD: a path or pattern below the origin's root, a file or repository from elsewhere, or one given in the Dockerfile itself. */
 export type CopyOperand =
   | { readonly kind: "path"; readonly path: RawPath; readonly unpack: boolean }
   | {
@@ -53,6 +54,7 @@ export type CopyOperand =
       /** Archives are unpacked, everything else is copied. */
       readonly unpack: boolean;
     }
+  | { readonly kind: "git"; readonly source: GitSource }
   | { readonly kind: "inline"; readonly name: RawPath; readonly text: string };
 
 export interface CopyStep extends StepBase {

@@ -1,5 +1,6 @@
 // A plan as text: what a dry run prints and what golden files compare.
 
+import type { GitSource } from "../context/context.ts";
 import { quoteList } from "../dockerfile/dockerfile.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { formatReference } from "../image/reference.ts";
@@ -45,7 +46,7 @@ function showCopy(step: CopyStep, plan: Plan, at: string): string {
   const options = [
     step.chown === undefined ? "" : ` chown=${step.chown}`,
     step.chmod === undefined ? "" : ` chmod=${formatMode(step.chmod)}`,
-    step.sources.some((source) => source.kind !== "inline" && source.unpack) ? " unpack" : "",
+    step.sources.some((source) => "unpack" in source && source.unpack) ? " unpack" : "",
     ...step.sources.map((source) => (source.kind === "url" && source.checksum !== undefined ? ` checksum=${source.checksum}` : "")),
     step.parents ? " parents" : "",
     step.link ? " link" : "",
@@ -54,9 +55,24 @@ function showCopy(step: CopyStep, plan: Plan, at: string): string {
   return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination).replace(/^\//, "")}${options} ${at}`;
 }
 
+/** In one of the ways in which it could be written. */
+function showGit({ remote, ref, subdir, checksum, submodules, keepGitDir, mtime, fetchByCommit }: GitSource): string {
+  const query = [
+    ref === undefined ? "" : `ref=${ref}`,
+    subdir === undefined ? "" : `subdir=${subdir}`,
+    checksum === undefined ? "" : `checksum=${checksum}`,
+    submodules ? "" : "submodules=false",
+    keepGitDir ? "keep-git-dir=true" : "",
+    mtime === "checkout" ? "" : `mtime=${mtime}`,
+    fetchByCommit ? "fetch-by-commit=true" : "",
+  ].filter((part) => part !== "");
+  return query.length === 0 ? remote : `${remote}?${query.join("&")}`;
+}
+
 function showOperand(operand: CopyOperand): string {
   if (operand.kind === "path") return toText(operand.path);
-  return operand.kind === "url" ? operand.url : `<<${toText(operand.name)}`;
+  if (operand.kind === "url") return operand.url;
+  return operand.kind === "git" ? showGit(operand.source) : `<<${toText(operand.name)}`;
 }
 
 function showOrigin(origin: Origin, plan: Plan): string {

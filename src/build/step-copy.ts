@@ -25,7 +25,7 @@ export interface StepSource {
 export interface StepTools extends ArchiveTools {
   /** Seconds since 1970. */
   readonly now: number;
-  readonly download: Downloads["get"];
+  readonly downloads: Pick<Downloads, "download" | "checkOut">;
   warn(rule: LateRuleName, text: string): void;
 }
 
@@ -50,11 +50,17 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       continue;
     }
     if (operand.kind === "url") {
-      const { path, size, mtime } = await tools.download(operand);
+      const { path, size, mtime } = await tools.downloads.download(operand);
       const content: Content = { kind: "file", path: toRaw(path), offset: 0, size };
       const file = fileSource(operand.name, { ...plainFile, mode: 0o600, mtime, size }, content);
       if (operand.unpack && (await isArchive(content))) await unpackArchive(draft, content, cleanPath(step.destination), options, tools);
       else copyPath(draft, file, operand.name, step.destination, options);
+      continue;
+    }
+    if (operand.kind === "git") {
+      const checkout = await tools.downloads.checkOut(operand);
+      const source = { view: checkout, keepsOwners: false, content: (path: RawPath) => checkout.content(path) };
+      copyPath(draft, source, checkout.base, step.destination, { ...options, filter: filterOf(step, "") });
       continue;
     }
     const filter = filterOf(step, operand.path);
@@ -106,7 +112,7 @@ function fileSource(name: RawPath, attributes: Attributes, content: Content): Co
   return {
     view: { lstat: (path) => (path === "" ? root : path === name ? file : undefined), list: (path) => (path === "" ? [name] : []) },
     keepsOwners: false,
-    content,
+    content: () => content,
   };
 }
 

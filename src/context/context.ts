@@ -12,6 +12,8 @@ import { locateContext } from "./source.ts";
 
 export type { DockerfileSource } from "./dockerfile.ts";
 export { beginDownload, type Download } from "./download.ts";
+export { beginCheckout, type Checkout } from "./git.ts";
+export { type GitSource, isGitSource, parseGitSource, readCommit } from "./git-reference.ts";
 export { type IgnorePatterns, type IgnoreResult, readPatterns } from "./ignore.ts";
 
 /** Files to COPY, as they will be in the image, without what an ignore file hides. */

@@ -360,7 +360,7 @@ function toolsWith(warnings: string[]): StepTools {
   return {
     now: 2000,
     warn: (rule, text) => void warnings.push(`${rule}: ${text}`),
-    download: () => Promise.reject(new Error("nothing is downloaded here")),
+    downloads: { download: () => assert.fail("nothing is downloaded here"), checkOut: () => assert.fail("nothing is checked out here") },
     scratch: "/no/archive/is/unpacked/here",
   };
 }

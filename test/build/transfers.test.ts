@@ -11,6 +11,7 @@ import { BuildFailure } from "../../src/build/build.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { LayerItem } from "../../src/layer/entry.ts";
 import { directoryItem, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { startGitServer } from "../support/git-server.ts";
 import { layerLines, layerTimes, pushed, tarOf } from "../support/pushed.ts";
 import { startRegistry } from "../support/registry.ts";
 
@@ -220,4 +221,47 @@ describe("ADD of a URL", () => {
       const started = builder.events.filter((event) => event.kind === "step-start").length;
       assert.equal(started, what.includes("checksum") ? 2 : 0);
     });
+});
+
+describe("ADD of a git repository", () => {
+  test("puts what is in it into a directory, with flags as everywhere", async (t) => {
+    const registry = await startRegistry(t);
+    const git = await startGitServer(t);
+    const builder = await openBuilder(t);
+    const lines = [
+      `ADD --chown=5:6 --exclude=bin ${git.url("smart")}#v1 /to`,
+      `ADD --chmod=a-w --link ${git.url("smart")}?subdir=bin#v1 /bin/`,
+      `ADD ${git.url("smart")}#v1 local /both/`,
+    ];
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    await builder.build({ Dockerfile: `FROM scratch\n${lines.join("\n")}`, local: "L" }, { destinations });
+    const image = pushed(registry, "app", "1");
+    assert.ok(image);
+    const layers = image.manifest.layers.map(({ digest }: { digest: string }) => layerLines(image.store, digest));
+    assert.deepEqual(await Promise.all(layers), [
+      ["d 755 5:6 to", "f 644 5:6 to/file one", "l to/link bin/tool"],
+      ["d 755 0:0 bin", "f 555 0:0 bin/tool #!"],
+      [
+        "d 755 0:0 both",
+        "d 755 0:0 both/bin",
+        "f 755 0:0 both/bin/tool #!",
+        "f 644 0:0 both/file one",
+        "l both/link bin/tool",
+        "f 644 0:0 both/local L",
+      ],
+    ]);
+    assert.equal(image.config.history?.[0]?.created_by, `ADD --chown=5:6 ${git.url("smart")}#v1 /to # buildkit`);
+  });
+
+  test("is refused before the first step where there is no such ref", async (t) => {
+    const git = await startGitServer(t);
+    const builder = await openBuilder(t);
+    await assert.rejects(builder.build({ Dockerfile: `FROM scratch\nWORKDIR /x\nADD ${git.url("smart")}#nope /` }), (error) => {
+      assert.ok(error instanceof BuildFailure);
+      assert.match(error.message, /does not contain ref nope/);
+      assert.equal(error.place?.line, 3);
+      return true;
+    });
+    assert.ok(!builder.events.some((event) => event.kind === "step-start"));
+  });
 });

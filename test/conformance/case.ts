@@ -122,7 +122,7 @@ const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["RUN --mount", /^RUN\s+(--\S+\s+)*--mount\b/i],
   ["RUN --network", /^RUN\s+(--\S+\s+)*--network\b/i],
   ["RUN --security", /^RUN\s+(--\S+\s+)*--security\b/i],
-  ["ADD of a git repository", /^ADD\s+(\S+\s+)*(https?:\/\/[^?#]*\.git\b|git@|git:|ssh:)/i],
+  ["ADD over ssh", /^ADD\s+(\S+\s+)*([\w-]+@[\w.-]+:|ssh:)/i],
   ["RUN heredoc", /^RUN\s.*<<-?["']?\w/i],
   ["COPY heredoc", /^(COPY|ADD)\s.*<<-?["']?\w/i],
 ];

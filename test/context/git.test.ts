@@ -1,0 +1,152 @@
+// What a git repository is checked out to, over git's own protocol and from a server of plain files.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { beginCheckout, type Checkout } from "../../src/context/git.ts";
+import { parseGitSource } from "../../src/context/git-reference.ts";
+import type { RawPath } from "../../src/layer/entry.ts";
+import { temporaryDirectory } from "../support/build.ts";
+import { startGitServer } from "../support/git-server.ts";
+
+async function checkOut(t: TestContext, address: string, signal = new AbortController().signal): Promise<Checkout> {
+  const directory = join(await temporaryDirectory(t), "made");
+  const source = parseGitSource(address);
+  return (await beginCheckout(source, { directory, proxies: {}, authorities: [], signal })).finished;
+}
+
+/** Paths with what they hold, below where the checkout begins. */
+function linesOf(checkout: Checkout, at: RawPath = checkout.base): string[] {
+  return checkout.list(at).flatMap((name) => {
+    const path = at === "" ? name : `${at}/${name}`;
+    const attributes = checkout.lstat(path)?.attributes;
+    const mode = attributes?.mode.toString(8);
+    if (attributes?.type === "directory") return [`d ${mode} ${path}`, ...(name === ".git" ? [] : linesOf(checkout, path))];
+    if (attributes?.type === "symlink") return [`l ${path} ${attributes.link}`];
+    const content = checkout.content(path);
+    return [`f ${mode} ${path} ${content.kind === "file" ? readFileSync(content.path, "utf8") : ""}`];
+  });
+}
+
+const tool = ["d 755 bin", "f 755 bin/tool #!"];
+const link = "l link bin/tool";
+
+test("a ref of each kind is found, and its files alone are taken", async (t) => {
+  const server = await startGitServer(t);
+  const { first, second, hidden, tag } = server.commits;
+  const rows: readonly (readonly [address: string, file: string])[] = [
+    ["", "two"],
+    ["#main", "two"],
+    ["#v1", "one"],
+    ["?tag=v1", "one"],
+    ["?branch=main", "two"],
+    ["#refs/tags/v1", "one"],
+    ["#heads/main", "two"],
+    [`#${second}`, "two"],
+    [`#${first}`, "one"],
+    ["#refs/pull/1/head", "hidden"],
+    [`#${hidden}`, "hidden"],
+    [`?ref=v1&checksum=${first}`, "one"],
+    [`?ref=v1&checksum=${tag.slice(0, 12)}`, "one"],
+    [`?ref=main&commit=${first}&fetch-by-commit=true`, "one"],
+    ["?submodules=false&mtime=checkout", "two"],
+  ];
+  for (const [address, file] of rows) {
+    const lines = linesOf(await checkOut(t, `${server.url("smart")}${address}`));
+    assert.ok(lines.includes(`f 644 file ${file}`), `${address}: ${lines.join(", ")}`);
+    assert.ok(!lines.some((line) => line.includes(".git") && !line.includes(".gitmodules")), address);
+    if (file !== "two") assert.deepEqual(lines, [...tool, `f 644 file ${file}`, link], address);
+  }
+});
+
+test("submodules come with it, unless they are not wanted", async (t) => {
+  const server = await startGitServer(t);
+  const sub = ["d 755 deps", "d 755 deps/sub", "f 644 deps/sub/lib.txt library"];
+  assert.deepEqual(
+    linesOf(await checkOut(t, server.url("smart"))).filter((line) => line.includes("deps") && !line.includes(".gitmodules")),
+    sub,
+  );
+  const without = linesOf(await checkOut(t, `${server.url("smart")}?submodules=0`));
+  assert.deepEqual(
+    without.filter((line) => line.includes("lib.txt")),
+    [],
+  );
+});
+
+test("a subdirectory is where it begins", async (t) => {
+  const server = await startGitServer(t);
+  for (const address of ["#v1:bin", "#:bin/", "?subdir=bin&ref=v1&keep-git-dir"]) {
+    const checkout = await checkOut(t, `${server.url("smart")}${address}`);
+    assert.deepEqual(linesOf(checkout), ["f 755 bin/tool #!"], address);
+    assert.equal(checkout.lstat(".git"), undefined);
+  }
+});
+
+test("its .git is kept on demand, and finds nothing changed", async (t) => {
+  const server = await startGitServer(t);
+  const directory = await temporaryDirectory(t);
+  const tools = { directory, proxies: {}, authorities: [], signal: new AbortController().signal };
+  const { finished } = await beginCheckout(parseGitSource(`${server.url("smart")}?keep-git-dir=true#v1`), tools);
+  const checkout = await finished;
+  assert.ok(linesOf(checkout).includes("d 755 .git"));
+  const file = checkout.content("file");
+  const root = file.kind === "file" ? file.path.replace(/\/file$/, "") : "";
+  const { execFileSync } = await import("node:child_process");
+  assert.equal(execFileSync("git", ["status", "--porcelain"], { cwd: root, encoding: "utf8" }), "");
+  assert.equal(execFileSync("git", ["describe", "--exact-match"], { cwd: root, encoding: "utf8" }), "v1\n");
+  assert.ok(!existsSync(join(root, ".git", "FETCH_HEAD")));
+});
+
+test("files are dated by the checkout, or by their commit", async (t) => {
+  const server = await startGitServer(t);
+  const dated = await checkOut(t, `${server.url("smart")}?mtime=commit`);
+  assert.equal(dated.lstat("file")?.attributes.mtime, Date.parse("2001-02-03T04:05:06Z") / 1000);
+  const fresh = await checkOut(t, server.url("smart"));
+  assert.ok(Math.abs((fresh.lstat("file")?.attributes.mtime ?? 0) - Date.now() / 1000) < 600);
+});
+
+test("a server of plain files serves, though it knows no shallow fetches", async (t) => {
+  const server = await startGitServer(t);
+  for (const [address, file] of [
+    ["#v1", "one"],
+    [`?submodules=false#${server.commits.first}`, "one"],
+    ["?submodules=false", "two"],
+  ] as const)
+    assert.ok(linesOf(await checkOut(t, `${server.url("dumb")}${address}`)).includes(`f 644 file ${file}`), address);
+});
+
+test("what is not there is told with where it was looked for", async (t) => {
+  const server = await startGitServer(t);
+  const url = server.url("smart");
+  const rows: readonly (readonly [address: string, reason: RegExp, hint?: RegExp])[] = [
+    [
+      `${url}#nope`,
+      /Cannot use git repository "http:.*repo\.git": it does not contain ref nope: there is no refs\/nope and no refs\/heads\/nope and no refs\/tags\/nope$/,
+    ],
+    [`${url}?tag=nope`, /it does not contain ref refs\/tags\/nope: there is no refs\/tags\/nope$/],
+    [`${url}#${server.commits.first.slice(0, 9)}`, /does not contain ref/, /all its digits/],
+    [`${url}#${"a".repeat(40)}`, /git (fetch|checkout) failed: .*a{40}/],
+    [
+      `${url}?ref=main&checksum=${server.commits.first}`,
+      new RegExp(`expected checksum to match ${server.commits.first}, got ${server.commits.second}`),
+    ],
+    [`${url}#v1:nope`, /there is no directory "nope" in it at/],
+    [`${url}#v1:file`, /there is no directory "file" in it at/],
+    [server.url("smart", "nope"), /git ls-remote failed: .*not found/s],
+  ];
+  for (const [address, reason, hint] of rows)
+    await assert.rejects(checkOut(t, address), (error) => {
+      assert.match(error instanceof Error ? error.message : "", reason);
+      if (hint !== undefined) assert.match(String((error as { hint?: string }).hint), hint);
+      return true;
+    });
+});
+
+test("an abort ends it", async (t) => {
+  const server = await startGitServer(t);
+  const stop = new AbortController();
+  const running = checkOut(t, server.url("smart"), stop.signal);
+  stop.abort(new Error("enough"));
+  await assert.rejects(running, /enough/);
+});
