@@ -15,6 +15,10 @@ import { sharedFolder } from "../support/shared.ts";
 
 const ownMain = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
+/** Of this test process, gone with it. */
+const own = mkdtempSync(join(tmpdir(), "slipway-end-to-end-"));
+process.once("exit", () => rmSync(own, { recursive: true, force: true }));
+
 let base: string | undefined;
 
 /** A registry that has `base:1`, busybox with its applets; undefined after the test was marked as skipped. */
@@ -29,9 +33,7 @@ export async function openRegistryWithBase(test: TestContext): Promise<string | 
 
 /** Made once by each test process. */
 function makeBase(program: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "slipway-base-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "base.tar.gz");
+  const file = join(own, "base.tar.gz");
   execFileSync(program, [file], { stdio: ["ignore", "ignore", "inherit"] });
   return file;
 }
@@ -83,7 +85,7 @@ export async function openWorkshop(test: TestContext): Promise<Workshop> {
       const [command = "", ...rest] = [...prefix, process.execPath, main, "--context", context, ...args];
       const child = spawn(command, rest, {
         cwd: context,
-        env: { PATH: process.env.PATH, HOME: directory, TMPDIR: state, ...env },
+        env: { PATH: process.env.PATH, HOME: directory, TMPDIR: state, NODE_COMPILE_CACHE: join(own, "compiled"), ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
       let [stdout, stderr, signalled] = ["", "", 0];
