@@ -23,10 +23,11 @@ static const struct device {
 } devices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}, {"tty", 0x500}};  // major 1, tty: 5:0
 
 // One entry of a directory that something else stands in for; `saved` tells whether there was one.
+// What stands in may come from elsewhere and go back there: `home` is the directory, or -1.
 static struct swap {
-  int parent, saved;
-  char name[NAME_MAX + 1];
-} swaps[FILES_MAX + 3];
+  int parent, saved, home;
+  char name[NAME_MAX + 1], home_name[NAME_MAX + 1];
+} *swaps;
 static int swap_count, scratch, processes = -1;
 
 static void restore_times(int directory, const struct stat *before) {
@@ -36,6 +37,7 @@ static void restore_times(int directory, const struct stat *before) {
 
 // Puts an entry aside. The directory above it keeps its times.
 static struct swap *put_aside(int parent, const char *name) {
+  if (swap_count % 16 == 0) swaps = reallocate(swaps, (size_t)(swap_count + 16) * sizeof *swaps);
   struct swap *swap = &swaps[swap_count];
   char aside[16];
   struct stat before;
@@ -43,6 +45,7 @@ static struct swap *put_aside(int parent, const char *name) {
   snprintf(swap->name, sizeof swap->name, "%s", name);
   snprintf(aside, sizeof aside, "kept%d", swap_count);
   swap->parent = fcntl(parent, F_DUPFD_CLOEXEC, 0);
+  swap->home = -1;
   swap->saved = !renameat(parent, name, scratch, aside);
   if (!swap->saved && errno != ENOENT) die_errno("Cannot put \"%s\" aside", name);
   restore_times(parent, &before);
@@ -57,7 +60,10 @@ static void put_back(int index) {
   snprintf(aside, sizeof aside, "kept%d", index);
   snprintf(discarded, sizeof discarded, "used%d", index);
   if (fstat(swap->parent, &before)) return;
-  renameat(swap->parent, swap->name, scratch, discarded);  // the builder removes the scratch directory
+  if (swap->home < 0 || renameat(swap->parent, swap->name, swap->home, swap->home_name))
+    renameat(swap->parent, swap->name, scratch, discarded);
+  unlinkat(scratch, discarded, 0);  // a secret at once; the builder removes the scratch directory
+  if (swap->home >= 0) close(swap->home);
   if (swap->saved) renameat(scratch, aside, swap->parent, swap->name);
   restore_times(swap->parent, &before);
   close(swap->parent);
@@ -87,7 +93,7 @@ static void fill_dev(int dev, int status) {
 }
 
 static void replace_file(const struct file *file, int source) {
-  make_stub(file->path);  // for the directories above; the last part may be a symlink, which is put aside as it is
+  make_stub(file->path, 0);  // for the directories above; the last part may be a symlink, which is put aside as it is
   char parent[PATH_MAX];
   snprintf(parent, sizeof parent, "%s", file->path);
   char *name = strrchr(parent, '/');
@@ -106,8 +112,41 @@ static void replace_file(const struct file *file, int source) {
   close(directory);
 }
 
+// A directory or file of the machine moves in and back again; a tmpfs is a directory that goes with the command, and so is a content,
+// on disk: here is nothing better.
+static void place_mount(struct mount *mount, int home, const char *home_name) {
+  char name[NAME_MAX + 1];
+  struct stat now, before, target;
+  int is_tree = mount->kind == MOUNT_TMPFS;
+  if (mount->kind == MOUNT_BIND) {
+    if (fstatat(home, home_name, &now, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot mount on \"%s\": cannot open its source", mount->target);
+    is_tree = S_ISDIR(now.st_mode);
+  }
+  int is_there = !stat(mount->target, &target);
+  if (is_there && S_ISDIR(target.st_mode) != is_tree)
+    die("Cannot mount on \"%s\": %s", mount->target, strerror(is_tree ? ENOTDIR : EISDIR));
+  int parent = open_stub(mount->target, is_tree, name);
+  if (fstat(parent, &before)) die_errno("Cannot read the directory of \"%s\"", mount->target);
+  struct swap *swap = put_aside(parent, name);
+  int failed;
+  switch (mount->kind) {
+    case MOUNT_BIND:
+      failed = renameat(home, home_name, parent, name);
+      if (failed) break;
+      swap->home = home;
+      snprintf(swap->home_name, sizeof swap->home_name, "%s", home_name);
+      break;
+    case MOUNT_TMPFS: failed = mkdirat(parent, name, is_there ? target.st_mode & 07777 : 01777); break;
+    default: failed = write_content(parent, name, mount);
+  }
+  if (failed) die_errno("Cannot mount on \"%s\"", mount->target);
+  restore_times(parent, &before);
+  close(parent);
+}
+
 void enter_chroot(const struct spec *spec, int status) {
-  int files[FILES_MAX];
+  int files[FILES_MAX], *homes = allocate((spec->mount_count + 1) * sizeof *homes);
+  const char **names = allocate((spec->mount_count + 1) * sizeof *names);
   umask(0);
   processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (processes < 0) die_errno("Cannot open /proc");
@@ -115,6 +154,13 @@ void enter_chroot(const struct spec *spec, int status) {
   if (scratch < 0) die_errno("Cannot open \"%s\"", spec->scratch);
   for (size_t i = 0; i < spec->file_count; i++)
     if ((files[i] = open(spec->files[i].source, O_RDONLY | O_CLOEXEC)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
+  for (size_t i = 0; i < spec->mount_count; i++) {
+    const struct mount *mount = &spec->mounts[i];
+    homes[i] = -1;
+    names[i] = "";
+    if (mount->kind == MOUNT_BIND && (homes[i] = open_below(mount->directory, mount->below, &names[i])) < 0)
+      die_errno("Cannot mount on \"%s\": cannot open its source", mount->target);
+  }
   if (chdir(spec->root)) die_errno("Cannot enter \"%s\"", spec->root);
   if (chroot(".")) die_errno("Cannot chroot");
   int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,6 +172,9 @@ void enter_chroot(const struct spec *spec, int status) {
   close(dev);
   close(root);
   for (size_t i = 0; i < spec->file_count; i++) replace_file(&spec->files[i], files[i]);
+  for (size_t i = 0; i < spec->mount_count; i++) place_mount(&spec->mounts[i], homes[i], names[i]);
+  free(homes);
+  free(names);
   umask(022);
   if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
 }

@@ -31,9 +31,6 @@ static const char *const masked[] = {"/proc/acpi",       "/proc/asound",     "/p
                                      "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",        "/sys/firmware", "/sys/devices/virtual/powercap"};
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
-// The files that were mounted over, so that they can be found again whatever the command renamed.
-static int shown[FILES_MAX], shown_count;
-
 static int lower_count_of(const struct spec *spec) { return spec->lower_count ? (int)spec->lower_count : 1; }
 
 // Both ways know the directories by short names in the current directory: the text of all options is cut off at a page by
@@ -148,9 +145,11 @@ static void fill_dev(const int sources[]) {
 static void show_file(size_t number, const char *path) {
   char from[32];
   snprintf(from, sizeof from, "/dev/.file%zu", number);
-  make_stub(path);
-  if (mount(from, path, NULL, MS_MOVE, NULL) || unlink(from)) die_errno("Cannot show \"%s\"", path);
-  if ((shown[shown_count++] = open_place(path)) < 0) die_errno("Cannot open \"%s\"", path);
+  make_stub(path, 0);
+  int held = open_place(from);
+  if (held < 0) die_errno("Cannot open \"%s\"", from);
+  mount_shown(held, path);
+  if (unlink(from)) die_errno("Cannot show \"%s\"", path);
 }
 
 // In some containers only the mounts that are there already may be used.
@@ -205,6 +204,7 @@ void enter_namespaces(const struct spec *spec) {
   for (size_t i = 0; i < spec->file_count; i++)
     if ((files[i] = open_place(spec->files[i].source)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
   if (nodes[0] < 0) die_errno("Cannot open /dev/null");
+  open_mounts(spec);
 
   make_mount_point("root/proc");
   make_mount_point("root/sys");
@@ -224,19 +224,17 @@ void enter_namespaces(const struct spec *spec) {
     make_file(path);
     bind_file(files[i], path, LOCKED | MS_RDONLY);
   }
+  hold_mounts(spec);
   // From here on paths that the image has made symlinks of are followed: the old root must be out of their reach.
   if (pivoted && umount2(OLD_ROOT, MNT_DETACH)) die_errno("Cannot leave the old root");
   if (rmdir(OLD_ROOT)) die_errno("Cannot leave the old root");
   for (size_t i = 0; i < spec->file_count; i++) show_file(i, spec->files[i].path);
   hide_paths();
+  place_mounts(spec);
   if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
 }
 
 void leave_namespaces(void) {
-  char path[32];
-  while (shown_count > 0) {
-    snprintf(path, sizeof path, "/proc/self/fd/%d", shown[--shown_count]);
-    umount2(path, MNT_DETACH);
-  }
+  remove_mounts();
   remove_stubs();
 }

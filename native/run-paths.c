@@ -15,8 +15,8 @@
 static struct stub {
   int parent, is_directory;
   char name[NAME_MAX + 1];
-} stubs[STUBS_MAX];
-static int stub_count;
+} *stubs;
+static size_t stub_count, stub_capacity;
 
 static void restore_times(int directory, const struct stat *before) {
   struct timespec times[2] = {before->st_atim, before->st_mtim};
@@ -25,7 +25,7 @@ static void restore_times(int directory, const struct stat *before) {
 
 static void make_one_stub(int parent, const char *name, int is_directory) {
   struct stat before;
-  if (stub_count == STUBS_MAX) die("Cannot make \"%s\": too many mount points", name);
+  if (stub_count == stub_capacity) stubs = reallocate(stubs, (stub_capacity += 32) * sizeof *stubs);
   if (fstat(parent, &before)) die_errno("Cannot read a directory above \"%s\"", name);
   int made = is_directory ? mkdirat(parent, name, 0755) : openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
   if (made < 0) die_errno("Cannot make the mount point \"%s\"", name);
@@ -44,8 +44,8 @@ static int enter(int parent, const char *name, const char *path) {
   return next;
 }
 
-void make_stub(const char *path) {
-  char rest[PATH_MAX], link[PATH_MAX], name[NAME_MAX + 1];
+int open_stub(const char *path, int is_directory, char *name) {
+  char rest[PATH_MAX], link[PATH_MAX];
   int links = 0, at = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (at < 0 || (size_t)snprintf(rest, sizeof rest, "%s", path) >= sizeof rest) die("Cannot make the mount point \"%s\"", path);
   for (;;) {
@@ -70,12 +70,17 @@ void make_stub(const char *path) {
       }
       continue;
     }
-    if (errno == ENOENT) make_one_stub(at, name, !is_last);
+    if (errno == ENOENT) make_one_stub(at, name, !is_last || is_directory);
     else if (errno != EINVAL) die_errno("Cannot make the mount point \"%s\"", path);
-    if (is_last) break;
+    if (is_last) return at;
     at = enter(at, name, path);
   }
-  close(at);
+  die("Cannot mount on \"%s\": it is the root", path);
+}
+
+void make_stub(const char *path, int is_directory) {
+  char name[NAME_MAX + 1];
+  close(open_stub(path, is_directory, name));
 }
 
 void remove_stubs(void) {
@@ -87,6 +92,41 @@ void remove_stubs(void) {
     if (!unlinkat(stub->parent, stub->name, stub->is_directory ? AT_REMOVEDIR : 0)) restore_times(stub->parent, &parent);
     close(stub->parent);
   }
+}
+
+int open_below(const char *directory, const char *below, const char **name) {
+  int at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  while (at >= 0 && *below) {
+    const char *slash = strchr(below, '/');
+    if (!slash && name) break;
+    char part[NAME_MAX + 1];
+    size_t size = slash ? (size_t)(slash - below) : strlen(below);
+    if (size > NAME_MAX) return close(at), errno = ENAMETOOLONG, -1;
+    memcpy(part, below, size);
+    part[size] = 0;
+    int next = openat(at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC | (slash ? O_DIRECTORY : 0)), error = errno;
+    close(at);
+    errno = error;
+    at = next;
+    below += size + (slash != NULL);
+  }
+  if (name) *name = below;
+  return at;
+}
+
+int write_content(int directory, const char *name, struct mount *mount) {
+  int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return -1;
+  const char *at = mount->content, *end = at + mount->content_size;
+  while (at < end) {
+    ssize_t n = write(fd, at, (size_t)(end - at));
+    if (n < 0 && errno != EINTR) return -1;
+    if (n > 0) at += n;
+  }
+  explicit_bzero(mount->content, mount->content_size);
+  int failed = fchown(fd, mount->uid, mount->gid) || fchmod(fd, mount->mode);
+  close(fd);
+  return failed ? -1 : 0;
 }
 
 int make_directories(const char *path, uid_t uid, gid_t gid) {

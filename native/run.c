@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL = 0, ANSWERS = 1, OUTPUT = 3, ERROR = 4 };
+enum { CONTROL = 0, ANSWERS = 1, OUTPUT = 3, ERROR = 4, HOLD_ALONE = 2 };
 
 static char *keep(const char *text) {
   char *copy = strdup(text);
@@ -38,6 +38,41 @@ static void take_user(struct spec *spec, struct frame *frame) {
   if (spec->group_count > 65536) die("Cannot use %zu supplementary groups: 65536 at most", spec->group_count);
   spec->groups = allocate((spec->group_count + 1) * sizeof(gid_t));
   for (size_t i = 0; i < spec->group_count; i++) spec->groups[i] = take_u32(frame);
+}
+
+static struct mount *add_mount(struct spec *spec, struct frame *frame, enum mount_kind kind) {
+  spec->mounts = grow(spec->mounts, spec->mount_count, sizeof(struct mount));
+  struct mount *mount = &spec->mounts[spec->mount_count++];
+  *mount = (struct mount){.kind = kind, .target = keep(take_string(frame))};
+  return mount;
+}
+
+static void take_mount(struct spec *spec, struct frame *frame) {
+  struct mount *mount;
+  uint32_t size;
+  switch (frame->kind) {
+    case SPEC_BIND:
+      mount = add_mount(spec, frame, MOUNT_BIND);
+      mount->directory = keep(take_string(frame));
+      mount->below = keep(take_string(frame));
+      mount->writable = take_u8(frame);
+      return;
+    case SPEC_TMPFS:
+      mount = add_mount(spec, frame, MOUNT_TMPFS);
+      mount->size = take_u64(frame);
+      mount->writable = take_u8(frame);
+      return;
+    default:
+      mount = add_mount(spec, frame, MOUNT_CONTENT);
+      mount->mode = take_u32(frame) & 07777;
+      mount->uid = take_u32(frame);
+      mount->gid = take_u32(frame);
+      mount->executable = take_u8(frame);
+      const char *content = take_bytes(frame, &size);
+      mount->content = memcpy(allocate(size + 1), content, size);
+      mount->content_size = size;
+      explicit_bzero((char *)content, size);
+  }
 }
 
 static void take_field(struct spec *spec, struct frame *frame) {
@@ -75,6 +110,9 @@ static void take_field(struct spec *spec, struct frame *frame) {
       spec->files[spec->file_count].path = keep(take_string(frame));
       spec->files[spec->file_count++].source = keep(take_string(frame));
       return;
+    case SPEC_BIND:
+    case SPEC_TMPFS:
+    case SPEC_CONTENT: take_mount(spec, frame); return;
     default: die("Cannot read from the builder: message %u is unknown", frame->kind);
   }
 }
@@ -200,7 +238,7 @@ static void serve(int drain) {
 // The first process of the pid namespace: sets up, starts the command, reaps, cleans up.
 _Noreturn static void be_init(const struct spec *spec, int status, int output, int error) {
   signal(SIGPIPE, SIG_DFL);
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0)) die_errno("Cannot set up the sandbox");
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0) || atexit(leave_namespaces)) die_errno("Cannot set up the sandbox");
   enter_namespaces(spec);
   pid_t command = fork();
   if (command < 0) die_errno("Cannot fork");
@@ -225,7 +263,8 @@ static pid_t start_init(const struct spec *spec) {
   return pid;
 }
 
-// Holds the directories that the builder names, one path a frame, against sweeps; answers 1 or, where one is gone, 0.
+// Holds the directories that the builder names, one path a frame, against sweeps, or with HOLD_ALONE against everybody else; answers
+// 1 or, where one is gone or somebody else's, 0.
 static int hold_directories(void) {
   struct reader reader;
   struct frame frame;
@@ -233,7 +272,7 @@ static int hold_directories(void) {
   while (read_frame(&reader, &frame)) {
     int fd = open(take_string(&frame), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat now;
-    uint8_t held = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB) && !fstat(fd, &now) && now.st_nlink > 0;
+    uint8_t held = fd >= 0 && !flock(fd, (frame.kind == HOLD_ALONE ? LOCK_EX : LOCK_SH) | LOCK_NB) && !fstat(fd, &now) && now.st_nlink > 0;
     if (fd >= 0 && !held) close(fd);
     write_full(ANSWERS, &held, 1);
   }
@@ -268,13 +307,10 @@ int cmd_run(int argc, char **argv) {
     if (run.child == 0) be_init(&spec, notes[1], output, error);
   } else {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1)) die_errno("Cannot become a subreaper");
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) || atexit(leave_chroot)) die_errno("Cannot set up the sandbox");
     enter_chroot(&spec, notes[1]);
     run.child = fork();
-    if (run.child < 0) {
-      leave_chroot();
-      die_errno("Cannot fork");
-    }
+    if (run.child < 0) die_errno("Cannot fork");
     if (run.child == 0) execute(&spec, null, output, error, notes[1]);
   }
   close(notes[1]);

@@ -5,7 +5,7 @@
 
 #include "frame.h"
 
-enum { FILES_MAX = 8, STUBS_MAX = 32 };
+enum { FILES_MAX = 8 };
 
 // What the builder asks for, in frames on stdin; the last is SPEC_GO. Paths are absolute.
 enum spec_kind {
@@ -18,6 +18,11 @@ enum spec_kind {
   SPEC_USER = 7,        // u32 uid, u32 gid, u32 count, u32 each supplementary group
   SPEC_FILE = 8,        // string path in the root, string source: shown to the command, read-only where possible, never kept
   SPEC_GO = 9,
+  // Mounts, in the order in which they are put in place; targets are absolute paths in the root. Never kept.
+  SPEC_BIND = 10,     // string target, string directory, string what of it (below it, no symlink on the way), u8 1 for writable
+  SPEC_TMPFS = 11,    // string target, u64 size in bytes or 0, u8 1 for writable
+  SPEC_CONTENT = 12,  // string target, u32 mode, u32 uid, u32 gid, u8 1 for executable, bytes: a read-only file that is on no disk
+                      // where anything can be mounted
 };
 
 // What the builder is told, in frames on stdout.
@@ -32,6 +37,21 @@ enum refusal { REFUSED_NOT_FOUND = 1, REFUSED_INTERPRETER = 2, REFUSED_EXECUTE =
 
 struct file {
   const char *path, *source;
+};
+
+enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_CONTENT };
+
+struct mount {
+  enum mount_kind kind;
+  const char *target;
+  int writable, executable;
+  const char *directory, *below;  // MOUNT_BIND
+  uint64_t size;                  // MOUNT_TMPFS
+  mode_t mode;                    // MOUNT_CONTENT from here on
+  uid_t uid;
+  gid_t gid;
+  void *content;
+  size_t content_size;
 };
 
 struct spec {
@@ -50,6 +70,8 @@ struct spec {
   size_t group_count;
   struct file files[FILES_MAX];
   size_t file_count;
+  struct mount *mounts;
+  size_t mount_count;
 };
 
 // A note between the processes of one run, written whole.
@@ -64,6 +86,13 @@ void send_note(int fd, struct note note);
 void enter_namespaces(const struct spec *spec);
 // Once no other process is left, removes what was only made to be mounted on.
 void leave_namespaces(void);
+// run-mounts.c: what is mounted in the root on the builder's behalf. Opens the sources, while the machine's own root is there; holds
+// them in the new root's /dev; puts them in place, when no path leads out of the new root any more; takes them away again.
+void open_mounts(const struct spec *spec);
+void hold_mounts(const struct spec *spec);
+void place_mounts(const struct spec *spec);
+void mount_shown(int from, const char *target);
+void remove_mounts(void);
 // run-bare.c: prepares the directory, enters it, and puts back afterwards what was replaced.
 void enter_chroot(const struct spec *spec, int status);
 void leave_chroot(void);
@@ -72,8 +101,14 @@ void kill_descendants(void);
 
 // run-paths.c: what is made in the root only so that something can be mounted or put there, and removed again if nobody used it.
 // Makes the file and the directories above it that are missing, through symlinks, without a trace in the times of their parents.
-void make_stub(const char *path);
+void make_stub(const char *path, int is_directory);
+// The same; gives the directory that holds the last component, symlinks followed, and its name there (NAME_MAX + 1 bytes).
+int open_stub(const char *path, int is_directory, char *name);
 void remove_stubs(void);
+// Opens what lies below a directory through no symlink, or with `name` the directory that holds it. -1 with errno.
+int open_below(const char *directory, const char *below, const char **name);
+// Writes a mount's content to a new file, gives it its attributes and forgets it. -1 with errno.
+int write_content(int directory, const char *name, struct mount *mount);
 // Makes a directory with the missing ones above it.
 int make_directories(const char *path, uid_t uid, gid_t gid);
 

@@ -39,6 +39,7 @@ export type { BuildResult, BuildTools } from "./result.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
+  for (const secret of request.secrets.values()) tools.report.mask(Buffer.from(secret).toString("utf8"));
   for (const text of request.notices) tools.report.emit({ kind: "notice", text });
   const registry = openRegistry(request.registry, tools);
   try {

@@ -1,14 +1,14 @@
 // What each instruction of a stage comes to: a step, a change of the configuration, a line of history.
 
 import type { Escape, Instruction } from "../dockerfile/dockerfile.ts";
-import { expandWord, expandWords, LineError, quoteList, readScript } from "../dockerfile/dockerfile.ts";
+import { expandWord, expandWords, LineError, quoteList } from "../dockerfile/dockerfile.ts";
 import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
 import { toRaw } from "../layer/entry.ts";
 import { evaluateCopy, type Transfer } from "./evaluate-copy.ts";
+import { evaluateRun, type RunPolicy } from "./evaluate-run.ts";
 import { argumentsPrefix, healthcheckText, historyComment, plainList } from "./history.ts";
 import type { Origin, Source, Step } from "./plan.ts";
 import { comparePorts, expandPorts } from "./ports.ts";
-import { refuseLater } from "./refuse.ts";
 import type { Scope } from "./scope.ts";
 import { cleanPath } from "./select.ts";
 
@@ -25,12 +25,14 @@ export class Evaluation {
   readonly #config: Draft<ContainerConfig>;
   readonly #history: History[];
   readonly #image: ImageConfig;
+  readonly #policy: RunPolicy;
   #author: string | undefined;
   #setsCmd = false;
 
   /** `image` is the base's configuration, with what it triggers already taken out. */
-  constructor(image: ImageConfig, scope: Scope, escapeCharacter: Escape) {
+  constructor(image: ImageConfig, scope: Scope, escapeCharacter: Escape, policy: RunPolicy) {
     this.#image = image;
+    this.#policy = policy;
     this.#scope = scope;
     this.#escape = escapeCharacter;
     this.#config = { ...image.config };
@@ -44,9 +46,8 @@ export class Evaluation {
     return { ...this.#image, ...author, config: { ...this.#config }, history: [...this.#history] };
   }
 
-  /** Takes in one instruction. Throws a LineError. `from` is what a COPY --from names. */
-  apply(instruction: Exclude<Instruction, { kind: "from" }>, source: Source, from: Origin): void {
-    refuseLater(instruction);
+  /** Takes in one instruction. Throws a LineError. `origins` are what a COPY or the mounts of a RUN name, in order. */
+  apply(instruction: Exclude<Instruction, { kind: "from" }>, source: Source, origins: readonly Origin[]): void {
     switch (instruction.kind) {
       case "arg":
         this.#declare(instruction.args);
@@ -58,11 +59,11 @@ export class Evaluation {
         this.#setLabels(instruction.pairs);
         break;
       case "run":
-        this.#run(instruction, source);
+        this.#run(instruction, source, origins);
         break;
       case "copy":
       case "add":
-        this.#copy(instruction, source, from);
+        this.#copy(instruction, source, origins[0] ?? { kind: "context" });
         break;
       case "workdir":
         this.#setWorkdir(instruction.path, source);
@@ -152,20 +153,14 @@ export class Evaluation {
     this.#note(`LABEL ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
   }
 
-  #run(instruction: Extract<Instruction, { kind: "run" }>, source: Source): void {
-    const { command, file } = readScript(instruction);
-    if (file !== undefined) throw new LineError("RUN with a heredoc that begins with #! is not yet supported");
-    const args = this.#commandOf(command);
-    this.#addStep({
-      kind: "run",
-      source,
-      args,
-      env: this.#scope.environment(),
-      cwd: this.#workdir(),
-      user: this.#config.User ?? "",
-      network: instruction.network,
-      createdBy: `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`,
+  #run(instruction: Extract<Instruction, { kind: "run" }>, source: Source, origins: readonly Origin[]): void {
+    const { command, ...reach } = evaluateRun(instruction, {
+      ...{ origins, policy: this.#policy, expand: (word) => this.#expand(word) },
+      ...{ workdir: this.#workdir(), env: this.#scope.environment() },
     });
+    const args = this.#commandOf(command);
+    const createdBy = `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`;
+    this.#addStep({ kind: "run", source, args, cwd: this.#workdir(), user: this.#config.User ?? "", ...reach, createdBy });
   }
 
   #copy(instruction: Transfer, source: Source, from: Origin): void {

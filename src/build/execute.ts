@@ -13,10 +13,11 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { Layers } from "./layers.ts";
-import type { CopyStep, Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
+import type { Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
 import { type Contexts, filesOf } from "./sources.ts";
 import { StageFiles, StageRoot } from "./stage-files.ts";
-import { copyFiles, makeWorkdir, type StepSource } from "./step-copy.ts";
+import { copyFiles, makeWorkdir } from "./step-copy.ts";
+import { type MountOrigin, resolveMounts } from "./step-mounts.ts";
 import { runCommand } from "./step-run.ts";
 
 export interface ExecuteTools {
@@ -30,6 +31,8 @@ export interface ExecuteTools {
   readonly scratch: string;
   readonly helper: Helper | undefined;
   readonly layers: Layers;
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly ssh: ReadonlyMap<string, string>;
   /** The image behind an origin of kind `image`. */
   image(origin: Origin & { readonly kind: "image" }): Promise<ResolvedImage>;
   /** Opened at the first RUN, shared by all stages. */
@@ -173,7 +176,8 @@ class StageBuild {
     if (step.kind === "run") {
       const root = await this.#root.holding(files.levels);
       const below = await files.tree();
-      const result = await runCommand(step, root, below, { ...this.#tools, name });
+      const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+      const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, below, { ...this.#tools, name });
       const { layer, index } = await this.#write(result.changes);
       const next = await files.with(layer, index);
       await result.publish(layer, await next.tree());
@@ -189,7 +193,7 @@ class StageBuild {
     const tools = { now, warn, scratch: this.#tools.scratch, downloads: this.#tools.downloads };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
-      step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step), tools);
+      step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
     const { layer, index } = await this.#write(items);
     return this.#finish(step, await files.with(layer, index), layer, started);
   }
@@ -251,17 +255,19 @@ class StageBuild {
     return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
   }
 
-  async #openSource(step: CopyStep): Promise<StepSource> {
-    if (step.from.kind === "context") {
-      const files = filesOf(this.#tools.contexts, step.from);
+  async #openSource(origin: Origin): Promise<MountOrigin> {
+    if (origin.kind === "context") {
+      const files = filesOf(this.#tools.contexts, origin);
       return {
+        key: `context ${origin.name ?? ""}`,
         view: files,
         keepsOwners: false,
         locate: async () => files.content,
       };
     }
-    const { files } = await this.#openOrigin(step.from);
+    const { files } = await this.#openOrigin(origin);
     return {
+      key: files.layers.map(({ diffId }) => diffId).join(" "),
       view: await files.tree(),
       keepsOwners: true,
       locate: async (paths) => {

@@ -1,6 +1,6 @@
 // One plan out of several, for a build for more than one platform: what they have in common is built once.
 
-import type { Origin, Plan, StagePlan } from "./plan.ts";
+import { type Origin, type Plan, renumberStep, type StagePlan } from "./plan.ts";
 
 /** The stages of all plans, equal ones once, and a target for each plan, in their order. What `besides` has is built, and no more. */
 export function joinPlans(plans: readonly Plan[], besides: readonly Plan[] = []): Plan {
@@ -16,7 +16,7 @@ export function joinPlans(plans: readonly Plan[], besides: readonly Plan[] = [])
     const renumber = (origin: Origin): Origin =>
       origin.kind === "stage" ? { kind: "stage", stage: joined[origin.stage] ?? origin.stage } : origin;
     for (const stage of plan.stages) {
-      const steps = stage.steps.map((step) => (step.kind === "copy" ? { ...step, from: renumber(step.from) } : step));
+      const steps = stage.steps.map((step) => renumberStep(step, renumber));
       const renumbered: StagePlan = { ...stage, base: renumber(stage.base), steps };
       const key = JSON.stringify(renumbered);
       const place = places.get(key) ?? stages.push(renumbered) - 1;

@@ -21,11 +21,12 @@ import { baseKey } from "./bases.ts";
 import { directiveWarnings } from "./directives.ts";
 import { canRun } from "./emulation.ts";
 import { Evaluation, splitEnv } from "./evaluate.ts";
+import type { RunPolicy } from "./evaluate-run.ts";
 import { contextKey, type NamedContext, readNamedContext } from "./named-context.ts";
-import type { Base, Origin, Plan, Source, StagePlan } from "./plan.ts";
+import { type Base, type Origin, type Plan, renumberStep, type Source, type StagePlan } from "./plan.ts";
 import { platformArguments, Scope } from "./scope.ts";
 
-export interface PlanRequest {
+export interface PlanRequest extends RunPolicy {
   readonly target: string | undefined;
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
@@ -142,7 +143,7 @@ class Planner {
         baseText: entry.stage.from.image,
         line: entry.stage.from.range.start.line,
         platform: entry.platform,
-        steps: entry.evaluation.steps.map((step) => (step.kind === "copy" ? { ...step, from: renumber(step.from) } : step)),
+        steps: entry.evaluation.steps.map((step) => renumberStep(step, renumber)),
         config: { ...entry.evaluation.image(), ...platformFields(entry.platform) },
         inheritedHistory: entry.inheritedHistory,
       };
@@ -200,17 +201,19 @@ class Planner {
     const { OnBuild: _, ...inherited } = config.config ?? {};
     const env = splitEnv(inherited.Env).some(([name]) => name === "PATH") ? (inherited.Env ?? []) : [...(inherited.Env ?? []), defaultPath];
     for (const [name, value] of splitEnv(env)) if (scope.get(name) === undefined) scope.set(name, value);
-    const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape);
+    const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
     const placed: Placed[] = [
       ...triggers.map((text) => ({ instruction: parseOnbuild(text, this.#dockerfile.file, from.range.start.line), range: from.range })),
       ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range })),
     ];
     const inheritedHistory = config.history?.length ?? 0;
     // All sources first, so that everything still wanted is known at once.
-    const origins = placed.map(({ instruction, range }) => this.#sourceOf(instruction, range, stage, above));
-    if (origins.includes(undefined)) return undefined;
-    for (const [i, { instruction, range }] of placed.entries())
-      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), origins[i] ?? { kind: "context" }));
+    const origins = placed.map((one) => namesOf(one.instruction).map((from) => this.#sourceOf(from, one, stage, above)));
+    if (origins.flat().includes(undefined)) return undefined;
+    for (const [i, { instruction, range }] of placed.entries()) {
+      const known = origins[i]?.filter((origin) => origin !== undefined) ?? [];
+      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), known));
+    }
     const run = evaluation.steps.find((step) => step.kind === "run");
     if (run !== undefined && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run.source, stage, platform);
     return { stage, platform, evaluation, scope, base, inheritedHistory };
@@ -251,14 +254,16 @@ class Planner {
     return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
   }
 
-  /** Where a COPY takes its files from; undefined while that must be known first. */
-  #sourceOf(instruction: StageInstruction, range: Range, stage: Stage, above: readonly Stage[]): Origin | undefined {
-    if (instruction.kind !== "copy" || instruction.from === undefined) return { kind: "context" };
-    const { from } = instruction;
+  /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
+  #sourceOf(from: string | undefined, { instruction, range }: Placed, stage: Stage, above: readonly Stage[]): Origin | undefined {
+    if (!from) return { kind: "context" };
     const named = this.#contexts.get(contextKey(from));
     if (named?.context.kind === "directory") return { kind: "context", name: named.name };
     if (named !== undefined) return this.#imageOrigin(named.context.reference, sourceAt(instruction, range));
-    const found = this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from)));
+    if (from === "scratch") return { kind: "scratch" };
+    const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
+    const isStage = takesNumbers || !/^\d+$/.test(from);
+    const found = isStage ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : undefined;
     if (found === undefined)
       return this.#imageOrigin(
         this.#at(range, () => readReference(from)),
@@ -267,7 +272,7 @@ class Planner {
       );
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
-      this.#fail(range, `cannot copy from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
+      this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
 
@@ -325,6 +330,12 @@ function rangeErrorsAsLineErrors<T>(action: () => T): T {
   } catch (error) {
     throw error instanceof RangeError ? new LineError(error.message) : error;
   }
+}
+
+/** What an instruction says of where files come from: for each mount of RUN, and once for all else. */
+function namesOf(instruction: StageInstruction): readonly (string | undefined)[] {
+  if (instruction.kind === "run") return instruction.mounts.map(({ from }) => from);
+  return [instruction.kind === "copy" ? instruction.from : undefined];
 }
 
 function sourceAt(instruction: Instruction, range: Range): Source {

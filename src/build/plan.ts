@@ -40,7 +40,75 @@ export interface RunStep extends StepBase {
   /** The USER in force, expanded; "" is root. */
   readonly user: string;
   readonly network: "default" | "none" | "host";
+  /** In the order in which they are put in place. */
+  readonly mounts: readonly RunMount[];
 }
+
+interface PlacedMount {
+  /** Absolute and clean. */
+  readonly target: string;
+}
+
+interface FileOwner {
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface BindMount extends PlacedMount {
+  readonly kind: "bind";
+  readonly from: Origin;
+  /** Below the origin's root; "" is all of it. */
+  readonly source: RawPath;
+  readonly writable: boolean;
+}
+
+export interface CacheMount extends PlacedMount {
+  readonly kind: "cache";
+  readonly id: string;
+  readonly sharing: "shared" | "private" | "locked";
+  /** What the cache holds at first. */
+  readonly from: Origin;
+  /** Below the cache's root; "" is all of it. */
+  readonly source: RawPath;
+  /** Where the instruction gives any of them: caches with different ones are different caches. */
+  readonly owner: FileOwner | undefined;
+  readonly writable: boolean;
+}
+
+export interface TmpfsMount extends PlacedMount {
+  readonly kind: "tmpfs";
+  /** Bytes; 0 where none is given. */
+  readonly size: number;
+  readonly writable: boolean;
+}
+
+/** A secret by its id alone. */
+export interface SecretMount extends FileOwner {
+  readonly kind: "secret";
+  readonly id: string;
+  /** Absolute and clean; undefined where it is given as a variable alone. */
+  readonly target: string | undefined;
+  /** The variable it is given in. */
+  readonly env: string | undefined;
+  readonly required: boolean;
+}
+
+export interface SshMount extends PlacedMount, FileOwner {
+  readonly kind: "ssh";
+  readonly id: string;
+  readonly required: boolean;
+}
+
+/** A heredoc that is a program. */
+export interface ScriptMount extends PlacedMount {
+  readonly kind: "script";
+  readonly text: string;
+}
+
+/** What a RUN sees beside its stage's files. */
+export type RunMount = BindMount | CacheMount | TmpfsMount | SecretMount | SshMount | ScriptMount;
 
 /** One source of a COPY or ADD: a path or pattern below the origin's root, a file or repository from elsewhere, or one given in the Dockerfile itself. */
 export type CopyOperand =
@@ -119,4 +187,17 @@ export interface Base {
   readonly digest: Digest;
   readonly platform: Platform;
   readonly config: ImageConfig;
+}
+
+/** Where a step takes files from. */
+export function originsOf(step: Step): readonly Origin[] {
+  if (step.kind === "copy") return [step.from];
+  return step.kind === "run" ? step.mounts.flatMap((mount) => ("from" in mount ? [mount.from] : [])) : [];
+}
+
+/** A step with every stage that it takes files from renamed. */
+export function renumberStep(step: Step, renumber: (origin: Origin) => Origin): Step {
+  if (step.kind === "copy") return { ...step, from: renumber(step.from) };
+  if (step.kind !== "run") return step;
+  return { ...step, mounts: step.mounts.map((mount) => ("from" in mount ? { ...mount, from: renumber(mount.from) } : mount)) };
 }

@@ -20,6 +20,14 @@ export interface Request {
   /** `--build-context`, in the order given; directories are absolute. */
   readonly buildContexts: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
+  /** `--secret`: their bytes by id. They are shown to the steps that mount them, and hidden from the report. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** `--ssh`: absolute paths of agents' sockets by id. */
+  readonly ssh: ReadonlyMap<string, string>;
+  /** Of RUNs that say nothing else. */
+  readonly network: "default" | "none" | "host";
+  /** `--allow`: `network.host`. */
+  readonly allowed: readonly string[];
   /** Stage names; none is the last stage. The first one is the image, the others are only built. */
   readonly targets: readonly string[];
   /** At least one; several give an index. */

@@ -6,7 +6,7 @@ import { formatPlatform } from "../image/platform.ts";
 import { formatReference } from "../image/reference.ts";
 import { toText } from "../layer/entry.ts";
 import { formatMode } from "./mode.ts";
-import type { CopyOperand, CopyStep, Origin, Plan, StagePlan, Step } from "./plan.ts";
+import type { CopyOperand, CopyStep, Origin, Plan, RunMount, StagePlan, Step } from "./plan.ts";
 
 /** One block per stage that is built, in order, the target marked; equal plans give equal text. */
 export function showPlan(plan: Plan): string {
@@ -32,12 +32,40 @@ function showStep(step: Step, plan: Plan): string[] {
     case "run":
       return [
         `RUN ${quoteList(step.args)} in ${step.cwd}${step.user === "" ? "" : ` as ${step.user}`} ${at}`,
+        ...(step.network === "default" ? [] : [`  NETWORK ${step.network}`]),
         ...step.env.map((pair) => `  ENV ${pair}`),
+        ...step.mounts.map((mount) => `  MOUNT ${showMount(mount, plan)}`),
       ];
     case "workdir":
       return [`MKDIR /${toText(step.path)}${step.user === "" ? "" : ` as ${step.user}`} ${at}`];
     case "copy":
       return [showCopy(step, plan, at)];
+  }
+}
+
+function showMount(mount: RunMount, plan: Plan): string {
+  const owner = (given: { mode: number; uid: number; gid: number } | undefined) =>
+    given === undefined ? "" : ` mode=${given.mode.toString(8).padStart(4, "0")} uid=${given.uid} gid=${given.gid}`;
+  const required = "required" in mount && mount.required ? " required" : "";
+  const access = "writable" in mount ? ` ${mount.writable ? "rw" : "ro"}` : "";
+  switch (mount.kind) {
+    case "bind":
+      return `bind ${showOrigin(mount.from, plan)} /${toText(mount.source)} to ${mount.target}${access}`;
+    case "cache": {
+      const seed = mount.from.kind === "scratch" ? "" : ` from ${showOrigin(mount.from, plan)}`;
+      const part = mount.source === "" ? "" : ` /${toText(mount.source)}`;
+      return `cache ${JSON.stringify(mount.id)}${seed}${part} to ${mount.target} ${mount.sharing}${owner(mount.owner)}${access}`;
+    }
+    case "tmpfs":
+      return `tmpfs to ${mount.target}${mount.size === 0 ? "" : ` size=${mount.size}`}${access}`;
+    case "secret": {
+      const places = [mount.target === undefined ? "" : ` to ${mount.target}`, mount.env === undefined ? "" : ` as $${mount.env}`];
+      return `secret ${JSON.stringify(mount.id)}${places.join("")}${mount.target === undefined ? "" : owner(mount)}${required}`;
+    }
+    case "ssh":
+      return `ssh ${JSON.stringify(mount.id)} to ${mount.target}${owner(mount)}${required}`;
+    case "script":
+      return `script to ${mount.target} ${JSON.stringify(mount.text)}`;
   }
 }
 

@@ -1,9 +1,10 @@
-// Checks before the build starts that what COPY and ADD take from the context is there.
+// Checks before the build starts that what COPY, ADD and mounts take from the context is there.
 
 import { type Files, openFiles } from "../context/context.ts";
-import { toText } from "../layer/entry.ts";
+import { type RawPath, toText } from "../layer/entry.ts";
 import { BuildFailure, type Place } from "./failure.ts";
-import type { Plan, Source } from "./plan.ts";
+import { findSource } from "./mount-source.ts";
+import { type Origin, originsOf, type Plan, type Source, type Step } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
 
@@ -23,10 +24,10 @@ export async function openContexts(
   { buildContexts, stateDir }: Pick<Request, "buildContexts" | "stateDir">,
 ): Promise<Contexts> {
   const contexts = new Map([["", context]]);
-  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    if (step.kind !== "copy" || step.from.kind !== "context" || step.from.name === undefined) continue;
-    const { name } = step.from;
-    if (!contexts.has(name)) contexts.set(name, await openFiles(buildContexts.get(name) ?? "", { stateDir }));
+  const steps = plan.stages.flatMap((stage) => stage.steps);
+  for (const origin of steps.flatMap(originsOf)) {
+    if (origin.kind !== "context" || origin.name === undefined || contexts.has(origin.name)) continue;
+    contexts.set(origin.name, await openFiles(buildContexts.get(origin.name) ?? "", { stateDir }));
   }
   return contexts;
 }
@@ -34,12 +35,12 @@ export async function openContexts(
 /** Throws a BuildFailure for the first literal source that is absent or ignored. */
 export function checkSources(plan: Plan, contexts: Contexts, place: (source: Source) => Place): void {
   for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    if (step.kind !== "copy" || step.from.kind !== "context") continue;
-    const files = filesOf(contexts, step.from);
-    for (const operand of step.sources) {
-      if (operand.kind !== "path") continue;
+    for (const { origin, path, parents } of pathsOf(step)) {
+      if (origin.kind !== "context") continue;
+      const files = filesOf(contexts, origin);
       try {
-        selectSources(files, operand.path, step.parents);
+        if (parents === undefined) findSource(files, path);
+        else selectSources(files, path, parents);
       } catch (error) {
         throw new BuildFailure(error instanceof Error ? error.message : String(error), {
           place: place(step.source),
@@ -49,6 +50,15 @@ export function checkSources(plan: Plan, contexts: Contexts, place: (source: Sou
       }
     }
   }
+}
+
+/** What a step takes from elsewhere; `parents` is there where wildcards count. */
+function pathsOf(step: Step): readonly { readonly origin: Origin; readonly path: RawPath; readonly parents?: boolean }[] {
+  if (step.kind === "run")
+    return step.mounts.flatMap((mount) => (mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []));
+  if (step.kind !== "copy") return [];
+  const { from, parents } = step;
+  return step.sources.flatMap((source) => (source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []));
 }
 
 function sourceHint(error: SourceNotFound, files: Files): string {

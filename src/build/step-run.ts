@@ -2,7 +2,7 @@
 
 import { findUser, type Tree } from "../filesystem/filesystem.ts";
 import type { Report, StepName } from "../report/report.ts";
-import type { Root, RunResult } from "../sandbox/sandbox.ts";
+import type { Mount, Root, RunResult } from "../sandbox/sandbox.ts";
 import { accountsOf } from "./accounts.ts";
 import { BuildFailure } from "./failure.ts";
 import type { RunStep } from "./plan.ts";
@@ -12,6 +12,7 @@ const keptLines = 20;
 /** Runs the command and resolves when it ended with 0; a BuildFailure tells the exit code, and shows the last lines it wrote. */
 export async function runCommand(
   step: RunStep,
+  mounts: readonly Mount[],
   root: Root,
   tree: Tree,
   tools: { readonly report: Report; readonly name: StepName; readonly signal: AbortSignal },
@@ -30,6 +31,7 @@ export async function runCommand(
       user,
       hostname: "buildkitsandbox",
       network: step.network,
+      mounts,
       stdout: show("stdout"),
       stderr: show("stderr"),
     },

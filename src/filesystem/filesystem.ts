@@ -11,3 +11,4 @@ export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
 export { type Lower, type UnpackTarget, type UnpackTools, unpackLayer } from "./unpack.ts";
 export { type Accounts, findOwner, findUser, isOwnerNumber, type Owner, type User } from "./users.ts";
 export { type FileNode, type FileView, joinPath, nameOf, parentOf } from "./view.ts";
+export { writeTree } from "./write-tree.ts";

@@ -92,7 +92,18 @@ const inputs: readonly Row[] = [
     help: "annotation of the image's manifest; may be repeated",
   },
   { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
-  { name: "secret", type: "multi", value: "id=NAME[,src=PATH][,env=NAME]", help: "secret for RUN --mount=type=secret", status: "not yet" },
+  {
+    name: "secret",
+    type: "multi",
+    value: "id=NAME[,src=PATH][,env=NAME]",
+    help: "secret for RUN --mount=type=secret: a file or an environment variable, by default one with its name; may be repeated",
+  },
+  {
+    name: "ssh",
+    type: "multi",
+    value: "ID[=SOCKET]",
+    help: "SSH agent for RUN --mount=type=ssh; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated",
+  },
   {
     name: "kaniko-dir",
     type: "string",
@@ -225,6 +236,15 @@ const outputs: readonly Row[] = [
 const machine = "nothing of the machine's own file system is changed";
 
 const behaviour: readonly Row[] = [
+  {
+    name: "network",
+    type: "string",
+    value: "MODE",
+    choices: ["default", "none", "host"],
+    default: "default",
+    help: "network of the RUNs that do not say themselves: default, none, host",
+  },
+  { name: "allow", type: "multi", value: "RIGHT", help: "what RUN may ask for beyond the usual: network.host; may be repeated" },
   {
     name: "snapshot-mode",
     aliases: ["snapshotMode"],

@@ -1,7 +1,7 @@
 // The values of --output, as `docker buildx build` takes them: a line of CSV that says what to write and where.
 
 import { UsageError } from "./usage.ts";
-import { parseBoolean } from "./value.ts";
+import { parseBoolean, splitFields } from "./value.ts";
 import type { Value } from "./values.ts";
 
 /** What the --output flags of a build ask for together; later ones win where only one can be. */
@@ -71,15 +71,4 @@ function readOption(key: string, value: string, type: string, choice: Draft, fai
   else if (key === "tar" && (type === "oci" || type === "docker")) {
     if (type === "docker" && parseBoolean(value) !== true) throw fail("type=docker is always a tar");
   } else if (!["type", "dest", "name", "push"].includes(key)) throw fail(`"${key}" is not yet supported`);
-}
-
-/** `a=b,"c=d,e"`: fields that begin with a quote may hold commas. undefined where a field is no pair. */
-function splitFields(text: string): (readonly [string, string])[] | undefined {
-  const fields = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
-  const pairs = fields.map((field) => {
-    const plain = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
-    const equals = plain.indexOf("=");
-    return equals < 1 ? undefined : ([plain.slice(0, equals).trim().toLowerCase(), plain.slice(equals + 1)] as const);
-  });
-  return pairs.some((pair) => pair === undefined) ? undefined : pairs.filter((pair) => pair !== undefined);
 }

@@ -9,6 +9,7 @@ import { listNotices, parseVariable } from "./environment.ts";
 import { readOutputFlags } from "./output-flag.ts";
 import { checkSupport, type GivenFlag } from "./parse-flags.ts";
 import { readRegistryOptions } from "./registry-options.ts";
+import { readAgents, readSecrets } from "./secrets.ts";
 import type { Environment, Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage.ts";
 import { parseInteger, parsePair } from "./value.ts";
@@ -50,6 +51,9 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     buildContexts: readBuildContexts(values.list("build-context"), directory),
     labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
     targets: readTargets(values),
+    secrets: readSecrets(values.list("secret"), surroundings),
+    ssh: readAgents(values.list("ssh"), surroundings),
+    ...readRights(values),
     platforms: readPlatforms(values),
     destinations,
     push: push && flagged.length > 0,
@@ -103,6 +107,16 @@ function readBuildArgs(given: readonly Value[], env: Environment): Map<string, s
     }
   }
   return args;
+}
+
+function readRights(values: Values): Pick<Request, "network" | "allowed"> {
+  const allowed = values.list("allow").flatMap(({ text }) => text.split(","));
+  const unknown = allowed.find((name) => name !== "network.host");
+  if (unknown !== undefined)
+    throw new UsageError(`invalid argument ${JSON.stringify(unknown)} for --allow: must be network.host; no sandbox can give more`);
+  const network = values.text("network") as Request["network"];
+  if (network === "host" && !allowed.includes("network.host")) throw new UsageError("--network=host needs --allow=network.host");
+  return { network, allowed };
 }
 
 /** kaniko takes lists; the first target is the image. */

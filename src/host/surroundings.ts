@@ -1,7 +1,7 @@
 // What a host may know of the process it runs in. Here alone are the environment and the working directory read.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Clock } from "../report/plain.ts";
@@ -21,7 +21,10 @@ export interface Surroundings {
   readonly clock: Clock;
   /** The text of a file; undefined where there is none that can be read. */
   readFile(path: string): string | undefined;
+  /** The same as bytes. */
+  readBytes(path: string): Uint8Array | undefined;
   fileExists(path: string): boolean;
+  isSocket(path: string): boolean;
   /** Makes a directory for this user alone, its parents as usual; gives its path, `prefix` and some letters. */
   makeDirectory(prefix: string): string;
   removeDirectory(path: string): Promise<void>;
@@ -37,6 +40,14 @@ export type Trouble = { readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP" } | { r
 
 // What still writes there has been told to end, and does so within moments.
 const removal = 'for i in 1 2 3 4 5; do rm -rf --one-file-system -- "$0" && exit; sleep 0.1; done';
+
+function readOrNothing(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** This process. */
 export function ownProcess(): Surroundings {
@@ -54,14 +65,10 @@ export function ownProcess(): Surroundings {
       columns: () => (process.stderr.isTTY === true ? process.stderr.columns : undefined),
     },
     clock: systemClock,
-    readFile(path) {
-      try {
-        return readFileSync(path, "utf8");
-      } catch {
-        return undefined;
-      }
-    },
+    readFile: (path) => readOrNothing(path)?.toString("utf8"),
+    readBytes: readOrNothing,
     fileExists: existsSync,
+    isSocket: (path) => statSync(path, { throwIfNoEntry: false })?.isSocket() === true,
     makeDirectory(prefix) {
       makeParents(dirname(prefix));
       return mkdtempSync(prefix);

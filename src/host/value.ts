@@ -46,3 +46,14 @@ export function parseMultiMap(texts: readonly { readonly text: string; readonly 
   }
   return map;
 }
+
+/** `a=b,"c=d,e"`: fields that begin with a quote may hold commas. undefined where a field is no pair. */
+export function splitFields(text: string): (readonly [string, string])[] | undefined {
+  const fields = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
+  const pairs = fields.map((field) => {
+    const plain = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
+    const equals = plain.indexOf("=");
+    return equals < 1 ? undefined : ([plain.slice(0, equals).trim().toLowerCase(), plain.slice(equals + 1)] as const);
+  });
+  return pairs.some((pair) => pair === undefined) ? undefined : pairs.filter((pair) => pair !== undefined);
+}

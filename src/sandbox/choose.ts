@@ -50,6 +50,7 @@ const nothing: Command = {
   user: { uid: 0, gid: 0, groups: [] },
   hostname: "probe",
   network: "default",
+  mounts: [],
   stdout() {},
   stderr() {},
 };

@@ -8,8 +8,9 @@ import { changesFromScan, emptyTree, type LayerFiles, removeTree, snapshot, type
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
+import { MountShop } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
-import { startCommand } from "./start-command.ts";
+import { type Ending, startCommand } from "./start-command.ts";
 
 interface BareTools {
   readonly stateDir: string;
@@ -18,18 +19,20 @@ interface BareTools {
 }
 
 export function openChrootBare(tools: BareTools, why: string): Sandbox {
+  const mounts = new MountShop(tools.stateDir, tools.helper, { moves: true });
   const roots = new Set<BareRoot>();
   return {
     name: "chroot-bare",
     why,
     sharesLayers: false,
     async openRoot() {
-      const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), tools);
+      const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), { ...tools, mounts });
       roots.add(root);
       return root;
     },
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
+      await mounts.close();
     },
   };
 }
@@ -42,14 +45,14 @@ interface Merged {
 class BareRoot implements Root {
   readonly #work: string;
   readonly #directory: string;
-  readonly #tools: BareTools;
+  readonly #tools: BareTools & { readonly mounts: MountShop };
   readonly #stop = new AbortController();
   /** What is in the directory once everything that was asked for is done: one thing after the other happens there. */
   #merged: Promise<Merged> = Promise.resolve({ tree: emptyTree, layers: [] });
   #running: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
-  constructor(work: string, tools: BareTools) {
+  constructor(work: string, tools: BareTools & { readonly mounts: MountShop }) {
     this.#work = work;
     this.#directory = join(work, "root");
     this.#tools = tools;
@@ -110,13 +113,23 @@ class BareRoot implements Root {
     await chown(this.#directory, 0, 0);
     await chmod(this.#directory, 0o755);
     const before = await snapshot(this.#directory, { helper, signal });
-    const files = await writeEtcFiles(home, command.hostname);
-    const running = startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, signal });
+    const running = this.#start(command, home, scratch, signal);
     this.#running = running.catch(() => {});
     const ending = await running;
     await removeTree(home);
     const changes =
       ending.exitCode === 0 ? await changesFromScan(this.#directory, before, lower, { helper, signal }, { exclude: () => false }) : [];
     return { ...ending, changes };
+  }
+
+  async #start(command: Command, home: string, scratch: string, signal: AbortSignal): Promise<Ending> {
+    const { helper } = this.#tools;
+    const files = await writeEtcFiles(home, command.hostname);
+    const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
+    try {
+      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, mounts, signal });
+    } finally {
+      await release();
+    }
   }
 }

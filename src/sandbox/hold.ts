@@ -14,14 +14,14 @@ export class Hold {
     this.#helper = helper;
   }
 
-  /** Locks a directory until `close`; false where there is none. */
-  take(directory: string): Promise<boolean> {
-    const taken = this.#last.then(() => this.#ask(directory));
+  /** Locks a directory until `close`, together with others or alone; false where there is none, or somebody else's lock. */
+  take(directory: string, how: "shared" | "alone" = "shared"): Promise<boolean> {
+    const taken = this.#last.then(() => this.#ask(directory, how === "alone" ? 2 : 1));
     this.#last = taken.catch(() => {});
     return taken;
   }
 
-  async #ask(directory: string): Promise<boolean> {
+  async #ask(directory: string, kind: number): Promise<boolean> {
     if (this.#process === undefined) {
       this.#process = this.#helper.start(["run", "hold"]);
       this.#answers = this.#process.stdout[Symbol.asyncIterator]();
@@ -29,7 +29,7 @@ export class Hold {
     const path = Buffer.from(`${directory}\0`);
     const head = Buffer.alloc(9);
     head.writeUInt32LE(4 + path.length, 0);
-    head[4] = 1;
+    head[4] = kind;
     head.writeUInt32LE(path.length - 1, 5);
     this.#process.stdin.write(Buffer.concat([head, path]));
     while (this.#pending.length === 0) {

@@ -8,6 +8,7 @@ import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
+import { MountShop } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
@@ -22,19 +23,20 @@ interface NsTools {
 
 export function openNs({ stateDir, helper, files }: NsTools, why: string): Sandbox {
   const layers = new LayerStore(join(stateDir, "layers"), { helper, files });
+  const mounts = new MountShop(stateDir, helper, { moves: false });
   const roots = new Set<NsRoot>();
   return {
     name: "ns",
     why,
     sharesLayers: true,
     async openRoot() {
-      const root = new NsRoot(join(stateDir, "work", randomUUID()), layers, helper);
+      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper });
       roots.add(root);
       return root;
     },
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
-      await layers.close();
+      await Promise.all([layers.close(), mounts.close()]);
     },
   };
 }
@@ -42,6 +44,7 @@ export function openNs({ stateDir, helper, files }: NsTools, why: string): Sandb
 class NsRoot implements Root {
   readonly #work: string;
   readonly #store: LayerStore;
+  readonly #mounts: MountShop;
   readonly #helper: Helper;
   readonly #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
@@ -49,10 +52,11 @@ class NsRoot implements Root {
   #running: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
-  constructor(work: string, store: LayerStore, helper: Helper) {
+  constructor(work: string, tools: { readonly layers: LayerStore; readonly mounts: MountShop; readonly helper: Helper }) {
     this.#work = work;
-    this.#store = store;
-    this.#helper = helper;
+    this.#store = tools.layers;
+    this.#mounts = tools.mounts;
+    this.#helper = tools.helper;
   }
 
   async add(layer: Promise<Layer>, tree?: Tree): Promise<Tree> {
@@ -99,7 +103,12 @@ class NsRoot implements Root {
 
   async #start(command: Command, place: Parameters<typeof startCommand>[1], home: string, signal: AbortSignal): Promise<Ending> {
     const files = await writeEtcFiles(home, command.hostname);
-    return startCommand(command, place, { helper: this.#helper, files, signal });
+    const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
+    try {
+      return await startCommand(command, place, { helper: this.#helper, files, mounts, signal });
+    } finally {
+      await release();
+    }
   }
 
   async #publish(top: Changes, layer: Layer, tree: Tree): Promise<void> {

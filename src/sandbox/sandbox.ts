@@ -7,6 +7,9 @@ import type { LayerItem } from "../layer/entry.ts";
 import type { Blobs } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { chooseSandbox } from "./choose.ts";
+import type { Mount } from "./mount.ts";
+
+export type { Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
 export type SandboxName = "ns" | "chroot-bare";
@@ -34,7 +37,10 @@ export interface Root {
    * `publish` has taken need not be added again.
    */
   add(layer: Promise<Layer>, tree?: Tree): Promise<Tree>;
-  /** Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started or when `signal` aborts. */
+  /**
+   * Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started, with what a
+   * mount lacks, or when `signal` aborts.
+   */
   run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult>;
   close(): Promise<void>;
 }
@@ -51,6 +57,8 @@ export interface Command {
   readonly hostname: string;
   /** `default` and `host` are the network of the machine, `none` is a loop-back interface alone. */
   readonly network: "default" | "none" | "host";
+  /** Put in place in this order. */
+  readonly mounts: readonly Mount[];
   stdout(bytes: Uint8Array): void;
   stderr(bytes: Uint8Array): void;
 }

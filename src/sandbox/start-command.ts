@@ -3,6 +3,8 @@
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { Helper } from "../helper/helper.ts";
+import { toBytes } from "../layer/entry.ts";
+import type { ReadyMount } from "./prepare-mounts.ts";
 import type { Command } from "./sandbox.ts";
 
 /** Where the command's root comes from; absolute paths. */
@@ -22,6 +24,8 @@ export interface StartOptions {
   readonly helper: Helper;
   /** Path in the root → file that the command sees there, and that never becomes part of the root. */
   readonly files: Readonly<Record<string, string>>;
+  /** In the order in which they are put in place; the command's own list is not looked at. */
+  readonly mounts?: readonly ReadyMount[];
   readonly signal: AbortSignal;
   /** Device nodes cannot be made; with the error's number. */
   onMissingDevices?(errno: number): void;
@@ -37,7 +41,20 @@ export class SandboxError extends Error {
   override readonly name = "SandboxError";
 }
 
-const kinds = { namespaces: 1, chroot: 2, lower: 3, argument: 4, variable: 5, place: 6, user: 7, file: 8, go: 9 } as const;
+const kinds = {
+  namespaces: 1,
+  chroot: 2,
+  lower: 3,
+  argument: 4,
+  variable: 5,
+  place: 6,
+  user: 7,
+  file: 8,
+  go: 9,
+  bind: 10,
+  tmpfs: 11,
+  content: 12,
+} as const;
 const answers = { ended: 1, refused: 2, noDevice: 3 } as const;
 const refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 } as const;
 
@@ -62,7 +79,7 @@ export async function startCommand(command: Command, place: Place, options: Star
     const [output, errors] = child.fds as [Readable, Readable];
     output.on("data", command.stdout);
     errors.on("data", command.stderr);
-    write(child.stdin, command, place, options.files);
+    write(child.stdin, command, place, options);
     const [ending, exit] = await Promise.all([readAnswers(child.stdout, command, options), child.exited]);
     signal.throwIfAborted();
     if (ending !== undefined) return ending;
@@ -74,7 +91,7 @@ export async function startCommand(command: Command, place: Place, options: Star
   }
 }
 
-function write(stdin: Writable, command: Command, place: Place, files: Readonly<Record<string, string>>): void {
+function write(stdin: Writable, command: Command, place: Place, { files, mounts = [] }: StartOptions): void {
   const send = (kind: number, ...fields: Buffer[]) => {
     const size = fields.reduce((sum, field) => sum + field.length, 0);
     const head = Buffer.alloc(5);
@@ -94,13 +111,29 @@ function write(stdin: Writable, command: Command, place: Place, files: Readonly<
   const { uid, gid, groups } = command.user;
   send(kinds.user, numbers(uid, gid, groups.length, ...groups));
   for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source));
+  for (const mount of mounts) send(kinds[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds.go);
   stdin.uncork();
 }
 
+function fieldsOf(mount: ReadyMount): Buffer[] {
+  if (mount.kind === "bind") return [text(mount.directory), bytesField(toBytes(mount.below)), flag(mount.writable)];
+  if (mount.kind === "content") return [numbers(mount.mode, mount.uid, mount.gid), flag(mount.executable), bytesField(mount.bytes)];
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(mount.size));
+  return [size, flag(mount.writable)];
+}
+
+function flag(value: boolean): Buffer {
+  return Buffer.from([value ? 1 : 0]);
+}
+
 function text(value: string): Buffer {
   if (value.includes("\0")) throw new SandboxError(`Cannot run ${JSON.stringify(value)}: it holds a NUL`);
-  const bytes = Buffer.from(value);
+  return bytesField(Buffer.from(value));
+}
+
+function bytesField(bytes: Uint8Array): Buffer {
   return Buffer.concat([numbers(bytes.length), bytes, Buffer.from([0])]);
 }
 

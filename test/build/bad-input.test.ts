@@ -116,7 +116,16 @@ describe("a Dockerfile that cannot be built", () => {
       "FROM HOST/base:1\nWORKDIR /file",
       { message: /^Cannot create directory "\/file": "\/file" is not a directory$/, line: 2 },
     ],
-    ["what comes later", "FROM scratch\nRUN --mount=type=cache,target=/x y", { message: /^RUN --mount is not yet supported$/, line: 2 }],
+    [
+      "rights that no sandbox gives",
+      "FROM scratch\nRUN --security=insecure y",
+      { message: /^RUN --security=insecure: entitlement security\.insecure is not allowed: no sandbox gives/, line: 2 },
+    ],
+    [
+      "a secret that is required",
+      "FROM scratch\nRUN --mount=type=secret,id=none,required y",
+      { message: /^secret none: not found$/, line: 2 },
+    ],
   ];
   for (const [what, dockerfile, expected] of rows)
     test(what, async (t) => {

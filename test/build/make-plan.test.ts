@@ -18,6 +18,7 @@ interface Case {
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly buildContexts?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly allowed?: readonly string[];
   /** By reference: the `config` objects of base images. */
   readonly bases?: Readonly<Record<string, ContainerConfig>>;
 }
@@ -32,6 +33,8 @@ function requestOf(given: Case): PlanRequest {
     buildContexts: new Map(Object.entries(given.buildContexts ?? {})),
     platform,
     emulators: [],
+    network: "default",
+    allowed: given.allowed ?? [],
   };
 }
 
@@ -84,13 +87,26 @@ describe("makePlan refuses", () => {
     ],
     ["a stage number that is not there", "FROM scratch\nCOPY --from=7 / /", /invalid stage index 7/],
     ["an upper-case image name", "FROM Busy_Box", /failed to parse stage name "Busy_Box": invalid reference format.*lower-case/],
-    ["RUN --mount for now", "FROM busybox\nRUN --mount=type=cache,target=/x true", /:2: RUN --mount is not yet supported/],
     [
       "a user's name with --link",
       "FROM busybox\nCOPY --link --chown=www:5 a /",
       /:2: invalid user index: -1.*\(with --link, write owners as numbers\)/,
     ],
     ["a group's name with --link", "FROM busybox\nADD --link --chown=5:www a /", /:2: invalid group index: -1/],
+    ["a mount on the root", "FROM busybox\nRUN --mount=type=cache,target=/x/.. true", /:2: invalid mount target "\/x\/\.\."/],
+    ["a mount without a target in the root", "FROM busybox\nRUN --mount=type=tmpfs true", /invalid mount target ""/],
+    ["a mount inside /proc", "FROM busybox\nRUN --mount=target=/proc/sys true", /cannot be mounted because it is inside \/proc/],
+    ["a mount of its own stage", "FROM busybox AS a\nRUN --mount=from=a,target=/x true", /circular dependency detected on stage: a/],
+    [
+      "a mount from a later stage",
+      "FROM busybox AS a\nRUN --mount=from=b,target=/x true\nFROM busybox AS b\nFROM a",
+      /cannot mount from stage "b", it needs to be defined before current stage "a"/,
+    ],
+    ["a mount from a variable stage", "FROM busybox\nRUN --mount=from=$X,target=/x true", /'from' doesn't support variable expansion/],
+    ["an agent with a source", "FROM busybox\nRUN --mount=type=ssh,source=/x true", /ssh does not support source/],
+    ["more rights", "FROM busybox\nRUN --security=insecure true", /entitlement security\.insecure is not allowed: no sandbox/],
+    ["devices", "FROM busybox\nRUN --device=vendor.com/gpu=all true", /RUN --device=vendor\.com\/gpu=all is not allowed: no sandbox/],
+    ["the machine's network", "FROM busybox\nRUN --network=host true", /entitlement network\.host is not allowed.*--allow=network\.host/s],
     ["a pattern that is none", "FROM scratch\nCOPY --exclude=[ a /", /:2: invalid excludepatterns: \[\[\]: .*"\[" has no "\]"/],
     ["a mode that is none", "FROM scratch\nCOPY --chmod=64a a /", /invalid chmod parameter: '64a'/],
     ["a mode that is too large", "FROM scratch\nCOPY --chmod=10000 a /", /invalid chmod parameter: '10000'/],

@@ -119,11 +119,7 @@ function findLostLink(path: string, context: string): string | undefined {
 }
 
 const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["RUN --mount", /^RUN\s+(--\S+\s+)*--mount\b/i],
-  ["RUN --network", /^RUN\s+(--\S+\s+)*--network\b/i],
-  ["RUN --security", /^RUN\s+(--\S+\s+)*--security\b/i],
   ["ADD over ssh", /^ADD\s+(\S+\s+)*([\w-]+@[\w.-]+:|ssh:)/i],
-  ["RUN heredoc", /^RUN\s.*<<-?["']?\w/i],
   ["COPY heredoc", /^(COPY|ADD)\s.*<<-?["']?\w/i],
 ];
 

@@ -46,12 +46,12 @@ function showNode(node: Node | undefined): string {
   return parts.map(([key, value]) => `${key}=${showValue(value)}`).join(" ");
 }
 
-/** The working directory `/`, which BuildKit gives to images from scratch, is what none means: the expectations leave it out. */
+/** What no value means: the working directory that BuildKit gives to images from scratch, the user 0. The expectations leave both out. */
+const usual: Readonly<Record<string, string>> = { WorkingDir: "/", User: "0" };
+
 export function compareConfigs(actual: Readonly<Record<string, unknown>>, expected: Readonly<Record<string, unknown>>): string[] {
   return configKeys.flatMap((key) => {
-    const [wanted, got] = [expected, actual].map((config) =>
-      key === "WorkingDir" && config[key] === "/" ? showValue("") : showValue(config[key]),
-    );
+    const [wanted, got] = [expected, actual].map((config) => showValue(config[key] === usual[key] ? "" : config[key]));
     return wanted === got ? [] : [`config ${key}: should be ${wanted}`, `       ${" ".repeat(key.length)}         is ${got}`];
   });
 }

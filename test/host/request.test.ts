@@ -44,6 +44,10 @@ const usual: Request = {
   buildContexts: new Map(),
   labels: new Map(),
   targets: [],
+  secrets: new Map(),
+  ssh: new Map(),
+  network: "default",
+  allowed: [],
   platforms: [hostPlatform()],
   destinations: [],
   push: false,
@@ -67,6 +71,8 @@ const usual: Request = {
 test("--no-push alone gives the defaults", () => assert.deepEqual(read(["--no-push"]), usual));
 
 const fields: readonly [args: string[], expected: Partial<Request>][] = [
+  [["--network=none"], { network: "none" }],
+  [["--network=host", "--allow=network.host"], { network: "host", allowed: ["network.host"] }],
   [["--context=."], { context: "/work" }],
   [["-c", "../src/"], { context: "/src" }],
   [["--context=dir:///a/b"], { context: "dir:///a/b" }],
@@ -221,6 +227,9 @@ const refused: readonly [args: string[], env: Environment, message: string | Reg
   [["--no-push", "--build-arg==x"], {}, 'invalid argument "=x" for --build-arg: must be NAME=VALUE'],
   [["--no-push", "--registry-client-cert=a=c"], {}, 'invalid argument "a=c" for --registry-client-cert: must be HOST=CERTIFICATE,KEY'],
   [["--no-push", "--custom-platform=a/b/c/d"], {}, 'invalid argument "a/b/c/d" for --custom-platform: must be os/architecture[/variant]'],
+  [["--no-push", "--allow=security.insecure"], {}, /^invalid argument "security.insecure" for --allow: must be network.host; no sandbox/],
+  [["--no-push", "--network=host"], {}, "--network=host needs --allow=network.host"],
+  [["--no-push", "--secret=id=none"], {}, /^--secret: secret none: cannot read/],
   [["--no-push", "--cache=true"], {}, "flag --cache is not yet supported"],
 ];
 

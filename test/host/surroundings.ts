@@ -28,7 +28,9 @@ export function openTestSurroundings(
     stderr: { write: (text) => err.push(text), isTerminal: terminal, columns: () => (terminal ? 80 : undefined) },
     clock: openTestClock(),
     readFile: (path) => files[path],
+    readBytes: (path) => (path in files ? Buffer.from(files[path] ?? "") : undefined),
     fileExists: (path) => path in files,
+    isSocket: (path) => files[path] === "a socket",
     makeDirectory: (prefix) => `${prefix}abcdef`,
     async removeDirectory(path) {
       removed.push(path);

@@ -2,22 +2,11 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type TestContext, test } from "node:test";
 import { entry } from "../filesystem/entries.ts";
 import { makeLayer } from "../filesystem/tar.ts";
-import { needsRoot, processesNaming } from "./root.ts";
-import { openBase, openStage, path, type RunOptions, type Stage } from "./stage.ts";
-
-const rungs = ["ns", "chroot-bare"] as const;
-
-function testRungs(name: string, check: (t: TestContext, stage: Stage, rung: (typeof rungs)[number]) => Promise<void>): void {
-  for (const rung of rungs) {
-    test(`${name} (${rung})`, async (t) => {
-      const base = needsRoot(t) ? openBase(t) : undefined;
-      if (base !== undefined) await check(t, await openStage(t, rung, [base]), rung);
-    });
-  }
-}
+import { processesNaming } from "./root.ts";
+import { testRungs } from "./rungs.ts";
+import { openStage, path, type RunOptions } from "./stage.ts";
 
 interface Row {
   readonly name: string;

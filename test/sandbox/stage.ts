@@ -110,6 +110,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
           user: { uid: 0, gid: 0, groups: [] },
           hostname: "buildkitsandbox",
           network: "default",
+          mounts: [],
           ...options,
           stdout: take(out),
           stderr: take(err),

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { type BuildResult, build, type Request } from "../../src/build/build.ts";
 import { type EncodedImage, encodeImage } from "../../src/image/encode.ts";
-import type { ContainerConfig, ImageConfig } from "../../src/image/image.ts";
+import type { ContainerConfig, ImageConfig, Layer } from "../../src/image/image.ts";
 import { hostPlatform } from "../../src/image/platform.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { Entry, LayerItem } from "../../src/layer/entry.ts";
@@ -52,6 +52,10 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         buildContexts: new Map(),
         labels: new Map(),
         targets: [],
+        secrets: new Map(),
+        ssh: new Map(),
+        network: "default",
+        allowed: [],
         platforms: [hostPlatform()],
         destinations: [],
         push: (more.destinations ?? []).length > 0,
@@ -89,6 +93,17 @@ export async function putBase(
   const blobs = await openBlobs(await temporaryDirectory(test));
   const written = [];
   for (const items of layers) written.push((await writeLayer(items, { blobs, compression: "gzip", helper: undefined })).layer);
+  return putLayers(registry, name, written, config, architecture);
+}
+
+/** Puts a base image of layers that exist into the registry. */
+export async function putLayers(
+  registry: TestRegistry,
+  name: string,
+  written: readonly Layer[],
+  config: ContainerConfig = {},
+  architecture = hostPlatform().architecture,
+): Promise<EncodedImage> {
   const { tag = "latest", repository } = parseReference(`${registry.host}/${name}`);
   const image: ImageConfig = {
     os: "linux",

@@ -1,0 +1,114 @@
+// The directories of cache mounts: below the state directory, shared by all builds that have it, and locked while in use.
+
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { chmod, chown, mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FileView, removeTree, resolvePath } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import { type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
+import { Hold } from "./hold.ts";
+import { layOut } from "./lay-out.ts";
+import type { CacheMount } from "./mount.ts";
+
+/** Between two tries to lock what somebody else has, as BuildKit waits. */
+const retryMs = 100;
+/** The name of a cache's files in its slot: the slot itself is what is locked. */
+const content = "fs";
+
+export interface CacheTools {
+  readonly helper: Helper;
+  readonly signal: AbortSignal;
+}
+
+/** A cache that is in use; the lock goes with the `Hold` that took it. */
+export interface TakenCache {
+  readonly directory: string;
+  /** What of the directory is to be shown. */
+  readonly below: RawPath;
+}
+
+export class CacheStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Locks a cache, and makes it where there is none. A cache has numbered slots: who may not share takes the first free one, or with
+   * `locked` waits for slot 0. With `alone` nobody else may use the slot at the same time, and `shared` waits like `locked`.
+   */
+  async take(mount: CacheMount, hold: Hold, alone: boolean, tools: CacheTools): Promise<string> {
+    const folder = join(this.#folder, createHash("sha256").update(mount.key).digest("hex"));
+    const waits = mount.sharing === "locked" || (alone && mount.sharing === "shared");
+    for (;;) {
+      for (let slot = 0; slot === 0 || !waits; slot += 1) {
+        const directory = join(folder, String(slot));
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        if (await hold.take(directory, alone || mount.sharing !== "shared" ? "alone" : "shared")) {
+          if (!existsSync(join(directory, content))) await this.#make(directory, mount, tools);
+          return directory;
+        }
+      }
+      await sleep(retryMs, undefined, { signal: tools.signal });
+    }
+  }
+
+  /** Where a mount's `source` lies in its slot. */
+  locate(directory: string, { id, source }: CacheMount): RawPath {
+    const { path, node } = resolvePath(diskView(join(directory, content)), source);
+    if (node === undefined) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
+    return path === "" ? content : `${content}/${path}`;
+  }
+
+  /** Others who share the slot may want to make it at the same time. */
+  async #make(directory: string, { seed, owner }: CacheMount, tools: CacheTools): Promise<void> {
+    const making = new Hold(tools.helper);
+    const fresh = join(directory, `new-${randomUUID()}`);
+    try {
+      while (!(await making.take(join(directory, ".."), "alone"))) await sleep(retryMs, undefined, { signal: tools.signal });
+      if (existsSync(join(directory, content))) return;
+      await mkdir(fresh);
+      if (seed === undefined) {
+        await chown(fresh, owner.uid, owner.gid);
+        await chmod(fresh, owner.mode);
+        await rename(fresh, join(directory, content));
+      } else {
+        await layOut(seed, fresh, content, tools);
+        await rename(join(fresh, content), join(directory, content));
+      }
+    } finally {
+      await removeTree(fresh);
+      await making.close();
+    }
+  }
+}
+
+function typeOf(stats: ReturnType<typeof lstatSync>): EntryType {
+  return stats?.isSymbolicLink() ? "symlink" : stats?.isDirectory() ? "directory" : "file";
+}
+
+/** As much of a directory as it takes to resolve a path in it. */
+function diskView(root: string): FileView {
+  const raw = toRaw(root);
+  return {
+    list: () => [],
+    lstat(path) {
+      const file = toBytes(path === "" ? raw : `${raw}/${path}`);
+      let stats: ReturnType<typeof lstatSync>;
+      try {
+        stats = lstatSync(file, { throwIfNoEntry: false });
+      } catch {
+        return undefined;
+      }
+      if (stats === undefined) return undefined;
+      const type = typeOf(stats);
+      const link = type === "symlink" ? readlinkSync(file, "latin1") : "";
+      const { mode, uid, gid, size } = stats;
+      const attributes = { type, mode: mode & 0o7777, uid, gid, mtime: 0, mtimeNs: 0, size, link, devMajor: 0, devMinor: 0 };
+      return { attributes, inode: {} };
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// Makes the mounts of a command ready for the helper: files laid out, caches locked, agents listened for.
+
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { removeTree } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import type { RawPath } from "../layer/entry.ts";
+import { type AgentProxy, openAgentProxy } from "./agent-proxy.ts";
+import { CacheStore } from "./caches.ts";
+import { Hold } from "./hold.ts";
+import { layOut } from "./lay-out.ts";
+import type { AgentMount, BindMount, CacheMount, ContentMount, Mount, MountSource, TmpfsMount } from "./mount.ts";
+
+/** What the helper is told: `below` names what of a directory is mounted. */
+export type ReadyMount =
+  | { readonly kind: "bind"; readonly target: string; readonly directory: string; readonly below: RawPath; readonly writable: boolean }
+  | TmpfsMount
+  | ContentMount;
+
+export interface ReadyMounts {
+  readonly mounts: readonly ReadyMount[];
+  /** To be called when the command has ended, however it did. */
+  release(): Promise<void>;
+}
+
+/** The mounts of all commands of one sandbox. */
+export class MountShop {
+  readonly #work: string;
+  readonly #caches: CacheStore;
+  readonly #helper: Helper;
+  readonly #moves: boolean;
+  /** Files that several commands see, by their key. */
+  readonly #shared = new Map<string, Promise<string>>();
+
+  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
+  constructor(stateDir: string, helper: Helper, { moves }: { readonly moves: boolean }) {
+    this.#work = join(stateDir, "work", randomUUID());
+    this.#caches = new CacheStore(join(stateDir, "caches"));
+    this.#helper = helper;
+    this.#moves = moves;
+  }
+
+  /** `home` is an existing directory of the command's own, on the same file system as its root. */
+  async prepare(mounts: readonly Mount[], home: string, signal: AbortSignal): Promise<ReadyMounts> {
+    const hold = new Hold(this.#helper);
+    const agents: AgentProxy[] = [];
+    const copies: string[] = [];
+    const release = async () => {
+      await hold.close();
+      await Promise.all(agents.map((agent) => agent.close()));
+      await Promise.all(copies.map(removeTree));
+    };
+    try {
+      const slots = await this.#takeCaches(mounts, hold, signal);
+      const ready: ReadyMount[] = [];
+      for (const [i, mount] of mounts.entries()) {
+        if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join(home, `mount-${i}`), copies }, signal));
+        else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
+        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
+        else ready.push(mount);
+      }
+      return { mounts: ready, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#shared.values());
+    await removeTree(this.#work);
+  }
+
+  /** In one order for all commands, so that no two wait for each other. */
+  async #takeCaches(mounts: readonly Mount[], hold: Hold, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const caches = mounts.filter((mount) => mount.kind === "cache").sort((a, b) => (a.key < b.key ? -1 : 1));
+    const slots = new Map<string, string>();
+    for (const cache of caches) {
+      const isTaken = slots.has(cache.key);
+      if (isTaken && this.#moves)
+        throw new Error(`Cannot mount the cache "${cache.id}" at two places: the sandbox "chroot-bare" moves it to one`);
+      const tools = { helper: this.#helper, signal };
+      if (!isTaken) slots.set(cache.key, await this.#caches.take(cache, hold, this.#moves, tools));
+    }
+    return slots;
+  }
+
+  #readyCache(mount: CacheMount, directory: string): ReadyMount {
+    const { target, writable } = mount;
+    return { kind: "bind", target, directory, below: this.#caches.locate(directory, mount), writable };
+  }
+
+  async #readyBind(
+    { target, source, writable }: BindMount,
+    { copy, copies }: { readonly copy: string; readonly copies: string[] },
+    signal: AbortSignal,
+  ): Promise<ReadyMount> {
+    if (!writable && !this.#moves) return { kind: "bind", target, directory: await this.#share(source, signal), below: "tree", writable };
+    copies.push(copy);
+    return { kind: "bind", target, directory: await this.#layOut(source, copy, signal), below: "tree", writable };
+  }
+
+  #share(source: MountSource, signal: AbortSignal): Promise<string> {
+    const known = this.#shared.get(source.key);
+    if (known !== undefined) return known;
+    const made = this.#layOut(source, join(this.#work, String(this.#shared.size)), signal);
+    made.catch(() => {});
+    this.#shared.set(source.key, made);
+    return made;
+  }
+
+  async #layOut(source: MountSource, directory: string, signal: AbortSignal): Promise<string> {
+    await mkdir(this.#work, { recursive: true, mode: 0o700 });
+    await mkdir(directory);
+    await layOut(source, directory, "tree", { helper: this.#helper, signal });
+    return directory;
+  }
+}
+
+async function readyAgent(mount: AgentMount, home: string, name: string, agents: AgentProxy[]): Promise<ReadyMount> {
+  agents.push(await openAgentProxy(home, name, mount));
+  return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
+}
