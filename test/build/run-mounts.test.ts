@@ -65,6 +65,15 @@ const rows: readonly (readonly [what: string, dockerfile: string, given?: Given]
     { files: { before: "FROM BASE AS made\nRUN mkdir /real && echo made >/real/f && ln -s real /lnk\n" } },
   ],
   ["what a stage lacks", "RUN --mount=from=OTHER,source=/nope,target=/m true", { fails: /"\/nope": not found/ }],
+  [
+    "a named directory",
+    "RUN --mount=from=named,target=/m test -f /m/plan.txt && test $(stat -c %u:%g /m/plan.txt) = 0:0",
+    { buildContexts: new Map([["named", fileURLToPath(new URL("./plans/run-mounts", import.meta.url))]]) },
+  ],
+  [
+    "mounts by a trigger",
+    "ONBUILD RUN --mount=from=OTHER,source=/opt,target=/m --mount=type=cache,target=/c cp /m/tool /c/x && mv /c/x /fired\nFROM stage\nRUN test -x /fired",
+  ],
   ["nothing at all", 'RUN --mount=from=scratch,target=/m test -z "$(ls -A /m)"'],
   [
     "mounts in mounts",
@@ -135,7 +144,7 @@ for (const sandbox of ["ns", "chroot-bare"] as const)
       if (opened === undefined) return;
       const { builder, fill } = opened;
       const { fails, files: { before = "" } = {}, ...request } = given;
-      const text = fill(`${before}FROM BASE\n${dockerfile}\n`);
+      const text = fill(`${before}FROM BASE AS stage\n${dockerfile}\n`);
       const building = builder.build({ ...files, Dockerfile: text }, { ...request, sandbox });
       if (fails === undefined) await building;
       else
