@@ -20,6 +20,9 @@ export interface Downloads {
 export interface DownloadsTools {
   readonly http: Http;
   readonly registry: Pick<RegistryOptions, "proxies" | "roots">;
+  /** `--secret` and `--ssh`. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly ssh: ReadonlyMap<string, string>;
   readonly scratch: string;
   readonly signal: AbortSignal;
   place(source: Source): Place;
@@ -36,7 +39,9 @@ export async function beginDownloads(plan: Plan, tools: DownloadsTools): Promise
   const download = ({ url, checksum }: UrlOperand) =>
     remember(files, `${checksum ?? ""} ${url}`, () => beginDownload(url, checksum, fetching));
   const checkOut = ({ source }: GitOperand) =>
-    remember(checkouts, JSON.stringify(source), () => beginCheckout(source, { ...fetching, proxies, authorities: roots.files }));
+    remember(checkouts, JSON.stringify(source), () =>
+      beginCheckout(source, { ...fetching, proxies, authorities: roots.files, sshAgent: tools.ssh.get("default") }),
+    );
   const close = async () => {
     stop.abort();
     for (const outcome of await Promise.allSettled([...files.values(), ...checkouts.values()]))

@@ -118,8 +118,6 @@ function readSource(text: string, flags: SourceFlags): CopyOperand {
 function readGitSource(text: string, { checksum, keepGitDir }: SourceFlags): GitSource {
   try {
     const source = parseGitSource(text);
-    if (!/^(?:https?|git):\/\//i.test(source.remote))
-      throw new LineError("ADD of a git repository over ssh is not yet supported", "use https");
     if (keepGitDir !== undefined && /[?&]keep-git-dir/.test(text) && keepGitDir !== source.keepGitDir)
       throw new LineError("inconsistent keep-git-dir configuration");
     const wanted = checksum === undefined ? source.checksum : readCommit(checksum);

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { defaultBackOff, type Http, HttpError, pause, type Response, redactText, waitBefore } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
+import { readSecret, type Secrets } from "./secret.ts";
 
 export interface Download {
   /** Of a file that belongs to whoever asked for it. */
@@ -20,6 +21,8 @@ export interface Download {
 
 export interface DownloadTools {
   readonly http: Http;
+  /** By id; `HTTP_AUTH_TOKEN_HOST` and `HTTP_AUTH_HEADER_HOST` say who we are to a host. */
+  readonly secrets: Secrets;
   /** Where the file is put; made when it is needed. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -49,15 +52,21 @@ export async function beginDownload(
   return { finished };
 }
 
-async function ask(text: string, { http, signal }: DownloadTools): Promise<Response> {
-  const url = new URL(text);
-  const { username, password } = url;
-  const account = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
-  const headers = username === "" && password === "" ? {} : { authorization: `Basic ${account}` };
+async function ask(text: string, { http, secrets, signal }: DownloadTools): Promise<Response> {
+  const authorization = authorizationFor(new URL(text), secrets);
+  const headers = authorization === undefined ? {} : { authorization };
   const response = await http.request("GET", text, { headers, redirects, signal });
   if (response.status >= 200 && response.status < 300) return response;
   await response.discard();
   throw new Error(`Cannot download "${redactText(text)}": invalid response status ${response.status}`);
+}
+
+function authorizationFor({ hostname, username, password }: URL, secrets: Secrets): string | undefined {
+  const token = readSecret(secrets, `HTTP_AUTH_TOKEN_${hostname}`);
+  if (token !== undefined) return `Bearer ${token}`;
+  const header = readSecret(secrets, `HTTP_AUTH_HEADER_${hostname}`);
+  if (header !== undefined || (username === "" && password === "")) return header;
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
 }
 
 async function receive(url: string, first: Response, tools: DownloadTools): Promise<Download & { readonly digest: Digest }> {

@@ -10,6 +10,7 @@ import { type Content, type RawPath, toRaw } from "../layer/entry.ts";
 import { openDirectory } from "./directory.ts";
 import type { GitSource } from "./git-reference.ts";
 import { noPatterns } from "./ignore.ts";
+import { readSecret, type Secrets } from "./secret.ts";
 
 /** The files of a checkout, owned by 0:0. */
 export interface Checkout extends FileView {
@@ -24,6 +25,10 @@ export interface GitTools {
   readonly proxies: Proxies;
   /** PEM files. */
   readonly authorities: readonly string[];
+  /** By id; `GIT_AUTH_TOKEN` and `GIT_AUTH_HEADER`, either also with `.HOST`, say who we are. */
+  readonly secrets: Secrets;
+  /** The socket of the agent whose keys ssh may use. */
+  readonly sshAgent: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +42,8 @@ class GitError extends Error {
 
 /** Finds the ref, and throws unless the remote has it; `finished` is the checkout, which goes on while nobody waits. */
 export async function beginCheckout(source: GitSource, tools: GitTools): Promise<{ readonly finished: Promise<Checkout> }> {
+  if (!/^(?:https?|git):/i.test(source.remote) && tools.sshAgent === undefined)
+    throw new GitError(source, "ssh needs an agent", { hint: "give --ssh default" });
   const tree = join(tools.directory, randomUUID());
   await mkdir(tree, { recursive: true });
   const git = new Git(source, tree, tools);
@@ -172,7 +179,8 @@ class Git {
   }
 
   #environment(): Record<string, string> {
-    const { proxies, authorities } = this.#tools;
+    const { proxies, authorities, secrets, sshAgent } = this.#tools;
+    const header = findAuthorization(this.#source.remote, secrets);
     return {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: "/dev/null",
@@ -183,7 +191,31 @@ class Git {
       ...(proxies.http === undefined ? {} : { http_proxy: proxies.http }),
       ...(proxies.https === undefined ? {} : { https_proxy: proxies.https }),
       ...(proxies.noProxy === undefined ? {} : { no_proxy: proxies.noProxy }),
+      // Neither in arguments, which everyone on the machine can read, nor in the .git that may end up in an image.
+      ...(header === undefined
+        ? {}
+        : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${scopeOf(this.#source.remote)}.extraheader`, GIT_CONFIG_VALUE_0: header }),
+      // Without known hosts, as BuildKit does it.
+      GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+      ...(sshAgent === undefined ? {} : { SSH_AUTH_SOCK: sshAgent }),
       ...(authorities[0] === undefined ? {} : { GIT_SSL_CAINFO: authorities[0] }),
     };
   }
+}
+
+/** The first of the secrets that there is, the host's own before those for all, headers before tokens. */
+function findAuthorization(remote: string, secrets: Secrets): string | undefined {
+  if (!/^https?:/i.test(remote)) return undefined;
+  for (const suffix of [`.${new URL(remote).host}`, ""]) {
+    const header = readSecret(secrets, `GIT_AUTH_HEADER${suffix}`);
+    if (header !== undefined) return `Authorization: ${header}`;
+    const token = readSecret(secrets, `GIT_AUTH_TOKEN${suffix}`);
+    if (token !== undefined) return `Authorization: basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
+  }
+  return undefined;
+}
+
+/** Which addresses the secret is shown to: the repository alone, on GitHub all, as its own checkout action does. */
+function scopeOf(remote: string): string {
+  return /^https:\/\/(?:www\.)?github\.com\//.exec(remote)?.[0] ?? remote;
 }

@@ -131,11 +131,6 @@ describe("makePlan refuses", () => {
     ],
     ["a checksum that is too short", "FROM scratch\nADD --checksum=sha256:abc http://a/b /", /invalid checksum digest length/],
     ["a checksum with COPY", "FROM scratch\nCOPY --checksum=sha256:abc a /", /unknown flag: --checksum/],
-    [
-      "ADD of a git repository over ssh for now",
-      "FROM scratch\nADD git@example.com:a/b.git /",
-      /over ssh is not yet supported \(use https\)/,
-    ],
     ["a git address with a query that is none", "FROM scratch\nADD https://h/a.git?bogus=1 /", /:2: unexpected query "bogus"/],
     [
       "--keep-git-dir against the address",

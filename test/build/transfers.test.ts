@@ -119,6 +119,7 @@ describe("ADD of a URL", () => {
     else if (path === "/a.tar") response.writeHead(200, { "last-modified": modified }).end(archive);
     else if (path === "/wrapped") response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync("inner"));
     else if (path === "/private") response.writeHead(request.headers.authorization === "Basic dTpwQA==" ? 200 : 401).end("mine");
+    else if (path === "/token") response.writeHead(request.headers.authorization === "Bearer t0ken" ? 200 : 401).end("for me");
     else if (path.startsWith("/gone")) response.writeHead(404).end("no such page");
     else response.writeHead(200, path === "/dated" ? { "last-modified": modified } : {}).end(`<${path}>`);
   };
@@ -179,6 +180,21 @@ describe("ADD of a URL", () => {
       "new/dated": Date.parse(modified) / 1000,
       "new/undated": 0,
     });
+  });
+
+  test("shows the host its secret, and no other host", async (t) => {
+    const registry = await startRegistry(t);
+    const web = await serve(t, files);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const dockerfile = `FROM scratch\nADD ${web}/token /`;
+    const build = (id: string) =>
+      builder.build({ Dockerfile: dockerfile }, { destinations, secrets: new Map([[id, Buffer.from("t0ken\n")]]) });
+    await assert.rejects(build("HTTP_AUTH_TOKEN_localhost"), /invalid response status 401/);
+    await build("HTTP_AUTH_TOKEN_127.0.0.1");
+    const image = pushed(registry, "app", "1");
+    assert.ok(image);
+    assert.deepEqual(await layerLines(image.store, image.manifest.layers[0].digest), ["f 600 0:0 token for me"]);
   });
 
   test("follows a connection that breaks with another try", async (t) => {

@@ -119,7 +119,6 @@ function findLostLink(path: string, context: string): string | undefined {
 }
 
 const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["ADD over ssh", /^ADD\s+(\S+\s+)*([\w-]+@[\w.-]+:|ssh:)/i],
   ["COPY heredoc", /^(COPY|ADD)\s.*<<-?["']?\w/i],
 ];
 

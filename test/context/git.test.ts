@@ -6,14 +6,21 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { beginCheckout, type Checkout } from "../../src/context/git.ts";
 import { parseGitSource } from "../../src/context/git-reference.ts";
+import type { Secrets } from "../../src/context/secret.ts";
 import type { RawPath } from "../../src/layer/entry.ts";
 import { temporaryDirectory } from "../support/build.ts";
 import { startGitServer } from "../support/git-server.ts";
 
-async function checkOut(t: TestContext, address: string, signal = new AbortController().signal): Promise<Checkout> {
+const nothing = { proxies: {}, authorities: [], secrets: new Map<string, Uint8Array>(), sshAgent: undefined };
+
+async function checkOut(
+  t: TestContext,
+  address: string,
+  more: { readonly signal?: AbortSignal; readonly secrets?: Secrets } = {},
+): Promise<Checkout> {
   const directory = join(await temporaryDirectory(t), "made");
   const source = parseGitSource(address);
-  return (await beginCheckout(source, { directory, proxies: {}, authorities: [], signal })).finished;
+  return (await beginCheckout(source, { ...nothing, directory, signal: new AbortController().signal, ...more })).finished;
 }
 
 /** Paths with what they hold, below where the checkout begins. */
@@ -86,7 +93,7 @@ test("a subdirectory is where it begins", async (t) => {
 test("its .git is kept on demand, and finds nothing changed", async (t) => {
   const server = await startGitServer(t);
   const directory = await temporaryDirectory(t);
-  const tools = { directory, proxies: {}, authorities: [], signal: new AbortController().signal };
+  const tools = { ...nothing, directory, signal: new AbortController().signal };
   const { finished } = await beginCheckout(parseGitSource(`${server.url("smart")}?keep-git-dir=true#v1`), tools);
   const checkout = await finished;
   assert.ok(linesOf(checkout).includes("d 755 .git"));
@@ -134,6 +141,7 @@ test("what is not there is told with where it was looked for", async (t) => {
     [`${url}#v1:nope`, /there is no directory "nope" in it at/],
     [`${url}#v1:file`, /there is no directory "file" in it at/],
     [server.url("smart", "nope"), /git ls-remote failed: .*not found/s],
+    ["git@127.0.0.1:repo.git", /"git@127\.0\.0\.1:repo\.git": ssh needs an agent$/, /--ssh default/],
   ];
   for (const [address, reason, hint] of rows)
     await assert.rejects(checkOut(t, address), (error) => {
@@ -143,10 +151,31 @@ test("what is not there is told with where it was looked for", async (t) => {
     });
 });
 
+test("a secret is shown to the repository that it is for, and kept out of its .git", async (t) => {
+  const server = await startGitServer(t, "basic eC1hY2Nlc3MtdG9rZW46czNjcmV0");
+  const { host } = new URL(server.url("smart"));
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const rows: readonly (readonly [secrets: Record<string, string>, isLetIn: boolean])[] = [
+    [{}, false],
+    [{ GIT_AUTH_TOKEN: "s3cret\n" }, true],
+    [{ [`GIT_AUTH_TOKEN.${host}`]: "s3cret", GIT_AUTH_TOKEN: "other" }, true],
+    [{ GIT_AUTH_HEADER: "basic eC1hY2Nlc3MtdG9rZW46czNjcmV0", GIT_AUTH_TOKEN: "other" }, true],
+    [{ "GIT_AUTH_TOKEN.example.com": "s3cret" }, false],
+  ];
+  for (const [secrets, isLetIn] of rows) {
+    const map = new Map(Object.entries(secrets).map(([id, text]) => [id, bytes(text)]));
+    const running = checkOut(t, `${server.url("smart")}?submodules=0&keep-git-dir#v1`, { secrets: map });
+    if (isLetIn) {
+      const config = (await running).content(".git/config");
+      assert.ok(config.kind === "file" && !/s3cret|eC1h/.test(readFileSync(config.path, "utf8")));
+    } else await assert.rejects(running, /git ls-remote failed: .*(Authentication failed|could not read Username)/s);
+  }
+});
+
 test("an abort ends it", async (t) => {
   const server = await startGitServer(t);
   const stop = new AbortController();
-  const running = checkOut(t, server.url("smart"), stop.signal);
+  const running = checkOut(t, server.url("smart"), { signal: stop.signal });
   stop.abort(new Error("enough"));
   await assert.rejects(running, /enough/);
 });

@@ -20,13 +20,16 @@ export interface GitServer {
   readonly asked: string[];
 }
 
-export async function startGitServer(t: TestContext): Promise<GitServer> {
+/** With `authorization`, only requests that carry it are answered. */
+export async function startGitServer(t: TestContext, authorization?: string): Promise<GitServer> {
   const root = await temporaryDirectory(t);
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
     const url = request.url ?? "";
-    if (url.startsWith("/smart/")) runBackend(root, request, response);
+    if (authorization !== undefined && request.headers.authorization !== authorization)
+      response.writeHead(401, { "www-authenticate": "Basic" }).end();
+    else if (url.startsWith("/smart/")) runBackend(root, request, response);
     else sendFile(join(root, url.replace("/dumb/", "/").replace(/\?.*$/, "")), response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
