@@ -117,13 +117,3 @@ function findLostLink(path: string, context: string): string | undefined {
   const target = join(dirname(path), text);
   return target !== path && target.startsWith(`${context}/`) && existsSync(target) ? text : undefined;
 }
-
-const laterFeatures: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["COPY heredoc", /^(COPY|ADD)\s.*<<-?["']?\w/i],
-];
-
-/** What in a Dockerfile a builder may still refuse with "not yet supported": instructions that are no part of the core. */
-export function findLaterFeatures(dockerfile: string): string[] {
-  const lines = dockerfile.replaceAll(/\\\r?\n/g, " ").split(/\r?\n/);
-  return laterFeatures.filter(([, pattern]) => lines.some((line) => pattern.test(line.trim()))).map(([name]) => name);
-}

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ExpectedImage, findLaterFeatures, type Node } from "./case.ts";
+import type { ExpectedImage, Node } from "./case.ts";
 import { compareConfigs, compareErrors, compareShape, compareTrees } from "./compare.ts";
 
 const directory: Node = { t: "d", m: "0o755", o: "0:0" };
@@ -100,17 +100,4 @@ const errorRows: [theirs: string, ours: string, same: boolean][] = [
 ];
 for (const [theirs, ours, same] of errorRows) {
   test(`compareErrors with "${ours}" for "${theirs}"`, () => assert.equal(compareErrors(theirs, ours).length === 0, same));
-}
-
-const featureRows: [dockerfile: string, features: string[]][] = [
-  ["FROM scratch\nCOPY a b\nRUN echo --mount\n", []],
-  ["RUN --mount=type=cache,target=/x \\\n  true\n", []],
-  ["COPY --from=a --chown=1 --link x y\ncopy --parents --exclude=*.md a b\n", []],
-  ["COPY <<EOF /a\nx\nEOF\nRUN <<'EOF'\ntrue\nEOF\n", ["COPY heredoc"]],
-  ["ADD --chmod=644 https://example.com/a /a\n", []],
-  ["# RUN --mount=type=cache true\n", []],
-];
-for (const [dockerfile, features] of featureRows) {
-  test(`findLaterFeatures in ${JSON.stringify(dockerfile)}`, () =>
-    assert.deepEqual(findLaterFeatures(dockerfile).sort(), [...features].sort()));
 }

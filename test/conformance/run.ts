@@ -60,12 +60,9 @@ async function tryAll(cases: readonly Case[], tools: Tools): Promise<Map<string,
 
 function printVerdicts(verdicts: ReadonlyMap<string, Verdict>): void {
   const passed = [...verdicts.values()].filter(({ kind }) => kind === "pass").length;
-  const waiting = [...verdicts].filter(([, { kind }]) => kind === "waiting");
   const failed = [...verdicts].filter(([, { kind }]) => kind === "fail");
-  if (waiting.length > 0) console.log("\nWaiting for an instruction that is not yet supported:");
-  for (const [name, { lines }] of waiting) console.log(`  ${name}: ${lines.join(", ")}`);
   for (const [name, { lines }] of failed) console.log(`\nFailed: ${name}\n${lines.map((line) => `  ${line}`).join("\n")}`);
-  console.log(`\n${passed} passed, ${failed.length} failed, ${waiting.length} waiting, of ${verdicts.size} cases`);
+  console.log(`\n${passed} passed, ${failed.length} failed, of ${verdicts.size} cases`);
 }
 
 async function run(): Promise<void> {

@@ -1,15 +1,15 @@
-// Builds one conformance case and says how it went: passed, failed with its differences, or waiting for an instruction.
+// Builds one conformance case and says how it went: passed, or failed with its differences.
 
 import { spawn } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Case, type ExpectedImage, type FlatTree, findLaterFeatures, prepareCase } from "./case.ts";
+import { type Case, type ExpectedImage, type FlatTree, prepareCase } from "./case.ts";
 import { compareConfigs, compareErrors, compareShape, compareTrees } from "./compare.ts";
 import { readPushedImage } from "./pushed-image.ts";
 
 export interface Verdict {
-  readonly kind: "pass" | "fail" | "waiting";
-  /** What differs, or what it waits for. */
+  readonly kind: "pass" | "fail";
+  /** What differs. */
   readonly lines: readonly string[];
 }
 
@@ -50,7 +50,6 @@ export async function tryCase(test: Case, tools: Tools): Promise<Verdict> {
     ],
   });
   writeFileSync(join(work, "log"), log);
-  if (code !== 0 && /not yet supported/i.test(log)) return judgeRefusal(test, log);
   if (test.expected.fails) return judgeFailure(test.expected.error, code, log);
   if (code !== 0) return fail(`the build ended with ${code}:`, ...lastLines(log));
   try {
@@ -58,14 +57,6 @@ export async function tryCase(test: Case, tools: Tools): Promise<Verdict> {
   } catch (error) {
     return fail(`what was pushed cannot be read back: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-/** Only what is no part of the core may be refused. */
-function judgeRefusal(test: Case, log: string): Verdict {
-  const features = findLaterFeatures(test.dockerfile);
-  return features.length > 0
-    ? { kind: "waiting", lines: features }
-    : fail("the build refused an instruction of the core:", ...lastLines(log));
 }
 
 function judgeFailure(error: string, code: number | string, log: string): Verdict {
