@@ -20,9 +20,9 @@ import {
   withDefaultTag
 } from "./shared-1.mjs";
 
-// node_modules/undici/lib/core/symbols.js
+// ../main/node_modules/undici/lib/core/symbols.js
 var require_symbols = __commonJS({
-  "node_modules/undici/lib/core/symbols.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/symbols.js"(exports, module) {
     "use strict";
     module.exports = {
       kClose: /* @__PURE__ */ Symbol("close"),
@@ -101,9 +101,9 @@ var require_symbols = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/timers.js
+// ../main/node_modules/undici/lib/util/timers.js
 var require_timers = __commonJS({
-  "node_modules/undici/lib/util/timers.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/timers.js"(exports, module) {
     "use strict";
     var fastNow = 0;
     var RESOLUTION_MS = 1e3;
@@ -330,9 +330,9 @@ var require_timers = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/errors.js
+// ../main/node_modules/undici/lib/core/errors.js
 var require_errors = __commonJS({
-  "node_modules/undici/lib/core/errors.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/errors.js"(exports, module) {
     "use strict";
     var kUndiciError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR");
     var UndiciError = class extends Error {
@@ -739,9 +739,9 @@ var require_errors = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/constants.js
+// ../main/node_modules/undici/lib/core/constants.js
 var require_constants = __commonJS({
-  "node_modules/undici/lib/core/constants.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/constants.js"(exports, module) {
     "use strict";
     var wellknownHeaderNames = (
       /** @type {const} */
@@ -867,9 +867,9 @@ var require_constants = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/tree.js
+// ../main/node_modules/undici/lib/core/tree.js
 var require_tree = __commonJS({
-  "node_modules/undici/lib/core/tree.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/tree.js"(exports, module) {
     "use strict";
     var {
       wellknownHeaderNames,
@@ -1009,9 +1009,9 @@ var require_tree = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/util.js
+// ../main/node_modules/undici/lib/core/util.js
 var require_util = __commonJS({
-  "node_modules/undici/lib/core/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/util.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { kDestroyed, kBodyUsed, kListeners, kBody } = require_symbols();
@@ -1077,18 +1077,18 @@ var require_util = __commonJS({
         return (sTag === "Blob" || sTag === "File") && ("stream" in object && typeof object.stream === "function" || "arrayBuffer" in object && typeof object.arrayBuffer === "function");
       }
     }
-    function pathHasQueryOrFragment(url) {
-      return url.includes("?") || url.includes("#");
+    function pathHasQueryOrFragment(url2) {
+      return url2.includes("?") || url2.includes("#");
     }
-    function serializePathWithQuery(url, queryParams) {
-      if (pathHasQueryOrFragment(url)) {
+    function serializePathWithQuery(url2, queryParams) {
+      if (pathHasQueryOrFragment(url2)) {
         throw new Error('Query params cannot be passed when url already contains "?" or "#".');
       }
       const stringified = stringify(queryParams);
       if (stringified) {
-        url += "?" + stringified;
+        url2 += "?" + stringified;
       }
-      return url;
+      return url2;
     }
     function isValidPort(port) {
       const value = parseInt(port, 10);
@@ -1097,58 +1097,58 @@ var require_util = __commonJS({
     function isHttpOrHttpsPrefixed(value) {
       return value != null && value[0] === "h" && value[1] === "t" && value[2] === "t" && value[3] === "p" && (value[4] === ":" || value[4] === "s" && value[5] === ":");
     }
-    function parseURL(url) {
-      if (typeof url === "string") {
-        url = new URL(url);
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+    function parseURL(url2) {
+      if (typeof url2 === "string") {
+        url2 = new URL(url2);
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        return url;
+        return url2;
       }
-      if (!url || typeof url !== "object") {
+      if (!url2 || typeof url2 !== "object") {
         throw new InvalidArgumentError("Invalid URL: The URL argument must be a non-null object.");
       }
-      if (!(url instanceof URL)) {
-        if (url.port != null && url.port !== "" && isValidPort(url.port) === false) {
+      if (!(url2 instanceof URL)) {
+        if (url2.port != null && url2.port !== "" && isValidPort(url2.port) === false) {
           throw new InvalidArgumentError("Invalid URL: port must be a valid integer or a string representation of an integer.");
         }
-        if (url.path != null && typeof url.path !== "string") {
+        if (url2.path != null && typeof url2.path !== "string") {
           throw new InvalidArgumentError("Invalid URL path: the path must be a string or null/undefined.");
         }
-        if (url.pathname != null && typeof url.pathname !== "string") {
+        if (url2.pathname != null && typeof url2.pathname !== "string") {
           throw new InvalidArgumentError("Invalid URL pathname: the pathname must be a string or null/undefined.");
         }
-        if (url.hostname != null && typeof url.hostname !== "string") {
+        if (url2.hostname != null && typeof url2.hostname !== "string") {
           throw new InvalidArgumentError("Invalid URL hostname: the hostname must be a string or null/undefined.");
         }
-        if (url.origin != null && typeof url.origin !== "string") {
+        if (url2.origin != null && typeof url2.origin !== "string") {
           throw new InvalidArgumentError("Invalid URL origin: the origin must be a string or null/undefined.");
         }
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        const port = url.port != null ? url.port : url.protocol === "https:" ? 443 : 80;
-        let origin = url.origin != null ? url.origin : `${url.protocol || ""}//${url.hostname || ""}:${port}`;
-        let path6 = url.path != null ? url.path : `${url.pathname || ""}${url.search || ""}`;
+        const port = url2.port != null ? url2.port : url2.protocol === "https:" ? 443 : 80;
+        let origin = url2.origin != null ? url2.origin : `${url2.protocol || ""}//${url2.hostname || ""}:${port}`;
+        let path8 = url2.path != null ? url2.path : `${url2.pathname || ""}${url2.search || ""}`;
         if (origin[origin.length - 1] === "/") {
           origin = origin.slice(0, origin.length - 1);
         }
-        if (path6 && path6[0] !== "/") {
-          path6 = `/${path6}`;
+        if (path8 && path8[0] !== "/") {
+          path8 = `/${path8}`;
         }
-        return new URL(`${origin}${path6}`);
+        return new URL(`${origin}${path8}`);
       }
-      if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+      if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
         throw new InvalidArgumentError("Invalid URL protocol: the URL must start with `http:` or `https:`.");
       }
-      return url;
+      return url2;
     }
-    function parseOrigin(url) {
-      url = parseURL(url);
-      if (url.pathname !== "/" || url.search || url.hash) {
+    function parseOrigin(url2) {
+      url2 = parseURL(url2);
+      if (url2.pathname !== "/" || url2.search || url2.hash) {
         throw new InvalidArgumentError("invalid url");
       }
-      return url;
+      return url2;
     }
     function getHostname(host) {
       if (host[0] === "[") {
@@ -1844,9 +1844,9 @@ var require_util = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/stats.js
+// ../main/node_modules/undici/lib/util/stats.js
 var require_stats = __commonJS({
-  "node_modules/undici/lib/util/stats.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/stats.js"(exports, module) {
     "use strict";
     var {
       kConnected,
@@ -1878,9 +1878,9 @@ var require_stats = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/diagnostics.js
+// ../main/node_modules/undici/lib/core/diagnostics.js
 var require_diagnostics = __commonJS({
-  "node_modules/undici/lib/core/diagnostics.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/diagnostics.js"(exports, module) {
     "use strict";
     var diagnosticsChannel = __require("node:diagnostics_channel");
     var util = __require("node:util");
@@ -1971,9 +1971,9 @@ var require_diagnostics = __commonJS({
         "undici:client:sendHeaders",
         (evt) => {
           const {
-            request: { method, path: path6, origin }
+            request: { method, path: path8, origin }
           } = evt;
-          debugLog("sending request to %s %s%s", method, origin, path6);
+          debugLog("sending request to %s %s%s", method, origin, path8);
         }
       );
     }
@@ -1991,14 +1991,14 @@ var require_diagnostics = __commonJS({
         "undici:request:headers",
         (evt) => {
           const {
-            request: { method, path: path6, origin },
+            request: { method, path: path8, origin },
             response: { statusCode }
           } = evt;
           debugLog(
             "received response to %s %s%s - HTTP %d",
             method,
             origin,
-            path6,
+            path8,
             statusCode
           );
         }
@@ -2007,23 +2007,23 @@ var require_diagnostics = __commonJS({
         "undici:request:trailers",
         (evt) => {
           const {
-            request: { method, path: path6, origin }
+            request: { method, path: path8, origin }
           } = evt;
-          debugLog("trailers received from %s %s%s", method, origin, path6);
+          debugLog("trailers received from %s %s%s", method, origin, path8);
         }
       );
       diagnosticsChannel.subscribe(
         "undici:request:error",
         (evt) => {
           const {
-            request: { method, path: path6, origin },
+            request: { method, path: path8, origin },
             error
           } = evt;
           debugLog(
             "request to %s %s%s errored - %s",
             method,
             origin,
-            path6,
+            path8,
             error.message
           );
         }
@@ -2095,9 +2095,9 @@ var require_diagnostics = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/request.js
+// ../main/node_modules/undici/lib/core/request.js
 var require_request = __commonJS({
-  "node_modules/undici/lib/core/request.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/request.js"(exports, module) {
     "use strict";
     var {
       InvalidArgumentError,
@@ -2138,7 +2138,7 @@ var require_request = __commonJS({
     var kHandler = /* @__PURE__ */ Symbol("handler");
     var Request = class {
       constructor(origin, {
-        path: path6,
+        path: path8,
         method,
         body,
         headers,
@@ -2155,11 +2155,11 @@ var require_request = __commonJS({
         maxRedirections,
         typeOfService
       }, handler) {
-        if (typeof path6 !== "string") {
+        if (typeof path8 !== "string") {
           throw new InvalidArgumentError("path must be a string");
-        } else if (path6[0] !== "/" && !(path6.startsWith("http://") || path6.startsWith("https://")) && method !== "CONNECT") {
+        } else if (path8[0] !== "/" && !(path8.startsWith("http://") || path8.startsWith("https://")) && method !== "CONNECT") {
           throw new InvalidArgumentError("path must be an absolute URL or start with a slash");
-        } else if (invalidPathRegex.test(path6)) {
+        } else if (invalidPathRegex.test(path8)) {
           throw new InvalidArgumentError("invalid request path");
         }
         if (typeof method !== "string") {
@@ -2234,7 +2234,7 @@ var require_request = __commonJS({
         this.completed = false;
         this.aborted = false;
         this.upgrade = upgrade || null;
-        this.path = query ? serializePathWithQuery(path6, query) : path6;
+        this.path = query ? serializePathWithQuery(path8, query) : path8;
         this.origin = origin;
         this.protocol = getProtocolFromUrlString(origin);
         this.idempotent = idempotent == null ? method === "HEAD" || method === "GET" : idempotent;
@@ -2261,9 +2261,9 @@ var require_request = __commonJS({
               processHeader(this, header[0], header[1]);
             }
           } else {
-            const keys = Object.keys(headers);
-            for (let i = 0; i < keys.length; ++i) {
-              processHeader(this, keys[i], headers[keys[i]]);
+            const keys3 = Object.keys(headers);
+            for (let i = 0; i < keys3.length; ++i) {
+              processHeader(this, keys3[i], headers[keys3[i]]);
             }
           }
         } else if (headers != null) {
@@ -2491,9 +2491,9 @@ var require_request = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/wrap-handler.js
+// ../main/node_modules/undici/lib/handler/wrap-handler.js
 var require_wrap_handler = __commonJS({
-  "node_modules/undici/lib/handler/wrap-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/wrap-handler.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError } = require_errors();
     module.exports = class WrapHandler {
@@ -2574,9 +2574,9 @@ var require_wrap_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/dispatcher.js
+// ../main/node_modules/undici/lib/dispatcher/dispatcher.js
 var require_dispatcher = __commonJS({
-  "node_modules/undici/lib/dispatcher/dispatcher.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/dispatcher.js"(exports, module) {
     "use strict";
     var EventEmitter = __require("node:events");
     var WrapHandler = require_wrap_handler();
@@ -2616,9 +2616,9 @@ var require_dispatcher = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/unwrap-handler.js
+// ../main/node_modules/undici/lib/handler/unwrap-handler.js
 var require_unwrap_handler = __commonJS({
-  "node_modules/undici/lib/handler/unwrap-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/unwrap-handler.js"(exports, module) {
     "use strict";
     var { parseHeaders } = require_util();
     var { InvalidArgumentError } = require_errors();
@@ -2704,9 +2704,9 @@ var require_unwrap_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/dispatcher-base.js
+// ../main/node_modules/undici/lib/dispatcher/dispatcher-base.js
 var require_dispatcher_base = __commonJS({
-  "node_modules/undici/lib/dispatcher/dispatcher-base.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/dispatcher-base.js"(exports, module) {
     "use strict";
     var buffer = __require("node:buffer");
     var Dispatcher = require_dispatcher();
@@ -2867,9 +2867,9 @@ var require_dispatcher_base = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/connect.js
+// ../main/node_modules/undici/lib/core/connect.js
 var require_connect = __commonJS({
-  "node_modules/undici/lib/core/connect.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/connect.js"(exports, module) {
     "use strict";
     var net = __require("node:net");
     var assert = __require("node:assert");
@@ -2928,7 +2928,7 @@ var require_connect = __commonJS({
       const sessionCache = new SessionCache(maxCachedSessions == null ? 100 : maxCachedSessions);
       timeout = timeout == null ? 1e4 : timeout;
       allowH2 = allowH2 != null ? allowH2 : false;
-      return function connect({ hostname, host, protocol, port, servername, localAddress, httpSocket }, callback) {
+      return function connect2({ hostname, host, protocol, port, servername, localAddress, httpSocket }, callback) {
         let socket;
         if (protocol === "https:") {
           if (!tls) {
@@ -2997,9 +2997,9 @@ var require_connect = __commonJS({
   }
 });
 
-// node_modules/undici/lib/llhttp/utils.js
+// ../main/node_modules/undici/lib/llhttp/utils.js
 var require_utils = __commonJS({
-  "node_modules/undici/lib/llhttp/utils.js"(exports) {
+  "../main/node_modules/undici/lib/llhttp/utils.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
     exports.enumToMap = enumToMap;
@@ -3013,9 +3013,9 @@ var require_utils = __commonJS({
   }
 });
 
-// node_modules/undici/lib/llhttp/constants.js
+// ../main/node_modules/undici/lib/llhttp/constants.js
 var require_constants2 = __commonJS({
-  "node_modules/undici/lib/llhttp/constants.js"(exports) {
+  "../main/node_modules/undici/lib/llhttp/constants.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
     exports.SPECIAL_HEADERS = exports.MINOR = exports.MAJOR = exports.HTAB_SP_VCHAR_OBS_TEXT = exports.QUOTED_STRING = exports.CONNECTION_TOKEN_CHARS = exports.HEADER_CHARS = exports.TOKEN = exports.HEX = exports.URL_CHAR = exports.USERINFO_CHARS = exports.MARK = exports.ALPHANUM = exports.NUM = exports.HEX_MAP = exports.NUM_MAP = exports.ALPHA = exports.STATUSES_HTTP = exports.H_METHOD_MAP = exports.METHOD_MAP = exports.METHODS_RTSP = exports.METHODS_ICE = exports.METHODS_HTTP = exports.HEADER_STATE = exports.FINISH = exports.STATUSES = exports.METHODS = exports.LENIENT_FLAGS = exports.FLAGS = exports.TYPE = exports.ERROR = void 0;
@@ -3636,9 +3636,9 @@ var require_constants2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/llhttp/llhttp-wasm.js
+// ../main/node_modules/undici/lib/llhttp/llhttp-wasm.js
 var require_llhttp_wasm = __commonJS({
-  "node_modules/undici/lib/llhttp/llhttp-wasm.js"(exports, module) {
+  "../main/node_modules/undici/lib/llhttp/llhttp-wasm.js"(exports, module) {
     "use strict";
     var { Buffer: Buffer2 } = __require("node:buffer");
     var wasmBase64 = "AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAn9/AGABfwBgBH9/f38Bf2AAAGADf39/AALLAQgDZW52GHdhc21fb25faGVhZGVyc19jb21wbGV0ZQAEA2VudhV3YXNtX29uX21lc3NhZ2VfYmVnaW4AAANlbnYLd2FzbV9vbl91cmwAAQNlbnYOd2FzbV9vbl9zdGF0dXMAAQNlbnYUd2FzbV9vbl9oZWFkZXJfZmllbGQAAQNlbnYUd2FzbV9vbl9oZWFkZXJfdmFsdWUAAQNlbnYMd2FzbV9vbl9ib2R5AAEDZW52GHdhc21fb25fbWVzc2FnZV9jb21wbGV0ZQAAAzU0BQYAAAMAAAAAAAADAQMAAwMDAAACAAAAAAICAgICAgICAgIBAQEBAQEBAQEBAwAAAwAAAAQFAXABExMFAwEAAgYIAX8BQcDZBAsHxQcoBm1lbW9yeQIAC19pbml0aWFsaXplAAgZX19pbmRpcmVjdF9mdW5jdGlvbl90YWJsZQEAC2xsaHR0cF9pbml0AAkYbGxodHRwX3Nob3VsZF9rZWVwX2FsaXZlADcMbGxodHRwX2FsbG9jAAsGbWFsbG9jADkLbGxodHRwX2ZyZWUADARmcmVlAAwPbGxodHRwX2dldF90eXBlAA0VbGxodHRwX2dldF9odHRwX21ham9yAA4VbGxodHRwX2dldF9odHRwX21pbm9yAA8RbGxodHRwX2dldF9tZXRob2QAEBZsbGh0dHBfZ2V0X3N0YXR1c19jb2RlABESbGxodHRwX2dldF91cGdyYWRlABIMbGxodHRwX3Jlc2V0ABMObGxodHRwX2V4ZWN1dGUAFBRsbGh0dHBfc2V0dGluZ3NfaW5pdAAVDWxsaHR0cF9maW5pc2gAFgxsbGh0dHBfcGF1c2UAFw1sbGh0dHBfcmVzdW1lABgbbGxodHRwX3Jlc3VtZV9hZnRlcl91cGdyYWRlABkQbGxodHRwX2dldF9lcnJubwAaF2xsaHR0cF9nZXRfZXJyb3JfcmVhc29uABsXbGxodHRwX3NldF9lcnJvcl9yZWFzb24AHBRsbGh0dHBfZ2V0X2Vycm9yX3BvcwAdEWxsaHR0cF9lcnJub19uYW1lAB4SbGxodHRwX21ldGhvZF9uYW1lAB8SbGxodHRwX3N0YXR1c19uYW1lACAabGxodHRwX3NldF9sZW5pZW50X2hlYWRlcnMAISFsbGh0dHBfc2V0X2xlbmllbnRfY2h1bmtlZF9sZW5ndGgAIh1sbGh0dHBfc2V0X2xlbmllbnRfa2VlcF9hbGl2ZQAjJGxsaHR0cF9zZXRfbGVuaWVudF90cmFuc2Zlcl9lbmNvZGluZwAkGmxsaHR0cF9zZXRfbGVuaWVudF92ZXJzaW9uACUjbGxodHRwX3NldF9sZW5pZW50X2RhdGFfYWZ0ZXJfY2xvc2UAJidsbGh0dHBfc2V0X2xlbmllbnRfb3B0aW9uYWxfbGZfYWZ0ZXJfY3IAJyxsbGh0dHBfc2V0X2xlbmllbnRfb3B0aW9uYWxfY3JsZl9hZnRlcl9jaHVuawAoKGxsaHR0cF9zZXRfbGVuaWVudF9vcHRpb25hbF9jcl9iZWZvcmVfbGYAKSpsbGh0dHBfc2V0X2xlbmllbnRfc3BhY2VzX2FmdGVyX2NodW5rX3NpemUAKhhsbGh0dHBfbWVzc2FnZV9uZWVkc19lb2YANgkYAQBBAQsSAQIDBAUKBgcyNDMuKy8tLDAxCq/ZAjQWAEHA1QAoAgAEQAALQcDVAEEBNgIACxQAIAAQOCAAIAI2AjggACABOgAoCxQAIAAgAC8BNCAALQAwIAAQNxAACx4BAX9BwAAQOiIBEDggAUGACDYCOCABIAA6ACggAQuPDAEHfwJAIABFDQAgAEEIayIBIABBBGsoAgAiAEF4cSIEaiEFAkAgAEEBcQ0AIABBA3FFDQEgASABKAIAIgBrIgFB1NUAKAIASQ0BIAAgBGohBAJAAkBB2NUAKAIAIAFHBEAgAEH/AU0EQCAAQQN2IQMgASgCCCIAIAEoAgwiAkYEQEHE1QBBxNUAKAIAQX4gA3dxNgIADAULIAIgADYCCCAAIAI2AgwMBAsgASgCGCEGIAEgASgCDCIARwRAIAAgASgCCCICNgIIIAIgADYCDAwDCyABQRRqIgMoAgAiAkUEQCABKAIQIgJFDQIgAUEQaiEDCwNAIAMhByACIgBBFGoiAygCACICDQAgAEEQaiEDIAAoAhAiAg0ACyAHQQA2AgAMAgsgBSgCBCIAQQNxQQNHDQIgBSAAQX5xNgIEQczVACAENgIAIAUgBDYCACABIARBAXI2AgQMAwtBACEACyAGRQ0AAkAgASgCHCICQQJ0QfTXAGoiAygCACABRgRAIAMgADYCACAADQFByNUAQcjVACgCAEF+IAJ3cTYCAAwCCyAGQRBBFCAGKAIQIAFGG2ogADYCACAARQ0BCyAAIAY2AhggASgCECICBEAgACACNgIQIAIgADYCGAsgAUEUaigCACICRQ0AIABBFGogAjYCACACIAA2AhgLIAEgBU8NACAFKAIEIgBBAXFFDQACQAJAAkACQCAAQQJxRQRAQdzVACgCACAFRgRAQdzVACABNgIAQdDVAEHQ1QAoAgAgBGoiADYCACABIABBAXI2AgQgAUHY1QAoAgBHDQZBzNUAQQA2AgBB2NUAQQA2AgAMBgtB2NUAKAIAIAVGBEBB2NUAIAE2AgBBzNUAQczVACgCACAEaiIANgIAIAEgAEEBcjYCBCAAIAFqIAA2AgAMBgsgAEF4cSAEaiEEIABB/wFNBEAgAEEDdiEDIAUoAggiACAFKAIMIgJGBEBBxNUAQcTVACgCAEF+IAN3cTYCAAwFCyACIAA2AgggACACNgIMDAQLIAUoAhghBiAFIAUoAgwiAEcEQEHU1QAoAgAaIAAgBSgCCCICNgIIIAIgADYCDAwDCyAFQRRqIgMoAgAiAkUEQCAFKAIQIgJFDQIgBUEQaiEDCwNAIAMhByACIgBBFGoiAygCACICDQAgAEEQaiEDIAAoAhAiAg0ACyAHQQA2AgAMAgsgBSAAQX5xNgIEIAEgBGogBDYCACABIARBAXI2AgQMAwtBACEACyAGRQ0AAkAgBSgCHCICQQJ0QfTXAGoiAygCACAFRgRAIAMgADYCACAADQFByNUAQcjVACgCAEF+IAJ3cTYCAAwCCyAGQRBBFCAGKAIQIAVGG2ogADYCACAARQ0BCyAAIAY2AhggBSgCECICBEAgACACNgIQIAIgADYCGAsgBUEUaigCACICRQ0AIABBFGogAjYCACACIAA2AhgLIAEgBGogBDYCACABIARBAXI2AgQgAUHY1QAoAgBHDQBBzNUAIAQ2AgAMAQsgBEH/AU0EQCAEQXhxQezVAGohAAJ/QcTVACgCACICQQEgBEEDdnQiA3FFBEBBxNUAIAIgA3I2AgAgAAwBCyAAKAIICyICIAE2AgwgACABNgIIIAEgADYCDCABIAI2AggMAQtBHyECIARB////B00EQCAEQSYgBEEIdmciAGt2QQFxIABBAXRrQT5qIQILIAEgAjYCHCABQgA3AhAgAkECdEH01wBqIQACQEHI1QAoAgAiA0EBIAJ0IgdxRQRAIAAgATYCAEHI1QAgAyAHcjYCACABIAA2AhggASABNgIIIAEgATYCDAwBCyAEQRkgAkEBdmtBACACQR9HG3QhAiAAKAIAIQACQANAIAAiAygCBEF4cSAERg0BIAJBHXYhACACQQF0IQIgAyAAQQRxakEQaiIHKAIAIgANAAsgByABNgIAIAEgAzYCGCABIAE2AgwgASABNgIIDAELIAMoAggiACABNgIMIAMgATYCCCABQQA2AhggASADNgIMIAEgADYCCAtB5NUAQeTVACgCAEEBayIAQX8gABs2AgALCwcAIAAtACgLBwAgAC0AKgsHACAALQArCwcAIAAtACkLBwAgAC8BNAsHACAALQAwC0ABBH8gACgCGCEBIAAvAS4hAiAALQAoIQMgACgCOCEEIAAQOCAAIAQ2AjggACADOgAoIAAgAjsBLiAAIAE2AhgL5YUCAgd/A34gASACaiEEAkAgACIDKAIMIgANACADKAIEBEAgAyABNgIECyMAQRBrIgkkAAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAn8CQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAygCHCICQQJrDvwBAfkBAgMEBQYHCAkKCwwNDg8QERL4ARP3ARQV9gEWF/UBGBkaGxwdHh8g/QH7ASH0ASIjJCUmJygpKivzASwtLi8wMTLyAfEBMzTwAe8BNTY3ODk6Ozw9Pj9AQUJDREVGR0hJSktMTU5P+gFQUVJT7gHtAVTsAVXrAVZXWFla6gFbXF1eX2BhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ent8fX5/gAGBAYIBgwGEAYUBhgGHAYgBiQGKAYsBjAGNAY4BjwGQAZEBkgGTAZQBlQGWAZcBmAGZAZoBmwGcAZ0BngGfAaABoQGiAaMBpAGlAaYBpwGoAakBqgGrAawBrQGuAa8BsAGxAbIBswG0AbUBtgG3AbgBuQG6AbsBvAG9Ab4BvwHAAcEBwgHDAcQBxQHGAccByAHJAcoBywHMAc0BzgHpAegBzwHnAdAB5gHRAdIB0wHUAeUB1QHWAdcB2AHZAdoB2wHcAd0B3gHfAeAB4QHiAeMBAPwBC0EADOMBC0EODOIBC0ENDOEBC0EPDOABC0EQDN8BC0ETDN4BC0EUDN0BC0EVDNwBC0EWDNsBC0EXDNoBC0EYDNkBC0EZDNgBC0EaDNcBC0EbDNYBC0EcDNUBC0EdDNQBC0EeDNMBC0EfDNIBC0EgDNEBC0EhDNABC0EIDM8BC0EiDM4BC0EkDM0BC0EjDMwBC0EHDMsBC0ElDMoBC0EmDMkBC0EnDMgBC0EoDMcBC0ESDMYBC0ERDMUBC0EpDMQBC0EqDMMBC0ErDMIBC0EsDMEBC0HeAQzAAQtBLgy/AQtBLwy+AQtBMAy9AQtBMQy8AQtBMgy7AQtBMwy6AQtBNAy5AQtB3wEMuAELQTUMtwELQTkMtgELQQwMtQELQTYMtAELQTcMswELQTgMsgELQT4MsQELQToMsAELQeABDK8BC0ELDK4BC0E/DK0BC0E7DKwBC0EKDKsBC0E8DKoBC0E9DKkBC0HhAQyoAQtBwQAMpwELQcAADKYBC0HCAAylAQtBCQykAQtBLQyjAQtBwwAMogELQcQADKEBC0HFAAygAQtBxgAMnwELQccADJ4BC0HIAAydAQtByQAMnAELQcoADJsBC0HLAAyaAQtBzAAMmQELQc0ADJgBC0HOAAyXAQtBzwAMlgELQdAADJUBC0HRAAyUAQtB0gAMkwELQdMADJIBC0HVAAyRAQtB1AAMkAELQdYADI8BC0HXAAyOAQtB2AAMjQELQdkADIwBC0HaAAyLAQtB2wAMigELQdwADIkBC0HdAAyIAQtB3gAMhwELQd8ADIYBC0HgAAyFAQtB4QAMhAELQeIADIMBC0HjAAyCAQtB5AAMgQELQeUADIABC0HiAQx/C0HmAAx+C0HnAAx9C0EGDHwLQegADHsLQQUMegtB6QAMeQtBBAx4C0HqAAx3C0HrAAx2C0HsAAx1C0HtAAx0C0EDDHMLQe4ADHILQe8ADHELQfAADHALQfIADG8LQfEADG4LQfMADG0LQfQADGwLQfUADGsLQfYADGoLQQIMaQtB9wAMaAtB+AAMZwtB+QAMZgtB+gAMZQtB+wAMZAtB/AAMYwtB/QAMYgtB/gAMYQtB/wAMYAtBgAEMXwtBgQEMXgtBggEMXQtBgwEMXAtBhAEMWwtBhQEMWgtBhgEMWQtBhwEMWAtBiAEMVwtBiQEMVgtBigEMVQtBiwEMVAtBjAEMUwtBjQEMUgtBjgEMUQtBjwEMUAtBkAEMTwtBkQEMTgtBkgEMTQtBkwEMTAtBlAEMSwtBlQEMSgtBlgEMSQtBlwEMSAtBmAEMRwtBmQEMRgtBmgEMRQtBmwEMRAtBnAEMQwtBnQEMQgtBngEMQQtBnwEMQAtBoAEMPwtBoQEMPgtBogEMPQtBowEMPAtBpAEMOwtBpQEMOgtBpgEMOQtBpwEMOAtBqAEMNwtBqQEMNgtBqgEMNQtBqwEMNAtBrAEMMwtBrQEMMgtBrgEMMQtBrwEMMAtBsAEMLwtBsQEMLgtBsgEMLQtBswEMLAtBtAEMKwtBtQEMKgtBtgEMKQtBtwEMKAtBuAEMJwtBuQEMJgtBugEMJQtBuwEMJAtBvAEMIwtBvQEMIgtBvgEMIQtBvwEMIAtBwAEMHwtBwQEMHgtBwgEMHQtBAQwcC0HDAQwbC0HEAQwaC0HFAQwZC0HGAQwYC0HHAQwXC0HIAQwWC0HJAQwVC0HKAQwUC0HLAQwTC0HMAQwSC0HNAQwRC0HOAQwQC0HPAQwPC0HQAQwOC0HRAQwNC0HSAQwMC0HTAQwLC0HUAQwKC0HVAQwJC0HWAQwIC0HjAQwHC0HXAQwGC0HYAQwFC0HZAQwEC0HaAQwDC0HbAQwCC0HdAQwBC0HcAQshAgNAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQCADAn8CQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAn8CQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAn8CQAJAAkACQAJAAkACQAJ/AkACQAJAAn8CQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAIAMCfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAg7jAQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEjJCUnKCmeA5sDmgORA4oDgwOAA/0C+wL4AvIC8QLvAu0C6ALnAuYC5QLkAtwC2wLaAtkC2ALXAtYC1QLPAs4CzALLAsoCyQLIAscCxgLEAsMCvgK8AroCuQK4ArcCtgK1ArQCswKyArECsAKuAq0CqQKoAqcCpgKlAqQCowKiAqECoAKfApgCkAKMAosCigKBAv4B/QH8AfsB+gH5AfgB9wH1AfMB8AHrAekB6AHnAeYB5QHkAeMB4gHhAeAB3wHeAd0B3AHaAdkB2AHXAdYB1QHUAdMB0gHRAdABzwHOAc0BzAHLAcoByQHIAccBxgHFAcQBwwHCAcEBwAG/Ab4BvQG8AbsBugG5AbgBtwG2AbUBtAGzAbIBsQGwAa8BrgGtAawBqwGqAakBqAGnAaYBpQGkAaMBogGfAZ4BmQGYAZcBlgGVAZQBkwGSAZEBkAGPAY0BjAGHAYYBhQGEAYMBggF9fHt6eXZ1dFBRUlNUVQsgASAERw1yQf0BIQIMvgMLIAEgBEcNmAFB2wEhAgy9AwsgASAERw3xAUGOASECDLwDCyABIARHDfwBQYQBIQIMuwMLIAEgBEcNigJB/wAhAgy6AwsgASAERw2RAkH9ACECDLkDCyABIARHDZQCQfsAIQIMuAMLIAEgBEcNHkEeIQIMtwMLIAEgBEcNGUEYIQIMtgMLIAEgBEcNygJBzQAhAgy1AwsgASAERw3VAkHGACECDLQDCyABIARHDdYCQcMAIQIMswMLIAEgBEcN3AJBOCECDLIDCyADLQAwQQFGDa0DDIkDC0EAIQACQAJAAkAgAy0AKkUNACADLQArRQ0AIAMvATIiAkECcUUNAQwCCyADLwEyIgJBAXFFDQELQQEhACADLQAoQQFGDQAgAy8BNCIGQeQAa0HkAEkNACAGQcwBRg0AIAZBsAJGDQAgAkHAAHENAEEAIQAgAkGIBHFBgARGDQAgAkEocUEARyEACyADQQA7ATIgA0EAOgAxAkAgAEUEQCADQQA6ADEgAy0ALkEEcQ0BDLEDCyADQgA3AyALIANBADoAMSADQQE6ADYMSAtBACEAAkAgAygCOCICRQ0AIAIoAjAiAkUNACADIAIRAAAhAAsgAEUNSCAAQRVHDWIgA0EENgIcIAMgATYCFCADQdIbNgIQIANBFTYCDEEAIQIMrwMLIAEgBEYEQEEGIQIMrwMLIAEtAABBCkcNGSABQQFqIQEMGgsgA0IANwMgQRIhAgyUAwsgASAERw2KA0EjIQIMrAMLIAEgBEYEQEEHIQIMrAMLAkACQCABLQAAQQprDgQBGBgAGAsgAUEBaiEBQRAhAgyTAwsgAUEBaiEBIANBL2otAABBAXENF0EAIQIgA0EANgIcIAMgATYCFCADQZkgNgIQIANBGTYCDAyrAwsgAyADKQMgIgwgBCABa60iCn0iC0IAIAsgDFgbNwMgIAogDFoNGEEIIQIMqgMLIAEgBEcEQCADQQk2AgggAyABNgIEQRQhAgyRAwtBCSECDKkDCyADKQMgUA2uAgxDCyABIARGBEBBCyECDKgDCyABLQAAQQpHDRYgAUEBaiEBDBcLIANBL2otAABBAXFFDRkMJgtBACEAAkAgAygCOCICRQ0AIAIoAlAiAkUNACADIAIRAAAhAAsgAA0ZDEILQQAhAAJAIAMoAjgiAkUNACACKAJQIgJFDQAgAyACEQAAIQALIAANGgwkC0EAIQACQCADKAI4IgJFDQAgAigCUCICRQ0AIAMgAhEAACEACyAADRsMMgsgA0Evai0AAEEBcUUNHAwiC0EAIQACQCADKAI4IgJFDQAgAigCVCICRQ0AIAMgAhEAACEACyAADRwMQgtBACEAAkAgAygCOCICRQ0AIAIoAlQiAkUNACADIAIRAAAhAAsgAA0dDCALIAEgBEYEQEETIQIMoAMLAkAgAS0AACIAQQprDgQfIyMAIgsgAUEBaiEBDB8LQQAhAAJAIAMoAjgiAkUNACACKAJUIgJFDQAgAyACEQAAIQALIAANIgxCCyABIARGBEBBFiECDJ4DCyABLQAAQcDBAGotAABBAUcNIwyDAwsCQANAIAEtAABBsDtqLQAAIgBBAUcEQAJAIABBAmsOAgMAJwsgAUEBaiEBQSEhAgyGAwsgBCABQQFqIgFHDQALQRghAgydAwsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAFBAWoiARA0IgANIQxBC0EAIQACQCADKAI4IgJFDQAgAigCVCICRQ0AIAMgAhEAACEACyAADSMMKgsgASAERgRAQRwhAgybAwsgA0EKNgIIIAMgATYCBEEAIQACQCADKAI4IgJFDQAgAigCUCICRQ0AIAMgAhEAACEACyAADSVBJCECDIEDCyABIARHBEADQCABLQAAQbA9ai0AACIAQQNHBEAgAEEBaw4FGBomggMlJgsgBCABQQFqIgFHDQALQRshAgyaAwtBGyECDJkDCwNAIAEtAABBsD9qLQAAIgBBA0cEQCAAQQFrDgUPEScTJicLIAQgAUEBaiIBRw0AC0EeIQIMmAMLIAEgBEcEQCADQQs2AgggAyABNgIEQQchAgz/AgtBHyECDJcDCyABIARGBEBBICECDJcDCwJAIAEtAABBDWsOFC4/Pz8/Pz8/Pz8/Pz8/Pz8/Pz8APwtBACECIANBADYCHCADQb8LNgIQIANBAjYCDCADIAFBAWo2AhQMlgMLIANBL2ohAgNAIAEgBEYEQEEhIQIMlwMLAkACQAJAIAEtAAAiAEEJaw4YAgApKQEpKSkpKSkpKSkpKSkpKSkpKSkCJwsgAUEBaiEBIANBL2otAABBAXFFDQoMGAsgAUEBaiEBDBcLIAFBAWohASACLQAAQQJxDQALQQAhAiADQQA2AhwgAyABNgIUIANBnxU2AhAgA0EMNgIMDJUDCyADLQAuQYABcUUNAQtBACEAAkAgAygCOCICRQ0AIAIoAlwiAkUNACADIAIRAAAhAAsgAEUN5gIgAEEVRgRAIANBJDYCHCADIAE2AhQgA0GbGzYCECADQRU2AgxBACECDJQDC0EAIQIgA0EANgIcIAMgATYCFCADQZAONgIQIANBFDYCDAyTAwtBACECIANBADYCHCADIAE2AhQgA0G+IDYCECADQQI2AgwMkgMLIAMoAgQhAEEAIQIgA0EANgIEIAMgACABIAynaiIBEDIiAEUNKyADQQc2AhwgAyABNgIUIAMgADYCDAyRAwsgAy0ALkHAAHFFDQELQQAhAAJAIAMoAjgiAkUNACACKAJYIgJFDQAgAyACEQAAIQALIABFDSsgAEEVRgRAIANBCjYCHCADIAE2AhQgA0HrGTYCECADQRU2AgxBACECDJADC0EAIQIgA0EANgIcIAMgATYCFCADQZMMNgIQIANBEzYCDAyPAwtBACECIANBADYCHCADIAE2AhQgA0GCFTYCECADQQI2AgwMjgMLQQAhAiADQQA2AhwgAyABNgIUIANB3RQ2AhAgA0EZNgIMDI0DC0EAIQIgA0EANgIcIAMgATYCFCADQeYdNgIQIANBGTYCDAyMAwsgAEEVRg09QQAhAiADQQA2AhwgAyABNgIUIANB0A82AhAgA0EiNgIMDIsDCyADKAIEIQBBACECIANBADYCBCADIAAgARAzIgBFDSggA0ENNgIcIAMgATYCFCADIAA2AgwMigMLIABBFUYNOkEAIQIgA0EANgIcIAMgATYCFCADQdAPNgIQIANBIjYCDAyJAwsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQMyIARQRAIAFBAWohAQwoCyADQQ42AhwgAyAANgIMIAMgAUEBajYCFAyIAwsgAEEVRg03QQAhAiADQQA2AhwgAyABNgIUIANB0A82AhAgA0EiNgIMDIcDCyADKAIEIQBBACECIANBADYCBCADIAAgARAzIgBFBEAgAUEBaiEBDCcLIANBDzYCHCADIAA2AgwgAyABQQFqNgIUDIYDC0EAIQIgA0EANgIcIAMgATYCFCADQeIXNgIQIANBGTYCDAyFAwsgAEEVRg0zQQAhAiADQQA2AhwgAyABNgIUIANB1gw2AhAgA0EjNgIMDIQDCyADKAIEIQBBACECIANBADYCBCADIAAgARA0IgBFDSUgA0ERNgIcIAMgATYCFCADIAA2AgwMgwMLIABBFUYNMEEAIQIgA0EANgIcIAMgATYCFCADQdYMNgIQIANBIzYCDAyCAwsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQNCIARQRAIAFBAWohAQwlCyADQRI2AhwgAyAANgIMIAMgAUEBajYCFAyBAwsgA0Evai0AAEEBcUUNAQtBFyECDOYCC0EAIQIgA0EANgIcIAMgATYCFCADQeIXNgIQIANBGTYCDAz+AgsgAEE7Rw0AIAFBAWohAQwMC0EAIQIgA0EANgIcIAMgATYCFCADQZIYNgIQIANBAjYCDAz8AgsgAEEVRg0oQQAhAiADQQA2AhwgAyABNgIUIANB1gw2AhAgA0EjNgIMDPsCCyADQRQ2AhwgAyABNgIUIAMgADYCDAz6AgsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQNCIARQRAIAFBAWohAQz1AgsgA0EVNgIcIAMgADYCDCADIAFBAWo2AhQM+QILIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDQiAEUEQCABQQFqIQEM8wILIANBFzYCHCADIAA2AgwgAyABQQFqNgIUDPgCCyAAQRVGDSNBACECIANBADYCHCADIAE2AhQgA0HWDDYCECADQSM2AgwM9wILIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDQiAEUEQCABQQFqIQEMHQsgA0EZNgIcIAMgADYCDCADIAFBAWo2AhQM9gILIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDQiAEUEQCABQQFqIQEM7wILIANBGjYCHCADIAA2AgwgAyABQQFqNgIUDPUCCyAAQRVGDR9BACECIANBADYCHCADIAE2AhQgA0HQDzYCECADQSI2AgwM9AILIAMoAgQhACADQQA2AgQgAyAAIAEQMyIARQRAIAFBAWohAQwbCyADQRw2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIM8wILIAMoAgQhACADQQA2AgQgAyAAIAEQMyIARQRAIAFBAWohAQzrAgsgA0EdNgIcIAMgADYCDCADIAFBAWo2AhRBACECDPICCyAAQTtHDQEgAUEBaiEBC0EmIQIM1wILQQAhAiADQQA2AhwgAyABNgIUIANBnxU2AhAgA0EMNgIMDO8CCyABIARHBEADQCABLQAAQSBHDYQCIAQgAUEBaiIBRw0AC0EsIQIM7wILQSwhAgzuAgsgASAERgRAQTQhAgzuAgsCQAJAA0ACQCABLQAAQQprDgQCAAADAAsgBCABQQFqIgFHDQALQTQhAgzvAgsgAygCBCEAIANBADYCBCADIAAgARAxIgBFDZ8CIANBMjYCHCADIAE2AhQgAyAANgIMQQAhAgzuAgsgAygCBCEAIANBADYCBCADIAAgARAxIgBFBEAgAUEBaiEBDJ8CCyADQTI2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIM7QILIAEgBEcEQAJAA0AgAS0AAEEwayIAQf8BcUEKTwRAQTohAgzXAgsgAykDICILQpmz5syZs+bMGVYNASADIAtCCn4iCjcDICAKIACtQv8BgyILQn+FVg0BIAMgCiALfDcDICAEIAFBAWoiAUcNAAtBwAAhAgzuAgsgAygCBCEAIANBADYCBCADIAAgAUEBaiIBEDEiAA0XDOICC0HAACECDOwCCyABIARGBEBByQAhAgzsAgsCQANAAkAgAS0AAEEJaw4YAAKiAqICqQKiAqICogKiAqICogKiAqICogKiAqICogKiAqICogKiAqICogIAogILIAQgAUEBaiIBRw0AC0HJACECDOwCCyABQQFqIQEgA0Evai0AAEEBcQ2lAiADQQA2AhwgAyABNgIUIANBlxA2AhAgA0EKNgIMQQAhAgzrAgsgASAERwRAA0AgAS0AAEEgRw0VIAQgAUEBaiIBRw0AC0H4ACECDOsCC0H4ACECDOoCCyADQQI6ACgMOAtBACECIANBADYCHCADQb8LNgIQIANBAjYCDCADIAFBAWo2AhQM6AILQQAhAgzOAgtBDSECDM0CC0ETIQIMzAILQRUhAgzLAgtBFiECDMoCC0EYIQIMyQILQRkhAgzIAgtBGiECDMcCC0EbIQIMxgILQRwhAgzFAgtBHSECDMQCC0EeIQIMwwILQR8hAgzCAgtBICECDMECC0EiIQIMwAILQSMhAgy/AgtBJSECDL4CC0HlACECDL0CCyADQT02AhwgAyABNgIUIAMgADYCDEEAIQIM1QILIANBGzYCHCADIAE2AhQgA0GkHDYCECADQRU2AgxBACECDNQCCyADQSA2AhwgAyABNgIUIANBmBo2AhAgA0EVNgIMQQAhAgzTAgsgA0ETNgIcIAMgATYCFCADQZgaNgIQIANBFTYCDEEAIQIM0gILIANBCzYCHCADIAE2AhQgA0GYGjYCECADQRU2AgxBACECDNECCyADQRA2AhwgAyABNgIUIANBmBo2AhAgA0EVNgIMQQAhAgzQAgsgA0EgNgIcIAMgATYCFCADQaQcNgIQIANBFTYCDEEAIQIMzwILIANBCzYCHCADIAE2AhQgA0GkHDYCECADQRU2AgxBACECDM4CCyADQQw2AhwgAyABNgIUIANBpBw2AhAgA0EVNgIMQQAhAgzNAgtBACECIANBADYCHCADIAE2AhQgA0HdDjYCECADQRI2AgwMzAILAkADQAJAIAEtAABBCmsOBAACAgACCyAEIAFBAWoiAUcNAAtB/QEhAgzMAgsCQAJAIAMtADZBAUcNAEEAIQACQCADKAI4IgJFDQAgAigCYCICRQ0AIAMgAhEAACEACyAARQ0AIABBFUcNASADQfwBNgIcIAMgATYCFCADQdwZNgIQIANBFTYCDEEAIQIMzQILQdwBIQIMswILIANBADYCHCADIAE2AhQgA0H5CzYCECADQR82AgxBACECDMsCCwJAAkAgAy0AKEEBaw4CBAEAC0HbASECDLICC0HUASECDLECCyADQQI6ADFBACEAAkAgAygCOCICRQ0AIAIoAgAiAkUNACADIAIRAAAhAAsgAEUEQEHdASECDLECCyAAQRVHBEAgA0EANgIcIAMgATYCFCADQbQMNgIQIANBEDYCDEEAIQIMygILIANB+wE2AhwgAyABNgIUIANBgRo2AhAgA0EVNgIMQQAhAgzJAgsgASAERgRAQfoBIQIMyQILIAEtAABByABGDQEgA0EBOgAoC0HAASECDK4CC0HaASECDK0CCyABIARHBEAgA0EMNgIIIAMgATYCBEHZASECDK0CC0H5ASECDMUCCyABIARGBEBB+AEhAgzFAgsgAS0AAEHIAEcNBCABQQFqIQFB2AEhAgyrAgsgASAERgRAQfcBIQIMxAILAkACQCABLQAAQcUAaw4QAAUFBQUFBQUFBQUFBQUFAQULIAFBAWohAUHWASECDKsCCyABQQFqIQFB1wEhAgyqAgtB9gEhAiABIARGDcICIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQbrVAGotAABHDQMgAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADMMCCyADKAIEIQAgA0IANwMAIAMgACAGQQFqIgEQLiIARQRAQeMBIQIMqgILIANB9QE2AhwgAyABNgIUIAMgADYCDEEAIQIMwgILQfQBIQIgASAERg3BAiADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEG41QBqLQAARw0CIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzCAgsgA0GBBDsBKCADKAIEIQAgA0IANwMAIAMgACAGQQFqIgEQLiIADQMMAgsgA0EANgIAC0EAIQIgA0EANgIcIAMgATYCFCADQeUfNgIQIANBCDYCDAy/AgtB1QEhAgylAgsgA0HzATYCHCADIAE2AhQgAyAANgIMQQAhAgy9AgtBACEAAkAgAygCOCICRQ0AIAIoAkAiAkUNACADIAIRAAAhAAsgAEUNbiAAQRVHBEAgA0EANgIcIAMgATYCFCADQYIPNgIQIANBIDYCDEEAIQIMvQILIANBjwE2AhwgAyABNgIUIANB7Bs2AhAgA0EVNgIMQQAhAgy8AgsgASAERwRAIANBDTYCCCADIAE2AgRB0wEhAgyjAgtB8gEhAgy7AgsgASAERgRAQfEBIQIMuwILAkACQAJAIAEtAABByABrDgsAAQgICAgICAgIAggLIAFBAWohAUHQASECDKMCCyABQQFqIQFB0QEhAgyiAgsgAUEBaiEBQdIBIQIMoQILQfABIQIgASAERg25AiADKAIAIgAgBCABa2ohBiABIABrQQJqIQUDQCABLQAAIABBtdUAai0AAEcNBCAAQQJGDQMgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAY2AgAMuQILQe8BIQIgASAERg24AiADKAIAIgAgBCABa2ohBiABIABrQQFqIQUDQCABLQAAIABBs9UAai0AAEcNAyAAQQFGDQIgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAY2AgAMuAILQe4BIQIgASAERg23AiADKAIAIgAgBCABa2ohBiABIABrQQJqIQUDQCABLQAAIABBsNUAai0AAEcNAiAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAY2AgAMtwILIAMoAgQhACADQgA3AwAgAyAAIAVBAWoiARArIgBFDQIgA0HsATYCHCADIAE2AhQgAyAANgIMQQAhAgy2AgsgA0EANgIACyADKAIEIQAgA0EANgIEIAMgACABECsiAEUNnAIgA0HtATYCHCADIAE2AhQgAyAANgIMQQAhAgy0AgtBzwEhAgyaAgtBACEAAkAgAygCOCICRQ0AIAIoAjQiAkUNACADIAIRAAAhAAsCQCAABEAgAEEVRg0BIANBADYCHCADIAE2AhQgA0HqDTYCECADQSY2AgxBACECDLQCC0HOASECDJoCCyADQesBNgIcIAMgATYCFCADQYAbNgIQIANBFTYCDEEAIQIMsgILIAEgBEYEQEHrASECDLICCyABLQAAQS9GBEAgAUEBaiEBDAELIANBADYCHCADIAE2AhQgA0GyODYCECADQQg2AgxBACECDLECC0HNASECDJcCCyABIARHBEAgA0EONgIIIAMgATYCBEHMASECDJcCC0HqASECDK8CCyABIARGBEBB6QEhAgyvAgsgAS0AAEEwayIAQf8BcUEKSQRAIAMgADoAKiABQQFqIQFBywEhAgyWAgsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDZcCIANB6AE2AhwgAyABNgIUIAMgADYCDEEAIQIMrgILIAEgBEYEQEHnASECDK4CCwJAIAEtAABBLkYEQCABQQFqIQEMAQsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDZgCIANB5gE2AhwgAyABNgIUIAMgADYCDEEAIQIMrgILQcoBIQIMlAILIAEgBEYEQEHlASECDK0CC0EAIQBBASEFQQEhB0EAIQICQAJAAkACQAJAAn8CQAJAAkACQAJAAkACQCABLQAAQTBrDgoKCQABAgMEBQYICwtBAgwGC0EDDAULQQQMBAtBBQwDC0EGDAILQQcMAQtBCAshAkEAIQVBACEHDAILQQkhAkEBIQBBACEFQQAhBwwBC0EAIQVBASECCyADIAI6ACsgAUEBaiEBAkACQCADLQAuQRBxDQACQAJAAkAgAy0AKg4DAQACBAsgB0UNAwwCCyAADQEMAgsgBUUNAQsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDQIgA0HiATYCHCADIAE2AhQgAyAANgIMQQAhAgyvAgsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDZoCIANB4wE2AhwgAyABNgIUIAMgADYCDEEAIQIMrgILIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ2YAiADQeQBNgIcIAMgATYCFCADIAA2AgwMrQILQckBIQIMkwILQQAhAAJAIAMoAjgiAkUNACACKAJEIgJFDQAgAyACEQAAIQALAkAgAARAIABBFUYNASADQQA2AhwgAyABNgIUIANBpA02AhAgA0EhNgIMQQAhAgytAgtByAEhAgyTAgsgA0HhATYCHCADIAE2AhQgA0HQGjYCECADQRU2AgxBACECDKsCCyABIARGBEBB4QEhAgyrAgsCQCABLQAAQSBGBEAgA0EAOwE0IAFBAWohAQwBCyADQQA2AhwgAyABNgIUIANBmRE2AhAgA0EJNgIMQQAhAgyrAgtBxwEhAgyRAgsgASAERgRAQeABIQIMqgILAkAgAS0AAEEwa0H/AXEiAkEKSQRAIAFBAWohAQJAIAMvATQiAEGZM0sNACADIABBCmwiADsBNCAAQf7/A3EgAkH//wNzSw0AIAMgACACajsBNAwCC0EAIQIgA0EANgIcIAMgATYCFCADQZUeNgIQIANBDTYCDAyrAgsgA0EANgIcIAMgATYCFCADQZUeNgIQIANBDTYCDEEAIQIMqgILQcYBIQIMkAILIAEgBEYEQEHfASECDKkCCwJAIAEtAABBMGtB/wFxIgJBCkkEQCABQQFqIQECQCADLwE0IgBBmTNLDQAgAyAAQQpsIgA7ATQgAEH+/wNxIAJB//8Dc0sNACADIAAgAmo7ATQMAgtBACECIANBADYCHCADIAE2AhQgA0GVHjYCECADQQ02AgwMqgILIANBADYCHCADIAE2AhQgA0GVHjYCECADQQ02AgxBACECDKkCC0HFASECDI8CCyABIARGBEBB3gEhAgyoAgsCQCABLQAAQTBrQf8BcSICQQpJBEAgAUEBaiEBAkAgAy8BNCIAQZkzSw0AIAMgAEEKbCIAOwE0IABB/v8DcSACQf//A3NLDQAgAyAAIAJqOwE0DAILQQAhAiADQQA2AhwgAyABNgIUIANBlR42AhAgA0ENNgIMDKkCCyADQQA2AhwgAyABNgIUIANBlR42AhAgA0ENNgIMQQAhAgyoAgtBxAEhAgyOAgsgASAERgRAQd0BIQIMpwILAkACQAJAAkAgAS0AAEEKaw4XAgMDAAMDAwMDAwMDAwMDAwMDAwMDAwEDCyABQQFqDAULIAFBAWohAUHDASECDI8CCyABQQFqIQEgA0Evai0AAEEBcQ0IIANBADYCHCADIAE2AhQgA0GNCzYCECADQQ02AgxBACECDKcCCyADQQA2AhwgAyABNgIUIANBjQs2AhAgA0ENNgIMQQAhAgymAgsgASAERwRAIANBDzYCCCADIAE2AgRBASECDI0CC0HcASECDKUCCwJAAkADQAJAIAEtAABBCmsOBAIAAAMACyAEIAFBAWoiAUcNAAtB2wEhAgymAgsgAygCBCEAIANBADYCBCADIAAgARAtIgBFBEAgAUEBaiEBDAQLIANB2gE2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMpQILIAMoAgQhACADQQA2AgQgAyAAIAEQLSIADQEgAUEBagshAUHBASECDIoCCyADQdkBNgIcIAMgADYCDCADIAFBAWo2AhRBACECDKICC0HCASECDIgCCyADQS9qLQAAQQFxDQEgA0EANgIcIAMgATYCFCADQeQcNgIQIANBGTYCDEEAIQIMoAILIAEgBEYEQEHZASECDKACCwJAAkACQCABLQAAQQprDgQBAgIAAgsgAUEBaiEBDAILIAFBAWohAQwBCyADLQAuQcAAcUUNAQtBACEAAkAgAygCOCICRQ0AIAIoAjwiAkUNACADIAIRAAAhAAsgAEUNoAEgAEEVRgRAIANB2QA2AhwgAyABNgIUIANBtxo2AhAgA0EVNgIMQQAhAgyfAgsgA0EANgIcIAMgATYCFCADQYANNgIQIANBGzYCDEEAIQIMngILIANBADYCHCADIAE2AhQgA0HcKDYCECADQQI2AgxBACECDJ0CCyABIARHBEAgA0EMNgIIIAMgATYCBEG/ASECDIQCC0HYASECDJwCCyABIARGBEBB1wEhAgycAgsCQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAIAEtAABBwQBrDhUAAQIDWgQFBlpaWgcICQoLDA0ODxBaCyABQQFqIQFB+wAhAgySAgsgAUEBaiEBQfwAIQIMkQILIAFBAWohAUGBASECDJACCyABQQFqIQFBhQEhAgyPAgsgAUEBaiEBQYYBIQIMjgILIAFBAWohAUGJASECDI0CCyABQQFqIQFBigEhAgyMAgsgAUEBaiEBQY0BIQIMiwILIAFBAWohAUGWASECDIoCCyABQQFqIQFBlwEhAgyJAgsgAUEBaiEBQZgBIQIMiAILIAFBAWohAUGlASECDIcCCyABQQFqIQFBpgEhAgyGAgsgAUEBaiEBQawBIQIMhQILIAFBAWohAUG0ASECDIQCCyABQQFqIQFBtwEhAgyDAgsgAUEBaiEBQb4BIQIMggILIAEgBEYEQEHWASECDJsCCyABLQAAQc4ARw1IIAFBAWohAUG9ASECDIECCyABIARGBEBB1QEhAgyaAgsCQAJAAkAgAS0AAEHCAGsOEgBKSkpKSkpKSkoBSkpKSkpKAkoLIAFBAWohAUG4ASECDIICCyABQQFqIQFBuwEhAgyBAgsgAUEBaiEBQbwBIQIMgAILQdQBIQIgASAERg2YAiADKAIAIgAgBCABa2ohBSABIABrQQdqIQYCQANAIAEtAAAgAEGo1QBqLQAARw1FIABBB0YNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyZAgsgA0EANgIAIAZBAWohAUEbDEULIAEgBEYEQEHTASECDJgCCwJAAkAgAS0AAEHJAGsOBwBHR0dHRwFHCyABQQFqIQFBuQEhAgz/AQsgAUEBaiEBQboBIQIM/gELQdIBIQIgASAERg2WAiADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEGm1QBqLQAARw1DIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyXAgsgA0EANgIAIAZBAWohAUEPDEMLQdEBIQIgASAERg2VAiADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEGk1QBqLQAARw1CIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyWAgsgA0EANgIAIAZBAWohAUEgDEILQdABIQIgASAERg2UAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGh1QBqLQAARw1BIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyVAgsgA0EANgIAIAZBAWohAUESDEELIAEgBEYEQEHPASECDJQCCwJAAkAgAS0AAEHFAGsODgBDQ0NDQ0NDQ0NDQ0MBQwsgAUEBaiEBQbUBIQIM+wELIAFBAWohAUG2ASECDPoBC0HOASECIAEgBEYNkgIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBntUAai0AAEcNPyAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMkwILIANBADYCACAGQQFqIQFBBww/C0HNASECIAEgBEYNkQIgAygCACIAIAQgAWtqIQUgASAAa0EFaiEGAkADQCABLQAAIABBmNUAai0AAEcNPiAAQQVGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMkgILIANBADYCACAGQQFqIQFBKAw+CyABIARGBEBBzAEhAgyRAgsCQAJAAkAgAS0AAEHFAGsOEQBBQUFBQUFBQUEBQUFBQUECQQsgAUEBaiEBQbEBIQIM+QELIAFBAWohAUGyASECDPgBCyABQQFqIQFBswEhAgz3AQtBywEhAiABIARGDY8CIAMoAgAiACAEIAFraiEFIAEgAGtBBmohBgJAA0AgAS0AACAAQZHVAGotAABHDTwgAEEGRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJACCyADQQA2AgAgBkEBaiEBQRoMPAtBygEhAiABIARGDY4CIAMoAgAiACAEIAFraiEFIAEgAGtBA2ohBgJAA0AgAS0AACAAQY3VAGotAABHDTsgAEEDRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADI8CCyADQQA2AgAgBkEBaiEBQSEMOwsgASAERgRAQckBIQIMjgILAkACQCABLQAAQcEAaw4UAD09PT09PT09PT09PT09PT09PQE9CyABQQFqIQFBrQEhAgz1AQsgAUEBaiEBQbABIQIM9AELIAEgBEYEQEHIASECDI0CCwJAAkAgAS0AAEHVAGsOCwA8PDw8PDw8PDwBPAsgAUEBaiEBQa4BIQIM9AELIAFBAWohAUGvASECDPMBC0HHASECIAEgBEYNiwIgAygCACIAIAQgAWtqIQUgASAAa0EIaiEGAkADQCABLQAAIABBhNUAai0AAEcNOCAAQQhGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMjAILIANBADYCACAGQQFqIQFBKgw4CyABIARGBEBBxgEhAgyLAgsgAS0AAEHQAEcNOCABQQFqIQFBJQw3C0HFASECIAEgBEYNiQIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBgdUAai0AAEcNNiAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMigILIANBADYCACAGQQFqIQFBDgw2CyABIARGBEBBxAEhAgyJAgsgAS0AAEHFAEcNNiABQQFqIQFBqwEhAgzvAQsgASAERgRAQcMBIQIMiAILAkACQAJAAkAgAS0AAEHCAGsODwABAjk5OTk5OTk5OTk5AzkLIAFBAWohAUGnASECDPEBCyABQQFqIQFBqAEhAgzwAQsgAUEBaiEBQakBIQIM7wELIAFBAWohAUGqASECDO4BC0HCASECIAEgBEYNhgIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABB/tQAai0AAEcNMyAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMhwILIANBADYCACAGQQFqIQFBFAwzC0HBASECIAEgBEYNhQIgAygCACIAIAQgAWtqIQUgASAAa0EEaiEGAkADQCABLQAAIABB+dQAai0AAEcNMiAAQQRGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMhgILIANBADYCACAGQQFqIQFBKwwyC0HAASECIAEgBEYNhAIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABB9tQAai0AAEcNMSAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMhQILIANBADYCACAGQQFqIQFBLAwxC0G/ASECIAEgBEYNgwIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBodUAai0AAEcNMCAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMhAILIANBADYCACAGQQFqIQFBEQwwC0G+ASECIAEgBEYNggIgAygCACIAIAQgAWtqIQUgASAAa0EDaiEGAkADQCABLQAAIABB8tQAai0AAEcNLyAAQQNGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMgwILIANBADYCACAGQQFqIQFBLgwvCyABIARGBEBBvQEhAgyCAgsCQAJAAkACQAJAIAEtAABBwQBrDhUANDQ0NDQ0NDQ0NAE0NAI0NAM0NAQ0CyABQQFqIQFBmwEhAgzsAQsgAUEBaiEBQZwBIQIM6wELIAFBAWohAUGdASECDOoBCyABQQFqIQFBogEhAgzpAQsgAUEBaiEBQaQBIQIM6AELIAEgBEYEQEG8ASECDIECCwJAAkAgAS0AAEHSAGsOAwAwATALIAFBAWohAUGjASECDOgBCyABQQFqIQFBBAwtC0G7ASECIAEgBEYN/wEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABB8NQAai0AAEcNLCAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMgAILIANBADYCACAGQQFqIQFBHQwsCyABIARGBEBBugEhAgz/AQsCQAJAIAEtAABByQBrDgcBLi4uLi4ALgsgAUEBaiEBQaEBIQIM5gELIAFBAWohAUEiDCsLIAEgBEYEQEG5ASECDP4BCyABLQAAQdAARw0rIAFBAWohAUGgASECDOQBCyABIARGBEBBuAEhAgz9AQsCQAJAIAEtAABBxgBrDgsALCwsLCwsLCwsASwLIAFBAWohAUGeASECDOQBCyABQQFqIQFBnwEhAgzjAQtBtwEhAiABIARGDfsBIAMoAgAiACAEIAFraiEFIAEgAGtBA2ohBgJAA0AgAS0AACAAQezUAGotAABHDSggAEEDRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPwBCyADQQA2AgAgBkEBaiEBQQ0MKAtBtgEhAiABIARGDfoBIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQaHVAGotAABHDScgAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPsBCyADQQA2AgAgBkEBaiEBQQwMJwtBtQEhAiABIARGDfkBIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQerUAGotAABHDSYgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPoBCyADQQA2AgAgBkEBaiEBQQMMJgtBtAEhAiABIARGDfgBIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQejUAGotAABHDSUgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPkBCyADQQA2AgAgBkEBaiEBQSYMJQsgASAERgRAQbMBIQIM+AELAkACQCABLQAAQdQAaw4CAAEnCyABQQFqIQFBmQEhAgzfAQsgAUEBaiEBQZoBIQIM3gELQbIBIQIgASAERg32ASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEHm1ABqLQAARw0jIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAz3AQsgA0EANgIAIAZBAWohAUEnDCMLQbEBIQIgASAERg31ASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEHk1ABqLQAARw0iIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAz2AQsgA0EANgIAIAZBAWohAUEcDCILQbABIQIgASAERg30ASADKAIAIgAgBCABa2ohBSABIABrQQVqIQYCQANAIAEtAAAgAEHe1ABqLQAARw0hIABBBUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAz1AQsgA0EANgIAIAZBAWohAUEGDCELQa8BIQIgASAERg3zASADKAIAIgAgBCABa2ohBSABIABrQQRqIQYCQANAIAEtAAAgAEHZ1ABqLQAARw0gIABBBEYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAz0AQsgA0EANgIAIAZBAWohAUEZDCALIAEgBEYEQEGuASECDPMBCwJAAkACQAJAIAEtAABBLWsOIwAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJAEkJCQkJAIkJCQDJAsgAUEBaiEBQY4BIQIM3AELIAFBAWohAUGPASECDNsBCyABQQFqIQFBlAEhAgzaAQsgAUEBaiEBQZUBIQIM2QELQa0BIQIgASAERg3xASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEHX1ABqLQAARw0eIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzyAQsgA0EANgIAIAZBAWohAUELDB4LIAEgBEYEQEGsASECDPEBCwJAAkAgAS0AAEHBAGsOAwAgASALIAFBAWohAUGQASECDNgBCyABQQFqIQFBkwEhAgzXAQsgASAERgRAQasBIQIM8AELAkACQCABLQAAQcEAaw4PAB8fHx8fHx8fHx8fHx8BHwsgAUEBaiEBQZEBIQIM1wELIAFBAWohAUGSASECDNYBCyABIARGBEBBqgEhAgzvAQsgAS0AAEHMAEcNHCABQQFqIQFBCgwbC0GpASECIAEgBEYN7QEgAygCACIAIAQgAWtqIQUgASAAa0EFaiEGAkADQCABLQAAIABB0dQAai0AAEcNGiAAQQVGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM7gELIANBADYCACAGQQFqIQFBHgwaC0GoASECIAEgBEYN7AEgAygCACIAIAQgAWtqIQUgASAAa0EGaiEGAkADQCABLQAAIABBytQAai0AAEcNGSAAQQZGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM7QELIANBADYCACAGQQFqIQFBFQwZC0GnASECIAEgBEYN6wEgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBx9QAai0AAEcNGCAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM7AELIANBADYCACAGQQFqIQFBFwwYC0GmASECIAEgBEYN6gEgAygCACIAIAQgAWtqIQUgASAAa0EFaiEGAkADQCABLQAAIABBwdQAai0AAEcNFyAAQQVGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM6wELIANBADYCACAGQQFqIQFBGAwXCyABIARGBEBBpQEhAgzqAQsCQAJAIAEtAABByQBrDgcAGRkZGRkBGQsgAUEBaiEBQYsBIQIM0QELIAFBAWohAUGMASECDNABC0GkASECIAEgBEYN6AEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABBptUAai0AAEcNFSAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM6QELIANBADYCACAGQQFqIQFBCQwVC0GjASECIAEgBEYN5wEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABBpNUAai0AAEcNFCAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM6AELIANBADYCACAGQQFqIQFBHwwUC0GiASECIAEgBEYN5gEgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBvtQAai0AAEcNEyAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM5wELIANBADYCACAGQQFqIQFBAgwTC0GhASECIAEgBEYN5QEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGA0AgAS0AACAAQbzUAGotAABHDREgAEEBRg0CIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADOUBCyABIARGBEBBoAEhAgzlAQtBASABLQAAQd8ARw0RGiABQQFqIQFBhwEhAgzLAQsgA0EANgIAIAZBAWohAUGIASECDMoBC0GfASECIAEgBEYN4gEgAygCACIAIAQgAWtqIQUgASAAa0EIaiEGAkADQCABLQAAIABBhNUAai0AAEcNDyAAQQhGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM4wELIANBADYCACAGQQFqIQFBKQwPC0GeASECIAEgBEYN4QEgAygCACIAIAQgAWtqIQUgASAAa0EDaiEGAkADQCABLQAAIABBuNQAai0AAEcNDiAAQQNGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM4gELIANBADYCACAGQQFqIQFBLQwOCyABIARGBEBBnQEhAgzhAQsgAS0AAEHFAEcNDiABQQFqIQFBhAEhAgzHAQsgASAERgRAQZwBIQIM4AELAkACQCABLQAAQcwAaw4IAA8PDw8PDwEPCyABQQFqIQFBggEhAgzHAQsgAUEBaiEBQYMBIQIMxgELQZsBIQIgASAERg3eASADKAIAIgAgBCABa2ohBSABIABrQQRqIQYCQANAIAEtAAAgAEGz1ABqLQAARw0LIABBBEYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzfAQsgA0EANgIAIAZBAWohAUEjDAsLQZoBIQIgASAERg3dASADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGw1ABqLQAARw0KIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzeAQsgA0EANgIAIAZBAWohAUEADAoLIAEgBEYEQEGZASECDN0BCwJAAkAgAS0AAEHIAGsOCAAMDAwMDAwBDAsgAUEBaiEBQf0AIQIMxAELIAFBAWohAUGAASECDMMBCyABIARGBEBBmAEhAgzcAQsCQAJAIAEtAABBzgBrDgMACwELCyABQQFqIQFB/gAhAgzDAQsgAUEBaiEBQf8AIQIMwgELIAEgBEYEQEGXASECDNsBCyABLQAAQdkARw0IIAFBAWohAUEIDAcLQZYBIQIgASAERg3ZASADKAIAIgAgBCABa2ohBSABIABrQQNqIQYCQANAIAEtAAAgAEGs1ABqLQAARw0GIABBA0YNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzaAQsgA0EANgIAIAZBAWohAUEFDAYLQZUBIQIgASAERg3YASADKAIAIgAgBCABa2ohBSABIABrQQVqIQYCQANAIAEtAAAgAEGm1ABqLQAARw0FIABBBUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzZAQsgA0EANgIAIAZBAWohAUEWDAULQZQBIQIgASAERg3XASADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGh1QBqLQAARw0EIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzYAQsgA0EANgIAIAZBAWohAUEQDAQLIAEgBEYEQEGTASECDNcBCwJAAkAgAS0AAEHDAGsODAAGBgYGBgYGBgYGAQYLIAFBAWohAUH5ACECDL4BCyABQQFqIQFB+gAhAgy9AQtBkgEhAiABIARGDdUBIAMoAgAiACAEIAFraiEFIAEgAGtBBWohBgJAA0AgAS0AACAAQaDUAGotAABHDQIgAEEFRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADNYBCyADQQA2AgAgBkEBaiEBQSQMAgsgA0EANgIADAILIAEgBEYEQEGRASECDNQBCyABLQAAQcwARw0BIAFBAWohAUETCzoAKSADKAIEIQAgA0EANgIEIAMgACABEC4iAA0CDAELQQAhAiADQQA2AhwgAyABNgIUIANB/h82AhAgA0EGNgIMDNEBC0H4ACECDLcBCyADQZABNgIcIAMgATYCFCADIAA2AgxBACECDM8BC0EAIQACQCADKAI4IgJFDQAgAigCQCICRQ0AIAMgAhEAACEACyAARQ0AIABBFUYNASADQQA2AhwgAyABNgIUIANBgg82AhAgA0EgNgIMQQAhAgzOAQtB9wAhAgy0AQsgA0GPATYCHCADIAE2AhQgA0HsGzYCECADQRU2AgxBACECDMwBCyABIARGBEBBjwEhAgzMAQsCQCABLQAAQSBGBEAgAUEBaiEBDAELIANBADYCHCADIAE2AhQgA0GbHzYCECADQQY2AgxBACECDMwBC0ECIQIMsgELA0AgAS0AAEEgRw0CIAQgAUEBaiIBRw0AC0GOASECDMoBCyABIARGBEBBjQEhAgzKAQsCQCABLQAAQQlrDgRKAABKAAtB9QAhAgywAQsgAy0AKUEFRgRAQfYAIQIMsAELQfQAIQIMrwELIAEgBEYEQEGMASECDMgBCyADQRA2AgggAyABNgIEDAoLIAEgBEYEQEGLASECDMcBCwJAIAEtAABBCWsOBEcAAEcAC0HzACECDK0BCyABIARHBEAgA0EQNgIIIAMgATYCBEHxACECDK0BC0GKASECDMUBCwJAIAEgBEcEQANAIAEtAABBoNAAai0AACIAQQNHBEACQCAAQQFrDgJJAAQLQfAAIQIMrwELIAQgAUEBaiIBRw0AC0GIASECDMYBC0GIASECDMUBCyADQQA2AhwgAyABNgIUIANB2yA2AhAgA0EHNgIMQQAhAgzEAQsgASAERgRAQYkBIQIMxAELAkACQAJAIAEtAABBoNIAai0AAEEBaw4DRgIAAQtB8gAhAgysAQsgA0EANgIcIAMgATYCFCADQbQSNgIQIANBBzYCDEEAIQIMxAELQeoAIQIMqgELIAEgBEcEQCABQQFqIQFB7wAhAgyqAQtBhwEhAgzCAQsgBCABIgBGBEBBhgEhAgzCAQsgAC0AACIBQS9GBEAgAEEBaiEBQe4AIQIMqQELIAFBCWsiAkEXSw0BIAAhAUEBIAJ0QZuAgARxDUEMAQsgBCABIgBGBEBBhQEhAgzBAQsgAC0AAEEvRw0AIABBAWohAQwDC0EAIQIgA0EANgIcIAMgADYCFCADQdsgNgIQIANBBzYCDAy/AQsCQAJAAkACQAJAA0AgAS0AAEGgzgBqLQAAIgBBBUcEQAJAAkAgAEEBaw4IRwUGBwgABAEIC0HrACECDK0BCyABQQFqIQFB7QAhAgysAQsgBCABQQFqIgFHDQALQYQBIQIMwwELIAFBAWoMFAsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDR4gA0HbADYCHCADIAE2AhQgAyAANgIMQQAhAgzBAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDR4gA0HdADYCHCADIAE2AhQgAyAANgIMQQAhAgzAAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDR4gA0H6ADYCHCADIAE2AhQgAyAANgIMQQAhAgy/AQsgA0EANgIcIAMgATYCFCADQfkPNgIQIANBBzYCDEEAIQIMvgELIAEgBEYEQEGDASECDL4BCwJAIAEtAABBoM4Aai0AAEEBaw4IPgQFBgAIAgMHCyABQQFqIQELQQMhAgyjAQsgAUEBagwNC0EAIQIgA0EANgIcIANB0RI2AhAgA0EHNgIMIAMgAUEBajYCFAy6AQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDRYgA0HbADYCHCADIAE2AhQgAyAANgIMQQAhAgy5AQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDRYgA0HdADYCHCADIAE2AhQgAyAANgIMQQAhAgy4AQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDRYgA0H6ADYCHCADIAE2AhQgAyAANgIMQQAhAgy3AQsgA0EANgIcIAMgATYCFCADQfkPNgIQIANBBzYCDEEAIQIMtgELQewAIQIMnAELIAEgBEYEQEGCASECDLUBCyABQQFqDAILIAEgBEYEQEGBASECDLQBCyABQQFqDAELIAEgBEYNASABQQFqCyEBQQQhAgyYAQtBgAEhAgywAQsDQCABLQAAQaDMAGotAAAiAEECRwRAIABBAUcEQEHpACECDJkBCwwxCyAEIAFBAWoiAUcNAAtB/wAhAgyvAQsgASAERgRAQf4AIQIMrwELAkAgAS0AAEEJaw43LwMGLwQGBgYGBgYGBgYGBgYGBgYGBgYFBgYCBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGAAYLIAFBAWoLIQFBBSECDJQBCyABQQFqDAYLIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0IIANB2wA2AhwgAyABNgIUIAMgADYCDEEAIQIMqwELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0IIANB3QA2AhwgAyABNgIUIAMgADYCDEEAIQIMqgELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0IIANB+gA2AhwgAyABNgIUIAMgADYCDEEAIQIMqQELIANBADYCHCADIAE2AhQgA0GNFDYCECADQQc2AgxBACECDKgBCwJAAkACQAJAA0AgAS0AAEGgygBqLQAAIgBBBUcEQAJAIABBAWsOBi4DBAUGAAYLQegAIQIMlAELIAQgAUEBaiIBRw0AC0H9ACECDKsBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNByADQdsANgIcIAMgATYCFCADIAA2AgxBACECDKoBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNByADQd0ANgIcIAMgATYCFCADIAA2AgxBACECDKkBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNByADQfoANgIcIAMgATYCFCADIAA2AgxBACECDKgBCyADQQA2AhwgAyABNgIUIANB5Ag2AhAgA0EHNgIMQQAhAgynAQsgASAERg0BIAFBAWoLIQFBBiECDIwBC0H8ACECDKQBCwJAAkACQAJAA0AgAS0AAEGgyABqLQAAIgBBBUcEQCAAQQFrDgQpAgMEBQsgBCABQQFqIgFHDQALQfsAIQIMpwELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0DIANB2wA2AhwgAyABNgIUIAMgADYCDEEAIQIMpgELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0DIANB3QA2AhwgAyABNgIUIAMgADYCDEEAIQIMpQELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0DIANB+gA2AhwgAyABNgIUIAMgADYCDEEAIQIMpAELIANBADYCHCADIAE2AhQgA0G8CjYCECADQQc2AgxBACECDKMBC0HPACECDIkBC0HRACECDIgBC0HnACECDIcBCyABIARGBEBB+gAhAgygAQsCQCABLQAAQQlrDgQgAAAgAAsgAUEBaiEBQeYAIQIMhgELIAEgBEYEQEH5ACECDJ8BCwJAIAEtAABBCWsOBB8AAB8AC0EAIQACQCADKAI4IgJFDQAgAigCOCICRQ0AIAMgAhEAACEACyAARQRAQeIBIQIMhgELIABBFUcEQCADQQA2AhwgAyABNgIUIANByQ02AhAgA0EaNgIMQQAhAgyfAQsgA0H4ADYCHCADIAE2AhQgA0HqGjYCECADQRU2AgxBACECDJ4BCyABIARHBEAgA0ENNgIIIAMgATYCBEHkACECDIUBC0H3ACECDJ0BCyABIARGBEBB9gAhAgydAQsCQAJAAkAgAS0AAEHIAGsOCwABCwsLCwsLCwsCCwsgAUEBaiEBQd0AIQIMhQELIAFBAWohAUHgACECDIQBCyABQQFqIQFB4wAhAgyDAQtB9QAhAiABIARGDZsBIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQbXVAGotAABHDQggAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJwBCyADKAIEIQAgA0IANwMAIAMgACAGQQFqIgEQKyIABEAgA0H0ADYCHCADIAE2AhQgAyAANgIMQQAhAgycAQtB4gAhAgyCAQtBACEAAkAgAygCOCICRQ0AIAIoAjQiAkUNACADIAIRAAAhAAsCQCAABEAgAEEVRg0BIANBADYCHCADIAE2AhQgA0HqDTYCECADQSY2AgxBACECDJwBC0HhACECDIIBCyADQfMANgIcIAMgATYCFCADQYAbNgIQIANBFTYCDEEAIQIMmgELIAMtACkiAEEja0ELSQ0JAkAgAEEGSw0AQQEgAHRBygBxRQ0ADAoLQQAhAiADQQA2AhwgAyABNgIUIANB7Qk2AhAgA0EINgIMDJkBC0HyACECIAEgBEYNmAEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABBs9UAai0AAEcNBSAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMmQELIAMoAgQhACADQgA3AwAgAyAAIAZBAWoiARArIgAEQCADQfEANgIcIAMgATYCFCADIAA2AgxBACECDJkBC0HfACECDH8LQQAhAAJAIAMoAjgiAkUNACACKAI0IgJFDQAgAyACEQAAIQALAkAgAARAIABBFUYNASADQQA2AhwgAyABNgIUIANB6g02AhAgA0EmNgIMQQAhAgyZAQtB3gAhAgx/CyADQfAANgIcIAMgATYCFCADQYAbNgIQIANBFTYCDEEAIQIMlwELIAMtAClBIUYNBiADQQA2AhwgAyABNgIUIANBkQo2AhAgA0EINgIMQQAhAgyWAQtB7wAhAiABIARGDZUBIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQbDVAGotAABHDQIgAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJYBCyADKAIEIQAgA0IANwMAIAMgACAGQQFqIgEQKyIARQ0CIANB7QA2AhwgAyABNgIUIAMgADYCDEEAIQIMlQELIANBADYCAAsgAygCBCEAIANBADYCBCADIAAgARArIgBFDYABIANB7gA2AhwgAyABNgIUIAMgADYCDEEAIQIMkwELQdwAIQIMeQtBACEAAkAgAygCOCICRQ0AIAIoAjQiAkUNACADIAIRAAAhAAsCQCAABEAgAEEVRg0BIANBADYCHCADIAE2AhQgA0HqDTYCECADQSY2AgxBACECDJMBC0HbACECDHkLIANB7AA2AhwgAyABNgIUIANBgBs2AhAgA0EVNgIMQQAhAgyRAQsgAy0AKSIAQSNJDQAgAEEuRg0AIANBADYCHCADIAE2AhQgA0HJCTYCECADQQg2AgxBACECDJABC0HaACECDHYLIAEgBEYEQEHrACECDI8BCwJAIAEtAABBL0YEQCABQQFqIQEMAQsgA0EANgIcIAMgATYCFCADQbI4NgIQIANBCDYCDEEAIQIMjwELQdkAIQIMdQsgASAERwRAIANBDjYCCCADIAE2AgRB2AAhAgx1C0HqACECDI0BCyABIARGBEBB6QAhAgyNAQsgAS0AAEEwayIAQf8BcUEKSQRAIAMgADoAKiABQQFqIQFB1wAhAgx0CyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNeiADQegANgIcIAMgATYCFCADIAA2AgxBACECDIwBCyABIARGBEBB5wAhAgyMAQsCQCABLQAAQS5GBEAgAUEBaiEBDAELIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ17IANB5gA2AhwgAyABNgIUIAMgADYCDEEAIQIMjAELQdYAIQIMcgsgASAERgRAQeUAIQIMiwELQQAhAEEBIQVBASEHQQAhAgJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAIAEtAABBMGsOCgoJAAECAwQFBggLC0ECDAYLQQMMBQtBBAwEC0EFDAMLQQYMAgtBBwwBC0EICyECQQAhBUEAIQcMAgtBCSECQQEhAEEAIQVBACEHDAELQQAhBUEBIQILIAMgAjoAKyABQQFqIQECQAJAIAMtAC5BEHENAAJAAkACQCADLQAqDgMBAAIECyAHRQ0DDAILIAANAQwCCyAFRQ0BCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNAiADQeIANgIcIAMgATYCFCADIAA2AgxBACECDI0BCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNfSADQeMANgIcIAMgATYCFCADIAA2AgxBACECDIwBCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNeyADQeQANgIcIAMgATYCFCADIAA2AgwMiwELQdQAIQIMcQsgAy0AKUEiRg2GAUHTACECDHALQQAhAAJAIAMoAjgiAkUNACACKAJEIgJFDQAgAyACEQAAIQALIABFBEBB1QAhAgxwCyAAQRVHBEAgA0EANgIcIAMgATYCFCADQaQNNgIQIANBITYCDEEAIQIMiQELIANB4QA2AhwgAyABNgIUIANB0Bo2AhAgA0EVNgIMQQAhAgyIAQsgASAERgRAQeAAIQIMiAELAkACQAJAAkACQCABLQAAQQprDgQBBAQABAsgAUEBaiEBDAELIAFBAWohASADQS9qLQAAQQFxRQ0BC0HSACECDHALIANBADYCHCADIAE2AhQgA0G2ETYCECADQQk2AgxBACECDIgBCyADQQA2AhwgAyABNgIUIANBthE2AhAgA0EJNgIMQQAhAgyHAQsgASAERgRAQd8AIQIMhwELIAEtAABBCkYEQCABQQFqIQEMCQsgAy0ALkHAAHENCCADQQA2AhwgAyABNgIUIANBthE2AhAgA0ECNgIMQQAhAgyGAQsgASAERgRAQd0AIQIMhgELIAEtAAAiAkENRgRAIAFBAWohAUHQACECDG0LIAEhACACQQlrDgQFAQEFAQsgBCABIgBGBEBB3AAhAgyFAQsgAC0AAEEKRw0AIABBAWoMAgtBACECIANBADYCHCADIAA2AhQgA0HKLTYCECADQQc2AgwMgwELIAEgBEYEQEHbACECDIMBCwJAIAEtAABBCWsOBAMAAAMACyABQQFqCyEBQc4AIQIMaAsgASAERgRAQdoAIQIMgQELIAEtAABBCWsOBAABAQABC0EAIQIgA0EANgIcIANBmhI2AhAgA0EHNgIMIAMgAUEBajYCFAx/CyADQYASOwEqQQAhAAJAIAMoAjgiAkUNACACKAI4IgJFDQAgAyACEQAAIQALIABFDQAgAEEVRw0BIANB2QA2AhwgAyABNgIUIANB6ho2AhAgA0EVNgIMQQAhAgx+C0HNACECDGQLIANBADYCHCADIAE2AhQgA0HJDTYCECADQRo2AgxBACECDHwLIAEgBEYEQEHZACECDHwLIAEtAABBIEcNPSABQQFqIQEgAy0ALkEBcQ09IANBADYCHCADIAE2AhQgA0HCHDYCECADQR42AgxBACECDHsLIAEgBEYEQEHYACECDHsLAkACQAJAAkACQCABLQAAIgBBCmsOBAIDAwABCyABQQFqIQFBLCECDGULIABBOkcNASADQQA2AhwgAyABNgIUIANB5xE2AhAgA0EKNgIMQQAhAgx9CyABQQFqIQEgA0Evai0AAEEBcUUNcyADLQAyQYABcUUEQCADQTJqIQIgAxA1QQAhAAJAIAMoAjgiBkUNACAGKAIoIgZFDQAgAyAGEQAAIQALAkACQCAADhZNTEsBAQEBAQEBAQEBAQEBAQEBAQEAAQsgA0EpNgIcIAMgATYCFCADQawZNgIQIANBFTYCDEEAIQIMfgsgA0EANgIcIAMgATYCFCADQeULNgIQIANBETYCDEEAIQIMfQtBACEAAkAgAygCOCICRQ0AIAIoAlwiAkUNACADIAIRAAAhAAsgAEUNWSAAQRVHDQEgA0EFNgIcIAMgATYCFCADQZsbNgIQIANBFTYCDEEAIQIMfAtBywAhAgxiC0EAIQIgA0EANgIcIAMgATYCFCADQZAONgIQIANBFDYCDAx6CyADIAMvATJBgAFyOwEyDDsLIAEgBEcEQCADQRE2AgggAyABNgIEQcoAIQIMYAtB1wAhAgx4CyABIARGBEBB1gAhAgx4CwJAAkACQAJAIAEtAAAiAEEgciAAIABBwQBrQf8BcUEaSRtB/wFxQeMAaw4TAEBAQEBAQEBAQEBAQAFAQEACA0ALIAFBAWohAUHGACECDGELIAFBAWohAUHHACECDGALIAFBAWohAUHIACECDF8LIAFBAWohAUHJACECDF4LQdUAIQIgBCABIgBGDXYgBCABayADKAIAIgFqIQYgACABa0EFaiEHA0AgAUGQyABqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0IQQQgAUEFRg0KGiABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAx2C0HUACECIAQgASIARg11IAQgAWsgAygCACIBaiEGIAAgAWtBD2ohBwNAIAFBgMgAai0AACAALQAAIgVBIHIgBSAFQcEAa0H/AXFBGkkbQf8BcUcNB0EDIAFBD0YNCRogAUEBaiEBIAQgAEEBaiIARw0ACyADIAY2AgAMdQtB0wAhAiAEIAEiAEYNdCAEIAFrIAMoAgAiAWohBiAAIAFrQQ5qIQcDQCABQeLHAGotAAAgAC0AACIFQSByIAUgBUHBAGtB/wFxQRpJG0H/AXFHDQYgAUEORg0HIAFBAWohASAEIABBAWoiAEcNAAsgAyAGNgIADHQLQdIAIQIgBCABIgBGDXMgBCABayADKAIAIgFqIQUgACABa0EBaiEGA0AgAUHgxwBqLQAAIAAtAAAiB0EgciAHIAdBwQBrQf8BcUEaSRtB/wFxRw0FIAFBAUYNAiABQQFqIQEgBCAAQQFqIgBHDQALIAMgBTYCAAxzCyABIARGBEBB0QAhAgxzCwJAAkAgAS0AACIAQSByIAAgAEHBAGtB/wFxQRpJG0H/AXFB7gBrDgcAOTk5OTkBOQsgAUEBaiEBQcMAIQIMWgsgAUEBaiEBQcQAIQIMWQsgA0EANgIAIAZBAWohAUHFACECDFgLQdAAIQIgBCABIgBGDXAgBCABayADKAIAIgFqIQYgACABa0EJaiEHA0AgAUHWxwBqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0CQQIgAUEJRg0EGiABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAxwC0HPACECIAQgASIARg1vIAQgAWsgAygCACIBaiEGIAAgAWtBBWohBwNAIAFB0McAai0AACAALQAAIgVBIHIgBSAFQcEAa0H/AXFBGkkbQf8BcUcNASABQQVGDQIgAUEBaiEBIAQgAEEBaiIARw0ACyADIAY2AgAMbwsgACEBIANBADYCAAwzC0EBCzoALCADQQA2AgAgB0EBaiEBC0EtIQIMUgsCQANAIAEtAABB0MUAai0AAEEBRw0BIAQgAUEBaiIBRw0AC0HNACECDGsLQcIAIQIMUQsgASAERgRAQcwAIQIMagsgAS0AAEE6RgRAIAMoAgQhACADQQA2AgQgAyAAIAEQMCIARQ0zIANBywA2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMagsgA0EANgIcIAMgATYCFCADQecRNgIQIANBCjYCDEEAIQIMaQsCQAJAIAMtACxBAmsOAgABJwsgA0Ezai0AAEECcUUNJiADLQAuQQJxDSYgA0EANgIcIAMgATYCFCADQaYUNgIQIANBCzYCDEEAIQIMaQsgAy0AMkEgcUUNJSADLQAuQQJxDSUgA0EANgIcIAMgATYCFCADQb0TNgIQIANBDzYCDEEAIQIMaAtBACEAAkAgAygCOCICRQ0AIAIoAkgiAkUNACADIAIRAAAhAAsgAEUEQEHBACECDE8LIABBFUcEQCADQQA2AhwgAyABNgIUIANBpg82AhAgA0EcNgIMQQAhAgxoCyADQcoANgIcIAMgATYCFCADQYUcNgIQIANBFTYCDEEAIQIMZwsgASAERwRAA0AgAS0AAEHAwQBqLQAAQQFHDRcgBCABQQFqIgFHDQALQcQAIQIMZwtBxAAhAgxmCyABIARHBEADQAJAIAEtAAAiAEEgciAAIABBwQBrQf8BcUEaSRtB/wFxIgBBCUYNACAAQSBGDQACQAJAAkACQCAAQeMAaw4TAAMDAwMDAwMBAwMDAwMDAwMDAgMLIAFBAWohAUE2IQIMUgsgAUEBaiEBQTchAgxRCyABQQFqIQFBOCECDFALDBULIAQgAUEBaiIBRw0AC0E8IQIMZgtBPCECDGULIAEgBEYEQEHIACECDGULIANBEjYCCCADIAE2AgQCQAJAAkACQAJAIAMtACxBAWsOBBQAAQIJCyADLQAyQSBxDQNB4AEhAgxPCwJAIAMvATIiAEEIcUUNACADLQAoQQFHDQAgAy0ALkEIcUUNAgsgAyAAQff7A3FBgARyOwEyDAsLIAMgAy8BMkEQcjsBMgwECyADQQA2AgQgAyABIAEQMSIABEAgA0HBADYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgxmCyABQQFqIQEMWAsgA0EANgIcIAMgATYCFCADQfQTNgIQIANBBDYCDEEAIQIMZAtBxwAhAiABIARGDWMgAygCACIAIAQgAWtqIQUgASAAa0EGaiEGAkADQCAAQcDFAGotAAAgAS0AAEEgckcNASAAQQZGDUogAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMZAsgA0EANgIADAULAkAgASAERwRAA0AgAS0AAEHAwwBqLQAAIgBBAUcEQCAAQQJHDQMgAUEBaiEBDAULIAQgAUEBaiIBRw0AC0HFACECDGQLQcUAIQIMYwsLIANBADoALAwBC0ELIQIMRwtBPyECDEYLAkACQANAIAEtAAAiAEEgRwRAAkAgAEEKaw4EAwUFAwALIABBLEYNAwwECyAEIAFBAWoiAUcNAAtBxgAhAgxgCyADQQg6ACwMDgsgAy0AKEEBRw0CIAMtAC5BCHENAiADKAIEIQAgA0EANgIEIAMgACABEDEiAARAIANBwgA2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMXwsgAUEBaiEBDFALQTshAgxECwJAA0AgAS0AACIAQSBHIABBCUdxDQEgBCABQQFqIgFHDQALQcMAIQIMXQsLQTwhAgxCCwJAAkAgASAERwRAA0AgAS0AACIAQSBHBEAgAEEKaw4EAwQEAwQLIAQgAUEBaiIBRw0AC0E/IQIMXQtBPyECDFwLIAMgAy8BMkEgcjsBMgwKCyADKAIEIQAgA0EANgIEIAMgACABEDEiAEUNTiADQT42AhwgAyABNgIUIAMgADYCDEEAIQIMWgsCQCABIARHBEADQCABLQAAQcDDAGotAAAiAEEBRwRAIABBAkYNAwwMCyAEIAFBAWoiAUcNAAtBNyECDFsLQTchAgxaCyABQQFqIQEMBAtBOyECIAQgASIARg1YIAQgAWsgAygCACIBaiEGIAAgAWtBBWohBwJAA0AgAUGQyABqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0BIAFBBUYEQEEHIQEMPwsgAUEBaiEBIAQgAEEBaiIARw0ACyADIAY2AgAMWQsgA0EANgIAIAAhAQwFC0E6IQIgBCABIgBGDVcgBCABayADKAIAIgFqIQYgACABa0EIaiEHAkADQCABQbTBAGotAAAgAC0AACIFQSByIAUgBUHBAGtB/wFxQRpJG0H/AXFHDQEgAUEIRgRAQQUhAQw+CyABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAxYCyADQQA2AgAgACEBDAQLQTkhAiAEIAEiAEYNViAEIAFrIAMoAgAiAWohBiAAIAFrQQNqIQcCQANAIAFBsMEAai0AACAALQAAIgVBIHIgBSAFQcEAa0H/AXFBGkkbQf8BcUcNASABQQNGBEBBBiEBDD0LIAFBAWohASAEIABBAWoiAEcNAAsgAyAGNgIADFcLIANBADYCACAAIQEMAwsCQANAIAEtAAAiAEEgRwRAIABBCmsOBAcEBAcCCyAEIAFBAWoiAUcNAAtBOCECDFYLIABBLEcNASABQQFqIQBBASEBAkACQAJAAkACQCADLQAsQQVrDgQDAQIEAAsgACEBDAQLQQIhAQwBC0EEIQELIANBAToALCADIAMvATIgAXI7ATIgACEBDAELIAMgAy8BMkEIcjsBMiAAIQELQT4hAgw7CyADQQA6ACwLQTkhAgw5CyABIARGBEBBNiECDFILAkACQAJAAkACQCABLQAAQQprDgQAAgIBAgsgAygCBCEAIANBADYCBCADIAAgARAxIgBFDQIgA0EzNgIcIAMgATYCFCADIAA2AgxBACECDFULIAMoAgQhACADQQA2AgQgAyAAIAEQMSIARQRAIAFBAWohAQwGCyADQTI2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMVAsgAy0ALkEBcQRAQd8BIQIMOwsgAygCBCEAIANBADYCBCADIAAgARAxIgANAQxJC0E0IQIMOQsgA0E1NgIcIAMgATYCFCADIAA2AgxBACECDFELQTUhAgw3CyADQS9qLQAAQQFxDQAgA0EANgIcIAMgATYCFCADQesWNgIQIANBGTYCDEEAIQIMTwtBMyECDDULIAEgBEYEQEEyIQIMTgsCQCABLQAAQQpGBEAgAUEBaiEBDAELIANBADYCHCADIAE2AhQgA0GSFzYCECADQQM2AgxBACECDE4LQTIhAgw0CyABIARGBEBBMSECDE0LAkAgAS0AACIAQQlGDQAgAEEgRg0AQQEhAgJAIAMtACxBBWsOBAYEBQANCyADIAMvATJBCHI7ATIMDAsgAy0ALkEBcUUNASADLQAsQQhHDQAgA0EAOgAsC0E9IQIMMgsgA0EANgIcIAMgATYCFCADQcIWNgIQIANBCjYCDEEAIQIMSgtBAiECDAELQQQhAgsgA0EBOgAsIAMgAy8BMiACcjsBMgwGCyABIARGBEBBMCECDEcLIAEtAABBCkYEQCABQQFqIQEMAQsgAy0ALkEBcQ0AIANBADYCHCADIAE2AhQgA0HcKDYCECADQQI2AgxBACECDEYLQTAhAgwsCyABQQFqIQFBMSECDCsLIAEgBEYEQEEvIQIMRAsgAS0AACIAQQlHIABBIEdxRQRAIAFBAWohASADLQAuQQFxDQEgA0EANgIcIAMgATYCFCADQZcQNgIQIANBCjYCDEEAIQIMRAtBASECAkACQAJAAkACQAJAIAMtACxBAmsOBwUEBAMBAgAECyADIAMvATJBCHI7ATIMAwtBAiECDAELQQQhAgsgA0EBOgAsIAMgAy8BMiACcjsBMgtBLyECDCsLIANBADYCHCADIAE2AhQgA0GEEzYCECADQQs2AgxBACECDEMLQeEBIQIMKQsgASAERgRAQS4hAgxCCyADQQA2AgQgA0ESNgIIIAMgASABEDEiAA0BC0EuIQIMJwsgA0EtNgIcIAMgATYCFCADIAA2AgxBACECDD8LQQAhAAJAIAMoAjgiAkUNACACKAJMIgJFDQAgAyACEQAAIQALIABFDQAgAEEVRw0BIANB2AA2AhwgAyABNgIUIANBsxs2AhAgA0EVNgIMQQAhAgw+C0HMACECDCQLIANBADYCHCADIAE2AhQgA0GzDjYCECADQR02AgxBACECDDwLIAEgBEYEQEHOACECDDwLIAEtAAAiAEEgRg0CIABBOkYNAQsgA0EAOgAsQQkhAgwhCyADKAIEIQAgA0EANgIEIAMgACABEDAiAA0BDAILIAMtAC5BAXEEQEHeASECDCALIAMoAgQhACADQQA2AgQgAyAAIAEQMCIARQ0CIANBKjYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgw4CyADQcsANgIcIAMgADYCDCADIAFBAWo2AhRBACECDDcLIAFBAWohAUHAACECDB0LIAFBAWohAQwsCyABIARGBEBBKyECDDULAkAgAS0AAEEKRgRAIAFBAWohAQwBCyADLQAuQcAAcUUNBgsgAy0AMkGAAXEEQEEAIQACQCADKAI4IgJFDQAgAigCXCICRQ0AIAMgAhEAACEACyAARQ0SIABBFUYEQCADQQU2AhwgAyABNgIUIANBmxs2AhAgA0EVNgIMQQAhAgw2CyADQQA2AhwgAyABNgIUIANBkA42AhAgA0EUNgIMQQAhAgw1CyADQTJqIQIgAxA1QQAhAAJAIAMoAjgiBkUNACAGKAIoIgZFDQAgAyAGEQAAIQALIAAOFgIBAAQEBAQEBAQEBAQEBAQEBAQEBAMECyADQQE6ADALIAIgAi8BAEHAAHI7AQALQSshAgwYCyADQSk2AhwgAyABNgIUIANBrBk2AhAgA0EVNgIMQQAhAgwwCyADQQA2AhwgAyABNgIUIANB5Qs2AhAgA0ERNgIMQQAhAgwvCyADQQA2AhwgAyABNgIUIANBpQs2AhAgA0ECNgIMQQAhAgwuC0EBIQcgAy8BMiIFQQhxRQRAIAMpAyBCAFIhBwsCQCADLQAwBEBBASEAIAMtAClBBUYNASAFQcAAcUUgB3FFDQELAkAgAy0AKCICQQJGBEBBASEAIAMvATQiBkHlAEYNAkEAIQAgBUHAAHENAiAGQeQARg0CIAZB5gBrQQJJDQIgBkHMAUYNAiAGQbACRg0CDAELQQAhACAFQcAAcQ0BC0ECIQAgBUEIcQ0AIAVBgARxBEACQCACQQFHDQAgAy0ALkEKcQ0AQQUhAAwCC0EEIQAMAQsgBUEgcUUEQCADEDZBAEdBAnQhAAwBC0EAQQMgAykDIFAbIQALIABBAWsOBQIABwEDBAtBESECDBMLIANBAToAMQwpC0EAIQICQCADKAI4IgBFDQAgACgCMCIARQ0AIAMgABEAACECCyACRQ0mIAJBFUYEQCADQQM2AhwgAyABNgIUIANB0hs2AhAgA0EVNgIMQQAhAgwrC0EAIQIgA0EANgIcIAMgATYCFCADQd0ONgIQIANBEjYCDAwqCyADQQA2AhwgAyABNgIUIANB+SA2AhAgA0EPNgIMQQAhAgwpC0EAIQACQCADKAI4IgJFDQAgAigCMCICRQ0AIAMgAhEAACEACyAADQELQQ4hAgwOCyAAQRVGBEAgA0ECNgIcIAMgATYCFCADQdIbNgIQIANBFTYCDEEAIQIMJwsgA0EANgIcIAMgATYCFCADQd0ONgIQIANBEjYCDEEAIQIMJgtBKiECDAwLIAEgBEcEQCADQQk2AgggAyABNgIEQSkhAgwMC0EmIQIMJAsgAyADKQMgIgwgBCABa60iCn0iC0IAIAsgDFgbNwMgIAogDFQEQEElIQIMJAsgAygCBCEAIANBADYCBCADIAAgASAMp2oiARAyIgBFDQAgA0EFNgIcIAMgATYCFCADIAA2AgxBACECDCMLQQ8hAgwJC0IAIQoCQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAS0AAEEwaw43FxYAAQIDBAUGBxQUFBQUFBQICQoLDA0UFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFA4PEBESExQLQgIhCgwWC0IDIQoMFQtCBCEKDBQLQgUhCgwTC0IGIQoMEgtCByEKDBELQgghCgwQC0IJIQoMDwtCCiEKDA4LQgshCgwNC0IMIQoMDAtCDSEKDAsLQg4hCgwKC0IPIQoMCQtCCiEKDAgLQgshCgwHC0IMIQoMBgtCDSEKDAULQg4hCgwEC0IPIQoMAwsgA0EANgIcIAMgATYCFCADQZ8VNgIQIANBDDYCDEEAIQIMIQsgASAERgRAQSIhAgwhC0IAIQoCQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAIAEtAABBMGsONxUUAAECAwQFBgcWFhYWFhYWCAkKCwwNFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYODxAREhMWC0ICIQoMFAtCAyEKDBMLQgQhCgwSC0IFIQoMEQtCBiEKDBALQgchCgwPC0IIIQoMDgtCCSEKDA0LQgohCgwMC0ILIQoMCwtCDCEKDAoLQg0hCgwJC0IOIQoMCAtCDyEKDAcLQgohCgwGC0ILIQoMBQtCDCEKDAQLQg0hCgwDC0IOIQoMAgtCDyEKDAELQgEhCgsgAUEBaiEBIAMpAyAiC0L//////////w9YBEAgAyALQgSGIAqENwMgDAILIANBADYCHCADIAE2AhQgA0G1CTYCECADQQw2AgxBACECDB4LQSchAgwEC0EoIQIMAwsgAyABOgAsIANBADYCACAHQQFqIQFBDCECDAILIANBADYCACAGQQFqIQFBCiECDAELIAFBAWohAUEIIQIMAAsAC0EAIQIgA0EANgIcIAMgATYCFCADQbI4NgIQIANBCDYCDAwXC0EAIQIgA0EANgIcIAMgATYCFCADQYMRNgIQIANBCTYCDAwWC0EAIQIgA0EANgIcIAMgATYCFCADQd8KNgIQIANBCTYCDAwVC0EAIQIgA0EANgIcIAMgATYCFCADQe0QNgIQIANBCTYCDAwUC0EAIQIgA0EANgIcIAMgATYCFCADQdIRNgIQIANBCTYCDAwTC0EAIQIgA0EANgIcIAMgATYCFCADQbI4NgIQIANBCDYCDAwSC0EAIQIgA0EANgIcIAMgATYCFCADQYMRNgIQIANBCTYCDAwRC0EAIQIgA0EANgIcIAMgATYCFCADQd8KNgIQIANBCTYCDAwQC0EAIQIgA0EANgIcIAMgATYCFCADQe0QNgIQIANBCTYCDAwPC0EAIQIgA0EANgIcIAMgATYCFCADQdIRNgIQIANBCTYCDAwOC0EAIQIgA0EANgIcIAMgATYCFCADQbkXNgIQIANBDzYCDAwNC0EAIQIgA0EANgIcIAMgATYCFCADQbkXNgIQIANBDzYCDAwMC0EAIQIgA0EANgIcIAMgATYCFCADQZkTNgIQIANBCzYCDAwLC0EAIQIgA0EANgIcIAMgATYCFCADQZ0JNgIQIANBCzYCDAwKC0EAIQIgA0EANgIcIAMgATYCFCADQZcQNgIQIANBCjYCDAwJC0EAIQIgA0EANgIcIAMgATYCFCADQbEQNgIQIANBCjYCDAwIC0EAIQIgA0EANgIcIAMgATYCFCADQbsdNgIQIANBAjYCDAwHC0EAIQIgA0EANgIcIAMgATYCFCADQZYWNgIQIANBAjYCDAwGC0EAIQIgA0EANgIcIAMgATYCFCADQfkYNgIQIANBAjYCDAwFC0EAIQIgA0EANgIcIAMgATYCFCADQcQYNgIQIANBAjYCDAwECyADQQI2AhwgAyABNgIUIANBqR42AhAgA0EWNgIMQQAhAgwDC0HeACECIAEgBEYNAiAJQQhqIQcgAygCACEFAkACQCABIARHBEAgBUGWyABqIQggBCAFaiABayEGIAVBf3NBCmoiBSABaiEAA0AgAS0AACAILQAARwRAQQIhCAwDCyAFRQRAQQAhCCAAIQEMAwsgBUEBayEFIAhBAWohCCAEIAFBAWoiAUcNAAsgBiEFIAQhAQsgB0EBNgIAIAMgBTYCAAwBCyADQQA2AgAgByAINgIACyAHIAE2AgQgCSgCDCEAAkACQCAJKAIIQQFrDgIEAQALIANBADYCHCADQcIeNgIQIANBFzYCDCADIABBAWo2AhRBACECDAMLIANBADYCHCADIAA2AhQgA0HXHjYCECADQQk2AgxBACECDAILIAEgBEYEQEEoIQIMAgsgA0EJNgIIIAMgATYCBEEnIQIMAQsgASAERgRAQQEhAgwBCwNAAkACQAJAIAEtAABBCmsOBAABAQABCyABQQFqIQEMAQsgAUEBaiEBIAMtAC5BIHENAEEAIQIgA0EANgIcIAMgATYCFCADQaEhNgIQIANBBTYCDAwCC0EBIQIgASAERw0ACwsgCUEQaiQAIAJFBEAgAygCDCEADAELIAMgAjYCHEEAIQAgAygCBCIBRQ0AIAMgASAEIAMoAggRAQAiAUUNACADIAQ2AhQgAyABNgIMIAEhAAsgAAu+AgECfyAAQQA6AAAgAEHkAGoiAUEBa0EAOgAAIABBADoAAiAAQQA6AAEgAUEDa0EAOgAAIAFBAmtBADoAACAAQQA6AAMgAUEEa0EAOgAAQQAgAGtBA3EiASAAaiIAQQA2AgBB5AAgAWtBfHEiAiAAaiIBQQRrQQA2AgACQCACQQlJDQAgAEEANgIIIABBADYCBCABQQhrQQA2AgAgAUEMa0EANgIAIAJBGUkNACAAQQA2AhggAEEANgIUIABBADYCECAAQQA2AgwgAUEQa0EANgIAIAFBFGtBADYCACABQRhrQQA2AgAgAUEca0EANgIAIAIgAEEEcUEYciICayIBQSBJDQAgACACaiEAA0AgAEIANwMYIABCADcDECAAQgA3AwggAEIANwMAIABBIGohACABQSBrIgFBH0sNAAsLC1YBAX8CQCAAKAIMDQACQAJAAkACQCAALQAxDgMBAAMCCyAAKAI4IgFFDQAgASgCMCIBRQ0AIAAgAREAACIBDQMLQQAPCwALIABByhk2AhBBDiEBCyABCxoAIAAoAgxFBEAgAEHeHzYCECAAQRU2AgwLCxQAIAAoAgxBFUYEQCAAQQA2AgwLCxQAIAAoAgxBFkYEQCAAQQA2AgwLCwcAIAAoAgwLBwAgACgCEAsJACAAIAE2AhALBwAgACgCFAsrAAJAIABBJ08NAEL//////wkgAK2IQgGDUA0AIABBAnRB0DhqKAIADwsACxcAIABBL08EQAALIABBAnRB7DlqKAIAC78JAQF/QfQtIQECQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQCAAQeQAaw70A2NiAAFhYWFhYWECAwQFYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQYHCAkKCwwNDg9hYWFhYRBhYWFhYWFhYWFhYRFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWESExQVFhcYGRobYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYRwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1NmE3ODk6YWFhYWFhYWE7YWFhPGFhYWE9Pj9hYWFhYWFhYUBhYUFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFCQ0RFRkdISUpLTE1OT1BRUlNhYWFhYWFhYVRVVldYWVpbYVxdYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhXmFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYV9gYQtB6iwPC0GYJg8LQe0xDwtBoDcPC0HJKQ8LQbQpDwtBli0PC0HrKw8LQaI1DwtB2zQPC0HgKQ8LQeMkDwtB1SQPC0HuJA8LQeYlDwtByjQPC0HQNw8LQao1DwtB9SwPC0H2Jg8LQYIiDwtB8jMPC0G+KA8LQec3DwtBzSEPC0HAIQ8LQbglDwtByyUPC0GWJA8LQY80DwtBzTUPC0HdKg8LQe4zDwtBnDQPC0GeMQ8LQfQ1DwtB5SIPC0GvJQ8LQZkxDwtBsjYPC0H5Ng8LQcQyDwtB3SwPC0GCMQ8LQcExDwtBjTcPC0HJJA8LQew2DwtB5yoPC0HIIw8LQeIhDwtByTcPC0GlIg8LQZQiDwtB2zYPC0HeNQ8LQYYmDwtBvCsPC0GLMg8LQaAjDwtB9jAPC0GALA8LQYkrDwtBpCYPC0HyIw8LQYEoDwtBqzIPC0HrJw8LQcI2DwtBoiQPC0HPKg8LQdwjDwtBhycPC0HkNA8LQbciDwtBrTEPC0HVIg8LQa80DwtB3iYPC0HWMg8LQfQ0DwtBgTgPC0H0Nw8LQZI2DwtBnScPC0GCKQ8LQY0jDwtB1zEPC0G9NQ8LQbQ3DwtB2DAPC0G2Jw8LQZo4DwtBpyoPC0HEJw8LQa4jDwtB9SIPCwALQcomIQELIAELFwAgACAALwEuQf7/A3EgAUEAR3I7AS4LGgAgACAALwEuQf3/A3EgAUEAR0EBdHI7AS4LGgAgACAALwEuQfv/A3EgAUEAR0ECdHI7AS4LGgAgACAALwEuQff/A3EgAUEAR0EDdHI7AS4LGgAgACAALwEuQe//A3EgAUEAR0EEdHI7AS4LGgAgACAALwEuQd//A3EgAUEAR0EFdHI7AS4LGgAgACAALwEuQb//A3EgAUEAR0EGdHI7AS4LGgAgACAALwEuQf/+A3EgAUEAR0EHdHI7AS4LGgAgACAALwEuQf/9A3EgAUEAR0EIdHI7AS4LGgAgACAALwEuQf/7A3EgAUEAR0EJdHI7AS4LPgECfwJAIAAoAjgiA0UNACADKAIEIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEHhEjYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIIIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEH8ETYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIMIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEHsCjYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIQIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEH6HjYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIUIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEHLEDYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIYIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEG3HzYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIcIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEG/FTYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIsIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEH+CDYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIgIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEGMHTYCEEEYIQQLIAQLPgECfwJAIAAoAjgiA0UNACADKAIkIgNFDQAgACABIAIgAWsgAxEBACIEQX9HDQAgAEHmFTYCEEEYIQQLIAQLOAAgAAJ/IAAvATJBFHFBFEYEQEEBIAAtAChBAUYNARogAC8BNEHlAEYMAQsgAC0AKUEFRgs6ADALWQECfwJAIAAtAChBAUYNACAALwE0IgFB5ABrQeQASQ0AIAFBzAFGDQAgAUGwAkYNACAALwEyIgBBwABxDQBBASECIABBiARxQYAERg0AIABBKHFFIQILIAILjAEBAn8CQAJAAkAgAC0AKkUNACAALQArRQ0AIAAvATIiAUECcUUNAQwCCyAALwEyIgFBAXFFDQELQQEhAiAALQAoQQFGDQAgAC8BNCIAQeQAa0HkAEkNACAAQcwBRg0AIABBsAJGDQAgAUHAAHENAEEAIQIgAUGIBHFBgARGDQAgAUEocUEARyECCyACC1cAIABBGGpCADcDACAAQgA3AwAgAEE4akIANwMAIABBMGpCADcDACAAQShqQgA3AwAgAEEgakIANwMAIABBEGpCADcDACAAQQhqQgA3AwAgAEH9ATYCHAsGACAAEDoLmi0BC38jAEEQayIKJABB3NUAKAIAIglFBEBBnNkAKAIAIgVFBEBBqNkAQn83AgBBoNkAQoCAhICAgMAANwIAQZzZACAKQQhqQXBxQdiq1aoFcyIFNgIAQbDZAEEANgIAQYDZAEEANgIAC0GE2QBBwNkENgIAQdTVAEHA2QQ2AgBB6NUAIAU2AgBB5NUAQX82AgBBiNkAQcCmAzYCAANAIAFBgNYAaiABQfTVAGoiAjYCACACIAFB7NUAaiIDNgIAIAFB+NUAaiADNgIAIAFBiNYAaiABQfzVAGoiAzYCACADIAI2AgAgAUGQ1gBqIAFBhNYAaiICNgIAIAIgAzYCACABQYzWAGogAjYCACABQSBqIgFBgAJHDQALQczZBEGBpgM2AgBB4NUAQazZACgCADYCAEHQ1QBBgKYDNgIAQdzVAEHI2QQ2AgBBzP8HQTg2AgBByNkEIQkLAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAEHsAU0EQEHE1QAoAgAiBkEQIABBE2pBcHEgAEELSRsiBEEDdiIAdiIBQQNxBEACQCABQQFxIAByQQFzIgJBA3QiAEHs1QBqIgEgAEH01QBqKAIAIgAoAggiA0YEQEHE1QAgBkF+IAJ3cTYCAAwBCyABIAM2AgggAyABNgIMCyAAQQhqIQEgACACQQN0IgJBA3I2AgQgACACaiIAIAAoAgRBAXI2AgQMEQtBzNUAKAIAIgggBE8NASABBEACQEECIAB0IgJBACACa3IgASAAdHFoIgBBA3QiAkHs1QBqIgEgAkH01QBqKAIAIgIoAggiA0YEQEHE1QAgBkF+IAB3cSIGNgIADAELIAEgAzYCCCADIAE2AgwLIAIgBEEDcjYCBCAAQQN0IgAgBGshBSAAIAJqIAU2AgAgAiAEaiIEIAVBAXI2AgQgCARAIAhBeHFB7NUAaiEAQdjVACgCACEDAn9BASAIQQN2dCIBIAZxRQRAQcTVACABIAZyNgIAIAAMAQsgACgCCAsiASADNgIMIAAgAzYCCCADIAA2AgwgAyABNgIICyACQQhqIQFB2NUAIAQ2AgBBzNUAIAU2AgAMEQtByNUAKAIAIgtFDQEgC2hBAnRB9NcAaigCACIAKAIEQXhxIARrIQUgACECA0ACQCACKAIQIgFFBEAgAkEUaigCACIBRQ0BCyABKAIEQXhxIARrIgMgBUkhAiADIAUgAhshBSABIAAgAhshACABIQIMAQsLIAAoAhghCSAAKAIMIgMgAEcEQEHU1QAoAgAaIAMgACgCCCIBNgIIIAEgAzYCDAwQCyAAQRRqIgIoAgAiAUUEQCAAKAIQIgFFDQMgAEEQaiECCwNAIAIhByABIgNBFGoiAigCACIBDQAgA0EQaiECIAMoAhAiAQ0ACyAHQQA2AgAMDwtBfyEEIABBv39LDQAgAEETaiIBQXBxIQRByNUAKAIAIghFDQBBACAEayEFAkACQAJAAn9BACAEQYACSQ0AGkEfIARB////B0sNABogBEEmIAFBCHZnIgBrdkEBcSAAQQF0a0E+agsiBkECdEH01wBqKAIAIgJFBEBBACEBQQAhAwwBC0EAIQEgBEEZIAZBAXZrQQAgBkEfRxt0IQBBACEDA0ACQCACKAIEQXhxIARrIgcgBU8NACACIQMgByIFDQBBACEFIAIhAQwDCyABIAJBFGooAgAiByAHIAIgAEEddkEEcWpBEGooAgAiAkYbIAEgBxshASAAQQF0IQAgAg0ACwsgASADckUEQEEAIQNBAiAGdCIAQQAgAGtyIAhxIgBFDQMgAGhBAnRB9NcAaigCACEBCyABRQ0BCwNAIAEoAgRBeHEgBGsiAiAFSSEAIAIgBSAAGyEFIAEgAyAAGyEDIAEoAhAiAAR/IAAFIAFBFGooAgALIgENAAsLIANFDQAgBUHM1QAoAgAgBGtPDQAgAygCGCEHIAMgAygCDCIARwRAQdTVACgCABogACADKAIIIgE2AgggASAANgIMDA4LIANBFGoiAigCACIBRQRAIAMoAhAiAUUNAyADQRBqIQILA0AgAiEGIAEiAEEUaiICKAIAIgENACAAQRBqIQIgACgCECIBDQALIAZBADYCAAwNC0HM1QAoAgAiAyAETwRAQdjVACgCACEBAkAgAyAEayICQRBPBEAgASAEaiIAIAJBAXI2AgQgASADaiACNgIAIAEgBEEDcjYCBAwBCyABIANBA3I2AgQgASADaiIAIAAoAgRBAXI2AgRBACEAQQAhAgtBzNUAIAI2AgBB2NUAIAA2AgAgAUEIaiEBDA8LQdDVACgCACIDIARLBEAgBCAJaiIAIAMgBGsiAUEBcjYCBEHc1QAgADYCAEHQ1QAgATYCACAJIARBA3I2AgQgCUEIaiEBDA8LQQAhASAEAn9BnNkAKAIABEBBpNkAKAIADAELQajZAEJ/NwIAQaDZAEKAgISAgIDAADcCAEGc2QAgCkEMakFwcUHYqtWqBXM2AgBBsNkAQQA2AgBBgNkAQQA2AgBBgIAECyIAIARBxwBqIgVqIgZBACAAayIHcSICTwRAQbTZAEEwNgIADA8LAkBB/NgAKAIAIgFFDQBB9NgAKAIAIgggAmohACAAIAFNIAAgCEtxDQBBACEBQbTZAEEwNgIADA8LQYDZAC0AAEEEcQ0EAkACQCAJBEBBhNkAIQEDQCABKAIAIgAgCU0EQCAAIAEoAgRqIAlLDQMLIAEoAggiAQ0ACwtBABA7IgBBf0YNBSACIQZBoNkAKAIAIgFBAWsiAyAAcQRAIAIgAGsgACADakEAIAFrcWohBgsgBCAGTw0FIAZB/v///wdLDQVB/NgAKAIAIgMEQEH02AAoAgAiByAGaiEBIAEgB00NBiABIANLDQYLIAYQOyIBIABHDQEMBwsgBiADayAHcSIGQf7///8HSw0EIAYQOyEAIAAgASgCACABKAIEakYNAyAAIQELAkAgBiAEQcgAak8NACABQX9GDQBBpNkAKAIAIgAgBSAGa2pBACAAa3EiAEH+////B0sEQCABIQAMBwsgABA7QX9HBEAgACAGaiEGIAEhAAwHC0EAIAZrEDsaDAQLIAEiAEF/Rw0FDAMLQQAhAwwMC0EAIQAMCgsgAEF/Rw0CC0GA2QBBgNkAKAIAQQRyNgIACyACQf7///8HSw0BIAIQOyEAQQAQOyEBIABBf0YNASABQX9GDQEgACABTw0BIAEgAGsiBiAEQThqTQ0BC0H02ABB9NgAKAIAIAZqIgE2AgBB+NgAKAIAIAFJBEBB+NgAIAE2AgALAkACQAJAQdzVACgCACICBEBBhNkAIQEDQCAAIAEoAgAiAyABKAIEIgVqRg0CIAEoAggiAQ0ACwwCC0HU1QAoAgAiAUEARyAAIAFPcUUEQEHU1QAgADYCAAtBACEBQYjZACAGNgIAQYTZACAANgIAQeTVAEF/NgIAQejVAEGc2QAoAgA2AgBBkNkAQQA2AgADQCABQYDWAGogAUH01QBqIgI2AgAgAiABQezVAGoiAzYCACABQfjVAGogAzYCACABQYjWAGogAUH81QBqIgM2AgAgAyACNgIAIAFBkNYAaiABQYTWAGoiAjYCACACIAM2AgAgAUGM1gBqIAI2AgAgAUEgaiIBQYACRw0AC0F4IABrQQ9xIgEgAGoiAiAGQThrIgMgAWsiAUEBcjYCBEHg1QBBrNkAKAIANgIAQdDVACABNgIAQdzVACACNgIAIAAgA2pBODYCBAwCCyAAIAJNDQAgAiADSQ0AIAEoAgxBCHENAEF4IAJrQQ9xIgAgAmoiA0HQ1QAoAgAgBmoiByAAayIAQQFyNgIEIAEgBSAGajYCBEHg1QBBrNkAKAIANgIAQdDVACAANgIAQdzVACADNgIAIAIgB2pBODYCBAwBCyAAQdTVACgCAEkEQEHU1QAgADYCAAsgACAGaiEDQYTZACEBAkACQAJAA0AgAyABKAIARwRAIAEoAggiAQ0BDAILCyABLQAMQQhxRQ0BC0GE2QAhAQNAIAEoAgAiAyACTQRAIAMgASgCBGoiBSACSw0DCyABKAIIIQEMAAsACyABIAA2AgAgASABKAIEIAZqNgIEIABBeCAAa0EPcWoiCSAEQQNyNgIEIANBeCADa0EPcWoiBiAEIAlqIgRrIQEgAiAGRgRAQdzVACAENgIAQdDVAEHQ1QAoAgAgAWoiADYCACAEIABBAXI2AgQMCAtB2NUAKAIAIAZGBEBB2NUAIAQ2AgBBzNUAQczVACgCACABaiIANgIAIAQgAEEBcjYCBCAAIARqIAA2AgAMCAsgBigCBCIFQQNxQQFHDQYgBUF4cSEIIAVB/wFNBEAgBUEDdiEDIAYoAggiACAGKAIMIgJGBEBBxNUAQcTVACgCAEF+IAN3cTYCAAwHCyACIAA2AgggACACNgIMDAYLIAYoAhghByAGIAYoAgwiAEcEQCAAIAYoAggiAjYCCCACIAA2AgwMBQsgBkEUaiICKAIAIgVFBEAgBigCECIFRQ0EIAZBEGohAgsDQCACIQMgBSIAQRRqIgIoAgAiBQ0AIABBEGohAiAAKAIQIgUNAAsgA0EANgIADAQLQXggAGtBD3EiASAAaiIHIAZBOGsiAyABayIBQQFyNgIEIAAgA2pBODYCBCACIAVBNyAFa0EPcWpBP2siAyADIAJBEGpJGyIDQSM2AgRB4NUAQazZACgCADYCAEHQ1QAgATYCAEHc1QAgBzYCACADQRBqQYzZACkCADcCACADQYTZACkCADcCCEGM2QAgA0EIajYCAEGI2QAgBjYCAEGE2QAgADYCAEGQ2QBBADYCACADQSRqIQEDQCABQQc2AgAgBSABQQRqIgFLDQALIAIgA0YNACADIAMoAgRBfnE2AgQgAyADIAJrIgU2AgAgAiAFQQFyNgIEIAVB/wFNBEAgBUF4cUHs1QBqIQACf0HE1QAoAgAiAUEBIAVBA3Z0IgNxRQRAQcTVACABIANyNgIAIAAMAQsgACgCCAsiASACNgIMIAAgAjYCCCACIAA2AgwgAiABNgIIDAELQR8hASAFQf///wdNBEAgBUEmIAVBCHZnIgBrdkEBcSAAQQF0a0E+aiEBCyACIAE2AhwgAkIANwIQIAFBAnRB9NcAaiEAQcjVACgCACIDQQEgAXQiBnFFBEAgACACNgIAQcjVACADIAZyNgIAIAIgADYCGCACIAI2AgggAiACNgIMDAELIAVBGSABQQF2a0EAIAFBH0cbdCEBIAAoAgAhAwJAA0AgAyIAKAIEQXhxIAVGDQEgAUEddiEDIAFBAXQhASAAIANBBHFqQRBqIgYoAgAiAw0ACyAGIAI2AgAgAiAANgIYIAIgAjYCDCACIAI2AggMAQsgACgCCCIBIAI2AgwgACACNgIIIAJBADYCGCACIAA2AgwgAiABNgIIC0HQ1QAoAgAiASAETQ0AQdzVACgCACIAIARqIgIgASAEayIBQQFyNgIEQdDVACABNgIAQdzVACACNgIAIAAgBEEDcjYCBCAAQQhqIQEMCAtBACEBQbTZAEEwNgIADAcLQQAhAAsgB0UNAAJAIAYoAhwiAkECdEH01wBqIgMoAgAgBkYEQCADIAA2AgAgAA0BQcjVAEHI1QAoAgBBfiACd3E2AgAMAgsgB0EQQRQgBygCECAGRhtqIAA2AgAgAEUNAQsgACAHNgIYIAYoAhAiAgRAIAAgAjYCECACIAA2AhgLIAZBFGooAgAiAkUNACAAQRRqIAI2AgAgAiAANgIYCyABIAhqIQEgBiAIaiIGKAIEIQULIAYgBUF+cTYCBCABIARqIAE2AgAgBCABQQFyNgIEIAFB/wFNBEAgAUF4cUHs1QBqIQACf0HE1QAoAgAiAkEBIAFBA3Z0IgFxRQRAQcTVACABIAJyNgIAIAAMAQsgACgCCAsiASAENgIMIAAgBDYCCCAEIAA2AgwgBCABNgIIDAELQR8hBSABQf///wdNBEAgAUEmIAFBCHZnIgBrdkEBcSAAQQF0a0E+aiEFCyAEIAU2AhwgBEIANwIQIAVBAnRB9NcAaiEAQcjVACgCACICQQEgBXQiA3FFBEAgACAENgIAQcjVACACIANyNgIAIAQgADYCGCAEIAQ2AgggBCAENgIMDAELIAFBGSAFQQF2a0EAIAVBH0cbdCEFIAAoAgAhAAJAA0AgACICKAIEQXhxIAFGDQEgBUEddiEAIAVBAXQhBSACIABBBHFqQRBqIgMoAgAiAA0ACyADIAQ2AgAgBCACNgIYIAQgBDYCDCAEIAQ2AggMAQsgAigCCCIAIAQ2AgwgAiAENgIIIARBADYCGCAEIAI2AgwgBCAANgIICyAJQQhqIQEMAgsCQCAHRQ0AAkAgAygCHCIBQQJ0QfTXAGoiAigCACADRgRAIAIgADYCACAADQFByNUAIAhBfiABd3EiCDYCAAwCCyAHQRBBFCAHKAIQIANGG2ogADYCACAARQ0BCyAAIAc2AhggAygCECIBBEAgACABNgIQIAEgADYCGAsgA0EUaigCACIBRQ0AIABBFGogATYCACABIAA2AhgLAkAgBUEPTQRAIAMgBCAFaiIAQQNyNgIEIAAgA2oiACAAKAIEQQFyNgIEDAELIAMgBGoiAiAFQQFyNgIEIAMgBEEDcjYCBCACIAVqIAU2AgAgBUH/AU0EQCAFQXhxQezVAGohAAJ/QcTVACgCACIBQQEgBUEDdnQiBXFFBEBBxNUAIAEgBXI2AgAgAAwBCyAAKAIICyIBIAI2AgwgACACNgIIIAIgADYCDCACIAE2AggMAQtBHyEBIAVB////B00EQCAFQSYgBUEIdmciAGt2QQFxIABBAXRrQT5qIQELIAIgATYCHCACQgA3AhAgAUECdEH01wBqIQBBASABdCIEIAhxRQRAIAAgAjYCAEHI1QAgBCAIcjYCACACIAA2AhggAiACNgIIIAIgAjYCDAwBCyAFQRkgAUEBdmtBACABQR9HG3QhASAAKAIAIQQCQANAIAQiACgCBEF4cSAFRg0BIAFBHXYhBCABQQF0IQEgACAEQQRxakEQaiIGKAIAIgQNAAsgBiACNgIAIAIgADYCGCACIAI2AgwgAiACNgIIDAELIAAoAggiASACNgIMIAAgAjYCCCACQQA2AhggAiAANgIMIAIgATYCCAsgA0EIaiEBDAELAkAgCUUNAAJAIAAoAhwiAUECdEH01wBqIgIoAgAgAEYEQCACIAM2AgAgAw0BQcjVACALQX4gAXdxNgIADAILIAlBEEEUIAkoAhAgAEYbaiADNgIAIANFDQELIAMgCTYCGCAAKAIQIgEEQCADIAE2AhAgASADNgIYCyAAQRRqKAIAIgFFDQAgA0EUaiABNgIAIAEgAzYCGAsCQCAFQQ9NBEAgACAEIAVqIgFBA3I2AgQgACABaiIBIAEoAgRBAXI2AgQMAQsgACAEaiIHIAVBAXI2AgQgACAEQQNyNgIEIAUgB2ogBTYCACAIBEAgCEF4cUHs1QBqIQFB2NUAKAIAIQMCf0EBIAhBA3Z0IgIgBnFFBEBBxNUAIAIgBnI2AgAgAQwBCyABKAIICyICIAM2AgwgASADNgIIIAMgATYCDCADIAI2AggLQdjVACAHNgIAQczVACAFNgIACyAAQQhqIQELIApBEGokACABC0MAIABFBEA/AEEQdA8LAkAgAEH//wNxDQAgAEEASA0AIABBEHZAACIAQX9GBEBBtNkAQTA2AgBBfw8LIABBEHQPCwALC5lCIgBBgAgLDQEAAAAAAAAAAgAAAAMAQZgICwUEAAAABQBBqAgLCQYAAAAHAAAACABB5AgLwjJJbnZhbGlkIGNoYXIgaW4gdXJsIHF1ZXJ5AFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fYm9keQBDb250ZW50LUxlbmd0aCBvdmVyZmxvdwBDaHVuayBzaXplIG92ZXJmbG93AEludmFsaWQgbWV0aG9kIGZvciBIVFRQL3gueCByZXF1ZXN0AEludmFsaWQgbWV0aG9kIGZvciBSVFNQL3gueCByZXF1ZXN0AEV4cGVjdGVkIFNPVVJDRSBtZXRob2QgZm9yIElDRS94LnggcmVxdWVzdABJbnZhbGlkIGNoYXIgaW4gdXJsIGZyYWdtZW50IHN0YXJ0AEV4cGVjdGVkIGRvdABTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3N0YXR1cwBJbnZhbGlkIHJlc3BvbnNlIHN0YXR1cwBFeHBlY3RlZCBMRiBhZnRlciBoZWFkZXJzAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIGV4dGVuc2lvbnMAVXNlciBjYWxsYmFjayBlcnJvcgBgb25fcmVzZXRgIGNhbGxiYWNrIGVycm9yAGBvbl9jaHVua19oZWFkZXJgIGNhbGxiYWNrIGVycm9yAGBvbl9tZXNzYWdlX2JlZ2luYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfZXh0ZW5zaW9uX3ZhbHVlYCBjYWxsYmFjayBlcnJvcgBgb25fc3RhdHVzX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fdmVyc2lvbl9jb21wbGV0ZWAgY2FsbGJhY2sgZXJyb3IAYG9uX3VybF9jb21wbGV0ZWAgY2FsbGJhY2sgZXJyb3IAYG9uX3Byb3RvY29sX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfY29tcGxldGVgIGNhbGxiYWNrIGVycm9yAGBvbl9oZWFkZXJfdmFsdWVfY29tcGxldGVgIGNhbGxiYWNrIGVycm9yAGBvbl9tZXNzYWdlX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fbWV0aG9kX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25faGVhZGVyX2ZpZWxkX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfZXh0ZW5zaW9uX25hbWVgIGNhbGxiYWNrIGVycm9yAFVuZXhwZWN0ZWQgY2hhciBpbiB1cmwgc2VydmVyAEludmFsaWQgaGVhZGVyIHZhbHVlIGNoYXIASW52YWxpZCBoZWFkZXIgZmllbGQgY2hhcgBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3ZlcnNpb24ASW52YWxpZCBtaW5vciB2ZXJzaW9uAEludmFsaWQgbWFqb3IgdmVyc2lvbgBFeHBlY3RlZCBzcGFjZSBhZnRlciB2ZXJzaW9uAEV4cGVjdGVkIENSTEYgYWZ0ZXIgdmVyc2lvbgBJbnZhbGlkIEhUVFAgdmVyc2lvbgBJbnZhbGlkIGhlYWRlciB0b2tlbgBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3VybABJbnZhbGlkIGNoYXJhY3RlcnMgaW4gdXJsAFVuZXhwZWN0ZWQgc3RhcnQgY2hhciBpbiB1cmwARG91YmxlIEAgaW4gdXJsAFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fcHJvdG9jb2wARW1wdHkgQ29udGVudC1MZW5ndGgASW52YWxpZCBjaGFyYWN0ZXIgaW4gQ29udGVudC1MZW5ndGgAVHJhbnNmZXItRW5jb2RpbmcgY2FuJ3QgYmUgcHJlc2VudCB3aXRoIENvbnRlbnQtTGVuZ3RoAER1cGxpY2F0ZSBDb250ZW50LUxlbmd0aABJbnZhbGlkIGNoYXIgaW4gdXJsIHBhdGgAQ29udGVudC1MZW5ndGggY2FuJ3QgYmUgcHJlc2VudCB3aXRoIFRyYW5zZmVyLUVuY29kaW5nAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgY2h1bmsgc2l6ZQBFeHBlY3RlZCBMRiBhZnRlciBjaHVuayBzaXplAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIHNpemUAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9oZWFkZXJfdmFsdWUAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9jaHVua19leHRlbnNpb25fdmFsdWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyB2YWx1ZQBVbmV4cGVjdGVkIHdoaXRlc3BhY2UgYWZ0ZXIgaGVhZGVyIHZhbHVlAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgaGVhZGVyIHZhbHVlAE1pc3NpbmcgZXhwZWN0ZWQgTEYgYWZ0ZXIgaGVhZGVyIHZhbHVlAEludmFsaWQgYFRyYW5zZmVyLUVuY29kaW5nYCBoZWFkZXIgdmFsdWUATWlzc2luZyBleHBlY3RlZCBDUiBhZnRlciBjaHVuayBleHRlbnNpb24gdmFsdWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyBxdW90ZSB2YWx1ZQBJbnZhbGlkIHF1b3RlZC1wYWlyIGluIGNodW5rIGV4dGVuc2lvbnMgcXVvdGVkIHZhbHVlAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIGV4dGVuc2lvbnMgcXVvdGVkIHZhbHVlAFBhdXNlZCBieSBvbl9oZWFkZXJzX2NvbXBsZXRlAEludmFsaWQgRU9GIHN0YXRlAG9uX3Jlc2V0IHBhdXNlAG9uX2NodW5rX2hlYWRlciBwYXVzZQBvbl9tZXNzYWdlX2JlZ2luIHBhdXNlAG9uX2NodW5rX2V4dGVuc2lvbl92YWx1ZSBwYXVzZQBvbl9zdGF0dXNfY29tcGxldGUgcGF1c2UAb25fdmVyc2lvbl9jb21wbGV0ZSBwYXVzZQBvbl91cmxfY29tcGxldGUgcGF1c2UAb25fcHJvdG9jb2xfY29tcGxldGUgcGF1c2UAb25fY2h1bmtfY29tcGxldGUgcGF1c2UAb25faGVhZGVyX3ZhbHVlX2NvbXBsZXRlIHBhdXNlAG9uX21lc3NhZ2VfY29tcGxldGUgcGF1c2UAb25fbWV0aG9kX2NvbXBsZXRlIHBhdXNlAG9uX2hlYWRlcl9maWVsZF9jb21wbGV0ZSBwYXVzZQBvbl9jaHVua19leHRlbnNpb25fbmFtZSBwYXVzZQBVbmV4cGVjdGVkIHNwYWNlIGFmdGVyIHN0YXJ0IGxpbmUATWlzc2luZyBleHBlY3RlZCBDUiBhZnRlciByZXNwb25zZSBsaW5lAFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fY2h1bmtfZXh0ZW5zaW9uX25hbWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyBuYW1lAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgY2h1bmsgZXh0ZW5zaW9uIG5hbWUASW52YWxpZCBzdGF0dXMgY29kZQBQYXVzZSBvbiBDT05ORUNUL1VwZ3JhZGUAUGF1c2Ugb24gUFJJL1VwZ3JhZGUARXhwZWN0ZWQgSFRUUC8yIENvbm5lY3Rpb24gUHJlZmFjZQBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX21ldGhvZABFeHBlY3RlZCBzcGFjZSBhZnRlciBtZXRob2QAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9oZWFkZXJfZmllbGQAUGF1c2VkAEludmFsaWQgd29yZCBlbmNvdW50ZXJlZABJbnZhbGlkIG1ldGhvZCBlbmNvdW50ZXJlZABNaXNzaW5nIGV4cGVjdGVkIENSIGFmdGVyIGNodW5rIGRhdGEARXhwZWN0ZWQgTEYgYWZ0ZXIgY2h1bmsgZGF0YQBVbmV4cGVjdGVkIGNoYXIgaW4gdXJsIHNjaGVtYQBSZXF1ZXN0IGhhcyBpbnZhbGlkIGBUcmFuc2Zlci1FbmNvZGluZ2AARGF0YSBhZnRlciBgQ29ubmVjdGlvbjogY2xvc2VgAFNXSVRDSF9QUk9YWQBVU0VfUFJPWFkATUtBQ1RJVklUWQBVTlBST0NFU1NBQkxFX0VOVElUWQBRVUVSWQBDT1BZAE1PVkVEX1BFUk1BTkVOVExZAFRPT19FQVJMWQBOT1RJRlkARkFJTEVEX0RFUEVOREVOQ1kAQkFEX0dBVEVXQVkAUExBWQBQVVQAQ0hFQ0tPVVQAR0FURVdBWV9USU1FT1VUAFJFUVVFU1RfVElNRU9VVABORVRXT1JLX0NPTk5FQ1RfVElNRU9VVABDT05ORUNUSU9OX1RJTUVPVVQATE9HSU5fVElNRU9VVABORVRXT1JLX1JFQURfVElNRU9VVABQT1NUAE1JU0RJUkVDVEVEX1JFUVVFU1QAQ0xJRU5UX0NMT1NFRF9SRVFVRVNUAENMSUVOVF9DTE9TRURfTE9BRF9CQUxBTkNFRF9SRVFVRVNUAEJBRF9SRVFVRVNUAEhUVFBfUkVRVUVTVF9TRU5UX1RPX0hUVFBTX1BPUlQAUkVQT1JUAElNX0FfVEVBUE9UAFJFU0VUX0NPTlRFTlQATk9fQ09OVEVOVABQQVJUSUFMX0NPTlRFTlQASFBFX0lOVkFMSURfQ09OU1RBTlQASFBFX0NCX1JFU0VUAEdFVABIUEVfU1RSSUNUAENPTkZMSUNUAFRFTVBPUkFSWV9SRURJUkVDVABQRVJNQU5FTlRfUkVESVJFQ1QAQ09OTkVDVABNVUxUSV9TVEFUVVMASFBFX0lOVkFMSURfU1RBVFVTAFRPT19NQU5ZX1JFUVVFU1RTAEVBUkxZX0hJTlRTAFVOQVZBSUxBQkxFX0ZPUl9MRUdBTF9SRUFTT05TAE9QVElPTlMAU1dJVENISU5HX1BST1RPQ09MUwBWQVJJQU5UX0FMU09fTkVHT1RJQVRFUwBNVUxUSVBMRV9DSE9JQ0VTAElOVEVSTkFMX1NFUlZFUl9FUlJPUgBXRUJfU0VSVkVSX1VOS05PV05fRVJST1IAUkFJTEdVTl9FUlJPUgBJREVOVElUWV9QUk9WSURFUl9BVVRIRU5USUNBVElPTl9FUlJPUgBTU0xfQ0VSVElGSUNBVEVfRVJST1IASU5WQUxJRF9YX0ZPUldBUkRFRF9GT1IAU0VUX1BBUkFNRVRFUgBHRVRfUEFSQU1FVEVSAEhQRV9VU0VSAFNFRV9PVEhFUgBIUEVfQ0JfQ0hVTktfSEVBREVSAEV4cGVjdGVkIExGIGFmdGVyIENSAE1LQ0FMRU5EQVIAU0VUVVAAV0VCX1NFUlZFUl9JU19ET1dOAFRFQVJET1dOAEhQRV9DTE9TRURfQ09OTkVDVElPTgBIRVVSSVNUSUNfRVhQSVJBVElPTgBESVNDT05ORUNURURfT1BFUkFUSU9OAE5PTl9BVVRIT1JJVEFUSVZFX0lORk9STUFUSU9OAEhQRV9JTlZBTElEX1ZFUlNJT04ASFBFX0NCX01FU1NBR0VfQkVHSU4AU0lURV9JU19GUk9aRU4ASFBFX0lOVkFMSURfSEVBREVSX1RPS0VOAElOVkFMSURfVE9LRU4ARk9SQklEREVOAEVOSEFOQ0VfWU9VUl9DQUxNAEhQRV9JTlZBTElEX1VSTABCTE9DS0VEX0JZX1BBUkVOVEFMX0NPTlRST0wATUtDT0wAQUNMAEhQRV9JTlRFUk5BTABSRVFVRVNUX0hFQURFUl9GSUVMRFNfVE9PX0xBUkdFX1VOT0ZGSUNJQUwASFBFX09LAFVOTElOSwBVTkxPQ0sAUFJJAFJFVFJZX1dJVEgASFBFX0lOVkFMSURfQ09OVEVOVF9MRU5HVEgASFBFX1VORVhQRUNURURfQ09OVEVOVF9MRU5HVEgARkxVU0gAUFJPUFBBVENIAE0tU0VBUkNIAFVSSV9UT09fTE9ORwBQUk9DRVNTSU5HAE1JU0NFTExBTkVPVVNfUEVSU0lTVEVOVF9XQVJOSU5HAE1JU0NFTExBTkVPVVNfV0FSTklORwBIUEVfSU5WQUxJRF9UUkFOU0ZFUl9FTkNPRElORwBFeHBlY3RlZCBDUkxGAEhQRV9JTlZBTElEX0NIVU5LX1NJWkUATU9WRQBDT05USU5VRQBIUEVfQ0JfU1RBVFVTX0NPTVBMRVRFAEhQRV9DQl9IRUFERVJTX0NPTVBMRVRFAEhQRV9DQl9WRVJTSU9OX0NPTVBMRVRFAEhQRV9DQl9VUkxfQ09NUExFVEUASFBFX0NCX1BST1RPQ09MX0NPTVBMRVRFAEhQRV9DQl9DSFVOS19DT01QTEVURQBIUEVfQ0JfSEVBREVSX1ZBTFVFX0NPTVBMRVRFAEhQRV9DQl9DSFVOS19FWFRFTlNJT05fVkFMVUVfQ09NUExFVEUASFBFX0NCX0NIVU5LX0VYVEVOU0lPTl9OQU1FX0NPTVBMRVRFAEhQRV9DQl9NRVNTQUdFX0NPTVBMRVRFAEhQRV9DQl9NRVRIT0RfQ09NUExFVEUASFBFX0NCX0hFQURFUl9GSUVMRF9DT01QTEVURQBERUxFVEUASFBFX0lOVkFMSURfRU9GX1NUQVRFAElOVkFMSURfU1NMX0NFUlRJRklDQVRFAFBBVVNFAE5PX1JFU1BPTlNFAFVOU1VQUE9SVEVEX01FRElBX1RZUEUAR09ORQBOT1RfQUNDRVBUQUJMRQBTRVJWSUNFX1VOQVZBSUxBQkxFAFJBTkdFX05PVF9TQVRJU0ZJQUJMRQBPUklHSU5fSVNfVU5SRUFDSEFCTEUAUkVTUE9OU0VfSVNfU1RBTEUAUFVSR0UATUVSR0UAUkVRVUVTVF9IRUFERVJfRklFTERTX1RPT19MQVJHRQBSRVFVRVNUX0hFQURFUl9UT09fTEFSR0UAUEFZTE9BRF9UT09fTEFSR0UASU5TVUZGSUNJRU5UX1NUT1JBR0UASFBFX1BBVVNFRF9VUEdSQURFAEhQRV9QQVVTRURfSDJfVVBHUkFERQBTT1VSQ0UAQU5OT1VOQ0UAVFJBQ0UASFBFX1VORVhQRUNURURfU1BBQ0UAREVTQ1JJQkUAVU5TVUJTQ1JJQkUAUkVDT1JEAEhQRV9JTlZBTElEX01FVEhPRABOT1RfRk9VTkQAUFJPUEZJTkQAVU5CSU5EAFJFQklORABVTkFVVEhPUklaRUQATUVUSE9EX05PVF9BTExPV0VEAEhUVFBfVkVSU0lPTl9OT1RfU1VQUE9SVEVEAEFMUkVBRFlfUkVQT1JURUQAQUNDRVBURUQATk9UX0lNUExFTUVOVEVEAExPT1BfREVURUNURUQASFBFX0NSX0VYUEVDVEVEAEhQRV9MRl9FWFBFQ1RFRABDUkVBVEVEAElNX1VTRUQASFBFX1BBVVNFRABUSU1FT1VUX09DQ1VSRUQAUEFZTUVOVF9SRVFVSVJFRABQUkVDT05ESVRJT05fUkVRVUlSRUQAUFJPWFlfQVVUSEVOVElDQVRJT05fUkVRVUlSRUQATkVUV09SS19BVVRIRU5USUNBVElPTl9SRVFVSVJFRABMRU5HVEhfUkVRVUlSRUQAU1NMX0NFUlRJRklDQVRFX1JFUVVJUkVEAFVQR1JBREVfUkVRVUlSRUQAUEFHRV9FWFBJUkVEAFBSRUNPTkRJVElPTl9GQUlMRUQARVhQRUNUQVRJT05fRkFJTEVEAFJFVkFMSURBVElPTl9GQUlMRUQAU1NMX0hBTkRTSEFLRV9GQUlMRUQATE9DS0VEAFRSQU5TRk9STUFUSU9OX0FQUExJRUQATk9UX01PRElGSUVEAE5PVF9FWFRFTkRFRABCQU5EV0lEVEhfTElNSVRfRVhDRUVERUQAU0lURV9JU19PVkVSTE9BREVEAEhFQUQARXhwZWN0ZWQgSFRUUC8sIFJUU1AvIG9yIElDRS8A5xUAAK8VAACkEgAAkhoAACYWAACeFAAA2xkAAHkVAAB+EgAA/hQAADYVAAALFgAA2BYAAPMSAABCGAAArBYAABIVAAAUFwAA7xcAAEgUAABxFwAAshoAAGsZAAB+GQAANRQAAIIaAABEFwAA/RYAAB4YAACHFwAAqhkAAJMSAAAHGAAALBcAAMoXAACkFwAA5xUAAOcVAABYFwAAOxgAAKASAAAtHAAAwxEAAEgRAADeEgAAQhMAAKQZAAD9EAAA9xUAAKUVAADvFgAA+BkAAEoWAABWFgAA9RUAAAoaAAAIGgAAARoAAKsVAABCEgAA1xAAAEwRAAAFGQAAVBYAAB4RAADKGQAAyBkAAE4WAAD/GAAAcRQAAPAVAADuFQAAlBkAAPwVAAC/GQAAmxkAAHwUAABDEQAAcBgAAJUUAAAnFAAAGRQAANUSAADUGQAARBYAAPcQAEG5OwsBAQBB0DsL4AEBAQIBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEDAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQBBuj0LBAEAAAIAQdE9C14DBAMDAwMDAAADAwADAwADAwMDAwMDAwMDAAUAAAAAAAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAwADAEG6PwsEAQAAAgBB0T8LXgMAAwMDAwMAAAMDAAMDAAMDAwMDAwMDAwMABAAFAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwADAAMAQbDBAAsNbG9zZWVlcC1hbGl2ZQBBycEACwEBAEHgwQAL4AEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQBBycMACwEBAEHgwwAL5wEBAQEBAQEBAQEBAQECAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAWNodW5rZWQAQfHFAAteAQABAQEBAQAAAQEAAQEAAQEBAQEBAQEBAQAAAAAAAAABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQAAAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAAEAAQBB0McACyFlY3Rpb25lbnQtbGVuZ3Rob25yb3h5LWNvbm5lY3Rpb24AQYDIAAsgcmFuc2Zlci1lbmNvZGluZ3BncmFkZQ0KDQpTTQ0KDQoAQanIAAsFAQIAAQMAQcDIAAtfBAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAQanKAAsFAQIAAQMAQcDKAAtfBAUFBgUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAQanMAAsEAQAAAQBBwcwAC14CAgACAgICAgICAgICAgICAgICAgICAgICAgICAgIAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAEGpzgALBQECAAEDAEHAzgALXwQFAAAFBQUFBQUFBQUFBQYFBQUFBQUFBQUFBQUABQAHCAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQAFAAUABQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAAAAFAEGp0AALBQEBAAEBAEHA0AALAQEAQdrQAAtBAgAAAAAAAAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAAAAAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAQanSAAsFAQEAAQEAQcDSAAsBAQBBytIACwYCAAAAAAIAQeHSAAs6AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAAAAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwBBoNQAC50BTk9VTkNFRUNLT1VUTkVDVEVURUNSSUJFTFVTSEVURUFEU0VBUkNIUkdFQ1RJVklUWUxFTkRBUlZFT1RJRllQVElPTlNDSFNFQVlTVEFUQ0hHRVVFUllPUkRJUkVDVE9SVFJDSFBBUkFNRVRFUlVSQ0VCU0NSSUJFQVJET1dOQUNFSU5ETktDS1VCU0NSSUJFVFRQQ0VUU1BBRFRQLw==";
@@ -3651,9 +3651,9 @@ var require_llhttp_wasm = __commonJS({
   }
 });
 
-// node_modules/undici/lib/llhttp/llhttp_simd-wasm.js
+// ../main/node_modules/undici/lib/llhttp/llhttp_simd-wasm.js
 var require_llhttp_simd_wasm = __commonJS({
-  "node_modules/undici/lib/llhttp/llhttp_simd-wasm.js"(exports, module) {
+  "../main/node_modules/undici/lib/llhttp/llhttp_simd-wasm.js"(exports, module) {
     "use strict";
     var { Buffer: Buffer2 } = __require("node:buffer");
     var wasmBase64 = "AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAn9/AGABfwBgBH9/f38Bf2AAAGADf39/AALLAQgDZW52GHdhc21fb25faGVhZGVyc19jb21wbGV0ZQAEA2VudhV3YXNtX29uX21lc3NhZ2VfYmVnaW4AAANlbnYLd2FzbV9vbl91cmwAAQNlbnYOd2FzbV9vbl9zdGF0dXMAAQNlbnYUd2FzbV9vbl9oZWFkZXJfZmllbGQAAQNlbnYUd2FzbV9vbl9oZWFkZXJfdmFsdWUAAQNlbnYMd2FzbV9vbl9ib2R5AAEDZW52GHdhc21fb25fbWVzc2FnZV9jb21wbGV0ZQAAAzU0BQYAAAMAAAAAAAADAQMAAwMDAAACAAAAAAICAgICAgICAgIBAQEBAQEBAQEBAwAAAwAAAAQFAXABExMFAwEAAgYIAX8BQcDZBAsHxQcoBm1lbW9yeQIAC19pbml0aWFsaXplAAgZX19pbmRpcmVjdF9mdW5jdGlvbl90YWJsZQEAC2xsaHR0cF9pbml0AAkYbGxodHRwX3Nob3VsZF9rZWVwX2FsaXZlADcMbGxodHRwX2FsbG9jAAsGbWFsbG9jADkLbGxodHRwX2ZyZWUADARmcmVlAAwPbGxodHRwX2dldF90eXBlAA0VbGxodHRwX2dldF9odHRwX21ham9yAA4VbGxodHRwX2dldF9odHRwX21pbm9yAA8RbGxodHRwX2dldF9tZXRob2QAEBZsbGh0dHBfZ2V0X3N0YXR1c19jb2RlABESbGxodHRwX2dldF91cGdyYWRlABIMbGxodHRwX3Jlc2V0ABMObGxodHRwX2V4ZWN1dGUAFBRsbGh0dHBfc2V0dGluZ3NfaW5pdAAVDWxsaHR0cF9maW5pc2gAFgxsbGh0dHBfcGF1c2UAFw1sbGh0dHBfcmVzdW1lABgbbGxodHRwX3Jlc3VtZV9hZnRlcl91cGdyYWRlABkQbGxodHRwX2dldF9lcnJubwAaF2xsaHR0cF9nZXRfZXJyb3JfcmVhc29uABsXbGxodHRwX3NldF9lcnJvcl9yZWFzb24AHBRsbGh0dHBfZ2V0X2Vycm9yX3BvcwAdEWxsaHR0cF9lcnJub19uYW1lAB4SbGxodHRwX21ldGhvZF9uYW1lAB8SbGxodHRwX3N0YXR1c19uYW1lACAabGxodHRwX3NldF9sZW5pZW50X2hlYWRlcnMAISFsbGh0dHBfc2V0X2xlbmllbnRfY2h1bmtlZF9sZW5ndGgAIh1sbGh0dHBfc2V0X2xlbmllbnRfa2VlcF9hbGl2ZQAjJGxsaHR0cF9zZXRfbGVuaWVudF90cmFuc2Zlcl9lbmNvZGluZwAkGmxsaHR0cF9zZXRfbGVuaWVudF92ZXJzaW9uACUjbGxodHRwX3NldF9sZW5pZW50X2RhdGFfYWZ0ZXJfY2xvc2UAJidsbGh0dHBfc2V0X2xlbmllbnRfb3B0aW9uYWxfbGZfYWZ0ZXJfY3IAJyxsbGh0dHBfc2V0X2xlbmllbnRfb3B0aW9uYWxfY3JsZl9hZnRlcl9jaHVuawAoKGxsaHR0cF9zZXRfbGVuaWVudF9vcHRpb25hbF9jcl9iZWZvcmVfbGYAKSpsbGh0dHBfc2V0X2xlbmllbnRfc3BhY2VzX2FmdGVyX2NodW5rX3NpemUAKhhsbGh0dHBfbWVzc2FnZV9uZWVkc19lb2YANgkYAQBBAQsSAQIDBAUKBgcyNDMuKy8tLDAxCuzaAjQWAEHA1QAoAgAEQAALQcDVAEEBNgIACxQAIAAQOCAAIAI2AjggACABOgAoCxQAIAAgAC8BNCAALQAwIAAQNxAACx4BAX9BwAAQOiIBEDggAUGACDYCOCABIAA6ACggAQuPDAEHfwJAIABFDQAgAEEIayIBIABBBGsoAgAiAEF4cSIEaiEFAkAgAEEBcQ0AIABBA3FFDQEgASABKAIAIgBrIgFB1NUAKAIASQ0BIAAgBGohBAJAAkBB2NUAKAIAIAFHBEAgAEH/AU0EQCAAQQN2IQMgASgCCCIAIAEoAgwiAkYEQEHE1QBBxNUAKAIAQX4gA3dxNgIADAULIAIgADYCCCAAIAI2AgwMBAsgASgCGCEGIAEgASgCDCIARwRAIAAgASgCCCICNgIIIAIgADYCDAwDCyABQRRqIgMoAgAiAkUEQCABKAIQIgJFDQIgAUEQaiEDCwNAIAMhByACIgBBFGoiAygCACICDQAgAEEQaiEDIAAoAhAiAg0ACyAHQQA2AgAMAgsgBSgCBCIAQQNxQQNHDQIgBSAAQX5xNgIEQczVACAENgIAIAUgBDYCACABIARBAXI2AgQMAwtBACEACyAGRQ0AAkAgASgCHCICQQJ0QfTXAGoiAygCACABRgRAIAMgADYCACAADQFByNUAQcjVACgCAEF+IAJ3cTYCAAwCCyAGQRBBFCAGKAIQIAFGG2ogADYCACAARQ0BCyAAIAY2AhggASgCECICBEAgACACNgIQIAIgADYCGAsgAUEUaigCACICRQ0AIABBFGogAjYCACACIAA2AhgLIAEgBU8NACAFKAIEIgBBAXFFDQACQAJAAkACQCAAQQJxRQRAQdzVACgCACAFRgRAQdzVACABNgIAQdDVAEHQ1QAoAgAgBGoiADYCACABIABBAXI2AgQgAUHY1QAoAgBHDQZBzNUAQQA2AgBB2NUAQQA2AgAMBgtB2NUAKAIAIAVGBEBB2NUAIAE2AgBBzNUAQczVACgCACAEaiIANgIAIAEgAEEBcjYCBCAAIAFqIAA2AgAMBgsgAEF4cSAEaiEEIABB/wFNBEAgAEEDdiEDIAUoAggiACAFKAIMIgJGBEBBxNUAQcTVACgCAEF+IAN3cTYCAAwFCyACIAA2AgggACACNgIMDAQLIAUoAhghBiAFIAUoAgwiAEcEQEHU1QAoAgAaIAAgBSgCCCICNgIIIAIgADYCDAwDCyAFQRRqIgMoAgAiAkUEQCAFKAIQIgJFDQIgBUEQaiEDCwNAIAMhByACIgBBFGoiAygCACICDQAgAEEQaiEDIAAoAhAiAg0ACyAHQQA2AgAMAgsgBSAAQX5xNgIEIAEgBGogBDYCACABIARBAXI2AgQMAwtBACEACyAGRQ0AAkAgBSgCHCICQQJ0QfTXAGoiAygCACAFRgRAIAMgADYCACAADQFByNUAQcjVACgCAEF+IAJ3cTYCAAwCCyAGQRBBFCAGKAIQIAVGG2ogADYCACAARQ0BCyAAIAY2AhggBSgCECICBEAgACACNgIQIAIgADYCGAsgBUEUaigCACICRQ0AIABBFGogAjYCACACIAA2AhgLIAEgBGogBDYCACABIARBAXI2AgQgAUHY1QAoAgBHDQBBzNUAIAQ2AgAMAQsgBEH/AU0EQCAEQXhxQezVAGohAAJ/QcTVACgCACICQQEgBEEDdnQiA3FFBEBBxNUAIAIgA3I2AgAgAAwBCyAAKAIICyICIAE2AgwgACABNgIIIAEgADYCDCABIAI2AggMAQtBHyECIARB////B00EQCAEQSYgBEEIdmciAGt2QQFxIABBAXRrQT5qIQILIAEgAjYCHCABQgA3AhAgAkECdEH01wBqIQACQEHI1QAoAgAiA0EBIAJ0IgdxRQRAIAAgATYCAEHI1QAgAyAHcjYCACABIAA2AhggASABNgIIIAEgATYCDAwBCyAEQRkgAkEBdmtBACACQR9HG3QhAiAAKAIAIQACQANAIAAiAygCBEF4cSAERg0BIAJBHXYhACACQQF0IQIgAyAAQQRxakEQaiIHKAIAIgANAAsgByABNgIAIAEgAzYCGCABIAE2AgwgASABNgIIDAELIAMoAggiACABNgIMIAMgATYCCCABQQA2AhggASADNgIMIAEgADYCCAtB5NUAQeTVACgCAEEBayIAQX8gABs2AgALCwcAIAAtACgLBwAgAC0AKgsHACAALQArCwcAIAAtACkLBwAgAC8BNAsHACAALQAwC0ABBH8gACgCGCEBIAAvAS4hAiAALQAoIQMgACgCOCEEIAAQOCAAIAQ2AjggACADOgAoIAAgAjsBLiAAIAE2AhgLhocCAwd/A34BeyABIAJqIQQCQCAAIgMoAgwiAA0AIAMoAgQEQCADIAE2AgQLIwBBEGsiCSQAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQCADKAIcIgJBAmsO/AEB+QECAwQFBgcICQoLDA0ODxAREvgBE/cBFBX2ARYX9QEYGRobHB0eHyD9AfsBIfQBIiMkJSYnKCkqK/MBLC0uLzAxMvIB8QEzNPAB7wE1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk/6AVBRUlPuAe0BVOwBVesBVldYWVrqAVtcXV5fYGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn+AAYEBggGDAYQBhQGGAYcBiAGJAYoBiwGMAY0BjgGPAZABkQGSAZMBlAGVAZYBlwGYAZkBmgGbAZwBnQGeAZ8BoAGhAaIBowGkAaUBpgGnAagBqQGqAasBrAGtAa4BrwGwAbEBsgGzAbQBtQG2AbcBuAG5AboBuwG8Ab0BvgG/AcABwQHCAcMBxAHFAcYBxwHIAckBygHLAcwBzQHOAekB6AHPAecB0AHmAdEB0gHTAdQB5QHVAdYB1wHYAdkB2gHbAdwB3QHeAd8B4AHhAeIB4wEA/AELQQAM4wELQQ4M4gELQQ0M4QELQQ8M4AELQRAM3wELQRMM3gELQRQM3QELQRUM3AELQRYM2wELQRcM2gELQRgM2QELQRkM2AELQRoM1wELQRsM1gELQRwM1QELQR0M1AELQR4M0wELQR8M0gELQSAM0QELQSEM0AELQQgMzwELQSIMzgELQSQMzQELQSMMzAELQQcMywELQSUMygELQSYMyQELQScMyAELQSgMxwELQRIMxgELQREMxQELQSkMxAELQSoMwwELQSsMwgELQSwMwQELQd4BDMABC0EuDL8BC0EvDL4BC0EwDL0BC0ExDLwBC0EyDLsBC0EzDLoBC0E0DLkBC0HfAQy4AQtBNQy3AQtBOQy2AQtBDAy1AQtBNgy0AQtBNwyzAQtBOAyyAQtBPgyxAQtBOgywAQtB4AEMrwELQQsMrgELQT8MrQELQTsMrAELQQoMqwELQTwMqgELQT0MqQELQeEBDKgBC0HBAAynAQtBwAAMpgELQcIADKUBC0EJDKQBC0EtDKMBC0HDAAyiAQtBxAAMoQELQcUADKABC0HGAAyfAQtBxwAMngELQcgADJ0BC0HJAAycAQtBygAMmwELQcsADJoBC0HMAAyZAQtBzQAMmAELQc4ADJcBC0HPAAyWAQtB0AAMlQELQdEADJQBC0HSAAyTAQtB0wAMkgELQdUADJEBC0HUAAyQAQtB1gAMjwELQdcADI4BC0HYAAyNAQtB2QAMjAELQdoADIsBC0HbAAyKAQtB3AAMiQELQd0ADIgBC0HeAAyHAQtB3wAMhgELQeAADIUBC0HhAAyEAQtB4gAMgwELQeMADIIBC0HkAAyBAQtB5QAMgAELQeIBDH8LQeYADH4LQecADH0LQQYMfAtB6AAMewtBBQx6C0HpAAx5C0EEDHgLQeoADHcLQesADHYLQewADHULQe0ADHQLQQMMcwtB7gAMcgtB7wAMcQtB8AAMcAtB8gAMbwtB8QAMbgtB8wAMbQtB9AAMbAtB9QAMawtB9gAMagtBAgxpC0H3AAxoC0H4AAxnC0H5AAxmC0H6AAxlC0H7AAxkC0H8AAxjC0H9AAxiC0H+AAxhC0H/AAxgC0GAAQxfC0GBAQxeC0GCAQxdC0GDAQxcC0GEAQxbC0GFAQxaC0GGAQxZC0GHAQxYC0GIAQxXC0GJAQxWC0GKAQxVC0GLAQxUC0GMAQxTC0GNAQxSC0GOAQxRC0GPAQxQC0GQAQxPC0GRAQxOC0GSAQxNC0GTAQxMC0GUAQxLC0GVAQxKC0GWAQxJC0GXAQxIC0GYAQxHC0GZAQxGC0GaAQxFC0GbAQxEC0GcAQxDC0GdAQxCC0GeAQxBC0GfAQxAC0GgAQw/C0GhAQw+C0GiAQw9C0GjAQw8C0GkAQw7C0GlAQw6C0GmAQw5C0GnAQw4C0GoAQw3C0GpAQw2C0GqAQw1C0GrAQw0C0GsAQwzC0GtAQwyC0GuAQwxC0GvAQwwC0GwAQwvC0GxAQwuC0GyAQwtC0GzAQwsC0G0AQwrC0G1AQwqC0G2AQwpC0G3AQwoC0G4AQwnC0G5AQwmC0G6AQwlC0G7AQwkC0G8AQwjC0G9AQwiC0G+AQwhC0G/AQwgC0HAAQwfC0HBAQweC0HCAQwdC0EBDBwLQcMBDBsLQcQBDBoLQcUBDBkLQcYBDBgLQccBDBcLQcgBDBYLQckBDBULQcoBDBQLQcsBDBMLQcwBDBILQc0BDBELQc4BDBALQc8BDA8LQdABDA4LQdEBDA0LQdIBDAwLQdMBDAsLQdQBDAoLQdUBDAkLQdYBDAgLQeMBDAcLQdcBDAYLQdgBDAULQdkBDAQLQdoBDAMLQdsBDAILQd0BDAELQdwBCyECA0ACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAIAMCfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAAn8CQAJAAkACfwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAwJ/AkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJ/AkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQCACDuMBAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISMkJScoKZ4DmwOaA5EDigODA4AD/QL7AvgC8gLxAu8C7QLoAucC5gLlAuQC3ALbAtoC2QLYAtcC1gLVAs8CzgLMAssCygLJAsgCxwLGAsQCwwK+ArwCugK5ArgCtwK2ArUCtAKzArICsQKwAq4CrQKpAqgCpwKmAqUCpAKjAqICoQKgAp8CmAKQAowCiwKKAoEC/gH9AfwB+wH6AfkB+AH3AfUB8wHwAesB6QHoAecB5gHlAeQB4wHiAeEB4AHfAd4B3QHcAdoB2QHYAdcB1gHVAdQB0wHSAdEB0AHPAc4BzQHMAcsBygHJAcgBxwHGAcUBxAHDAcIBwQHAAb8BvgG9AbwBuwG6AbkBuAG3AbYBtQG0AbMBsgGxAbABrwGuAa0BrAGrAaoBqQGoAacBpgGlAaQBowGiAZ8BngGZAZgBlwGWAZUBlAGTAZIBkQGQAY8BjQGMAYcBhgGFAYQBgwGCAX18e3p5dnV0UFFSU1RVCyABIARHDXJB/QEhAgy+AwsgASAERw2YAUHbASECDL0DCyABIARHDfEBQY4BIQIMvAMLIAEgBEcN/AFBhAEhAgy7AwsgASAERw2KAkH/ACECDLoDCyABIARHDZECQf0AIQIMuQMLIAEgBEcNlAJB+wAhAgy4AwsgASAERw0eQR4hAgy3AwsgASAERw0ZQRghAgy2AwsgASAERw3KAkHNACECDLUDCyABIARHDdUCQcYAIQIMtAMLIAEgBEcN1gJBwwAhAgyzAwsgASAERw3cAkE4IQIMsgMLIAMtADBBAUYNrQMMiQMLQQAhAAJAAkACQCADLQAqRQ0AIAMtACtFDQAgAy8BMiICQQJxRQ0BDAILIAMvATIiAkEBcUUNAQtBASEAIAMtAChBAUYNACADLwE0IgZB5ABrQeQASQ0AIAZBzAFGDQAgBkGwAkYNACACQcAAcQ0AQQAhACACQYgEcUGABEYNACACQShxQQBHIQALIANBADsBMiADQQA6ADECQCAARQRAIANBADoAMSADLQAuQQRxDQEMsQMLIANCADcDIAsgA0EAOgAxIANBAToANgxIC0EAIQACQCADKAI4IgJFDQAgAigCMCICRQ0AIAMgAhEAACEACyAARQ1IIABBFUcNYiADQQQ2AhwgAyABNgIUIANB0hs2AhAgA0EVNgIMQQAhAgyvAwsgASAERgRAQQYhAgyvAwsgAS0AAEEKRw0ZIAFBAWohAQwaCyADQgA3AyBBEiECDJQDCyABIARHDYoDQSMhAgysAwsgASAERgRAQQchAgysAwsCQAJAIAEtAABBCmsOBAEYGAAYCyABQQFqIQFBECECDJMDCyABQQFqIQEgA0Evai0AAEEBcQ0XQQAhAiADQQA2AhwgAyABNgIUIANBmSA2AhAgA0EZNgIMDKsDCyADIAMpAyAiDCAEIAFrrSIKfSILQgAgCyAMWBs3AyAgCiAMWg0YQQghAgyqAwsgASAERwRAIANBCTYCCCADIAE2AgRBFCECDJEDC0EJIQIMqQMLIAMpAyBQDa4CDEMLIAEgBEYEQEELIQIMqAMLIAEtAABBCkcNFiABQQFqIQEMFwsgA0Evai0AAEEBcUUNGQwmC0EAIQACQCADKAI4IgJFDQAgAigCUCICRQ0AIAMgAhEAACEACyAADRkMQgtBACEAAkAgAygCOCICRQ0AIAIoAlAiAkUNACADIAIRAAAhAAsgAA0aDCQLQQAhAAJAIAMoAjgiAkUNACACKAJQIgJFDQAgAyACEQAAIQALIAANGwwyCyADQS9qLQAAQQFxRQ0cDCILQQAhAAJAIAMoAjgiAkUNACACKAJUIgJFDQAgAyACEQAAIQALIAANHAxCC0EAIQACQCADKAI4IgJFDQAgAigCVCICRQ0AIAMgAhEAACEACyAADR0MIAsgASAERgRAQRMhAgygAwsCQCABLQAAIgBBCmsOBB8jIwAiCyABQQFqIQEMHwtBACEAAkAgAygCOCICRQ0AIAIoAlQiAkUNACADIAIRAAAhAAsgAA0iDEILIAEgBEYEQEEWIQIMngMLIAEtAABBwMEAai0AAEEBRw0jDIMDCwJAA0AgAS0AAEGwO2otAAAiAEEBRwRAAkAgAEECaw4CAwAnCyABQQFqIQFBISECDIYDCyAEIAFBAWoiAUcNAAtBGCECDJ0DCyADKAIEIQBBACECIANBADYCBCADIAAgAUEBaiIBEDQiAA0hDEELQQAhAAJAIAMoAjgiAkUNACACKAJUIgJFDQAgAyACEQAAIQALIAANIwwqCyABIARGBEBBHCECDJsDCyADQQo2AgggAyABNgIEQQAhAAJAIAMoAjgiAkUNACACKAJQIgJFDQAgAyACEQAAIQALIAANJUEkIQIMgQMLIAEgBEcEQANAIAEtAABBsD1qLQAAIgBBA0cEQCAAQQFrDgUYGiaCAyUmCyAEIAFBAWoiAUcNAAtBGyECDJoDC0EbIQIMmQMLA0AgAS0AAEGwP2otAAAiAEEDRwRAIABBAWsOBQ8RJxMmJwsgBCABQQFqIgFHDQALQR4hAgyYAwsgASAERwRAIANBCzYCCCADIAE2AgRBByECDP8CC0EfIQIMlwMLIAEgBEYEQEEgIQIMlwMLAkAgAS0AAEENaw4ULj8/Pz8/Pz8/Pz8/Pz8/Pz8/PwA/C0EAIQIgA0EANgIcIANBvws2AhAgA0ECNgIMIAMgAUEBajYCFAyWAwsgA0EvaiECA0AgASAERgRAQSEhAgyXAwsCQAJAAkAgAS0AACIAQQlrDhgCACkpASkpKSkpKSkpKSkpKSkpKSkpKQInCyABQQFqIQEgA0Evai0AAEEBcUUNCgwYCyABQQFqIQEMFwsgAUEBaiEBIAItAABBAnENAAtBACECIANBADYCHCADIAE2AhQgA0GfFTYCECADQQw2AgwMlQMLIAMtAC5BgAFxRQ0BC0EAIQACQCADKAI4IgJFDQAgAigCXCICRQ0AIAMgAhEAACEACyAARQ3mAiAAQRVGBEAgA0EkNgIcIAMgATYCFCADQZsbNgIQIANBFTYCDEEAIQIMlAMLQQAhAiADQQA2AhwgAyABNgIUIANBkA42AhAgA0EUNgIMDJMDC0EAIQIgA0EANgIcIAMgATYCFCADQb4gNgIQIANBAjYCDAySAwsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEgDKdqIgEQMiIARQ0rIANBBzYCHCADIAE2AhQgAyAANgIMDJEDCyADLQAuQcAAcUUNAQtBACEAAkAgAygCOCICRQ0AIAIoAlgiAkUNACADIAIRAAAhAAsgAEUNKyAAQRVGBEAgA0EKNgIcIAMgATYCFCADQesZNgIQIANBFTYCDEEAIQIMkAMLQQAhAiADQQA2AhwgAyABNgIUIANBkww2AhAgA0ETNgIMDI8DC0EAIQIgA0EANgIcIAMgATYCFCADQYIVNgIQIANBAjYCDAyOAwtBACECIANBADYCHCADIAE2AhQgA0HdFDYCECADQRk2AgwMjQMLQQAhAiADQQA2AhwgAyABNgIUIANB5h02AhAgA0EZNgIMDIwDCyAAQRVGDT1BACECIANBADYCHCADIAE2AhQgA0HQDzYCECADQSI2AgwMiwMLIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDMiAEUNKCADQQ02AhwgAyABNgIUIAMgADYCDAyKAwsgAEEVRg06QQAhAiADQQA2AhwgAyABNgIUIANB0A82AhAgA0EiNgIMDIkDCyADKAIEIQBBACECIANBADYCBCADIAAgARAzIgBFBEAgAUEBaiEBDCgLIANBDjYCHCADIAA2AgwgAyABQQFqNgIUDIgDCyAAQRVGDTdBACECIANBADYCHCADIAE2AhQgA0HQDzYCECADQSI2AgwMhwMLIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDMiAEUEQCABQQFqIQEMJwsgA0EPNgIcIAMgADYCDCADIAFBAWo2AhQMhgMLQQAhAiADQQA2AhwgAyABNgIUIANB4hc2AhAgA0EZNgIMDIUDCyAAQRVGDTNBACECIANBADYCHCADIAE2AhQgA0HWDDYCECADQSM2AgwMhAMLIAMoAgQhAEEAIQIgA0EANgIEIAMgACABEDQiAEUNJSADQRE2AhwgAyABNgIUIAMgADYCDAyDAwsgAEEVRg0wQQAhAiADQQA2AhwgAyABNgIUIANB1gw2AhAgA0EjNgIMDIIDCyADKAIEIQBBACECIANBADYCBCADIAAgARA0IgBFBEAgAUEBaiEBDCULIANBEjYCHCADIAA2AgwgAyABQQFqNgIUDIEDCyADQS9qLQAAQQFxRQ0BC0EXIQIM5gILQQAhAiADQQA2AhwgAyABNgIUIANB4hc2AhAgA0EZNgIMDP4CCyAAQTtHDQAgAUEBaiEBDAwLQQAhAiADQQA2AhwgAyABNgIUIANBkhg2AhAgA0ECNgIMDPwCCyAAQRVGDShBACECIANBADYCHCADIAE2AhQgA0HWDDYCECADQSM2AgwM+wILIANBFDYCHCADIAE2AhQgAyAANgIMDPoCCyADKAIEIQBBACECIANBADYCBCADIAAgARA0IgBFBEAgAUEBaiEBDPUCCyADQRU2AhwgAyAANgIMIAMgAUEBajYCFAz5AgsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQNCIARQRAIAFBAWohAQzzAgsgA0EXNgIcIAMgADYCDCADIAFBAWo2AhQM+AILIABBFUYNI0EAIQIgA0EANgIcIAMgATYCFCADQdYMNgIQIANBIzYCDAz3AgsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQNCIARQRAIAFBAWohAQwdCyADQRk2AhwgAyAANgIMIAMgAUEBajYCFAz2AgsgAygCBCEAQQAhAiADQQA2AgQgAyAAIAEQNCIARQRAIAFBAWohAQzvAgsgA0EaNgIcIAMgADYCDCADIAFBAWo2AhQM9QILIABBFUYNH0EAIQIgA0EANgIcIAMgATYCFCADQdAPNgIQIANBIjYCDAz0AgsgAygCBCEAIANBADYCBCADIAAgARAzIgBFBEAgAUEBaiEBDBsLIANBHDYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgzzAgsgAygCBCEAIANBADYCBCADIAAgARAzIgBFBEAgAUEBaiEBDOsCCyADQR02AhwgAyAANgIMIAMgAUEBajYCFEEAIQIM8gILIABBO0cNASABQQFqIQELQSYhAgzXAgtBACECIANBADYCHCADIAE2AhQgA0GfFTYCECADQQw2AgwM7wILIAEgBEcEQANAIAEtAABBIEcNhAIgBCABQQFqIgFHDQALQSwhAgzvAgtBLCECDO4CCyABIARGBEBBNCECDO4CCwJAAkADQAJAIAEtAABBCmsOBAIAAAMACyAEIAFBAWoiAUcNAAtBNCECDO8CCyADKAIEIQAgA0EANgIEIAMgACABEDEiAEUNnwIgA0EyNgIcIAMgATYCFCADIAA2AgxBACECDO4CCyADKAIEIQAgA0EANgIEIAMgACABEDEiAEUEQCABQQFqIQEMnwILIANBMjYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgztAgsgASAERwRAAkADQCABLQAAQTBrIgBB/wFxQQpPBEBBOiECDNcCCyADKQMgIgtCmbPmzJmz5swZVg0BIAMgC0IKfiIKNwMgIAogAK1C/wGDIgtCf4VWDQEgAyAKIAt8NwMgIAQgAUEBaiIBRw0AC0HAACECDO4CCyADKAIEIQAgA0EANgIEIAMgACABQQFqIgEQMSIADRcM4gILQcAAIQIM7AILIAEgBEYEQEHJACECDOwCCwJAA0ACQCABLQAAQQlrDhgAAqICogKpAqICogKiAqICogKiAqICogKiAqICogKiAqICogKiAqICogKiAgCiAgsgBCABQQFqIgFHDQALQckAIQIM7AILIAFBAWohASADQS9qLQAAQQFxDaUCIANBADYCHCADIAE2AhQgA0GXEDYCECADQQo2AgxBACECDOsCCyABIARHBEADQCABLQAAQSBHDRUgBCABQQFqIgFHDQALQfgAIQIM6wILQfgAIQIM6gILIANBAjoAKAw4C0EAIQIgA0EANgIcIANBvws2AhAgA0ECNgIMIAMgAUEBajYCFAzoAgtBACECDM4CC0ENIQIMzQILQRMhAgzMAgtBFSECDMsCC0EWIQIMygILQRghAgzJAgtBGSECDMgCC0EaIQIMxwILQRshAgzGAgtBHCECDMUCC0EdIQIMxAILQR4hAgzDAgtBHyECDMICC0EgIQIMwQILQSIhAgzAAgtBIyECDL8CC0ElIQIMvgILQeUAIQIMvQILIANBPTYCHCADIAE2AhQgAyAANgIMQQAhAgzVAgsgA0EbNgIcIAMgATYCFCADQaQcNgIQIANBFTYCDEEAIQIM1AILIANBIDYCHCADIAE2AhQgA0GYGjYCECADQRU2AgxBACECDNMCCyADQRM2AhwgAyABNgIUIANBmBo2AhAgA0EVNgIMQQAhAgzSAgsgA0ELNgIcIAMgATYCFCADQZgaNgIQIANBFTYCDEEAIQIM0QILIANBEDYCHCADIAE2AhQgA0GYGjYCECADQRU2AgxBACECDNACCyADQSA2AhwgAyABNgIUIANBpBw2AhAgA0EVNgIMQQAhAgzPAgsgA0ELNgIcIAMgATYCFCADQaQcNgIQIANBFTYCDEEAIQIMzgILIANBDDYCHCADIAE2AhQgA0GkHDYCECADQRU2AgxBACECDM0CC0EAIQIgA0EANgIcIAMgATYCFCADQd0ONgIQIANBEjYCDAzMAgsCQANAAkAgAS0AAEEKaw4EAAICAAILIAQgAUEBaiIBRw0AC0H9ASECDMwCCwJAAkAgAy0ANkEBRw0AQQAhAAJAIAMoAjgiAkUNACACKAJgIgJFDQAgAyACEQAAIQALIABFDQAgAEEVRw0BIANB/AE2AhwgAyABNgIUIANB3Bk2AhAgA0EVNgIMQQAhAgzNAgtB3AEhAgyzAgsgA0EANgIcIAMgATYCFCADQfkLNgIQIANBHzYCDEEAIQIMywILAkACQCADLQAoQQFrDgIEAQALQdsBIQIMsgILQdQBIQIMsQILIANBAjoAMUEAIQACQCADKAI4IgJFDQAgAigCACICRQ0AIAMgAhEAACEACyAARQRAQd0BIQIMsQILIABBFUcEQCADQQA2AhwgAyABNgIUIANBtAw2AhAgA0EQNgIMQQAhAgzKAgsgA0H7ATYCHCADIAE2AhQgA0GBGjYCECADQRU2AgxBACECDMkCCyABIARGBEBB+gEhAgzJAgsgAS0AAEHIAEYNASADQQE6ACgLQcABIQIMrgILQdoBIQIMrQILIAEgBEcEQCADQQw2AgggAyABNgIEQdkBIQIMrQILQfkBIQIMxQILIAEgBEYEQEH4ASECDMUCCyABLQAAQcgARw0EIAFBAWohAUHYASECDKsCCyABIARGBEBB9wEhAgzEAgsCQAJAIAEtAABBxQBrDhAABQUFBQUFBQUFBQUFBQUBBQsgAUEBaiEBQdYBIQIMqwILIAFBAWohAUHXASECDKoCC0H2ASECIAEgBEYNwgIgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABButUAai0AAEcNAyAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMwwILIAMoAgQhACADQgA3AwAgAyAAIAZBAWoiARAuIgBFBEBB4wEhAgyqAgsgA0H1ATYCHCADIAE2AhQgAyAANgIMQQAhAgzCAgtB9AEhAiABIARGDcECIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQbjVAGotAABHDQIgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADMICCyADQYEEOwEoIAMoAgQhACADQgA3AwAgAyAAIAZBAWoiARAuIgANAwwCCyADQQA2AgALQQAhAiADQQA2AhwgAyABNgIUIANB5R82AhAgA0EINgIMDL8CC0HVASECDKUCCyADQfMBNgIcIAMgATYCFCADIAA2AgxBACECDL0CC0EAIQACQCADKAI4IgJFDQAgAigCQCICRQ0AIAMgAhEAACEACyAARQ1uIABBFUcEQCADQQA2AhwgAyABNgIUIANBgg82AhAgA0EgNgIMQQAhAgy9AgsgA0GPATYCHCADIAE2AhQgA0HsGzYCECADQRU2AgxBACECDLwCCyABIARHBEAgA0ENNgIIIAMgATYCBEHTASECDKMCC0HyASECDLsCCyABIARGBEBB8QEhAgy7AgsCQAJAAkAgAS0AAEHIAGsOCwABCAgICAgICAgCCAsgAUEBaiEBQdABIQIMowILIAFBAWohAUHRASECDKICCyABQQFqIQFB0gEhAgyhAgtB8AEhAiABIARGDbkCIAMoAgAiACAEIAFraiEGIAEgAGtBAmohBQNAIAEtAAAgAEG11QBqLQAARw0EIABBAkYNAyAAQQFqIQAgBCABQQFqIgFHDQALIAMgBjYCAAy5AgtB7wEhAiABIARGDbgCIAMoAgAiACAEIAFraiEGIAEgAGtBAWohBQNAIAEtAAAgAEGz1QBqLQAARw0DIABBAUYNAiAAQQFqIQAgBCABQQFqIgFHDQALIAMgBjYCAAy4AgtB7gEhAiABIARGDbcCIAMoAgAiACAEIAFraiEGIAEgAGtBAmohBQNAIAEtAAAgAEGw1QBqLQAARw0CIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBjYCAAy3AgsgAygCBCEAIANCADcDACADIAAgBUEBaiIBECsiAEUNAiADQewBNgIcIAMgATYCFCADIAA2AgxBACECDLYCCyADQQA2AgALIAMoAgQhACADQQA2AgQgAyAAIAEQKyIARQ2cAiADQe0BNgIcIAMgATYCFCADIAA2AgxBACECDLQCC0HPASECDJoCC0EAIQACQCADKAI4IgJFDQAgAigCNCICRQ0AIAMgAhEAACEACwJAIAAEQCAAQRVGDQEgA0EANgIcIAMgATYCFCADQeoNNgIQIANBJjYCDEEAIQIMtAILQc4BIQIMmgILIANB6wE2AhwgAyABNgIUIANBgBs2AhAgA0EVNgIMQQAhAgyyAgsgASAERgRAQesBIQIMsgILIAEtAABBL0YEQCABQQFqIQEMAQsgA0EANgIcIAMgATYCFCADQbI4NgIQIANBCDYCDEEAIQIMsQILQc0BIQIMlwILIAEgBEcEQCADQQ42AgggAyABNgIEQcwBIQIMlwILQeoBIQIMrwILIAEgBEYEQEHpASECDK8CCyABLQAAQTBrIgBB/wFxQQpJBEAgAyAAOgAqIAFBAWohAUHLASECDJYCCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNlwIgA0HoATYCHCADIAE2AhQgAyAANgIMQQAhAgyuAgsgASAERgRAQecBIQIMrgILAkAgAS0AAEEuRgRAIAFBAWohAQwBCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNmAIgA0HmATYCHCADIAE2AhQgAyAANgIMQQAhAgyuAgtBygEhAgyUAgsgASAERgRAQeUBIQIMrQILQQAhAEEBIQVBASEHQQAhAgJAAkACQAJAAkACfwJAAkACQAJAAkACQAJAIAEtAABBMGsOCgoJAAECAwQFBggLC0ECDAYLQQMMBQtBBAwEC0EFDAMLQQYMAgtBBwwBC0EICyECQQAhBUEAIQcMAgtBCSECQQEhAEEAIQVBACEHDAELQQAhBUEBIQILIAMgAjoAKyABQQFqIQECQAJAIAMtAC5BEHENAAJAAkACQCADLQAqDgMBAAIECyAHRQ0DDAILIAANAQwCCyAFRQ0BCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNAiADQeIBNgIcIAMgATYCFCADIAA2AgxBACECDK8CCyADKAIEIQAgA0EANgIEIAMgACABEC8iAEUNmgIgA0HjATYCHCADIAE2AhQgAyAANgIMQQAhAgyuAgsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDZgCIANB5AE2AhwgAyABNgIUIAMgADYCDAytAgtByQEhAgyTAgtBACEAAkAgAygCOCICRQ0AIAIoAkQiAkUNACADIAIRAAAhAAsCQCAABEAgAEEVRg0BIANBADYCHCADIAE2AhQgA0GkDTYCECADQSE2AgxBACECDK0CC0HIASECDJMCCyADQeEBNgIcIAMgATYCFCADQdAaNgIQIANBFTYCDEEAIQIMqwILIAEgBEYEQEHhASECDKsCCwJAIAEtAABBIEYEQCADQQA7ATQgAUEBaiEBDAELIANBADYCHCADIAE2AhQgA0GZETYCECADQQk2AgxBACECDKsCC0HHASECDJECCyABIARGBEBB4AEhAgyqAgsCQCABLQAAQTBrQf8BcSICQQpJBEAgAUEBaiEBAkAgAy8BNCIAQZkzSw0AIAMgAEEKbCIAOwE0IABB/v8DcSACQf//A3NLDQAgAyAAIAJqOwE0DAILQQAhAiADQQA2AhwgAyABNgIUIANBlR42AhAgA0ENNgIMDKsCCyADQQA2AhwgAyABNgIUIANBlR42AhAgA0ENNgIMQQAhAgyqAgtBxgEhAgyQAgsgASAERgRAQd8BIQIMqQILAkAgAS0AAEEwa0H/AXEiAkEKSQRAIAFBAWohAQJAIAMvATQiAEGZM0sNACADIABBCmwiADsBNCAAQf7/A3EgAkH//wNzSw0AIAMgACACajsBNAwCC0EAIQIgA0EANgIcIAMgATYCFCADQZUeNgIQIANBDTYCDAyqAgsgA0EANgIcIAMgATYCFCADQZUeNgIQIANBDTYCDEEAIQIMqQILQcUBIQIMjwILIAEgBEYEQEHeASECDKgCCwJAIAEtAABBMGtB/wFxIgJBCkkEQCABQQFqIQECQCADLwE0IgBBmTNLDQAgAyAAQQpsIgA7ATQgAEH+/wNxIAJB//8Dc0sNACADIAAgAmo7ATQMAgtBACECIANBADYCHCADIAE2AhQgA0GVHjYCECADQQ02AgwMqQILIANBADYCHCADIAE2AhQgA0GVHjYCECADQQ02AgxBACECDKgCC0HEASECDI4CCyABIARGBEBB3QEhAgynAgsCQAJAAkACQCABLQAAQQprDhcCAwMAAwMDAwMDAwMDAwMDAwMDAwMDAQMLIAFBAWoMBQsgAUEBaiEBQcMBIQIMjwILIAFBAWohASADQS9qLQAAQQFxDQggA0EANgIcIAMgATYCFCADQY0LNgIQIANBDTYCDEEAIQIMpwILIANBADYCHCADIAE2AhQgA0GNCzYCECADQQ02AgxBACECDKYCCyABIARHBEAgA0EPNgIIIAMgATYCBEEBIQIMjQILQdwBIQIMpQILAkACQANAAkAgAS0AAEEKaw4EAgAAAwALIAQgAUEBaiIBRw0AC0HbASECDKYCCyADKAIEIQAgA0EANgIEIAMgACABEC0iAEUEQCABQQFqIQEMBAsgA0HaATYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgylAgsgAygCBCEAIANBADYCBCADIAAgARAtIgANASABQQFqCyEBQcEBIQIMigILIANB2QE2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMogILQcIBIQIMiAILIANBL2otAABBAXENASADQQA2AhwgAyABNgIUIANB5Bw2AhAgA0EZNgIMQQAhAgygAgsgASAERgRAQdkBIQIMoAILAkACQAJAIAEtAABBCmsOBAECAgACCyABQQFqIQEMAgsgAUEBaiEBDAELIAMtAC5BwABxRQ0BC0EAIQACQCADKAI4IgJFDQAgAigCPCICRQ0AIAMgAhEAACEACyAARQ2gASAAQRVGBEAgA0HZADYCHCADIAE2AhQgA0G3GjYCECADQRU2AgxBACECDJ8CCyADQQA2AhwgAyABNgIUIANBgA02AhAgA0EbNgIMQQAhAgyeAgsgA0EANgIcIAMgATYCFCADQdwoNgIQIANBAjYCDEEAIQIMnQILIAEgBEcEQCADQQw2AgggAyABNgIEQb8BIQIMhAILQdgBIQIMnAILIAEgBEYEQEHXASECDJwCCwJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAS0AAEHBAGsOFQABAgNaBAUGWlpaBwgJCgsMDQ4PEFoLIAFBAWohAUH7ACECDJICCyABQQFqIQFB/AAhAgyRAgsgAUEBaiEBQYEBIQIMkAILIAFBAWohAUGFASECDI8CCyABQQFqIQFBhgEhAgyOAgsgAUEBaiEBQYkBIQIMjQILIAFBAWohAUGKASECDIwCCyABQQFqIQFBjQEhAgyLAgsgAUEBaiEBQZYBIQIMigILIAFBAWohAUGXASECDIkCCyABQQFqIQFBmAEhAgyIAgsgAUEBaiEBQaUBIQIMhwILIAFBAWohAUGmASECDIYCCyABQQFqIQFBrAEhAgyFAgsgAUEBaiEBQbQBIQIMhAILIAFBAWohAUG3ASECDIMCCyABQQFqIQFBvgEhAgyCAgsgASAERgRAQdYBIQIMmwILIAEtAABBzgBHDUggAUEBaiEBQb0BIQIMgQILIAEgBEYEQEHVASECDJoCCwJAAkACQCABLQAAQcIAaw4SAEpKSkpKSkpKSgFKSkpKSkoCSgsgAUEBaiEBQbgBIQIMggILIAFBAWohAUG7ASECDIECCyABQQFqIQFBvAEhAgyAAgtB1AEhAiABIARGDZgCIAMoAgAiACAEIAFraiEFIAEgAGtBB2ohBgJAA0AgAS0AACAAQajVAGotAABHDUUgAEEHRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJkCCyADQQA2AgAgBkEBaiEBQRsMRQsgASAERgRAQdMBIQIMmAILAkACQCABLQAAQckAaw4HAEdHR0dHAUcLIAFBAWohAUG5ASECDP8BCyABQQFqIQFBugEhAgz+AQtB0gEhAiABIARGDZYCIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQabVAGotAABHDUMgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJcCCyADQQA2AgAgBkEBaiEBQQ8MQwtB0QEhAiABIARGDZUCIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQaTVAGotAABHDUIgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJYCCyADQQA2AgAgBkEBaiEBQSAMQgtB0AEhAiABIARGDZQCIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQaHVAGotAABHDUEgAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADJUCCyADQQA2AgAgBkEBaiEBQRIMQQsgASAERgRAQc8BIQIMlAILAkACQCABLQAAQcUAaw4OAENDQ0NDQ0NDQ0NDQwFDCyABQQFqIQFBtQEhAgz7AQsgAUEBaiEBQbYBIQIM+gELQc4BIQIgASAERg2SAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGe1QBqLQAARw0/IABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyTAgsgA0EANgIAIAZBAWohAUEHDD8LQc0BIQIgASAERg2RAiADKAIAIgAgBCABa2ohBSABIABrQQVqIQYCQANAIAEtAAAgAEGY1QBqLQAARw0+IABBBUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAySAgsgA0EANgIAIAZBAWohAUEoDD4LIAEgBEYEQEHMASECDJECCwJAAkACQCABLQAAQcUAaw4RAEFBQUFBQUFBQQFBQUFBQQJBCyABQQFqIQFBsQEhAgz5AQsgAUEBaiEBQbIBIQIM+AELIAFBAWohAUGzASECDPcBC0HLASECIAEgBEYNjwIgAygCACIAIAQgAWtqIQUgASAAa0EGaiEGAkADQCABLQAAIABBkdUAai0AAEcNPCAAQQZGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMkAILIANBADYCACAGQQFqIQFBGgw8C0HKASECIAEgBEYNjgIgAygCACIAIAQgAWtqIQUgASAAa0EDaiEGAkADQCABLQAAIABBjdUAai0AAEcNOyAAQQNGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMjwILIANBADYCACAGQQFqIQFBIQw7CyABIARGBEBByQEhAgyOAgsCQAJAIAEtAABBwQBrDhQAPT09PT09PT09PT09PT09PT09AT0LIAFBAWohAUGtASECDPUBCyABQQFqIQFBsAEhAgz0AQsgASAERgRAQcgBIQIMjQILAkACQCABLQAAQdUAaw4LADw8PDw8PDw8PAE8CyABQQFqIQFBrgEhAgz0AQsgAUEBaiEBQa8BIQIM8wELQccBIQIgASAERg2LAiADKAIAIgAgBCABa2ohBSABIABrQQhqIQYCQANAIAEtAAAgAEGE1QBqLQAARw04IABBCEYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyMAgsgA0EANgIAIAZBAWohAUEqDDgLIAEgBEYEQEHGASECDIsCCyABLQAAQdAARw04IAFBAWohAUElDDcLQcUBIQIgASAERg2JAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGB1QBqLQAARw02IABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyKAgsgA0EANgIAIAZBAWohAUEODDYLIAEgBEYEQEHEASECDIkCCyABLQAAQcUARw02IAFBAWohAUGrASECDO8BCyABIARGBEBBwwEhAgyIAgsCQAJAAkACQCABLQAAQcIAaw4PAAECOTk5OTk5OTk5OTkDOQsgAUEBaiEBQacBIQIM8QELIAFBAWohAUGoASECDPABCyABQQFqIQFBqQEhAgzvAQsgAUEBaiEBQaoBIQIM7gELQcIBIQIgASAERg2GAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEH+1ABqLQAARw0zIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyHAgsgA0EANgIAIAZBAWohAUEUDDMLQcEBIQIgASAERg2FAiADKAIAIgAgBCABa2ohBSABIABrQQRqIQYCQANAIAEtAAAgAEH51ABqLQAARw0yIABBBEYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyGAgsgA0EANgIAIAZBAWohAUErDDILQcABIQIgASAERg2EAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEH21ABqLQAARw0xIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyFAgsgA0EANgIAIAZBAWohAUEsDDELQb8BIQIgASAERg2DAiADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEGh1QBqLQAARw0wIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyEAgsgA0EANgIAIAZBAWohAUERDDALQb4BIQIgASAERg2CAiADKAIAIgAgBCABa2ohBSABIABrQQNqIQYCQANAIAEtAAAgAEHy1ABqLQAARw0vIABBA0YNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyDAgsgA0EANgIAIAZBAWohAUEuDC8LIAEgBEYEQEG9ASECDIICCwJAAkACQAJAAkAgAS0AAEHBAGsOFQA0NDQ0NDQ0NDQ0ATQ0AjQ0AzQ0BDQLIAFBAWohAUGbASECDOwBCyABQQFqIQFBnAEhAgzrAQsgAUEBaiEBQZ0BIQIM6gELIAFBAWohAUGiASECDOkBCyABQQFqIQFBpAEhAgzoAQsgASAERgRAQbwBIQIMgQILAkACQCABLQAAQdIAaw4DADABMAsgAUEBaiEBQaMBIQIM6AELIAFBAWohAUEEDC0LQbsBIQIgASAERg3/ASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEHw1ABqLQAARw0sIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyAAgsgA0EANgIAIAZBAWohAUEdDCwLIAEgBEYEQEG6ASECDP8BCwJAAkAgAS0AAEHJAGsOBwEuLi4uLgAuCyABQQFqIQFBoQEhAgzmAQsgAUEBaiEBQSIMKwsgASAERgRAQbkBIQIM/gELIAEtAABB0ABHDSsgAUEBaiEBQaABIQIM5AELIAEgBEYEQEG4ASECDP0BCwJAAkAgAS0AAEHGAGsOCwAsLCwsLCwsLCwBLAsgAUEBaiEBQZ4BIQIM5AELIAFBAWohAUGfASECDOMBC0G3ASECIAEgBEYN+wEgAygCACIAIAQgAWtqIQUgASAAa0EDaiEGAkADQCABLQAAIABB7NQAai0AAEcNKCAAQQNGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM/AELIANBADYCACAGQQFqIQFBDQwoC0G2ASECIAEgBEYN+gEgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBodUAai0AAEcNJyAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM+wELIANBADYCACAGQQFqIQFBDAwnC0G1ASECIAEgBEYN+QEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABB6tQAai0AAEcNJiAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM+gELIANBADYCACAGQQFqIQFBAwwmC0G0ASECIAEgBEYN+AEgAygCACIAIAQgAWtqIQUgASAAa0EBaiEGAkADQCABLQAAIABB6NQAai0AAEcNJSAAQQFGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM+QELIANBADYCACAGQQFqIQFBJgwlCyABIARGBEBBswEhAgz4AQsCQAJAIAEtAABB1ABrDgIAAScLIAFBAWohAUGZASECDN8BCyABQQFqIQFBmgEhAgzeAQtBsgEhAiABIARGDfYBIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQebUAGotAABHDSMgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPcBCyADQQA2AgAgBkEBaiEBQScMIwtBsQEhAiABIARGDfUBIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQeTUAGotAABHDSIgAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPYBCyADQQA2AgAgBkEBaiEBQRwMIgtBsAEhAiABIARGDfQBIAMoAgAiACAEIAFraiEFIAEgAGtBBWohBgJAA0AgAS0AACAAQd7UAGotAABHDSEgAEEFRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPUBCyADQQA2AgAgBkEBaiEBQQYMIQtBrwEhAiABIARGDfMBIAMoAgAiACAEIAFraiEFIAEgAGtBBGohBgJAA0AgAS0AACAAQdnUAGotAABHDSAgAEEERg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPQBCyADQQA2AgAgBkEBaiEBQRkMIAsgASAERgRAQa4BIQIM8wELAkACQAJAAkAgAS0AAEEtaw4jACQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkASQkJCQkAiQkJAMkCyABQQFqIQFBjgEhAgzcAQsgAUEBaiEBQY8BIQIM2wELIAFBAWohAUGUASECDNoBCyABQQFqIQFBlQEhAgzZAQtBrQEhAiABIARGDfEBIAMoAgAiACAEIAFraiEFIAEgAGtBAWohBgJAA0AgAS0AACAAQdfUAGotAABHDR4gAEEBRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADPIBCyADQQA2AgAgBkEBaiEBQQsMHgsgASAERgRAQawBIQIM8QELAkACQCABLQAAQcEAaw4DACABIAsgAUEBaiEBQZABIQIM2AELIAFBAWohAUGTASECDNcBCyABIARGBEBBqwEhAgzwAQsCQAJAIAEtAABBwQBrDg8AHx8fHx8fHx8fHx8fHwEfCyABQQFqIQFBkQEhAgzXAQsgAUEBaiEBQZIBIQIM1gELIAEgBEYEQEGqASECDO8BCyABLQAAQcwARw0cIAFBAWohAUEKDBsLQakBIQIgASAERg3tASADKAIAIgAgBCABa2ohBSABIABrQQVqIQYCQANAIAEtAAAgAEHR1ABqLQAARw0aIABBBUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzuAQsgA0EANgIAIAZBAWohAUEeDBoLQagBIQIgASAERg3sASADKAIAIgAgBCABa2ohBSABIABrQQZqIQYCQANAIAEtAAAgAEHK1ABqLQAARw0ZIABBBkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAztAQsgA0EANgIAIAZBAWohAUEVDBkLQacBIQIgASAERg3rASADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEHH1ABqLQAARw0YIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzsAQsgA0EANgIAIAZBAWohAUEXDBgLQaYBIQIgASAERg3qASADKAIAIgAgBCABa2ohBSABIABrQQVqIQYCQANAIAEtAAAgAEHB1ABqLQAARw0XIABBBUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzrAQsgA0EANgIAIAZBAWohAUEYDBcLIAEgBEYEQEGlASECDOoBCwJAAkAgAS0AAEHJAGsOBwAZGRkZGQEZCyABQQFqIQFBiwEhAgzRAQsgAUEBaiEBQYwBIQIM0AELQaQBIQIgASAERg3oASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEGm1QBqLQAARw0VIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzpAQsgA0EANgIAIAZBAWohAUEJDBULQaMBIQIgASAERg3nASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEGk1QBqLQAARw0UIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzoAQsgA0EANgIAIAZBAWohAUEfDBQLQaIBIQIgASAERg3mASADKAIAIgAgBCABa2ohBSABIABrQQJqIQYCQANAIAEtAAAgAEG+1ABqLQAARw0TIABBAkYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAznAQsgA0EANgIAIAZBAWohAUECDBMLQaEBIQIgASAERg3lASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYDQCABLQAAIABBvNQAai0AAEcNESAAQQFGDQIgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM5QELIAEgBEYEQEGgASECDOUBC0EBIAEtAABB3wBHDREaIAFBAWohAUGHASECDMsBCyADQQA2AgAgBkEBaiEBQYgBIQIMygELQZ8BIQIgASAERg3iASADKAIAIgAgBCABa2ohBSABIABrQQhqIQYCQANAIAEtAAAgAEGE1QBqLQAARw0PIABBCEYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAzjAQsgA0EANgIAIAZBAWohAUEpDA8LQZ4BIQIgASAERg3hASADKAIAIgAgBCABa2ohBSABIABrQQNqIQYCQANAIAEtAAAgAEG41ABqLQAARw0OIABBA0YNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAziAQsgA0EANgIAIAZBAWohAUEtDA4LIAEgBEYEQEGdASECDOEBCyABLQAAQcUARw0OIAFBAWohAUGEASECDMcBCyABIARGBEBBnAEhAgzgAQsCQAJAIAEtAABBzABrDggADw8PDw8PAQ8LIAFBAWohAUGCASECDMcBCyABQQFqIQFBgwEhAgzGAQtBmwEhAiABIARGDd4BIAMoAgAiACAEIAFraiEFIAEgAGtBBGohBgJAA0AgAS0AACAAQbPUAGotAABHDQsgAEEERg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADN8BCyADQQA2AgAgBkEBaiEBQSMMCwtBmgEhAiABIARGDd0BIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQbDUAGotAABHDQogAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADN4BCyADQQA2AgAgBkEBaiEBQQAMCgsgASAERgRAQZkBIQIM3QELAkACQCABLQAAQcgAaw4IAAwMDAwMDAEMCyABQQFqIQFB/QAhAgzEAQsgAUEBaiEBQYABIQIMwwELIAEgBEYEQEGYASECDNwBCwJAAkAgAS0AAEHOAGsOAwALAQsLIAFBAWohAUH+ACECDMMBCyABQQFqIQFB/wAhAgzCAQsgASAERgRAQZcBIQIM2wELIAEtAABB2QBHDQggAUEBaiEBQQgMBwtBlgEhAiABIARGDdkBIAMoAgAiACAEIAFraiEFIAEgAGtBA2ohBgJAA0AgAS0AACAAQazUAGotAABHDQYgAEEDRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADNoBCyADQQA2AgAgBkEBaiEBQQUMBgtBlQEhAiABIARGDdgBIAMoAgAiACAEIAFraiEFIAEgAGtBBWohBgJAA0AgAS0AACAAQabUAGotAABHDQUgAEEFRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADNkBCyADQQA2AgAgBkEBaiEBQRYMBQtBlAEhAiABIARGDdcBIAMoAgAiACAEIAFraiEFIAEgAGtBAmohBgJAA0AgAS0AACAAQaHVAGotAABHDQQgAEECRg0BIABBAWohACAEIAFBAWoiAUcNAAsgAyAFNgIADNgBCyADQQA2AgAgBkEBaiEBQRAMBAsgASAERgRAQZMBIQIM1wELAkACQCABLQAAQcMAaw4MAAYGBgYGBgYGBgYBBgsgAUEBaiEBQfkAIQIMvgELIAFBAWohAUH6ACECDL0BC0GSASECIAEgBEYN1QEgAygCACIAIAQgAWtqIQUgASAAa0EFaiEGAkADQCABLQAAIABBoNQAai0AAEcNAiAAQQVGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAM1gELIANBADYCACAGQQFqIQFBJAwCCyADQQA2AgAMAgsgASAERgRAQZEBIQIM1AELIAEtAABBzABHDQEgAUEBaiEBQRMLOgApIAMoAgQhACADQQA2AgQgAyAAIAEQLiIADQIMAQtBACECIANBADYCHCADIAE2AhQgA0H+HzYCECADQQY2AgwM0QELQfgAIQIMtwELIANBkAE2AhwgAyABNgIUIAMgADYCDEEAIQIMzwELQQAhAAJAIAMoAjgiAkUNACACKAJAIgJFDQAgAyACEQAAIQALIABFDQAgAEEVRg0BIANBADYCHCADIAE2AhQgA0GCDzYCECADQSA2AgxBACECDM4BC0H3ACECDLQBCyADQY8BNgIcIAMgATYCFCADQewbNgIQIANBFTYCDEEAIQIMzAELIAEgBEYEQEGPASECDMwBCwJAIAEtAABBIEYEQCABQQFqIQEMAQsgA0EANgIcIAMgATYCFCADQZsfNgIQIANBBjYCDEEAIQIMzAELQQIhAgyyAQsDQCABLQAAQSBHDQIgBCABQQFqIgFHDQALQY4BIQIMygELIAEgBEYEQEGNASECDMoBCwJAIAEtAABBCWsOBEoAAEoAC0H1ACECDLABCyADLQApQQVGBEBB9gAhAgywAQtB9AAhAgyvAQsgASAERgRAQYwBIQIMyAELIANBEDYCCCADIAE2AgQMCgsgASAERgRAQYsBIQIMxwELAkAgAS0AAEEJaw4ERwAARwALQfMAIQIMrQELIAEgBEcEQCADQRA2AgggAyABNgIEQfEAIQIMrQELQYoBIQIMxQELAkAgASAERwRAA0AgAS0AAEGg0ABqLQAAIgBBA0cEQAJAIABBAWsOAkkABAtB8AAhAgyvAQsgBCABQQFqIgFHDQALQYgBIQIMxgELQYgBIQIMxQELIANBADYCHCADIAE2AhQgA0HbIDYCECADQQc2AgxBACECDMQBCyABIARGBEBBiQEhAgzEAQsCQAJAAkAgAS0AAEGg0gBqLQAAQQFrDgNGAgABC0HyACECDKwBCyADQQA2AhwgAyABNgIUIANBtBI2AhAgA0EHNgIMQQAhAgzEAQtB6gAhAgyqAQsgASAERwRAIAFBAWohAUHvACECDKoBC0GHASECDMIBCyAEIAEiAEYEQEGGASECDMIBCyAALQAAIgFBL0YEQCAAQQFqIQFB7gAhAgypAQsgAUEJayICQRdLDQEgACEBQQEgAnRBm4CABHENQQwBCyAEIAEiAEYEQEGFASECDMEBCyAALQAAQS9HDQAgAEEBaiEBDAMLQQAhAiADQQA2AhwgAyAANgIUIANB2yA2AhAgA0EHNgIMDL8BCwJAAkACQAJAAkADQCABLQAAQaDOAGotAAAiAEEFRwRAAkACQCAAQQFrDghHBQYHCAAEAQgLQesAIQIMrQELIAFBAWohAUHtACECDKwBCyAEIAFBAWoiAUcNAAtBhAEhAgzDAQsgAUEBagwUCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNHiADQdsANgIcIAMgATYCFCADIAA2AgxBACECDMEBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNHiADQd0ANgIcIAMgATYCFCADIAA2AgxBACECDMABCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNHiADQfoANgIcIAMgATYCFCADIAA2AgxBACECDL8BCyADQQA2AhwgAyABNgIUIANB+Q82AhAgA0EHNgIMQQAhAgy+AQsgASAERgRAQYMBIQIMvgELAkAgAS0AAEGgzgBqLQAAQQFrDgg+BAUGAAgCAwcLIAFBAWohAQtBAyECDKMBCyABQQFqDA0LQQAhAiADQQA2AhwgA0HREjYCECADQQc2AgwgAyABQQFqNgIUDLoBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNFiADQdsANgIcIAMgATYCFCADIAA2AgxBACECDLkBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNFiADQd0ANgIcIAMgATYCFCADIAA2AgxBACECDLgBCyADKAIEIQAgA0EANgIEIAMgACABECwiAEUNFiADQfoANgIcIAMgATYCFCADIAA2AgxBACECDLcBCyADQQA2AhwgAyABNgIUIANB+Q82AhAgA0EHNgIMQQAhAgy2AQtB7AAhAgycAQsgASAERgRAQYIBIQIMtQELIAFBAWoMAgsgASAERgRAQYEBIQIMtAELIAFBAWoMAQsgASAERg0BIAFBAWoLIQFBBCECDJgBC0GAASECDLABCwNAIAEtAABBoMwAai0AACIAQQJHBEAgAEEBRwRAQekAIQIMmQELDDELIAQgAUEBaiIBRw0AC0H/ACECDK8BCyABIARGBEBB/gAhAgyvAQsCQCABLQAAQQlrDjcvAwYvBAYGBgYGBgYGBgYGBgYGBgYGBgUGBgIGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYABgsgAUEBagshAUEFIQIMlAELIAFBAWoMBgsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQggA0HbADYCHCADIAE2AhQgAyAANgIMQQAhAgyrAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQggA0HdADYCHCADIAE2AhQgAyAANgIMQQAhAgyqAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQggA0H6ADYCHCADIAE2AhQgAyAANgIMQQAhAgypAQsgA0EANgIcIAMgATYCFCADQY0UNgIQIANBBzYCDEEAIQIMqAELAkACQAJAAkADQCABLQAAQaDKAGotAAAiAEEFRwRAAkAgAEEBaw4GLgMEBQYABgtB6AAhAgyUAQsgBCABQQFqIgFHDQALQf0AIQIMqwELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0HIANB2wA2AhwgAyABNgIUIAMgADYCDEEAIQIMqgELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0HIANB3QA2AhwgAyABNgIUIAMgADYCDEEAIQIMqQELIAMoAgQhACADQQA2AgQgAyAAIAEQLCIARQ0HIANB+gA2AhwgAyABNgIUIAMgADYCDEEAIQIMqAELIANBADYCHCADIAE2AhQgA0HkCDYCECADQQc2AgxBACECDKcBCyABIARGDQEgAUEBagshAUEGIQIMjAELQfwAIQIMpAELAkACQAJAAkADQCABLQAAQaDIAGotAAAiAEEFRwRAIABBAWsOBCkCAwQFCyAEIAFBAWoiAUcNAAtB+wAhAgynAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQMgA0HbADYCHCADIAE2AhQgAyAANgIMQQAhAgymAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQMgA0HdADYCHCADIAE2AhQgAyAANgIMQQAhAgylAQsgAygCBCEAIANBADYCBCADIAAgARAsIgBFDQMgA0H6ADYCHCADIAE2AhQgAyAANgIMQQAhAgykAQsgA0EANgIcIAMgATYCFCADQbwKNgIQIANBBzYCDEEAIQIMowELQc8AIQIMiQELQdEAIQIMiAELQecAIQIMhwELIAEgBEYEQEH6ACECDKABCwJAIAEtAABBCWsOBCAAACAACyABQQFqIQFB5gAhAgyGAQsgASAERgRAQfkAIQIMnwELAkAgAS0AAEEJaw4EHwAAHwALQQAhAAJAIAMoAjgiAkUNACACKAI4IgJFDQAgAyACEQAAIQALIABFBEBB4gEhAgyGAQsgAEEVRwRAIANBADYCHCADIAE2AhQgA0HJDTYCECADQRo2AgxBACECDJ8BCyADQfgANgIcIAMgATYCFCADQeoaNgIQIANBFTYCDEEAIQIMngELIAEgBEcEQCADQQ02AgggAyABNgIEQeQAIQIMhQELQfcAIQIMnQELIAEgBEYEQEH2ACECDJ0BCwJAAkACQCABLQAAQcgAaw4LAAELCwsLCwsLCwILCyABQQFqIQFB3QAhAgyFAQsgAUEBaiEBQeAAIQIMhAELIAFBAWohAUHjACECDIMBC0H1ACECIAEgBEYNmwEgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBtdUAai0AAEcNCCAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMnAELIAMoAgQhACADQgA3AwAgAyAAIAZBAWoiARArIgAEQCADQfQANgIcIAMgATYCFCADIAA2AgxBACECDJwBC0HiACECDIIBC0EAIQACQCADKAI4IgJFDQAgAigCNCICRQ0AIAMgAhEAACEACwJAIAAEQCAAQRVGDQEgA0EANgIcIAMgATYCFCADQeoNNgIQIANBJjYCDEEAIQIMnAELQeEAIQIMggELIANB8wA2AhwgAyABNgIUIANBgBs2AhAgA0EVNgIMQQAhAgyaAQsgAy0AKSIAQSNrQQtJDQkCQCAAQQZLDQBBASAAdEHKAHFFDQAMCgtBACECIANBADYCHCADIAE2AhQgA0HtCTYCECADQQg2AgwMmQELQfIAIQIgASAERg2YASADKAIAIgAgBCABa2ohBSABIABrQQFqIQYCQANAIAEtAAAgAEGz1QBqLQAARw0FIABBAUYNASAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAyZAQsgAygCBCEAIANCADcDACADIAAgBkEBaiIBECsiAARAIANB8QA2AhwgAyABNgIUIAMgADYCDEEAIQIMmQELQd8AIQIMfwtBACEAAkAgAygCOCICRQ0AIAIoAjQiAkUNACADIAIRAAAhAAsCQCAABEAgAEEVRg0BIANBADYCHCADIAE2AhQgA0HqDTYCECADQSY2AgxBACECDJkBC0HeACECDH8LIANB8AA2AhwgAyABNgIUIANBgBs2AhAgA0EVNgIMQQAhAgyXAQsgAy0AKUEhRg0GIANBADYCHCADIAE2AhQgA0GRCjYCECADQQg2AgxBACECDJYBC0HvACECIAEgBEYNlQEgAygCACIAIAQgAWtqIQUgASAAa0ECaiEGAkADQCABLQAAIABBsNUAai0AAEcNAiAAQQJGDQEgAEEBaiEAIAQgAUEBaiIBRw0ACyADIAU2AgAMlgELIAMoAgQhACADQgA3AwAgAyAAIAZBAWoiARArIgBFDQIgA0HtADYCHCADIAE2AhQgAyAANgIMQQAhAgyVAQsgA0EANgIACyADKAIEIQAgA0EANgIEIAMgACABECsiAEUNgAEgA0HuADYCHCADIAE2AhQgAyAANgIMQQAhAgyTAQtB3AAhAgx5C0EAIQACQCADKAI4IgJFDQAgAigCNCICRQ0AIAMgAhEAACEACwJAIAAEQCAAQRVGDQEgA0EANgIcIAMgATYCFCADQeoNNgIQIANBJjYCDEEAIQIMkwELQdsAIQIMeQsgA0HsADYCHCADIAE2AhQgA0GAGzYCECADQRU2AgxBACECDJEBCyADLQApIgBBI0kNACAAQS5GDQAgA0EANgIcIAMgATYCFCADQckJNgIQIANBCDYCDEEAIQIMkAELQdoAIQIMdgsgASAERgRAQesAIQIMjwELAkAgAS0AAEEvRgRAIAFBAWohAQwBCyADQQA2AhwgAyABNgIUIANBsjg2AhAgA0EINgIMQQAhAgyPAQtB2QAhAgx1CyABIARHBEAgA0EONgIIIAMgATYCBEHYACECDHULQeoAIQIMjQELIAEgBEYEQEHpACECDI0BCyABLQAAQTBrIgBB/wFxQQpJBEAgAyAAOgAqIAFBAWohAUHXACECDHQLIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ16IANB6AA2AhwgAyABNgIUIAMgADYCDEEAIQIMjAELIAEgBEYEQEHnACECDIwBCwJAIAEtAABBLkYEQCABQQFqIQEMAQsgAygCBCEAIANBADYCBCADIAAgARAvIgBFDXsgA0HmADYCHCADIAE2AhQgAyAANgIMQQAhAgyMAQtB1gAhAgxyCyABIARGBEBB5QAhAgyLAQtBACEAQQEhBUEBIQdBACECAkACQAJAAkACQAJ/AkACQAJAAkACQAJAAkAgAS0AAEEwaw4KCgkAAQIDBAUGCAsLQQIMBgtBAwwFC0EEDAQLQQUMAwtBBgwCC0EHDAELQQgLIQJBACEFQQAhBwwCC0EJIQJBASEAQQAhBUEAIQcMAQtBACEFQQEhAgsgAyACOgArIAFBAWohAQJAAkAgAy0ALkEQcQ0AAkACQAJAIAMtACoOAwEAAgQLIAdFDQMMAgsgAA0BDAILIAVFDQELIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ0CIANB4gA2AhwgAyABNgIUIAMgADYCDEEAIQIMjQELIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ19IANB4wA2AhwgAyABNgIUIAMgADYCDEEAIQIMjAELIAMoAgQhACADQQA2AgQgAyAAIAEQLyIARQ17IANB5AA2AhwgAyABNgIUIAMgADYCDAyLAQtB1AAhAgxxCyADLQApQSJGDYYBQdMAIQIMcAtBACEAAkAgAygCOCICRQ0AIAIoAkQiAkUNACADIAIRAAAhAAsgAEUEQEHVACECDHALIABBFUcEQCADQQA2AhwgAyABNgIUIANBpA02AhAgA0EhNgIMQQAhAgyJAQsgA0HhADYCHCADIAE2AhQgA0HQGjYCECADQRU2AgxBACECDIgBCyABIARGBEBB4AAhAgyIAQsCQAJAAkACQAJAIAEtAABBCmsOBAEEBAAECyABQQFqIQEMAQsgAUEBaiEBIANBL2otAABBAXFFDQELQdIAIQIMcAsgA0EANgIcIAMgATYCFCADQbYRNgIQIANBCTYCDEEAIQIMiAELIANBADYCHCADIAE2AhQgA0G2ETYCECADQQk2AgxBACECDIcBCyABIARGBEBB3wAhAgyHAQsgAS0AAEEKRgRAIAFBAWohAQwJCyADLQAuQcAAcQ0IIANBADYCHCADIAE2AhQgA0G2ETYCECADQQI2AgxBACECDIYBCyABIARGBEBB3QAhAgyGAQsgAS0AACICQQ1GBEAgAUEBaiEBQdAAIQIMbQsgASEAIAJBCWsOBAUBAQUBCyAEIAEiAEYEQEHcACECDIUBCyAALQAAQQpHDQAgAEEBagwCC0EAIQIgA0EANgIcIAMgADYCFCADQcotNgIQIANBBzYCDAyDAQsgASAERgRAQdsAIQIMgwELAkAgAS0AAEEJaw4EAwAAAwALIAFBAWoLIQFBzgAhAgxoCyABIARGBEBB2gAhAgyBAQsgAS0AAEEJaw4EAAEBAAELQQAhAiADQQA2AhwgA0GaEjYCECADQQc2AgwgAyABQQFqNgIUDH8LIANBgBI7ASpBACEAAkAgAygCOCICRQ0AIAIoAjgiAkUNACADIAIRAAAhAAsgAEUNACAAQRVHDQEgA0HZADYCHCADIAE2AhQgA0HqGjYCECADQRU2AgxBACECDH4LQc0AIQIMZAsgA0EANgIcIAMgATYCFCADQckNNgIQIANBGjYCDEEAIQIMfAsgASAERgRAQdkAIQIMfAsgAS0AAEEgRw09IAFBAWohASADLQAuQQFxDT0gA0EANgIcIAMgATYCFCADQcIcNgIQIANBHjYCDEEAIQIMewsgASAERgRAQdgAIQIMewsCQAJAAkACQAJAIAEtAAAiAEEKaw4EAgMDAAELIAFBAWohAUEsIQIMZQsgAEE6Rw0BIANBADYCHCADIAE2AhQgA0HnETYCECADQQo2AgxBACECDH0LIAFBAWohASADQS9qLQAAQQFxRQ1zIAMtADJBgAFxRQRAIANBMmohAiADEDVBACEAAkAgAygCOCIGRQ0AIAYoAigiBkUNACADIAYRAAAhAAsCQAJAIAAOFk1MSwEBAQEBAQEBAQEBAQEBAQEBAQABCyADQSk2AhwgAyABNgIUIANBrBk2AhAgA0EVNgIMQQAhAgx+CyADQQA2AhwgAyABNgIUIANB5Qs2AhAgA0ERNgIMQQAhAgx9C0EAIQACQCADKAI4IgJFDQAgAigCXCICRQ0AIAMgAhEAACEACyAARQ1ZIABBFUcNASADQQU2AhwgAyABNgIUIANBmxs2AhAgA0EVNgIMQQAhAgx8C0HLACECDGILQQAhAiADQQA2AhwgAyABNgIUIANBkA42AhAgA0EUNgIMDHoLIAMgAy8BMkGAAXI7ATIMOwsgASAERwRAIANBETYCCCADIAE2AgRBygAhAgxgC0HXACECDHgLIAEgBEYEQEHWACECDHgLAkACQAJAAkAgAS0AACIAQSByIAAgAEHBAGtB/wFxQRpJG0H/AXFB4wBrDhMAQEBAQEBAQEBAQEBAAUBAQAIDQAsgAUEBaiEBQcYAIQIMYQsgAUEBaiEBQccAIQIMYAsgAUEBaiEBQcgAIQIMXwsgAUEBaiEBQckAIQIMXgtB1QAhAiAEIAEiAEYNdiAEIAFrIAMoAgAiAWohBiAAIAFrQQVqIQcDQCABQZDIAGotAAAgAC0AACIFQSByIAUgBUHBAGtB/wFxQRpJG0H/AXFHDQhBBCABQQVGDQoaIAFBAWohASAEIABBAWoiAEcNAAsgAyAGNgIADHYLQdQAIQIgBCABIgBGDXUgBCABayADKAIAIgFqIQYgACABa0EPaiEHA0AgAUGAyABqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0HQQMgAUEPRg0JGiABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAx1C0HTACECIAQgASIARg10IAQgAWsgAygCACIBaiEGIAAgAWtBDmohBwNAIAFB4scAai0AACAALQAAIgVBIHIgBSAFQcEAa0H/AXFBGkkbQf8BcUcNBiABQQ5GDQcgAUEBaiEBIAQgAEEBaiIARw0ACyADIAY2AgAMdAtB0gAhAiAEIAEiAEYNcyAEIAFrIAMoAgAiAWohBSAAIAFrQQFqIQYDQCABQeDHAGotAAAgAC0AACIHQSByIAcgB0HBAGtB/wFxQRpJG0H/AXFHDQUgAUEBRg0CIAFBAWohASAEIABBAWoiAEcNAAsgAyAFNgIADHMLIAEgBEYEQEHRACECDHMLAkACQCABLQAAIgBBIHIgACAAQcEAa0H/AXFBGkkbQf8BcUHuAGsOBwA5OTk5OQE5CyABQQFqIQFBwwAhAgxaCyABQQFqIQFBxAAhAgxZCyADQQA2AgAgBkEBaiEBQcUAIQIMWAtB0AAhAiAEIAEiAEYNcCAEIAFrIAMoAgAiAWohBiAAIAFrQQlqIQcDQCABQdbHAGotAAAgAC0AACIFQSByIAUgBUHBAGtB/wFxQRpJG0H/AXFHDQJBAiABQQlGDQQaIAFBAWohASAEIABBAWoiAEcNAAsgAyAGNgIADHALQc8AIQIgBCABIgBGDW8gBCABayADKAIAIgFqIQYgACABa0EFaiEHA0AgAUHQxwBqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0BIAFBBUYNAiABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAxvCyAAIQEgA0EANgIADDMLQQELOgAsIANBADYCACAHQQFqIQELQS0hAgxSCwJAA0AgAS0AAEHQxQBqLQAAQQFHDQEgBCABQQFqIgFHDQALQc0AIQIMawtBwgAhAgxRCyABIARGBEBBzAAhAgxqCyABLQAAQTpGBEAgAygCBCEAIANBADYCBCADIAAgARAwIgBFDTMgA0HLADYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgxqCyADQQA2AhwgAyABNgIUIANB5xE2AhAgA0EKNgIMQQAhAgxpCwJAAkAgAy0ALEECaw4CAAEnCyADQTNqLQAAQQJxRQ0mIAMtAC5BAnENJiADQQA2AhwgAyABNgIUIANBphQ2AhAgA0ELNgIMQQAhAgxpCyADLQAyQSBxRQ0lIAMtAC5BAnENJSADQQA2AhwgAyABNgIUIANBvRM2AhAgA0EPNgIMQQAhAgxoC0EAIQACQCADKAI4IgJFDQAgAigCSCICRQ0AIAMgAhEAACEACyAARQRAQcEAIQIMTwsgAEEVRwRAIANBADYCHCADIAE2AhQgA0GmDzYCECADQRw2AgxBACECDGgLIANBygA2AhwgAyABNgIUIANBhRw2AhAgA0EVNgIMQQAhAgxnCyABIARHBEAgASECA0AgBCACIgFrQRBOBEAgAUEQaiEC/Qz/////////////////////IAH9AAAAIg1BB/1sIA39DODg4ODg4ODg4ODg4ODg4OD9bv0MX19fX19fX19fX19fX19fX/0mIA39DAkJCQkJCQkJCQkJCQkJCQn9I/1Q/VL9ZEF/c2giAEEQRg0BIAAgAWohAQwYCyABIARGBEBBxAAhAgxpCyABLQAAQcDBAGotAABBAUcNFyAEIAFBAWoiAkcNAAtBxAAhAgxnC0HEACECDGYLIAEgBEcEQANAAkAgAS0AACIAQSByIAAgAEHBAGtB/wFxQRpJG0H/AXEiAEEJRg0AIABBIEYNAAJAAkACQAJAIABB4wBrDhMAAwMDAwMDAwEDAwMDAwMDAwMCAwsgAUEBaiEBQTYhAgxSCyABQQFqIQFBNyECDFELIAFBAWohAUE4IQIMUAsMFQsgBCABQQFqIgFHDQALQTwhAgxmC0E8IQIMZQsgASAERgRAQcgAIQIMZQsgA0ESNgIIIAMgATYCBAJAAkACQAJAAkAgAy0ALEEBaw4EFAABAgkLIAMtADJBIHENA0HgASECDE8LAkAgAy8BMiIAQQhxRQ0AIAMtAChBAUcNACADLQAuQQhxRQ0CCyADIABB9/sDcUGABHI7ATIMCwsgAyADLwEyQRByOwEyDAQLIANBADYCBCADIAEgARAxIgAEQCADQcEANgIcIAMgADYCDCADIAFBAWo2AhRBACECDGYLIAFBAWohAQxYCyADQQA2AhwgAyABNgIUIANB9BM2AhAgA0EENgIMQQAhAgxkC0HHACECIAEgBEYNYyADKAIAIgAgBCABa2ohBSABIABrQQZqIQYCQANAIABBwMUAai0AACABLQAAQSByRw0BIABBBkYNSiAAQQFqIQAgBCABQQFqIgFHDQALIAMgBTYCAAxkCyADQQA2AgAMBQsCQCABIARHBEADQCABLQAAQcDDAGotAAAiAEEBRwRAIABBAkcNAyABQQFqIQEMBQsgBCABQQFqIgFHDQALQcUAIQIMZAtBxQAhAgxjCwsgA0EAOgAsDAELQQshAgxHC0E/IQIMRgsCQAJAA0AgAS0AACIAQSBHBEACQCAAQQprDgQDBQUDAAsgAEEsRg0DDAQLIAQgAUEBaiIBRw0AC0HGACECDGALIANBCDoALAwOCyADLQAoQQFHDQIgAy0ALkEIcQ0CIAMoAgQhACADQQA2AgQgAyAAIAEQMSIABEAgA0HCADYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgxfCyABQQFqIQEMUAtBOyECDEQLAkADQCABLQAAIgBBIEcgAEEJR3ENASAEIAFBAWoiAUcNAAtBwwAhAgxdCwtBPCECDEILAkACQCABIARHBEADQCABLQAAIgBBIEcEQCAAQQprDgQDBAQDBAsgBCABQQFqIgFHDQALQT8hAgxdC0E/IQIMXAsgAyADLwEyQSByOwEyDAoLIAMoAgQhACADQQA2AgQgAyAAIAEQMSIARQ1OIANBPjYCHCADIAE2AhQgAyAANgIMQQAhAgxaCwJAIAEgBEcEQANAIAEtAABBwMMAai0AACIAQQFHBEAgAEECRg0DDAwLIAQgAUEBaiIBRw0AC0E3IQIMWwtBNyECDFoLIAFBAWohAQwEC0E7IQIgBCABIgBGDVggBCABayADKAIAIgFqIQYgACABa0EFaiEHAkADQCABQZDIAGotAAAgAC0AACIFQSByIAUgBUHBAGtB/wFxQRpJG0H/AXFHDQEgAUEFRgRAQQchAQw/CyABQQFqIQEgBCAAQQFqIgBHDQALIAMgBjYCAAxZCyADQQA2AgAgACEBDAULQTohAiAEIAEiAEYNVyAEIAFrIAMoAgAiAWohBiAAIAFrQQhqIQcCQANAIAFBtMEAai0AACAALQAAIgVBIHIgBSAFQcEAa0H/AXFBGkkbQf8BcUcNASABQQhGBEBBBSEBDD4LIAFBAWohASAEIABBAWoiAEcNAAsgAyAGNgIADFgLIANBADYCACAAIQEMBAtBOSECIAQgASIARg1WIAQgAWsgAygCACIBaiEGIAAgAWtBA2ohBwJAA0AgAUGwwQBqLQAAIAAtAAAiBUEgciAFIAVBwQBrQf8BcUEaSRtB/wFxRw0BIAFBA0YEQEEGIQEMPQsgAUEBaiEBIAQgAEEBaiIARw0ACyADIAY2AgAMVwsgA0EANgIAIAAhAQwDCwJAA0AgAS0AACIAQSBHBEAgAEEKaw4EBwQEBwILIAQgAUEBaiIBRw0AC0E4IQIMVgsgAEEsRw0BIAFBAWohAEEBIQECQAJAAkACQAJAIAMtACxBBWsOBAMBAgQACyAAIQEMBAtBAiEBDAELQQQhAQsgA0EBOgAsIAMgAy8BMiABcjsBMiAAIQEMAQsgAyADLwEyQQhyOwEyIAAhAQtBPiECDDsLIANBADoALAtBOSECDDkLIAEgBEYEQEE2IQIMUgsCQAJAAkACQAJAIAEtAABBCmsOBAACAgECCyADKAIEIQAgA0EANgIEIAMgACABEDEiAEUNAiADQTM2AhwgAyABNgIUIAMgADYCDEEAIQIMVQsgAygCBCEAIANBADYCBCADIAAgARAxIgBFBEAgAUEBaiEBDAYLIANBMjYCHCADIAA2AgwgAyABQQFqNgIUQQAhAgxUCyADLQAuQQFxBEBB3wEhAgw7CyADKAIEIQAgA0EANgIEIAMgACABEDEiAA0BDEkLQTQhAgw5CyADQTU2AhwgAyABNgIUIAMgADYCDEEAIQIMUQtBNSECDDcLIANBL2otAABBAXENACADQQA2AhwgAyABNgIUIANB6xY2AhAgA0EZNgIMQQAhAgxPC0EzIQIMNQsgASAERgRAQTIhAgxOCwJAIAEtAABBCkYEQCABQQFqIQEMAQsgA0EANgIcIAMgATYCFCADQZIXNgIQIANBAzYCDEEAIQIMTgtBMiECDDQLIAEgBEYEQEExIQIMTQsCQCABLQAAIgBBCUYNACAAQSBGDQBBASECAkAgAy0ALEEFaw4EBgQFAA0LIAMgAy8BMkEIcjsBMgwMCyADLQAuQQFxRQ0BIAMtACxBCEcNACADQQA6ACwLQT0hAgwyCyADQQA2AhwgAyABNgIUIANBwhY2AhAgA0EKNgIMQQAhAgxKC0ECIQIMAQtBBCECCyADQQE6ACwgAyADLwEyIAJyOwEyDAYLIAEgBEYEQEEwIQIMRwsgAS0AAEEKRgRAIAFBAWohAQwBCyADLQAuQQFxDQAgA0EANgIcIAMgATYCFCADQdwoNgIQIANBAjYCDEEAIQIMRgtBMCECDCwLIAFBAWohAUExIQIMKwsgASAERgRAQS8hAgxECyABLQAAIgBBCUcgAEEgR3FFBEAgAUEBaiEBIAMtAC5BAXENASADQQA2AhwgAyABNgIUIANBlxA2AhAgA0EKNgIMQQAhAgxEC0EBIQICQAJAAkACQAJAAkAgAy0ALEECaw4HBQQEAwECAAQLIAMgAy8BMkEIcjsBMgwDC0ECIQIMAQtBBCECCyADQQE6ACwgAyADLwEyIAJyOwEyC0EvIQIMKwsgA0EANgIcIAMgATYCFCADQYQTNgIQIANBCzYCDEEAIQIMQwtB4QEhAgwpCyABIARGBEBBLiECDEILIANBADYCBCADQRI2AgggAyABIAEQMSIADQELQS4hAgwnCyADQS02AhwgAyABNgIUIAMgADYCDEEAIQIMPwtBACEAAkAgAygCOCICRQ0AIAIoAkwiAkUNACADIAIRAAAhAAsgAEUNACAAQRVHDQEgA0HYADYCHCADIAE2AhQgA0GzGzYCECADQRU2AgxBACECDD4LQcwAIQIMJAsgA0EANgIcIAMgATYCFCADQbMONgIQIANBHTYCDEEAIQIMPAsgASAERgRAQc4AIQIMPAsgAS0AACIAQSBGDQIgAEE6Rg0BCyADQQA6ACxBCSECDCELIAMoAgQhACADQQA2AgQgAyAAIAEQMCIADQEMAgsgAy0ALkEBcQRAQd4BIQIMIAsgAygCBCEAIANBADYCBCADIAAgARAwIgBFDQIgA0EqNgIcIAMgADYCDCADIAFBAWo2AhRBACECDDgLIANBywA2AhwgAyAANgIMIAMgAUEBajYCFEEAIQIMNwsgAUEBaiEBQcAAIQIMHQsgAUEBaiEBDCwLIAEgBEYEQEErIQIMNQsCQCABLQAAQQpGBEAgAUEBaiEBDAELIAMtAC5BwABxRQ0GCyADLQAyQYABcQRAQQAhAAJAIAMoAjgiAkUNACACKAJcIgJFDQAgAyACEQAAIQALIABFDRIgAEEVRgRAIANBBTYCHCADIAE2AhQgA0GbGzYCECADQRU2AgxBACECDDYLIANBADYCHCADIAE2AhQgA0GQDjYCECADQRQ2AgxBACECDDULIANBMmohAiADEDVBACEAAkAgAygCOCIGRQ0AIAYoAigiBkUNACADIAYRAAAhAAsgAA4WAgEABAQEBAQEBAQEBAQEBAQEBAQEAwQLIANBAToAMAsgAiACLwEAQcAAcjsBAAtBKyECDBgLIANBKTYCHCADIAE2AhQgA0GsGTYCECADQRU2AgxBACECDDALIANBADYCHCADIAE2AhQgA0HlCzYCECADQRE2AgxBACECDC8LIANBADYCHCADIAE2AhQgA0GlCzYCECADQQI2AgxBACECDC4LQQEhByADLwEyIgVBCHFFBEAgAykDIEIAUiEHCwJAIAMtADAEQEEBIQAgAy0AKUEFRg0BIAVBwABxRSAHcUUNAQsCQCADLQAoIgJBAkYEQEEBIQAgAy8BNCIGQeUARg0CQQAhACAFQcAAcQ0CIAZB5ABGDQIgBkHmAGtBAkkNAiAGQcwBRg0CIAZBsAJGDQIMAQtBACEAIAVBwABxDQELQQIhACAFQQhxDQAgBUGABHEEQAJAIAJBAUcNACADLQAuQQpxDQBBBSEADAILQQQhAAwBCyAFQSBxRQRAIAMQNkEAR0ECdCEADAELQQBBAyADKQMgUBshAAsgAEEBaw4FAgAHAQMEC0ERIQIMEwsgA0EBOgAxDCkLQQAhAgJAIAMoAjgiAEUNACAAKAIwIgBFDQAgAyAAEQAAIQILIAJFDSYgAkEVRgRAIANBAzYCHCADIAE2AhQgA0HSGzYCECADQRU2AgxBACECDCsLQQAhAiADQQA2AhwgAyABNgIUIANB3Q42AhAgA0ESNgIMDCoLIANBADYCHCADIAE2AhQgA0H5IDYCECADQQ82AgxBACECDCkLQQAhAAJAIAMoAjgiAkUNACACKAIwIgJFDQAgAyACEQAAIQALIAANAQtBDiECDA4LIABBFUYEQCADQQI2AhwgAyABNgIUIANB0hs2AhAgA0EVNgIMQQAhAgwnCyADQQA2AhwgAyABNgIUIANB3Q42AhAgA0ESNgIMQQAhAgwmC0EqIQIMDAsgASAERwRAIANBCTYCCCADIAE2AgRBKSECDAwLQSYhAgwkCyADIAMpAyAiDCAEIAFrrSIKfSILQgAgCyAMWBs3AyAgCiAMVARAQSUhAgwkCyADKAIEIQAgA0EANgIEIAMgACABIAynaiIBEDIiAEUNACADQQU2AhwgAyABNgIUIAMgADYCDEEAIQIMIwtBDyECDAkLQgAhCgJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQCABLQAAQTBrDjcXFgABAgMEBQYHFBQUFBQUFAgJCgsMDRQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUDg8QERITFAtCAiEKDBYLQgMhCgwVC0IEIQoMFAtCBSEKDBMLQgYhCgwSC0IHIQoMEQtCCCEKDBALQgkhCgwPC0IKIQoMDgtCCyEKDA0LQgwhCgwMC0INIQoMCwtCDiEKDAoLQg8hCgwJC0IKIQoMCAtCCyEKDAcLQgwhCgwGC0INIQoMBQtCDiEKDAQLQg8hCgwDCyADQQA2AhwgAyABNgIUIANBnxU2AhAgA0EMNgIMQQAhAgwhCyABIARGBEBBIiECDCELQgAhCgJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAS0AAEEwaw43FRQAAQIDBAUGBxYWFhYWFhYICQoLDA0WFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFg4PEBESExYLQgIhCgwUC0IDIQoMEwtCBCEKDBILQgUhCgwRC0IGIQoMEAtCByEKDA8LQgghCgwOC0IJIQoMDQtCCiEKDAwLQgshCgwLC0IMIQoMCgtCDSEKDAkLQg4hCgwIC0IPIQoMBwtCCiEKDAYLQgshCgwFC0IMIQoMBAtCDSEKDAMLQg4hCgwCC0IPIQoMAQtCASEKCyABQQFqIQEgAykDICILQv//////////D1gEQCADIAtCBIYgCoQ3AyAMAgsgA0EANgIcIAMgATYCFCADQbUJNgIQIANBDDYCDEEAIQIMHgtBJyECDAQLQSghAgwDCyADIAE6ACwgA0EANgIAIAdBAWohAUEMIQIMAgsgA0EANgIAIAZBAWohAUEKIQIMAQsgAUEBaiEBQQghAgwACwALQQAhAiADQQA2AhwgAyABNgIUIANBsjg2AhAgA0EINgIMDBcLQQAhAiADQQA2AhwgAyABNgIUIANBgxE2AhAgA0EJNgIMDBYLQQAhAiADQQA2AhwgAyABNgIUIANB3wo2AhAgA0EJNgIMDBULQQAhAiADQQA2AhwgAyABNgIUIANB7RA2AhAgA0EJNgIMDBQLQQAhAiADQQA2AhwgAyABNgIUIANB0hE2AhAgA0EJNgIMDBMLQQAhAiADQQA2AhwgAyABNgIUIANBsjg2AhAgA0EINgIMDBILQQAhAiADQQA2AhwgAyABNgIUIANBgxE2AhAgA0EJNgIMDBELQQAhAiADQQA2AhwgAyABNgIUIANB3wo2AhAgA0EJNgIMDBALQQAhAiADQQA2AhwgAyABNgIUIANB7RA2AhAgA0EJNgIMDA8LQQAhAiADQQA2AhwgAyABNgIUIANB0hE2AhAgA0EJNgIMDA4LQQAhAiADQQA2AhwgAyABNgIUIANBuRc2AhAgA0EPNgIMDA0LQQAhAiADQQA2AhwgAyABNgIUIANBuRc2AhAgA0EPNgIMDAwLQQAhAiADQQA2AhwgAyABNgIUIANBmRM2AhAgA0ELNgIMDAsLQQAhAiADQQA2AhwgAyABNgIUIANBnQk2AhAgA0ELNgIMDAoLQQAhAiADQQA2AhwgAyABNgIUIANBlxA2AhAgA0EKNgIMDAkLQQAhAiADQQA2AhwgAyABNgIUIANBsRA2AhAgA0EKNgIMDAgLQQAhAiADQQA2AhwgAyABNgIUIANBux02AhAgA0ECNgIMDAcLQQAhAiADQQA2AhwgAyABNgIUIANBlhY2AhAgA0ECNgIMDAYLQQAhAiADQQA2AhwgAyABNgIUIANB+Rg2AhAgA0ECNgIMDAULQQAhAiADQQA2AhwgAyABNgIUIANBxBg2AhAgA0ECNgIMDAQLIANBAjYCHCADIAE2AhQgA0GpHjYCECADQRY2AgxBACECDAMLQd4AIQIgASAERg0CIAlBCGohByADKAIAIQUCQAJAIAEgBEcEQCAFQZbIAGohCCAEIAVqIAFrIQYgBUF/c0EKaiIFIAFqIQADQCABLQAAIAgtAABHBEBBAiEIDAMLIAVFBEBBACEIIAAhAQwDCyAFQQFrIQUgCEEBaiEIIAQgAUEBaiIBRw0ACyAGIQUgBCEBCyAHQQE2AgAgAyAFNgIADAELIANBADYCACAHIAg2AgALIAcgATYCBCAJKAIMIQACQAJAIAkoAghBAWsOAgQBAAsgA0EANgIcIANBwh42AhAgA0EXNgIMIAMgAEEBajYCFEEAIQIMAwsgA0EANgIcIAMgADYCFCADQdceNgIQIANBCTYCDEEAIQIMAgsgASAERgRAQSghAgwCCyADQQk2AgggAyABNgIEQSchAgwBCyABIARGBEBBASECDAELA0ACQAJAAkAgAS0AAEEKaw4EAAEBAAELIAFBAWohAQwBCyABQQFqIQEgAy0ALkEgcQ0AQQAhAiADQQA2AhwgAyABNgIUIANBoSE2AhAgA0EFNgIMDAILQQEhAiABIARHDQALCyAJQRBqJAAgAkUEQCADKAIMIQAMAQsgAyACNgIcQQAhACADKAIEIgFFDQAgAyABIAQgAygCCBEBACIBRQ0AIAMgBDYCFCADIAE2AgwgASEACyAAC74CAQJ/IABBADoAACAAQeQAaiIBQQFrQQA6AAAgAEEAOgACIABBADoAASABQQNrQQA6AAAgAUECa0EAOgAAIABBADoAAyABQQRrQQA6AABBACAAa0EDcSIBIABqIgBBADYCAEHkACABa0F8cSICIABqIgFBBGtBADYCAAJAIAJBCUkNACAAQQA2AgggAEEANgIEIAFBCGtBADYCACABQQxrQQA2AgAgAkEZSQ0AIABBADYCGCAAQQA2AhQgAEEANgIQIABBADYCDCABQRBrQQA2AgAgAUEUa0EANgIAIAFBGGtBADYCACABQRxrQQA2AgAgAiAAQQRxQRhyIgJrIgFBIEkNACAAIAJqIQADQCAAQgA3AxggAEIANwMQIABCADcDCCAAQgA3AwAgAEEgaiEAIAFBIGsiAUEfSw0ACwsLVgEBfwJAIAAoAgwNAAJAAkACQAJAIAAtADEOAwEAAwILIAAoAjgiAUUNACABKAIwIgFFDQAgACABEQAAIgENAwtBAA8LAAsgAEHKGTYCEEEOIQELIAELGgAgACgCDEUEQCAAQd4fNgIQIABBFTYCDAsLFAAgACgCDEEVRgRAIABBADYCDAsLFAAgACgCDEEWRgRAIABBADYCDAsLBwAgACgCDAsHACAAKAIQCwkAIAAgATYCEAsHACAAKAIUCysAAkAgAEEnTw0AQv//////CSAArYhCAYNQDQAgAEECdEHQOGooAgAPCwALFwAgAEEvTwRAAAsgAEECdEHsOWooAgALvwkBAX9B9C0hAQJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAIABB5ABrDvQDY2IAAWFhYWFhYQIDBAVhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhBgcICQoLDA0OD2FhYWFhEGFhYWFhYWFhYWFhEWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYRITFBUWFxgZGhthYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhHB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2YTc4OTphYWFhYWFhYTthYWE8YWFhYT0+P2FhYWFhYWFhQGFhQWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYUJDREVGR0hJSktMTU5PUFFSU2FhYWFhYWFhVFVWV1hZWlthXF1hYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFeYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhX2BhC0HqLA8LQZgmDwtB7TEPC0GgNw8LQckpDwtBtCkPC0GWLQ8LQesrDwtBojUPC0HbNA8LQeApDwtB4yQPC0HVJA8LQe4kDwtB5iUPC0HKNA8LQdA3DwtBqjUPC0H1LA8LQfYmDwtBgiIPC0HyMw8LQb4oDwtB5zcPC0HNIQ8LQcAhDwtBuCUPC0HLJQ8LQZYkDwtBjzQPC0HNNQ8LQd0qDwtB7jMPC0GcNA8LQZ4xDwtB9DUPC0HlIg8LQa8lDwtBmTEPC0GyNg8LQfk2DwtBxDIPC0HdLA8LQYIxDwtBwTEPC0GNNw8LQckkDwtB7DYPC0HnKg8LQcgjDwtB4iEPC0HJNw8LQaUiDwtBlCIPC0HbNg8LQd41DwtBhiYPC0G8Kw8LQYsyDwtBoCMPC0H2MA8LQYAsDwtBiSsPC0GkJg8LQfIjDwtBgSgPC0GrMg8LQesnDwtBwjYPC0GiJA8LQc8qDwtB3CMPC0GHJw8LQeQ0DwtBtyIPC0GtMQ8LQdUiDwtBrzQPC0HeJg8LQdYyDwtB9DQPC0GBOA8LQfQ3DwtBkjYPC0GdJw8LQYIpDwtBjSMPC0HXMQ8LQb01DwtBtDcPC0HYMA8LQbYnDwtBmjgPC0GnKg8LQcQnDwtBriMPC0H1Ig8LAAtByiYhAQsgAQsXACAAIAAvAS5B/v8DcSABQQBHcjsBLgsaACAAIAAvAS5B/f8DcSABQQBHQQF0cjsBLgsaACAAIAAvAS5B+/8DcSABQQBHQQJ0cjsBLgsaACAAIAAvAS5B9/8DcSABQQBHQQN0cjsBLgsaACAAIAAvAS5B7/8DcSABQQBHQQR0cjsBLgsaACAAIAAvAS5B3/8DcSABQQBHQQV0cjsBLgsaACAAIAAvAS5Bv/8DcSABQQBHQQZ0cjsBLgsaACAAIAAvAS5B//4DcSABQQBHQQd0cjsBLgsaACAAIAAvAS5B//0DcSABQQBHQQh0cjsBLgsaACAAIAAvAS5B//sDcSABQQBHQQl0cjsBLgs+AQJ/AkAgACgCOCIDRQ0AIAMoAgQiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQeESNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAggiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQfwRNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAgwiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQewKNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAhAiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQfoeNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAhQiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQcsQNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAhgiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQbcfNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAhwiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQb8VNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAiwiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQf4INgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAiAiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQYwdNgIQQRghBAsgBAs+AQJ/AkAgACgCOCIDRQ0AIAMoAiQiA0UNACAAIAEgAiABayADEQEAIgRBf0cNACAAQeYVNgIQQRghBAsgBAs4ACAAAn8gAC8BMkEUcUEURgRAQQEgAC0AKEEBRg0BGiAALwE0QeUARgwBCyAALQApQQVGCzoAMAtZAQJ/AkAgAC0AKEEBRg0AIAAvATQiAUHkAGtB5ABJDQAgAUHMAUYNACABQbACRg0AIAAvATIiAEHAAHENAEEBIQIgAEGIBHFBgARGDQAgAEEocUUhAgsgAguMAQECfwJAAkACQCAALQAqRQ0AIAAtACtFDQAgAC8BMiIBQQJxRQ0BDAILIAAvATIiAUEBcUUNAQtBASECIAAtAChBAUYNACAALwE0IgBB5ABrQeQASQ0AIABBzAFGDQAgAEGwAkYNACABQcAAcQ0AQQAhAiABQYgEcUGABEYNACABQShxQQBHIQILIAILcwAgAEEQav0MAAAAAAAAAAAAAAAAAAAAAP0LAwAgAP0MAAAAAAAAAAAAAAAAAAAAAP0LAwAgAEEwav0MAAAAAAAAAAAAAAAAAAAAAP0LAwAgAEEgav0MAAAAAAAAAAAAAAAAAAAAAP0LAwAgAEH9ATYCHAsGACAAEDoLmi0BC38jAEEQayIKJABB3NUAKAIAIglFBEBBnNkAKAIAIgVFBEBBqNkAQn83AgBBoNkAQoCAhICAgMAANwIAQZzZACAKQQhqQXBxQdiq1aoFcyIFNgIAQbDZAEEANgIAQYDZAEEANgIAC0GE2QBBwNkENgIAQdTVAEHA2QQ2AgBB6NUAIAU2AgBB5NUAQX82AgBBiNkAQcCmAzYCAANAIAFBgNYAaiABQfTVAGoiAjYCACACIAFB7NUAaiIDNgIAIAFB+NUAaiADNgIAIAFBiNYAaiABQfzVAGoiAzYCACADIAI2AgAgAUGQ1gBqIAFBhNYAaiICNgIAIAIgAzYCACABQYzWAGogAjYCACABQSBqIgFBgAJHDQALQczZBEGBpgM2AgBB4NUAQazZACgCADYCAEHQ1QBBgKYDNgIAQdzVAEHI2QQ2AgBBzP8HQTg2AgBByNkEIQkLAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkACQAJAAkAgAEHsAU0EQEHE1QAoAgAiBkEQIABBE2pBcHEgAEELSRsiBEEDdiIAdiIBQQNxBEACQCABQQFxIAByQQFzIgJBA3QiAEHs1QBqIgEgAEH01QBqKAIAIgAoAggiA0YEQEHE1QAgBkF+IAJ3cTYCAAwBCyABIAM2AgggAyABNgIMCyAAQQhqIQEgACACQQN0IgJBA3I2AgQgACACaiIAIAAoAgRBAXI2AgQMEQtBzNUAKAIAIgggBE8NASABBEACQEECIAB0IgJBACACa3IgASAAdHFoIgBBA3QiAkHs1QBqIgEgAkH01QBqKAIAIgIoAggiA0YEQEHE1QAgBkF+IAB3cSIGNgIADAELIAEgAzYCCCADIAE2AgwLIAIgBEEDcjYCBCAAQQN0IgAgBGshBSAAIAJqIAU2AgAgAiAEaiIEIAVBAXI2AgQgCARAIAhBeHFB7NUAaiEAQdjVACgCACEDAn9BASAIQQN2dCIBIAZxRQRAQcTVACABIAZyNgIAIAAMAQsgACgCCAsiASADNgIMIAAgAzYCCCADIAA2AgwgAyABNgIICyACQQhqIQFB2NUAIAQ2AgBBzNUAIAU2AgAMEQtByNUAKAIAIgtFDQEgC2hBAnRB9NcAaigCACIAKAIEQXhxIARrIQUgACECA0ACQCACKAIQIgFFBEAgAkEUaigCACIBRQ0BCyABKAIEQXhxIARrIgMgBUkhAiADIAUgAhshBSABIAAgAhshACABIQIMAQsLIAAoAhghCSAAKAIMIgMgAEcEQEHU1QAoAgAaIAMgACgCCCIBNgIIIAEgAzYCDAwQCyAAQRRqIgIoAgAiAUUEQCAAKAIQIgFFDQMgAEEQaiECCwNAIAIhByABIgNBFGoiAigCACIBDQAgA0EQaiECIAMoAhAiAQ0ACyAHQQA2AgAMDwtBfyEEIABBv39LDQAgAEETaiIBQXBxIQRByNUAKAIAIghFDQBBACAEayEFAkACQAJAAn9BACAEQYACSQ0AGkEfIARB////B0sNABogBEEmIAFBCHZnIgBrdkEBcSAAQQF0a0E+agsiBkECdEH01wBqKAIAIgJFBEBBACEBQQAhAwwBC0EAIQEgBEEZIAZBAXZrQQAgBkEfRxt0IQBBACEDA0ACQCACKAIEQXhxIARrIgcgBU8NACACIQMgByIFDQBBACEFIAIhAQwDCyABIAJBFGooAgAiByAHIAIgAEEddkEEcWpBEGooAgAiAkYbIAEgBxshASAAQQF0IQAgAg0ACwsgASADckUEQEEAIQNBAiAGdCIAQQAgAGtyIAhxIgBFDQMgAGhBAnRB9NcAaigCACEBCyABRQ0BCwNAIAEoAgRBeHEgBGsiAiAFSSEAIAIgBSAAGyEFIAEgAyAAGyEDIAEoAhAiAAR/IAAFIAFBFGooAgALIgENAAsLIANFDQAgBUHM1QAoAgAgBGtPDQAgAygCGCEHIAMgAygCDCIARwRAQdTVACgCABogACADKAIIIgE2AgggASAANgIMDA4LIANBFGoiAigCACIBRQRAIAMoAhAiAUUNAyADQRBqIQILA0AgAiEGIAEiAEEUaiICKAIAIgENACAAQRBqIQIgACgCECIBDQALIAZBADYCAAwNC0HM1QAoAgAiAyAETwRAQdjVACgCACEBAkAgAyAEayICQRBPBEAgASAEaiIAIAJBAXI2AgQgASADaiACNgIAIAEgBEEDcjYCBAwBCyABIANBA3I2AgQgASADaiIAIAAoAgRBAXI2AgRBACEAQQAhAgtBzNUAIAI2AgBB2NUAIAA2AgAgAUEIaiEBDA8LQdDVACgCACIDIARLBEAgBCAJaiIAIAMgBGsiAUEBcjYCBEHc1QAgADYCAEHQ1QAgATYCACAJIARBA3I2AgQgCUEIaiEBDA8LQQAhASAEAn9BnNkAKAIABEBBpNkAKAIADAELQajZAEJ/NwIAQaDZAEKAgISAgIDAADcCAEGc2QAgCkEMakFwcUHYqtWqBXM2AgBBsNkAQQA2AgBBgNkAQQA2AgBBgIAECyIAIARBxwBqIgVqIgZBACAAayIHcSICTwRAQbTZAEEwNgIADA8LAkBB/NgAKAIAIgFFDQBB9NgAKAIAIgggAmohACAAIAFNIAAgCEtxDQBBACEBQbTZAEEwNgIADA8LQYDZAC0AAEEEcQ0EAkACQCAJBEBBhNkAIQEDQCABKAIAIgAgCU0EQCAAIAEoAgRqIAlLDQMLIAEoAggiAQ0ACwtBABA7IgBBf0YNBSACIQZBoNkAKAIAIgFBAWsiAyAAcQRAIAIgAGsgACADakEAIAFrcWohBgsgBCAGTw0FIAZB/v///wdLDQVB/NgAKAIAIgMEQEH02AAoAgAiByAGaiEBIAEgB00NBiABIANLDQYLIAYQOyIBIABHDQEMBwsgBiADayAHcSIGQf7///8HSw0EIAYQOyEAIAAgASgCACABKAIEakYNAyAAIQELAkAgBiAEQcgAak8NACABQX9GDQBBpNkAKAIAIgAgBSAGa2pBACAAa3EiAEH+////B0sEQCABIQAMBwsgABA7QX9HBEAgACAGaiEGIAEhAAwHC0EAIAZrEDsaDAQLIAEiAEF/Rw0FDAMLQQAhAwwMC0EAIQAMCgsgAEF/Rw0CC0GA2QBBgNkAKAIAQQRyNgIACyACQf7///8HSw0BIAIQOyEAQQAQOyEBIABBf0YNASABQX9GDQEgACABTw0BIAEgAGsiBiAEQThqTQ0BC0H02ABB9NgAKAIAIAZqIgE2AgBB+NgAKAIAIAFJBEBB+NgAIAE2AgALAkACQAJAQdzVACgCACICBEBBhNkAIQEDQCAAIAEoAgAiAyABKAIEIgVqRg0CIAEoAggiAQ0ACwwCC0HU1QAoAgAiAUEARyAAIAFPcUUEQEHU1QAgADYCAAtBACEBQYjZACAGNgIAQYTZACAANgIAQeTVAEF/NgIAQejVAEGc2QAoAgA2AgBBkNkAQQA2AgADQCABQYDWAGogAUH01QBqIgI2AgAgAiABQezVAGoiAzYCACABQfjVAGogAzYCACABQYjWAGogAUH81QBqIgM2AgAgAyACNgIAIAFBkNYAaiABQYTWAGoiAjYCACACIAM2AgAgAUGM1gBqIAI2AgAgAUEgaiIBQYACRw0AC0F4IABrQQ9xIgEgAGoiAiAGQThrIgMgAWsiAUEBcjYCBEHg1QBBrNkAKAIANgIAQdDVACABNgIAQdzVACACNgIAIAAgA2pBODYCBAwCCyAAIAJNDQAgAiADSQ0AIAEoAgxBCHENAEF4IAJrQQ9xIgAgAmoiA0HQ1QAoAgAgBmoiByAAayIAQQFyNgIEIAEgBSAGajYCBEHg1QBBrNkAKAIANgIAQdDVACAANgIAQdzVACADNgIAIAIgB2pBODYCBAwBCyAAQdTVACgCAEkEQEHU1QAgADYCAAsgACAGaiEDQYTZACEBAkACQAJAA0AgAyABKAIARwRAIAEoAggiAQ0BDAILCyABLQAMQQhxRQ0BC0GE2QAhAQNAIAEoAgAiAyACTQRAIAMgASgCBGoiBSACSw0DCyABKAIIIQEMAAsACyABIAA2AgAgASABKAIEIAZqNgIEIABBeCAAa0EPcWoiCSAEQQNyNgIEIANBeCADa0EPcWoiBiAEIAlqIgRrIQEgAiAGRgRAQdzVACAENgIAQdDVAEHQ1QAoAgAgAWoiADYCACAEIABBAXI2AgQMCAtB2NUAKAIAIAZGBEBB2NUAIAQ2AgBBzNUAQczVACgCACABaiIANgIAIAQgAEEBcjYCBCAAIARqIAA2AgAMCAsgBigCBCIFQQNxQQFHDQYgBUF4cSEIIAVB/wFNBEAgBUEDdiEDIAYoAggiACAGKAIMIgJGBEBBxNUAQcTVACgCAEF+IAN3cTYCAAwHCyACIAA2AgggACACNgIMDAYLIAYoAhghByAGIAYoAgwiAEcEQCAAIAYoAggiAjYCCCACIAA2AgwMBQsgBkEUaiICKAIAIgVFBEAgBigCECIFRQ0EIAZBEGohAgsDQCACIQMgBSIAQRRqIgIoAgAiBQ0AIABBEGohAiAAKAIQIgUNAAsgA0EANgIADAQLQXggAGtBD3EiASAAaiIHIAZBOGsiAyABayIBQQFyNgIEIAAgA2pBODYCBCACIAVBNyAFa0EPcWpBP2siAyADIAJBEGpJGyIDQSM2AgRB4NUAQazZACgCADYCAEHQ1QAgATYCAEHc1QAgBzYCACADQRBqQYzZACkCADcCACADQYTZACkCADcCCEGM2QAgA0EIajYCAEGI2QAgBjYCAEGE2QAgADYCAEGQ2QBBADYCACADQSRqIQEDQCABQQc2AgAgBSABQQRqIgFLDQALIAIgA0YNACADIAMoAgRBfnE2AgQgAyADIAJrIgU2AgAgAiAFQQFyNgIEIAVB/wFNBEAgBUF4cUHs1QBqIQACf0HE1QAoAgAiAUEBIAVBA3Z0IgNxRQRAQcTVACABIANyNgIAIAAMAQsgACgCCAsiASACNgIMIAAgAjYCCCACIAA2AgwgAiABNgIIDAELQR8hASAFQf///wdNBEAgBUEmIAVBCHZnIgBrdkEBcSAAQQF0a0E+aiEBCyACIAE2AhwgAkIANwIQIAFBAnRB9NcAaiEAQcjVACgCACIDQQEgAXQiBnFFBEAgACACNgIAQcjVACADIAZyNgIAIAIgADYCGCACIAI2AgggAiACNgIMDAELIAVBGSABQQF2a0EAIAFBH0cbdCEBIAAoAgAhAwJAA0AgAyIAKAIEQXhxIAVGDQEgAUEddiEDIAFBAXQhASAAIANBBHFqQRBqIgYoAgAiAw0ACyAGIAI2AgAgAiAANgIYIAIgAjYCDCACIAI2AggMAQsgACgCCCIBIAI2AgwgACACNgIIIAJBADYCGCACIAA2AgwgAiABNgIIC0HQ1QAoAgAiASAETQ0AQdzVACgCACIAIARqIgIgASAEayIBQQFyNgIEQdDVACABNgIAQdzVACACNgIAIAAgBEEDcjYCBCAAQQhqIQEMCAtBACEBQbTZAEEwNgIADAcLQQAhAAsgB0UNAAJAIAYoAhwiAkECdEH01wBqIgMoAgAgBkYEQCADIAA2AgAgAA0BQcjVAEHI1QAoAgBBfiACd3E2AgAMAgsgB0EQQRQgBygCECAGRhtqIAA2AgAgAEUNAQsgACAHNgIYIAYoAhAiAgRAIAAgAjYCECACIAA2AhgLIAZBFGooAgAiAkUNACAAQRRqIAI2AgAgAiAANgIYCyABIAhqIQEgBiAIaiIGKAIEIQULIAYgBUF+cTYCBCABIARqIAE2AgAgBCABQQFyNgIEIAFB/wFNBEAgAUF4cUHs1QBqIQACf0HE1QAoAgAiAkEBIAFBA3Z0IgFxRQRAQcTVACABIAJyNgIAIAAMAQsgACgCCAsiASAENgIMIAAgBDYCCCAEIAA2AgwgBCABNgIIDAELQR8hBSABQf///wdNBEAgAUEmIAFBCHZnIgBrdkEBcSAAQQF0a0E+aiEFCyAEIAU2AhwgBEIANwIQIAVBAnRB9NcAaiEAQcjVACgCACICQQEgBXQiA3FFBEAgACAENgIAQcjVACACIANyNgIAIAQgADYCGCAEIAQ2AgggBCAENgIMDAELIAFBGSAFQQF2a0EAIAVBH0cbdCEFIAAoAgAhAAJAA0AgACICKAIEQXhxIAFGDQEgBUEddiEAIAVBAXQhBSACIABBBHFqQRBqIgMoAgAiAA0ACyADIAQ2AgAgBCACNgIYIAQgBDYCDCAEIAQ2AggMAQsgAigCCCIAIAQ2AgwgAiAENgIIIARBADYCGCAEIAI2AgwgBCAANgIICyAJQQhqIQEMAgsCQCAHRQ0AAkAgAygCHCIBQQJ0QfTXAGoiAigCACADRgRAIAIgADYCACAADQFByNUAIAhBfiABd3EiCDYCAAwCCyAHQRBBFCAHKAIQIANGG2ogADYCACAARQ0BCyAAIAc2AhggAygCECIBBEAgACABNgIQIAEgADYCGAsgA0EUaigCACIBRQ0AIABBFGogATYCACABIAA2AhgLAkAgBUEPTQRAIAMgBCAFaiIAQQNyNgIEIAAgA2oiACAAKAIEQQFyNgIEDAELIAMgBGoiAiAFQQFyNgIEIAMgBEEDcjYCBCACIAVqIAU2AgAgBUH/AU0EQCAFQXhxQezVAGohAAJ/QcTVACgCACIBQQEgBUEDdnQiBXFFBEBBxNUAIAEgBXI2AgAgAAwBCyAAKAIICyIBIAI2AgwgACACNgIIIAIgADYCDCACIAE2AggMAQtBHyEBIAVB////B00EQCAFQSYgBUEIdmciAGt2QQFxIABBAXRrQT5qIQELIAIgATYCHCACQgA3AhAgAUECdEH01wBqIQBBASABdCIEIAhxRQRAIAAgAjYCAEHI1QAgBCAIcjYCACACIAA2AhggAiACNgIIIAIgAjYCDAwBCyAFQRkgAUEBdmtBACABQR9HG3QhASAAKAIAIQQCQANAIAQiACgCBEF4cSAFRg0BIAFBHXYhBCABQQF0IQEgACAEQQRxakEQaiIGKAIAIgQNAAsgBiACNgIAIAIgADYCGCACIAI2AgwgAiACNgIIDAELIAAoAggiASACNgIMIAAgAjYCCCACQQA2AhggAiAANgIMIAIgATYCCAsgA0EIaiEBDAELAkAgCUUNAAJAIAAoAhwiAUECdEH01wBqIgIoAgAgAEYEQCACIAM2AgAgAw0BQcjVACALQX4gAXdxNgIADAILIAlBEEEUIAkoAhAgAEYbaiADNgIAIANFDQELIAMgCTYCGCAAKAIQIgEEQCADIAE2AhAgASADNgIYCyAAQRRqKAIAIgFFDQAgA0EUaiABNgIAIAEgAzYCGAsCQCAFQQ9NBEAgACAEIAVqIgFBA3I2AgQgACABaiIBIAEoAgRBAXI2AgQMAQsgACAEaiIHIAVBAXI2AgQgACAEQQNyNgIEIAUgB2ogBTYCACAIBEAgCEF4cUHs1QBqIQFB2NUAKAIAIQMCf0EBIAhBA3Z0IgIgBnFFBEBBxNUAIAIgBnI2AgAgAQwBCyABKAIICyICIAM2AgwgASADNgIIIAMgATYCDCADIAI2AggLQdjVACAHNgIAQczVACAFNgIACyAAQQhqIQELIApBEGokACABC0MAIABFBEA/AEEQdA8LAkAgAEH//wNxDQAgAEEASA0AIABBEHZAACIAQX9GBEBBtNkAQTA2AgBBfw8LIABBEHQPCwALC5lCIgBBgAgLDQEAAAAAAAAAAgAAAAMAQZgICwUEAAAABQBBqAgLCQYAAAAHAAAACABB5AgLwjJJbnZhbGlkIGNoYXIgaW4gdXJsIHF1ZXJ5AFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fYm9keQBDb250ZW50LUxlbmd0aCBvdmVyZmxvdwBDaHVuayBzaXplIG92ZXJmbG93AEludmFsaWQgbWV0aG9kIGZvciBIVFRQL3gueCByZXF1ZXN0AEludmFsaWQgbWV0aG9kIGZvciBSVFNQL3gueCByZXF1ZXN0AEV4cGVjdGVkIFNPVVJDRSBtZXRob2QgZm9yIElDRS94LnggcmVxdWVzdABJbnZhbGlkIGNoYXIgaW4gdXJsIGZyYWdtZW50IHN0YXJ0AEV4cGVjdGVkIGRvdABTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3N0YXR1cwBJbnZhbGlkIHJlc3BvbnNlIHN0YXR1cwBFeHBlY3RlZCBMRiBhZnRlciBoZWFkZXJzAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIGV4dGVuc2lvbnMAVXNlciBjYWxsYmFjayBlcnJvcgBgb25fcmVzZXRgIGNhbGxiYWNrIGVycm9yAGBvbl9jaHVua19oZWFkZXJgIGNhbGxiYWNrIGVycm9yAGBvbl9tZXNzYWdlX2JlZ2luYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfZXh0ZW5zaW9uX3ZhbHVlYCBjYWxsYmFjayBlcnJvcgBgb25fc3RhdHVzX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fdmVyc2lvbl9jb21wbGV0ZWAgY2FsbGJhY2sgZXJyb3IAYG9uX3VybF9jb21wbGV0ZWAgY2FsbGJhY2sgZXJyb3IAYG9uX3Byb3RvY29sX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfY29tcGxldGVgIGNhbGxiYWNrIGVycm9yAGBvbl9oZWFkZXJfdmFsdWVfY29tcGxldGVgIGNhbGxiYWNrIGVycm9yAGBvbl9tZXNzYWdlX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fbWV0aG9kX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25faGVhZGVyX2ZpZWxkX2NvbXBsZXRlYCBjYWxsYmFjayBlcnJvcgBgb25fY2h1bmtfZXh0ZW5zaW9uX25hbWVgIGNhbGxiYWNrIGVycm9yAFVuZXhwZWN0ZWQgY2hhciBpbiB1cmwgc2VydmVyAEludmFsaWQgaGVhZGVyIHZhbHVlIGNoYXIASW52YWxpZCBoZWFkZXIgZmllbGQgY2hhcgBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3ZlcnNpb24ASW52YWxpZCBtaW5vciB2ZXJzaW9uAEludmFsaWQgbWFqb3IgdmVyc2lvbgBFeHBlY3RlZCBzcGFjZSBhZnRlciB2ZXJzaW9uAEV4cGVjdGVkIENSTEYgYWZ0ZXIgdmVyc2lvbgBJbnZhbGlkIEhUVFAgdmVyc2lvbgBJbnZhbGlkIGhlYWRlciB0b2tlbgBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX3VybABJbnZhbGlkIGNoYXJhY3RlcnMgaW4gdXJsAFVuZXhwZWN0ZWQgc3RhcnQgY2hhciBpbiB1cmwARG91YmxlIEAgaW4gdXJsAFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fcHJvdG9jb2wARW1wdHkgQ29udGVudC1MZW5ndGgASW52YWxpZCBjaGFyYWN0ZXIgaW4gQ29udGVudC1MZW5ndGgAVHJhbnNmZXItRW5jb2RpbmcgY2FuJ3QgYmUgcHJlc2VudCB3aXRoIENvbnRlbnQtTGVuZ3RoAER1cGxpY2F0ZSBDb250ZW50LUxlbmd0aABJbnZhbGlkIGNoYXIgaW4gdXJsIHBhdGgAQ29udGVudC1MZW5ndGggY2FuJ3QgYmUgcHJlc2VudCB3aXRoIFRyYW5zZmVyLUVuY29kaW5nAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgY2h1bmsgc2l6ZQBFeHBlY3RlZCBMRiBhZnRlciBjaHVuayBzaXplAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIHNpemUAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9oZWFkZXJfdmFsdWUAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9jaHVua19leHRlbnNpb25fdmFsdWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyB2YWx1ZQBVbmV4cGVjdGVkIHdoaXRlc3BhY2UgYWZ0ZXIgaGVhZGVyIHZhbHVlAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgaGVhZGVyIHZhbHVlAE1pc3NpbmcgZXhwZWN0ZWQgTEYgYWZ0ZXIgaGVhZGVyIHZhbHVlAEludmFsaWQgYFRyYW5zZmVyLUVuY29kaW5nYCBoZWFkZXIgdmFsdWUATWlzc2luZyBleHBlY3RlZCBDUiBhZnRlciBjaHVuayBleHRlbnNpb24gdmFsdWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyBxdW90ZSB2YWx1ZQBJbnZhbGlkIHF1b3RlZC1wYWlyIGluIGNodW5rIGV4dGVuc2lvbnMgcXVvdGVkIHZhbHVlAEludmFsaWQgY2hhcmFjdGVyIGluIGNodW5rIGV4dGVuc2lvbnMgcXVvdGVkIHZhbHVlAFBhdXNlZCBieSBvbl9oZWFkZXJzX2NvbXBsZXRlAEludmFsaWQgRU9GIHN0YXRlAG9uX3Jlc2V0IHBhdXNlAG9uX2NodW5rX2hlYWRlciBwYXVzZQBvbl9tZXNzYWdlX2JlZ2luIHBhdXNlAG9uX2NodW5rX2V4dGVuc2lvbl92YWx1ZSBwYXVzZQBvbl9zdGF0dXNfY29tcGxldGUgcGF1c2UAb25fdmVyc2lvbl9jb21wbGV0ZSBwYXVzZQBvbl91cmxfY29tcGxldGUgcGF1c2UAb25fcHJvdG9jb2xfY29tcGxldGUgcGF1c2UAb25fY2h1bmtfY29tcGxldGUgcGF1c2UAb25faGVhZGVyX3ZhbHVlX2NvbXBsZXRlIHBhdXNlAG9uX21lc3NhZ2VfY29tcGxldGUgcGF1c2UAb25fbWV0aG9kX2NvbXBsZXRlIHBhdXNlAG9uX2hlYWRlcl9maWVsZF9jb21wbGV0ZSBwYXVzZQBvbl9jaHVua19leHRlbnNpb25fbmFtZSBwYXVzZQBVbmV4cGVjdGVkIHNwYWNlIGFmdGVyIHN0YXJ0IGxpbmUATWlzc2luZyBleHBlY3RlZCBDUiBhZnRlciByZXNwb25zZSBsaW5lAFNwYW4gY2FsbGJhY2sgZXJyb3IgaW4gb25fY2h1bmtfZXh0ZW5zaW9uX25hbWUASW52YWxpZCBjaGFyYWN0ZXIgaW4gY2h1bmsgZXh0ZW5zaW9ucyBuYW1lAE1pc3NpbmcgZXhwZWN0ZWQgQ1IgYWZ0ZXIgY2h1bmsgZXh0ZW5zaW9uIG5hbWUASW52YWxpZCBzdGF0dXMgY29kZQBQYXVzZSBvbiBDT05ORUNUL1VwZ3JhZGUAUGF1c2Ugb24gUFJJL1VwZ3JhZGUARXhwZWN0ZWQgSFRUUC8yIENvbm5lY3Rpb24gUHJlZmFjZQBTcGFuIGNhbGxiYWNrIGVycm9yIGluIG9uX21ldGhvZABFeHBlY3RlZCBzcGFjZSBhZnRlciBtZXRob2QAU3BhbiBjYWxsYmFjayBlcnJvciBpbiBvbl9oZWFkZXJfZmllbGQAUGF1c2VkAEludmFsaWQgd29yZCBlbmNvdW50ZXJlZABJbnZhbGlkIG1ldGhvZCBlbmNvdW50ZXJlZABNaXNzaW5nIGV4cGVjdGVkIENSIGFmdGVyIGNodW5rIGRhdGEARXhwZWN0ZWQgTEYgYWZ0ZXIgY2h1bmsgZGF0YQBVbmV4cGVjdGVkIGNoYXIgaW4gdXJsIHNjaGVtYQBSZXF1ZXN0IGhhcyBpbnZhbGlkIGBUcmFuc2Zlci1FbmNvZGluZ2AARGF0YSBhZnRlciBgQ29ubmVjdGlvbjogY2xvc2VgAFNXSVRDSF9QUk9YWQBVU0VfUFJPWFkATUtBQ1RJVklUWQBVTlBST0NFU1NBQkxFX0VOVElUWQBRVUVSWQBDT1BZAE1PVkVEX1BFUk1BTkVOVExZAFRPT19FQVJMWQBOT1RJRlkARkFJTEVEX0RFUEVOREVOQ1kAQkFEX0dBVEVXQVkAUExBWQBQVVQAQ0hFQ0tPVVQAR0FURVdBWV9USU1FT1VUAFJFUVVFU1RfVElNRU9VVABORVRXT1JLX0NPTk5FQ1RfVElNRU9VVABDT05ORUNUSU9OX1RJTUVPVVQATE9HSU5fVElNRU9VVABORVRXT1JLX1JFQURfVElNRU9VVABQT1NUAE1JU0RJUkVDVEVEX1JFUVVFU1QAQ0xJRU5UX0NMT1NFRF9SRVFVRVNUAENMSUVOVF9DTE9TRURfTE9BRF9CQUxBTkNFRF9SRVFVRVNUAEJBRF9SRVFVRVNUAEhUVFBfUkVRVUVTVF9TRU5UX1RPX0hUVFBTX1BPUlQAUkVQT1JUAElNX0FfVEVBUE9UAFJFU0VUX0NPTlRFTlQATk9fQ09OVEVOVABQQVJUSUFMX0NPTlRFTlQASFBFX0lOVkFMSURfQ09OU1RBTlQASFBFX0NCX1JFU0VUAEdFVABIUEVfU1RSSUNUAENPTkZMSUNUAFRFTVBPUkFSWV9SRURJUkVDVABQRVJNQU5FTlRfUkVESVJFQ1QAQ09OTkVDVABNVUxUSV9TVEFUVVMASFBFX0lOVkFMSURfU1RBVFVTAFRPT19NQU5ZX1JFUVVFU1RTAEVBUkxZX0hJTlRTAFVOQVZBSUxBQkxFX0ZPUl9MRUdBTF9SRUFTT05TAE9QVElPTlMAU1dJVENISU5HX1BST1RPQ09MUwBWQVJJQU5UX0FMU09fTkVHT1RJQVRFUwBNVUxUSVBMRV9DSE9JQ0VTAElOVEVSTkFMX1NFUlZFUl9FUlJPUgBXRUJfU0VSVkVSX1VOS05PV05fRVJST1IAUkFJTEdVTl9FUlJPUgBJREVOVElUWV9QUk9WSURFUl9BVVRIRU5USUNBVElPTl9FUlJPUgBTU0xfQ0VSVElGSUNBVEVfRVJST1IASU5WQUxJRF9YX0ZPUldBUkRFRF9GT1IAU0VUX1BBUkFNRVRFUgBHRVRfUEFSQU1FVEVSAEhQRV9VU0VSAFNFRV9PVEhFUgBIUEVfQ0JfQ0hVTktfSEVBREVSAEV4cGVjdGVkIExGIGFmdGVyIENSAE1LQ0FMRU5EQVIAU0VUVVAAV0VCX1NFUlZFUl9JU19ET1dOAFRFQVJET1dOAEhQRV9DTE9TRURfQ09OTkVDVElPTgBIRVVSSVNUSUNfRVhQSVJBVElPTgBESVNDT05ORUNURURfT1BFUkFUSU9OAE5PTl9BVVRIT1JJVEFUSVZFX0lORk9STUFUSU9OAEhQRV9JTlZBTElEX1ZFUlNJT04ASFBFX0NCX01FU1NBR0VfQkVHSU4AU0lURV9JU19GUk9aRU4ASFBFX0lOVkFMSURfSEVBREVSX1RPS0VOAElOVkFMSURfVE9LRU4ARk9SQklEREVOAEVOSEFOQ0VfWU9VUl9DQUxNAEhQRV9JTlZBTElEX1VSTABCTE9DS0VEX0JZX1BBUkVOVEFMX0NPTlRST0wATUtDT0wAQUNMAEhQRV9JTlRFUk5BTABSRVFVRVNUX0hFQURFUl9GSUVMRFNfVE9PX0xBUkdFX1VOT0ZGSUNJQUwASFBFX09LAFVOTElOSwBVTkxPQ0sAUFJJAFJFVFJZX1dJVEgASFBFX0lOVkFMSURfQ09OVEVOVF9MRU5HVEgASFBFX1VORVhQRUNURURfQ09OVEVOVF9MRU5HVEgARkxVU0gAUFJPUFBBVENIAE0tU0VBUkNIAFVSSV9UT09fTE9ORwBQUk9DRVNTSU5HAE1JU0NFTExBTkVPVVNfUEVSU0lTVEVOVF9XQVJOSU5HAE1JU0NFTExBTkVPVVNfV0FSTklORwBIUEVfSU5WQUxJRF9UUkFOU0ZFUl9FTkNPRElORwBFeHBlY3RlZCBDUkxGAEhQRV9JTlZBTElEX0NIVU5LX1NJWkUATU9WRQBDT05USU5VRQBIUEVfQ0JfU1RBVFVTX0NPTVBMRVRFAEhQRV9DQl9IRUFERVJTX0NPTVBMRVRFAEhQRV9DQl9WRVJTSU9OX0NPTVBMRVRFAEhQRV9DQl9VUkxfQ09NUExFVEUASFBFX0NCX1BST1RPQ09MX0NPTVBMRVRFAEhQRV9DQl9DSFVOS19DT01QTEVURQBIUEVfQ0JfSEVBREVSX1ZBTFVFX0NPTVBMRVRFAEhQRV9DQl9DSFVOS19FWFRFTlNJT05fVkFMVUVfQ09NUExFVEUASFBFX0NCX0NIVU5LX0VYVEVOU0lPTl9OQU1FX0NPTVBMRVRFAEhQRV9DQl9NRVNTQUdFX0NPTVBMRVRFAEhQRV9DQl9NRVRIT0RfQ09NUExFVEUASFBFX0NCX0hFQURFUl9GSUVMRF9DT01QTEVURQBERUxFVEUASFBFX0lOVkFMSURfRU9GX1NUQVRFAElOVkFMSURfU1NMX0NFUlRJRklDQVRFAFBBVVNFAE5PX1JFU1BPTlNFAFVOU1VQUE9SVEVEX01FRElBX1RZUEUAR09ORQBOT1RfQUNDRVBUQUJMRQBTRVJWSUNFX1VOQVZBSUxBQkxFAFJBTkdFX05PVF9TQVRJU0ZJQUJMRQBPUklHSU5fSVNfVU5SRUFDSEFCTEUAUkVTUE9OU0VfSVNfU1RBTEUAUFVSR0UATUVSR0UAUkVRVUVTVF9IRUFERVJfRklFTERTX1RPT19MQVJHRQBSRVFVRVNUX0hFQURFUl9UT09fTEFSR0UAUEFZTE9BRF9UT09fTEFSR0UASU5TVUZGSUNJRU5UX1NUT1JBR0UASFBFX1BBVVNFRF9VUEdSQURFAEhQRV9QQVVTRURfSDJfVVBHUkFERQBTT1VSQ0UAQU5OT1VOQ0UAVFJBQ0UASFBFX1VORVhQRUNURURfU1BBQ0UAREVTQ1JJQkUAVU5TVUJTQ1JJQkUAUkVDT1JEAEhQRV9JTlZBTElEX01FVEhPRABOT1RfRk9VTkQAUFJPUEZJTkQAVU5CSU5EAFJFQklORABVTkFVVEhPUklaRUQATUVUSE9EX05PVF9BTExPV0VEAEhUVFBfVkVSU0lPTl9OT1RfU1VQUE9SVEVEAEFMUkVBRFlfUkVQT1JURUQAQUNDRVBURUQATk9UX0lNUExFTUVOVEVEAExPT1BfREVURUNURUQASFBFX0NSX0VYUEVDVEVEAEhQRV9MRl9FWFBFQ1RFRABDUkVBVEVEAElNX1VTRUQASFBFX1BBVVNFRABUSU1FT1VUX09DQ1VSRUQAUEFZTUVOVF9SRVFVSVJFRABQUkVDT05ESVRJT05fUkVRVUlSRUQAUFJPWFlfQVVUSEVOVElDQVRJT05fUkVRVUlSRUQATkVUV09SS19BVVRIRU5USUNBVElPTl9SRVFVSVJFRABMRU5HVEhfUkVRVUlSRUQAU1NMX0NFUlRJRklDQVRFX1JFUVVJUkVEAFVQR1JBREVfUkVRVUlSRUQAUEFHRV9FWFBJUkVEAFBSRUNPTkRJVElPTl9GQUlMRUQARVhQRUNUQVRJT05fRkFJTEVEAFJFVkFMSURBVElPTl9GQUlMRUQAU1NMX0hBTkRTSEFLRV9GQUlMRUQATE9DS0VEAFRSQU5TRk9STUFUSU9OX0FQUExJRUQATk9UX01PRElGSUVEAE5PVF9FWFRFTkRFRABCQU5EV0lEVEhfTElNSVRfRVhDRUVERUQAU0lURV9JU19PVkVSTE9BREVEAEhFQUQARXhwZWN0ZWQgSFRUUC8sIFJUU1AvIG9yIElDRS8A5xUAAK8VAACkEgAAkhoAACYWAACeFAAA2xkAAHkVAAB+EgAA/hQAADYVAAALFgAA2BYAAPMSAABCGAAArBYAABIVAAAUFwAA7xcAAEgUAABxFwAAshoAAGsZAAB+GQAANRQAAIIaAABEFwAA/RYAAB4YAACHFwAAqhkAAJMSAAAHGAAALBcAAMoXAACkFwAA5xUAAOcVAABYFwAAOxgAAKASAAAtHAAAwxEAAEgRAADeEgAAQhMAAKQZAAD9EAAA9xUAAKUVAADvFgAA+BkAAEoWAABWFgAA9RUAAAoaAAAIGgAAARoAAKsVAABCEgAA1xAAAEwRAAAFGQAAVBYAAB4RAADKGQAAyBkAAE4WAAD/GAAAcRQAAPAVAADuFQAAlBkAAPwVAAC/GQAAmxkAAHwUAABDEQAAcBgAAJUUAAAnFAAAGRQAANUSAADUGQAARBYAAPcQAEG5OwsBAQBB0DsL4AEBAQIBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEDAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQBBuj0LBAEAAAIAQdE9C14DBAMDAwMDAAADAwADAwADAwMDAwMDAwMDAAUAAAAAAAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAwADAEG6PwsEAQAAAgBB0T8LXgMAAwMDAwMAAAMDAAMDAAMDAwMDAwMDAwMABAAFAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwADAAMAQbDBAAsNbG9zZWVlcC1hbGl2ZQBBycEACwEBAEHgwQAL4AEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQBBycMACwEBAEHgwwAL5wEBAQEBAQEBAQEBAQECAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAWNodW5rZWQAQfHFAAteAQABAQEBAQAAAQEAAQEAAQEBAQEBAQEBAQAAAAAAAAABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQAAAAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAAEAAQBB0McACyFlY3Rpb25lbnQtbGVuZ3Rob25yb3h5LWNvbm5lY3Rpb24AQYDIAAsgcmFuc2Zlci1lbmNvZGluZ3BncmFkZQ0KDQpTTQ0KDQoAQanIAAsFAQIAAQMAQcDIAAtfBAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAQanKAAsFAQIAAQMAQcDKAAtfBAUFBgUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAQanMAAsEAQAAAQBBwcwAC14CAgACAgICAgICAgICAgICAgICAgICAgICAgICAgIAAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAEGpzgALBQECAAEDAEHAzgALXwQFAAAFBQUFBQUFBQUFBQYFBQUFBQUFBQUFBQUABQAHCAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQAFAAUABQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUAAAAFAEGp0AALBQEBAAEBAEHA0AALAQEAQdrQAAtBAgAAAAAAAAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAAAAAAAAAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAQanSAAsFAQEAAQEAQcDSAAsBAQBBytIACwYCAAAAAAIAQeHSAAs6AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMAAAAAAAADAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwBBoNQAC50BTk9VTkNFRUNLT1VUTkVDVEVURUNSSUJFTFVTSEVURUFEU0VBUkNIUkdFQ1RJVklUWUxFTkRBUlZFT1RJRllQVElPTlNDSFNFQVlTVEFUQ0hHRVVFUllPUkRJUkVDVE9SVFJDSFBBUkFNRVRFUlVSQ0VCU0NSSUJFQVJET1dOQUNFSU5ETktDS1VCU0NSSUJFVFRQQ0VUU1BBRFRQLw==";
@@ -3666,9 +3666,9 @@ var require_llhttp_simd_wasm = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/constants.js
+// ../main/node_modules/undici/lib/web/fetch/constants.js
 var require_constants3 = __commonJS({
-  "node_modules/undici/lib/web/fetch/constants.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/constants.js"(exports, module) {
     "use strict";
     var corsSafeListedMethods = (
       /** @type {const} */
@@ -3890,9 +3890,9 @@ var require_constants3 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/global.js
+// ../main/node_modules/undici/lib/web/fetch/global.js
 var require_global = __commonJS({
-  "node_modules/undici/lib/web/fetch/global.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/global.js"(exports, module) {
     "use strict";
     var globalOrigin = /* @__PURE__ */ Symbol.for("undici.globalOrigin.1");
     function getGlobalOrigin() {
@@ -3926,9 +3926,9 @@ var require_global = __commonJS({
   }
 });
 
-// node_modules/undici/lib/encoding/index.js
+// ../main/node_modules/undici/lib/encoding/index.js
 var require_encoding = __commonJS({
-  "node_modules/undici/lib/encoding/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/encoding/index.js"(exports, module) {
     "use strict";
     var textDecoder = new TextDecoder();
     function utf8DecodeBytes(buffer) {
@@ -3947,9 +3947,9 @@ var require_encoding = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/infra/index.js
+// ../main/node_modules/undici/lib/web/infra/index.js
 var require_infra = __commonJS({
-  "node_modules/undici/lib/web/infra/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/infra/index.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { utf8DecodeBytes } = require_encoding();
@@ -4065,9 +4065,9 @@ var require_infra = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/data-url.js
+// ../main/node_modules/undici/lib/web/fetch/data-url.js
 var require_data_url = __commonJS({
-  "node_modules/undici/lib/web/fetch/data-url.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/data-url.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { forgivingBase64, collectASequenceOfCodePoints, collectASequenceOfCodePointsFast, isomorphicDecode, removeASCIIWhitespace, removeChars } = require_infra();
@@ -4112,12 +4112,12 @@ var require_data_url = __commonJS({
       }
       return { mimeType: mimeTypeRecord, body };
     }
-    function URLSerializer(url, excludeFragment = false) {
+    function URLSerializer(url2, excludeFragment = false) {
       if (!excludeFragment) {
-        return url.href;
+        return url2.href;
       }
-      const href = url.href;
-      const hashLength = url.hash.length;
+      const href = url2.href;
+      const hashLength = url2.hash.length;
       const serialized = hashLength === 0 ? href : href.substring(0, href.length - hashLength);
       if (!hashLength && href.endsWith("#")) {
         return serialized.slice(0, -1);
@@ -4344,9 +4344,9 @@ var require_data_url = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/runtime-features.js
+// ../main/node_modules/undici/lib/util/runtime-features.js
 var require_runtime_features = __commonJS({
-  "node_modules/undici/lib/util/runtime-features.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/runtime-features.js"(exports, module) {
     "use strict";
     var lazyLoaders = {
       __proto__: null,
@@ -4446,12 +4446,12 @@ var require_runtime_features = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/webidl/index.js
+// ../main/node_modules/undici/lib/web/webidl/index.js
 var require_webidl = __commonJS({
-  "node_modules/undici/lib/web/webidl/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/webidl/index.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { types: types4, inspect: inspect2 } = __require("node:util");
+    var { types: types5, inspect: inspect2 } = __require("node:util");
     var { runtimeFeatures } = require_runtime_features();
     var UNDEFINED = 1;
     var BOOLEAN = 2;
@@ -4574,7 +4574,7 @@ var require_webidl = __commonJS({
     };
     webidl.util.markAsUncloneable = runtimeFeatures.has("markAsUncloneable") ? __require("node:worker_threads").markAsUncloneable : () => {
     };
-    webidl.util.ConvertToInt = function(V, bitLength, signedness, flags2) {
+    webidl.util.ConvertToInt = function(V, bitLength, signedness, flags3) {
       let upperBound;
       let lowerBound;
       if (bitLength === 64) {
@@ -4595,7 +4595,7 @@ var require_webidl = __commonJS({
       if (x === 0) {
         x = 0;
       }
-      if (webidl.util.HasFlag(flags2, webidl.attributes.EnforceRange)) {
+      if (webidl.util.HasFlag(flags3, webidl.attributes.EnforceRange)) {
         if (Number.isNaN(x) || x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY) {
           throw webidl.errors.exception({
             header: "Integer conversion",
@@ -4611,7 +4611,7 @@ var require_webidl = __commonJS({
         }
         return x;
       }
-      if (!Number.isNaN(x) && webidl.util.HasFlag(flags2, webidl.attributes.Clamp)) {
+      if (!Number.isNaN(x) && webidl.util.HasFlag(flags3, webidl.attributes.Clamp)) {
         x = Math.min(Math.max(x, lowerBound), upperBound);
         if (Math.floor(x) % 2 === 0) {
           x = Math.floor(x);
@@ -4653,10 +4653,10 @@ var require_webidl = __commonJS({
       }
     };
     webidl.util.IsResizableArrayBuffer = function(V) {
-      if (types4.isArrayBuffer(V)) {
+      if (types5.isArrayBuffer(V)) {
         return V.resizable;
       }
-      if (types4.isSharedArrayBuffer(V)) {
+      if (types5.isSharedArrayBuffer(V)) {
         return V.growable;
       }
       throw webidl.errors.exception({
@@ -4664,8 +4664,8 @@ var require_webidl = __commonJS({
         message: `"${webidl.util.Stringify(V)}" is not an array buffer.`
       });
     };
-    webidl.util.HasFlag = function(flags2, attributes) {
-      return typeof flags2 === "number" && (flags2 & attributes) === attributes;
+    webidl.util.HasFlag = function(flags3, attributes) {
+      return typeof flags3 === "number" && (flags3 & attributes) === attributes;
     };
     webidl.sequenceConverter = function(converter) {
       return (V, prefix, argument, Iterable) => {
@@ -4703,9 +4703,9 @@ var require_webidl = __commonJS({
           });
         }
         const result = {};
-        if (!types4.isProxy(O)) {
-          const keys2 = [...Object.getOwnPropertyNames(O), ...Object.getOwnPropertySymbols(O)];
-          for (const key of keys2) {
+        if (!types5.isProxy(O)) {
+          const keys4 = [...Object.getOwnPropertyNames(O), ...Object.getOwnPropertySymbols(O)];
+          for (const key of keys4) {
             const keyName = webidl.util.Stringify(key);
             const typedKey = keyConverter(key, prefix, `Key ${keyName} in ${argument}`);
             const typedValue = valueConverter(O[key], prefix, `${argument}[${keyName}]`);
@@ -4713,8 +4713,8 @@ var require_webidl = __commonJS({
           }
           return result;
         }
-        const keys = Reflect.ownKeys(O);
-        for (const key of keys) {
+        const keys3 = Reflect.ownKeys(O);
+        for (const key of keys3) {
           const desc = Reflect.getOwnPropertyDescriptor(O, key);
           if (desc?.enumerable) {
             const typedKey = keyConverter(key, prefix, argument);
@@ -4794,19 +4794,19 @@ var require_webidl = __commonJS({
     webidl.is.AbortSignal = webidl.util.MakeTypeAssertion(AbortSignal);
     webidl.is.MessagePort = webidl.util.MakeTypeAssertion(MessagePort);
     webidl.is.BufferSource = function(V) {
-      return types4.isArrayBuffer(V) || ArrayBuffer.isView(V) && types4.isArrayBuffer(V.buffer);
+      return types5.isArrayBuffer(V) || ArrayBuffer.isView(V) && types5.isArrayBuffer(V.buffer);
     };
     webidl.util.getCopyOfBytesHeldByBufferSource = function(bufferSource) {
       const jsBufferSource = bufferSource;
       let jsArrayBuffer = jsBufferSource;
       let offset = 0;
       let length = 0;
-      if (types4.isTypedArray(jsBufferSource) || types4.isDataView(jsBufferSource)) {
+      if (types5.isTypedArray(jsBufferSource) || types5.isDataView(jsBufferSource)) {
         jsArrayBuffer = jsBufferSource.buffer;
         offset = jsBufferSource.byteOffset;
         length = jsBufferSource.byteLength;
       } else {
-        assert(types4.isAnyArrayBuffer(jsBufferSource));
+        assert(types5.isAnyArrayBuffer(jsBufferSource));
         length = jsBufferSource.byteLength;
       }
       if (jsArrayBuffer.detached) {
@@ -4817,8 +4817,8 @@ var require_webidl = __commonJS({
       bytes.set(view);
       return bytes;
     };
-    webidl.converters.DOMString = function(V, prefix, argument, flags2) {
-      if (V === null && webidl.util.HasFlag(flags2, webidl.attributes.LegacyNullToEmptyString)) {
+    webidl.converters.DOMString = function(V, prefix, argument, flags3) {
+      if (V === null && webidl.util.HasFlag(flags3, webidl.attributes.LegacyNullToEmptyString)) {
         return "";
       }
       if (typeof V === "symbol") {
@@ -4871,19 +4871,19 @@ var require_webidl = __commonJS({
       const x = webidl.util.ConvertToInt(V, 32, "unsigned", 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned short"] = function(V, prefix, argument, flags2) {
-      const x = webidl.util.ConvertToInt(V, 16, "unsigned", flags2, prefix, argument);
+    webidl.converters["unsigned short"] = function(V, prefix, argument, flags3) {
+      const x = webidl.util.ConvertToInt(V, 16, "unsigned", flags3, prefix, argument);
       return x;
     };
-    webidl.converters.ArrayBuffer = function(V, prefix, argument, flags2) {
-      if (webidl.util.Type(V) !== OBJECT || !types4.isArrayBuffer(V)) {
+    webidl.converters.ArrayBuffer = function(V, prefix, argument, flags3) {
+      if (webidl.util.Type(V) !== OBJECT || !types5.isArrayBuffer(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["ArrayBuffer"]
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a resizable ArrayBuffer.`
@@ -4891,15 +4891,15 @@ var require_webidl = __commonJS({
       }
       return V;
     };
-    webidl.converters.SharedArrayBuffer = function(V, prefix, argument, flags2) {
-      if (webidl.util.Type(V) !== OBJECT || !types4.isSharedArrayBuffer(V)) {
+    webidl.converters.SharedArrayBuffer = function(V, prefix, argument, flags3) {
+      if (webidl.util.Type(V) !== OBJECT || !types5.isSharedArrayBuffer(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["SharedArrayBuffer"]
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a resizable SharedArrayBuffer.`
@@ -4907,21 +4907,21 @@ var require_webidl = __commonJS({
       }
       return V;
     };
-    webidl.converters.TypedArray = function(V, T, prefix, argument, flags2) {
-      if (webidl.util.Type(V) !== OBJECT || !types4.isTypedArray(V) || V.constructor.name !== T.name) {
+    webidl.converters.TypedArray = function(V, T, prefix, argument, flags3) {
+      if (webidl.util.Type(V) !== OBJECT || !types5.isTypedArray(V) || V.constructor.name !== T.name) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: [T.name]
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowShared) && types4.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
@@ -4929,21 +4929,21 @@ var require_webidl = __commonJS({
       }
       return V;
     };
-    webidl.converters.DataView = function(V, prefix, argument, flags2) {
-      if (webidl.util.Type(V) !== OBJECT || !types4.isDataView(V)) {
+    webidl.converters.DataView = function(V, prefix, argument, flags3) {
+      if (webidl.util.Type(V) !== OBJECT || !types5.isDataView(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["DataView"]
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowShared) && types4.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
@@ -4951,21 +4951,21 @@ var require_webidl = __commonJS({
       }
       return V;
     };
-    webidl.converters.ArrayBufferView = function(V, prefix, argument, flags2) {
-      if (webidl.util.Type(V) !== OBJECT || !types4.isArrayBufferView(V)) {
+    webidl.converters.ArrayBufferView = function(V, prefix, argument, flags3) {
+      if (webidl.util.Type(V) !== OBJECT || !types5.isArrayBufferView(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["ArrayBufferView"]
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowShared) && types4.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags2, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
@@ -4973,15 +4973,15 @@ var require_webidl = __commonJS({
       }
       return V;
     };
-    webidl.converters.BufferSource = function(V, prefix, argument, flags2) {
-      if (types4.isArrayBuffer(V)) {
-        return webidl.converters.ArrayBuffer(V, prefix, argument, flags2);
+    webidl.converters.BufferSource = function(V, prefix, argument, flags3) {
+      if (types5.isArrayBuffer(V)) {
+        return webidl.converters.ArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types4.isArrayBufferView(V)) {
-        flags2 &= ~webidl.attributes.AllowShared;
-        return webidl.converters.ArrayBufferView(V, prefix, argument, flags2);
+      if (types5.isArrayBufferView(V)) {
+        flags3 &= ~webidl.attributes.AllowShared;
+        return webidl.converters.ArrayBufferView(V, prefix, argument, flags3);
       }
-      if (types4.isSharedArrayBuffer(V)) {
+      if (types5.isSharedArrayBuffer(V)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a SharedArrayBuffer.`
@@ -4993,16 +4993,16 @@ var require_webidl = __commonJS({
         types: ["ArrayBuffer", "ArrayBufferView"]
       });
     };
-    webidl.converters.AllowSharedBufferSource = function(V, prefix, argument, flags2) {
-      if (types4.isArrayBuffer(V)) {
-        return webidl.converters.ArrayBuffer(V, prefix, argument, flags2);
+    webidl.converters.AllowSharedBufferSource = function(V, prefix, argument, flags3) {
+      if (types5.isArrayBuffer(V)) {
+        return webidl.converters.ArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types4.isSharedArrayBuffer(V)) {
-        return webidl.converters.SharedArrayBuffer(V, prefix, argument, flags2);
+      if (types5.isSharedArrayBuffer(V)) {
+        return webidl.converters.SharedArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types4.isArrayBufferView(V)) {
-        flags2 |= webidl.attributes.AllowShared;
-        return webidl.converters.ArrayBufferView(V, prefix, argument, flags2);
+      if (types5.isArrayBufferView(V)) {
+        flags3 |= webidl.attributes.AllowShared;
+        return webidl.converters.ArrayBufferView(V, prefix, argument, flags3);
       }
       throw webidl.errors.conversionFailed({
         prefix,
@@ -5048,9 +5048,9 @@ var require_webidl = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/util.js
+// ../main/node_modules/undici/lib/web/fetch/util.js
 var require_util2 = __commonJS({
-  "node_modules/undici/lib/web/fetch/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/util.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
     var zlib3 = __require("node:zlib");
@@ -5084,9 +5084,9 @@ var require_util2 = __commonJS({
       }
       return location;
     }
-    function isValidEncodedURL(url) {
-      for (let i = 0; i < url.length; ++i) {
-        const code = url.charCodeAt(i);
+    function isValidEncodedURL(url2) {
+      for (let i = 0; i < url2.length; ++i) {
+        const code = url2.charCodeAt(i);
         if (code > 126 || // Non-US-ASCII + DEL
         code < 32) {
           return false;
@@ -5101,8 +5101,8 @@ var require_util2 = __commonJS({
       return request.urlList[request.urlList.length - 1];
     }
     function requestBadPort(request) {
-      const url = requestCurrentURL(request);
-      if (urlIsHttpHttpsScheme(url) && badPortsSet.has(url.port)) {
+      const url2 = requestCurrentURL(request);
+      if (urlIsHttpHttpsScheme(url2) && badPortsSet.has(url2.port)) {
         return "blocked";
       }
       return "allowed";
@@ -5303,20 +5303,20 @@ var require_util2 = __commonJS({
         }
       }
     }
-    function stripURLForReferrer(url, originOnly = false) {
-      assert(webidl.is.URL(url));
-      url = new URL(url);
-      if (urlIsLocal(url)) {
+    function stripURLForReferrer(url2, originOnly = false) {
+      assert(webidl.is.URL(url2));
+      url2 = new URL(url2);
+      if (urlIsLocal(url2)) {
         return "no-referrer";
       }
-      url.username = "";
-      url.password = "";
-      url.hash = "";
+      url2.username = "";
+      url2.password = "";
+      url2.hash = "";
       if (originOnly === true) {
-        url.pathname = "";
-        url.search = "";
+        url2.pathname = "";
+        url2.search = "";
       }
-      return url;
+      return url2;
     }
     var isPotentialleTrustworthyIPv4 = RegExp.prototype.test.bind(/^127\.(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)\.){2}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)$/);
     var isPotentiallyTrustworthyIPv6 = RegExp.prototype.test.bind(/^(?:(?:0{1,4}:){7}|(?:0{1,4}:){1,6}:|::)0{0,3}1$/);
@@ -5351,16 +5351,16 @@ var require_util2 = __commonJS({
       }
       return false;
     }
-    function isURLPotentiallyTrustworthy(url) {
-      if (!webidl.is.URL(url)) {
+    function isURLPotentiallyTrustworthy(url2) {
+      if (!webidl.is.URL(url2)) {
         return false;
       }
-      if (url.href === "about:blank" || url.href === "about:srcdoc") {
+      if (url2.href === "about:blank" || url2.href === "about:srcdoc") {
         return true;
       }
-      if (url.protocol === "data:") return true;
-      if (url.protocol === "blob:") return true;
-      return isOriginPotentiallyTrustworthy(url.origin);
+      if (url2.protocol === "data:") return true;
+      if (url2.protocol === "blob:") return true;
+      return isOriginPotentiallyTrustworthy(url2.origin);
     }
     function tryUpgradeRequestToAPotentiallyTrustworthyURL(request) {
     }
@@ -5458,7 +5458,7 @@ var require_util2 = __commonJS({
           writable: true,
           enumerable: true,
           configurable: true,
-          value: function keys() {
+          value: function keys3() {
             webidl.brandCheck(this, object);
             return makeIterator(this, "key");
           }
@@ -5550,17 +5550,17 @@ var require_util2 = __commonJS({
         failureSteps(e);
       }
     }
-    function urlIsLocal(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsLocal(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "about:" || protocol === "blob:" || protocol === "data:";
     }
-    function urlHasHttpsScheme(url) {
-      return typeof url === "string" && url[5] === ":" && url[0] === "h" && url[1] === "t" && url[2] === "t" && url[3] === "p" && url[4] === "s" || url.protocol === "https:";
+    function urlHasHttpsScheme(url2) {
+      return typeof url2 === "string" && url2[5] === ":" && url2[0] === "h" && url2[1] === "t" && url2[2] === "t" && url2[3] === "p" && url2[4] === "s" || url2.protocol === "https:";
     }
-    function urlIsHttpHttpsScheme(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsHttpHttpsScheme(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "http:" || protocol === "https:";
     }
     function simpleRangeHeaderValue(value, allowWhitespace) {
@@ -5744,8 +5744,8 @@ var require_util2 = __commonJS({
     function hasAuthenticationEntry(request) {
       return false;
     }
-    function includesCredentials(url) {
-      return !!(url.username || url.password);
+    function includesCredentials(url2) {
+      return !!(url2.username || url2.password);
     }
     function isTraversableNavigable(navigable) {
       return navigable != null && navigable !== "client" && navigable !== "no-traversable";
@@ -5815,9 +5815,9 @@ var require_util2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/formdata.js
+// ../main/node_modules/undici/lib/web/fetch/formdata.js
 var require_formdata = __commonJS({
-  "node_modules/undici/lib/web/fetch/formdata.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/formdata.js"(exports, module) {
     "use strict";
     var { iteratorMixin } = require_util2();
     var { kEnumerableProperty } = require_util();
@@ -5848,7 +5848,7 @@ var require_formdata = __commonJS({
         } else {
           value = webidl.converters.USVString(value);
         }
-        const entry = makeEntry2(name, value, filename);
+        const entry = makeEntry3(name, value, filename);
         this.#state.push(entry);
       }
       delete(name) {
@@ -5896,7 +5896,7 @@ var require_formdata = __commonJS({
         } else {
           value = webidl.converters.USVString(value);
         }
-        const entry = makeEntry2(name, value, filename);
+        const entry = makeEntry3(name, value, filename);
         const idx = this.#state.findIndex((entry2) => entry2.name === name);
         if (idx !== -1) {
           this.#state = [
@@ -5956,7 +5956,7 @@ var require_formdata = __commonJS({
         configurable: true
       }
     });
-    function makeEntry2(name, value, filename) {
+    function makeEntry3(name, value, filename) {
       if (typeof value === "string") {
       } else {
         if (!webidl.is.File(value)) {
@@ -5973,17 +5973,17 @@ var require_formdata = __commonJS({
       return { name, value };
     }
     webidl.is.FormData = webidl.util.MakeTypeAssertion(FormData);
-    module.exports = { FormData, makeEntry: makeEntry2, setFormDataState };
+    module.exports = { FormData, makeEntry: makeEntry3, setFormDataState };
   }
 });
 
-// node_modules/undici/lib/web/fetch/formdata-parser.js
+// ../main/node_modules/undici/lib/web/fetch/formdata-parser.js
 var require_formdata_parser = __commonJS({
-  "node_modules/undici/lib/web/fetch/formdata-parser.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/formdata-parser.js"(exports, module) {
     "use strict";
     var { bufferToLowerCasedHeaderName } = require_util();
     var { HTTP_TOKEN_CODEPOINTS } = require_data_url();
-    var { makeEntry: makeEntry2 } = require_formdata();
+    var { makeEntry: makeEntry3 } = require_formdata();
     var { webidl } = require_webidl();
     var assert = __require("node:assert");
     var { isomorphicDecode } = require_infra();
@@ -6070,7 +6070,7 @@ var require_formdata_parser = __commonJS({
         }
         assert(webidl.is.USVString(name));
         assert(typeof value === "string" && webidl.is.USVString(value) || webidl.is.File(value));
-        entryList.push(makeEntry2(name, value, filename));
+        entryList.push(makeEntry3(name, value, filename));
       }
     }
     function parseContentDispositionAttribute(input, position) {
@@ -6307,9 +6307,9 @@ var require_formdata_parser = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/promise.js
+// ../main/node_modules/undici/lib/util/promise.js
 var require_promise = __commonJS({
-  "node_modules/undici/lib/util/promise.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/promise.js"(exports, module) {
     "use strict";
     function createDeferredPromise() {
       let res;
@@ -6326,9 +6326,9 @@ var require_promise = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/body.js
+// ../main/node_modules/undici/lib/web/fetch/body.js
 var require_body = __commonJS({
-  "node_modules/undici/lib/web/fetch/body.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/body.js"(exports, module) {
     "use strict";
     var util = require_util();
     var {
@@ -6609,9 +6609,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
   }
 });
 
-// node_modules/undici/lib/dispatcher/client-h1.js
+// ../main/node_modules/undici/lib/dispatcher/client-h1.js
 var require_client_h1 = __commonJS({
-  "node_modules/undici/lib/dispatcher/client-h1.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/client-h1.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var util = require_util();
@@ -6664,7 +6664,7 @@ var require_client_h1 = __commonJS({
       kHTTPContext,
       kClosed
     } = require_symbols();
-    var constants4 = require_constants2();
+    var constants5 = require_constants2();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var removeAllListeners = util.removeAllListeners;
@@ -6800,7 +6800,7 @@ var require_client_h1 = __commonJS({
          */
       constructor(client, socket, { exports: exports2 }) {
         this.llhttp = exports2;
-        this.ptr = this.llhttp.llhttp_alloc(constants4.TYPE.RESPONSE);
+        this.ptr = this.llhttp.llhttp_alloc(constants5.TYPE.RESPONSE);
         this.client = client;
         this.socket = socket;
         this.timeout = null;
@@ -6896,11 +6896,11 @@ var require_client_h1 = __commonJS({
             currentParser = null;
             currentBufferRef = null;
           }
-          if (ret !== constants4.ERROR.OK) {
+          if (ret !== constants5.ERROR.OK) {
             const data = chunk.subarray(llhttp.llhttp_get_error_pos(this.ptr) - currentBufferPtr);
-            if (ret === constants4.ERROR.PAUSED_UPGRADE) {
+            if (ret === constants5.ERROR.PAUSED_UPGRADE) {
               this.onUpgrade(data);
-            } else if (ret === constants4.ERROR.PAUSED) {
+            } else if (ret === constants5.ERROR.PAUSED) {
               this.paused = true;
               socket.unshift(data);
             } else {
@@ -6923,10 +6923,10 @@ var require_client_h1 = __commonJS({
         } finally {
           currentParser = null;
         }
-        if (ret === constants4.ERROR.OK) {
+        if (ret === constants5.ERROR.OK) {
           return null;
         }
-        if (ret === constants4.ERROR.PAUSED || ret === constants4.ERROR.PAUSED_UPGRADE) {
+        if (ret === constants5.ERROR.PAUSED || ret === constants5.ERROR.PAUSED_UPGRADE) {
           this.paused = true;
           return null;
         }
@@ -6943,7 +6943,7 @@ var require_client_h1 = __commonJS({
           const len = new Uint8Array(llhttp.memory.buffer, ptr).indexOf(0);
           message = "Response does not match the HTTP/1.1 protocol (" + Buffer.from(llhttp.memory.buffer, ptr, len).toString() + ")";
         }
-        return new HTTPParserError(message, constants4.ERROR[ret], data);
+        return new HTTPParserError(message, constants5.ERROR[ret], data);
       }
       destroy() {
         assert(currentParser === null);
@@ -7154,7 +7154,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause2 ? constants4.ERROR.PAUSED : 0;
+        return pause2 ? constants5.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -7180,7 +7180,7 @@ var require_client_h1 = __commonJS({
         }
         this.bytesRead += buf.length;
         if (request.onData(buf) === false) {
-          return constants4.ERROR.PAUSED;
+          return constants5.ERROR.PAUSED;
         }
         return 0;
       }
@@ -7220,13 +7220,13 @@ var require_client_h1 = __commonJS({
         if (socket[kWriting]) {
           assert(client[kRunning] === 0);
           util.destroy(socket, new InformationalError("reset"));
-          return constants4.ERROR.PAUSED;
+          return constants5.ERROR.PAUSED;
         } else if (!shouldKeepAlive) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants4.ERROR.PAUSED;
+          return constants5.ERROR.PAUSED;
         } else if (socket[kReset] && client[kRunning] === 0) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants4.ERROR.PAUSED;
+          return constants5.ERROR.PAUSED;
         } else if (client[kPipelining] == null || client[kPipelining] === 1) {
           setImmediate(client[kResume]);
         } else {
@@ -7478,7 +7478,7 @@ var require_client_h1 = __commonJS({
       }
     }
     function writeH1(client, request) {
-      const { method, path: path6, host, upgrade, blocking, reset } = request;
+      const { method, path: path8, host, upgrade, blocking, reset } = request;
       let { body, headers, contentLength } = request;
       const expectsPayload = method === "PUT" || method === "POST" || method === "PATCH" || method === "QUERY" || method === "PROPFIND" || method === "PROPPATCH";
       if (util.isFormDataLike(body)) {
@@ -7554,7 +7554,7 @@ var require_client_h1 = __commonJS({
         socket[kBlocking] = true;
       }
       setTypeOfService(socket, request);
-      let header = `${method} ${path6} HTTP/1.1\r
+      let header = `${method} ${path8} HTTP/1.1\r
 `;
       if (typeof host === "string") {
         header += `host: ${host}\r
@@ -7900,12 +7900,12 @@ ${len.toString(16)}\r
   }
 });
 
-// node_modules/undici/lib/dispatcher/client-h2.js
+// ../main/node_modules/undici/lib/dispatcher/client-h2.js
 var require_client_h2 = __commonJS({
-  "node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline5 } = __require("node:stream");
     var util = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -8231,7 +8231,7 @@ var require_client_h2 = __commonJS({
       const headersTimeout = request.headersTimeout ?? client[kHeadersTimeout];
       const bodyTimeout = request.bodyTimeout ?? client[kBodyTimeout];
       const session = client[kHTTP2Session];
-      const { method, path: path6, host, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request;
+      const { method, path: path8, host, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request;
       let { body } = request;
       if (upgrade != null && upgrade !== "websocket") {
         util.errorRequest(client, request, new InvalidArgumentError(`Custom upgrade "${upgrade}" not supported over HTTP/2`));
@@ -8300,7 +8300,7 @@ var require_client_h2 = __commonJS({
           }
           headers[HTTP2_HEADER_METHOD] = "CONNECT";
           headers[HTTP2_HEADER_PROTOCOL] = "websocket";
-          headers[HTTP2_HEADER_PATH] = path6;
+          headers[HTTP2_HEADER_PATH] = path8;
           if (protocol === "ws:" || protocol === "wss:") {
             headers[HTTP2_HEADER_SCHEME] = protocol === "ws:" ? "http" : "https";
           } else {
@@ -8352,7 +8352,7 @@ var require_client_h2 = __commonJS({
         stream.setTimeout(headersTimeout);
         return true;
       }
-      headers[HTTP2_HEADER_PATH] = path6;
+      headers[HTTP2_HEADER_PATH] = path8;
       headers[HTTP2_HEADER_SCHEME] = protocol === "http:" ? "http" : "https";
       const expectsPayload = method === "PUT" || method === "POST" || method === "PATCH";
       if (body && typeof body.read === "function") {
@@ -8577,7 +8577,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe = pipeline2(
+      const pipe = pipeline5(
         body,
         h2stream,
         (err) => {
@@ -8666,9 +8666,9 @@ var require_client_h2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/client.js
+// ../main/node_modules/undici/lib/dispatcher/client.js
 var require_client = __commonJS({
-  "node_modules/undici/lib/dispatcher/client.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/client.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var net = __require("node:net");
@@ -8744,7 +8744,7 @@ var require_client = __commonJS({
        * @param {string|URL} url
        * @param {import('../../types/client.js').Client.Options} options
        */
-      constructor(url, {
+      constructor(url2, {
         maxHeaderSize,
         headersTimeout,
         socketTimeout,
@@ -8762,7 +8762,7 @@ var require_client = __commonJS({
         tls,
         strictContentLength,
         maxCachedSessions,
-        connect: connect2,
+        connect: connect3,
         maxRequestsPerClient,
         localAddress,
         maxResponseSize,
@@ -8821,7 +8821,7 @@ var require_client = __commonJS({
         if (bodyTimeout != null && (!Number.isInteger(bodyTimeout) || bodyTimeout < 0)) {
           throw new InvalidArgumentError("bodyTimeout must be a positive integer or zero");
         }
-        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
+        if (connect3 != null && typeof connect3 !== "function" && typeof connect3 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
         if (maxRequestsPerClient != null && (!Number.isInteger(maxRequestsPerClient) || maxRequestsPerClient < 0)) {
@@ -8855,8 +8855,8 @@ var require_client = __commonJS({
           throw new InvalidArgumentError("pingInterval must be a positive integer, greater or equal to 0");
         }
         super({ webSocket, eventSource });
-        if (typeof connect2 !== "function") {
-          connect2 = buildConnector({
+        if (typeof connect3 !== "function") {
+          connect3 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
@@ -8864,18 +8864,18 @@ var require_client = __commonJS({
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect2
+            ...connect3
           });
         } else {
-          const customConnect = connect2;
-          connect2 = (opts, callback) => customConnect({
+          const customConnect = connect3;
+          connect3 = (opts, callback) => customConnect({
             ...opts,
             ...socketPath != null ? { socketPath } : null,
             ...allowH2 != null ? { allowH2 } : null
           }, callback);
         }
-        this[kUrl] = util.parseOrigin(url);
-        this[kConnector] = connect2;
+        this[kUrl] = util.parseOrigin(url2);
+        this[kConnector] = connect3;
         this[kPipelining] = pipelining != null ? pipelining : 1;
         this[kMaxHeadersSize] = maxHeaderSize;
         this[kKeepAliveDefaultTimeout] = keepAliveTimeout == null ? 4e3 : keepAliveTimeout;
@@ -8933,7 +8933,7 @@ var require_client = __commonJS({
         );
       }
       [kConnect](cb) {
-        connect(this);
+        connect2(this);
         this.once("connect", cb);
       }
       [kDispatch](opts, handler) {
@@ -8999,7 +8999,7 @@ var require_client = __commonJS({
         assert(client[kSize] === 0);
       }
     }
-    function connect(client) {
+    function connect2(client) {
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
       let { host, hostname, protocol, port } = client[kUrl];
@@ -9178,7 +9178,7 @@ var require_client = __commonJS({
           return;
         }
         if (!client[kHTTPContext]) {
-          connect(client);
+          connect2(client);
           return;
         }
         if (client[kHTTPContext].destroyed) {
@@ -9198,9 +9198,9 @@ var require_client = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/fixed-queue.js
+// ../main/node_modules/undici/lib/dispatcher/fixed-queue.js
 var require_fixed_queue = __commonJS({
-  "node_modules/undici/lib/dispatcher/fixed-queue.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/fixed-queue.js"(exports, module) {
     "use strict";
     var kSize = 2048;
     var kMask = kSize - 1;
@@ -9269,9 +9269,9 @@ var require_fixed_queue = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/pool-base.js
+// ../main/node_modules/undici/lib/dispatcher/pool-base.js
 var require_pool_base = __commonJS({
-  "node_modules/undici/lib/dispatcher/pool-base.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/pool-base.js"(exports, module) {
     "use strict";
     var { PoolStats } = require_stats();
     var DispatcherBase = require_dispatcher_base();
@@ -9445,9 +9445,9 @@ var require_pool_base = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/pool.js
+// ../main/node_modules/undici/lib/dispatcher/pool.js
 var require_pool = __commonJS({
-  "node_modules/undici/lib/dispatcher/pool.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/pool.js"(exports, module) {
     "use strict";
     var {
       PoolBase,
@@ -9474,7 +9474,7 @@ var require_pool = __commonJS({
       constructor(origin, {
         connections: connections2,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -9491,24 +9491,24 @@ var require_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super(options2);
         this[kConnections] = connections2 || null;
         this[kUrl] = util.parseOrigin(origin);
-        this[kOptions] = { ...util.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this.on("connect", (origin2, targets) => {
@@ -9547,9 +9547,9 @@ var require_pool = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/balanced-pool.js
+// ../main/node_modules/undici/lib/dispatcher/balanced-pool.js
 var require_balanced_pool = __commonJS({
-  "node_modules/undici/lib/dispatcher/balanced-pool.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/balanced-pool.js"(exports, module) {
     "use strict";
     var {
       BalancedPoolMissingUpstreamError,
@@ -9587,14 +9587,14 @@ var require_balanced_pool = __commonJS({
       return new Pool2(origin, opts);
     }
     var BalancedPool = class extends PoolBase {
-      constructor(upstreams = [], { factory = defaultFactory, connect, tls, ...opts } = {}) {
+      constructor(upstreams = [], { factory = defaultFactory, connect: connect2, tls, ...opts } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
         super(opts);
-        if (connect && typeof connect !== "function") connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") connect2 = { ...connect2 };
         if (tls && typeof tls !== "function") tls = { ...tls };
-        this[kOptions] = { ...util.deepClone(opts), connect, tls };
+        this[kOptions] = { ...util.deepClone(opts), connect: connect2, tls };
         this[kOptions].interceptors = opts.interceptors ? { ...opts.interceptors } : void 0;
         this[kIndex] = -1;
         this[kCurrentWeight] = 0;
@@ -9697,9 +9697,9 @@ var require_balanced_pool = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/round-robin-pool.js
+// ../main/node_modules/undici/lib/dispatcher/round-robin-pool.js
 var require_round_robin_pool = __commonJS({
-  "node_modules/undici/lib/dispatcher/round-robin-pool.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/round-robin-pool.js"(exports, module) {
     "use strict";
     var {
       PoolBase,
@@ -9727,7 +9727,7 @@ var require_round_robin_pool = __commonJS({
       constructor(origin, {
         connections: connections2,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -9744,24 +9744,24 @@ var require_round_robin_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super();
         this[kConnections] = connections2 || null;
         this[kUrl] = util.parseOrigin(origin);
-        this[kOptions] = { ...util.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this[kIndex] = -1;
@@ -9814,9 +9814,9 @@ var require_round_robin_pool = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/agent.js
+// ../main/node_modules/undici/lib/dispatcher/agent.js
 var require_agent = __commonJS({
-  "node_modules/undici/lib/dispatcher/agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/agent.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError, MaxOriginsReachedError } = require_errors();
     var { kClients, kRunning, kClose, kDestroy, kDispatch, kUrl } = require_symbols();
@@ -9835,24 +9835,24 @@ var require_agent = __commonJS({
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
-      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, tls, ...options2 } = {}) {
+      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, tls, ...options2 } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError("connect must be a function or an object");
         }
         if (typeof maxOrigins !== "number" || Number.isNaN(maxOrigins) || maxOrigins <= 0) {
           throw new InvalidArgumentError("maxOrigins must be a number greater than 0");
         }
         super(options2);
-        if (connect && typeof connect !== "function") {
-          connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") {
+          connect2 = { ...connect2 };
         }
         if (tls && typeof tls !== "function") {
           tls = { ...tls };
         }
-        this[kOptions] = { ...util.deepClone(options2), maxOrigins, connect, tls };
+        this[kOptions] = { ...util.deepClone(options2), maxOrigins, connect: connect2, tls };
         this[kFactory] = factory;
         this[kClients] = /* @__PURE__ */ new Map();
         this[kOrigins] = /* @__PURE__ */ new Set();
@@ -9950,9 +9950,9 @@ var require_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/socks5-utils.js
+// ../main/node_modules/undici/lib/core/socks5-utils.js
 var require_socks5_utils = __commonJS({
-  "node_modules/undici/lib/core/socks5-utils.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/socks5-utils.js"(exports, module) {
     "use strict";
     var { Buffer: Buffer2 } = __require("node:buffer");
     var net = __require("node:net");
@@ -10111,9 +10111,9 @@ var require_socks5_utils = __commonJS({
   }
 });
 
-// node_modules/undici/lib/core/socks5-client.js
+// ../main/node_modules/undici/lib/core/socks5-client.js
 var require_socks5_client = __commonJS({
-  "node_modules/undici/lib/core/socks5-client.js"(exports, module) {
+  "../main/node_modules/undici/lib/core/socks5-client.js"(exports, module) {
     "use strict";
     var { EventEmitter } = __require("node:events");
     var { Buffer: Buffer2 } = __require("node:buffer");
@@ -10444,9 +10444,9 @@ var require_socks5_client = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/socks5-proxy-agent.js
+// ../main/node_modules/undici/lib/dispatcher/socks5-proxy-agent.js
 var require_socks5_proxy_agent = __commonJS({
-  "node_modules/undici/lib/dispatcher/socks5-proxy-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/socks5-proxy-agent.js"(exports, module) {
     "use strict";
     var { URL: URL2 } = __require("node:url");
     var tls;
@@ -10479,21 +10479,21 @@ var require_socks5_proxy_agent = __commonJS({
         if (!proxyUrl) {
           throw new InvalidArgumentError("Proxy URL is mandatory");
         }
-        const url = typeof proxyUrl === "string" ? new URL2(proxyUrl) : proxyUrl;
-        if (url.protocol !== "socks5:" && url.protocol !== "socks:") {
+        const url2 = typeof proxyUrl === "string" ? new URL2(proxyUrl) : proxyUrl;
+        if (url2.protocol !== "socks5:" && url2.protocol !== "socks:") {
           throw new InvalidArgumentError("Proxy URL must use socks5:// or socks:// protocol");
         }
-        this[kProxyUrl] = url;
+        this[kProxyUrl] = url2;
         this[kProxyHeaders] = options2.headers || {};
         this[kProxyProtocol] = options2.proxyTls ? "https:" : "http:";
         this[kRequestTls] = options2.requestTls;
         this[kProxyAuth] = {
-          username: options2.username || (url.username ? decodeURIComponent(url.username) : null),
-          password: options2.password || (url.password ? decodeURIComponent(url.password) : null)
+          username: options2.username || (url2.username ? decodeURIComponent(url2.username) : null),
+          password: options2.password || (url2.password ? decodeURIComponent(url2.password) : null)
         };
         this[kConnector] = options2.connect || buildConnector({
           ...options2.proxyTls,
-          servername: options2.proxyTls?.servername || url.hostname
+          servername: options2.proxyTls?.servername || url2.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -10582,13 +10582,13 @@ var require_socks5_proxy_agent = __commonJS({
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
                 try {
-                  const url = new URL2(origin);
-                  const targetHost = url.hostname;
-                  const targetPort = parseInt(url.port) || (url.protocol === "https:" ? 443 : 80);
+                  const url2 = new URL2(origin);
+                  const targetHost = url2.hostname;
+                  const targetPort = parseInt(url2.port) || (url2.protocol === "https:" ? 443 : 80);
                   debug("establishing SOCKS5 connection to", targetHost, targetPort);
                   const socket = await this.createSocks5Connection(targetHost, targetPort);
                   let finalSocket = socket;
-                  if (url.protocol === "https:") {
+                  if (url2.protocol === "https:") {
                     if (!tls) {
                       tls = __require("node:tls");
                     }
@@ -10647,9 +10647,9 @@ var require_socks5_proxy_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/proxy-agent.js
+// ../main/node_modules/undici/lib/dispatcher/proxy-agent.js
 var require_proxy_agent = __commonJS({
-  "node_modules/undici/lib/dispatcher/proxy-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/proxy-agent.js"(exports, module) {
     "use strict";
     var { kProxy, kClose, kDestroy, kDispatch } = require_symbols();
     var Agent = require_agent();
@@ -10683,16 +10683,16 @@ var require_proxy_agent = __commonJS({
     }
     var Http1ProxyWrapper = class extends DispatcherBase {
       #client;
-      constructor(proxyUrl, { headers = {}, connect, factory }) {
+      constructor(proxyUrl, { headers = {}, connect: connect2, factory }) {
         if (!proxyUrl) {
           throw new InvalidArgumentError("Proxy URL is mandatory");
         }
         super();
         this[kProxyHeaders] = headers;
         if (factory) {
-          this.#client = factory(proxyUrl, { connect });
+          this.#client = factory(proxyUrl, { connect: connect2 });
         } else {
-          this.#client = new Client(proxyUrl, { connect });
+          this.#client = new Client(proxyUrl, { connect: connect2 });
         }
       }
       [kDispatch](opts, handler) {
@@ -10708,10 +10708,10 @@ var require_proxy_agent = __commonJS({
         };
         const {
           origin,
-          path: path6 = "/",
+          path: path8 = "/",
           headers = {}
         } = opts;
-        opts.path = origin + path6;
+        opts.path = origin + path8;
         if (!("host" in headers) && !("Host" in headers)) {
           const { host } = new URL(origin);
           headers.host = host;
@@ -10737,8 +10737,8 @@ var require_proxy_agent = __commonJS({
         }
         const { proxyTunnel = true } = opts;
         super();
-        const url = this.#getUrl(opts);
-        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url;
+        const url2 = this.#getUrl(opts);
+        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url2;
         this[kProxy] = { uri: href, protocol };
         this[kRequestTls] = opts.requestTls;
         this[kProxyTls] = opts.proxyTls;
@@ -10753,7 +10753,7 @@ var require_proxy_agent = __commonJS({
         } else if (username && password) {
           this[kProxyHeaders]["proxy-authorization"] = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
         }
-        const connect = buildConnector({ ...opts.proxyTls });
+        const connect2 = buildConnector({ ...opts.proxyTls });
         this[kConnectEndpoint] = buildConnector({ ...opts.requestTls });
         const agentFactory = opts.factory || defaultAgentFactory;
         const factory = (origin2, options2) => {
@@ -10761,7 +10761,7 @@ var require_proxy_agent = __commonJS({
           if (this[kProxy].protocol === "socks5:" || this[kProxy].protocol === "socks:") {
             return new Socks5ProxyAgent(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory,
               username: opts.username || username,
               password: opts.password || password,
@@ -10772,7 +10772,7 @@ var require_proxy_agent = __commonJS({
           if (!this[kTunnelProxy] && protocol2 === "http:" && this[kProxy].protocol === "http:") {
             return new Http1ProxyWrapper(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory
             });
           }
@@ -10781,7 +10781,7 @@ var require_proxy_agent = __commonJS({
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
         } else {
-          this[kClient] = clientFactory(url, { connect });
+          this[kClient] = clientFactory(url2, { connect: connect2 });
         }
         this[kAgent] = new Agent({
           ...opts,
@@ -10904,9 +10904,9 @@ var require_proxy_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/env-http-proxy-agent.js
+// ../main/node_modules/undici/lib/dispatcher/env-http-proxy-agent.js
 var require_env_http_proxy_agent = __commonJS({
-  "node_modules/undici/lib/dispatcher/env-http-proxy-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/env-http-proxy-agent.js"(exports, module) {
     "use strict";
     var DispatcherBase = require_dispatcher_base();
     var { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = require_symbols();
@@ -10940,8 +10940,8 @@ var require_env_http_proxy_agent = __commonJS({
         this.#parseNoProxy();
       }
       [kDispatch](opts, handler) {
-        const url = new URL(opts.origin);
-        const agent = this.#getProxyAgentForUrl(url);
+        const url2 = new URL(opts.origin);
+        const agent = this.#getProxyAgentForUrl(url2);
         return agent.dispatch(opts, handler);
       }
       [kClose]() {
@@ -10958,8 +10958,8 @@ var require_env_http_proxy_agent = __commonJS({
           !this[kHttpsProxyAgent][kDestroyed] && this[kHttpsProxyAgent].destroy(err)
         ]);
       }
-      #getProxyAgentForUrl(url) {
-        let { protocol, host: hostname, port } = url;
+      #getProxyAgentForUrl(url2) {
+        let { protocol, host: hostname, port } = url2;
         hostname = hostname.replace(/:\d*$/, "").toLowerCase();
         port = Number.parseInt(port, 10) || DEFAULT_PORTS[protocol] || 0;
         if (!this.#shouldProxy(hostname, port)) {
@@ -11027,9 +11027,9 @@ var require_env_http_proxy_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/retry-handler.js
+// ../main/node_modules/undici/lib/handler/retry-handler.js
 var require_retry_handler = __commonJS({
-  "node_modules/undici/lib/handler/retry-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/retry-handler.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { kRetryHandlerDefaultRetry } = require_symbols();
@@ -11432,9 +11432,9 @@ var require_retry_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/retry-agent.js
+// ../main/node_modules/undici/lib/dispatcher/retry-agent.js
 var require_retry_agent = __commonJS({
-  "node_modules/undici/lib/dispatcher/retry-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/retry-agent.js"(exports, module) {
     "use strict";
     var Dispatcher = require_dispatcher();
     var RetryHandler = require_retry_handler();
@@ -11467,9 +11467,9 @@ var require_retry_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/dispatcher/h2c-client.js
+// ../main/node_modules/undici/lib/dispatcher/h2c-client.js
 var require_h2c_client = __commonJS({
-  "node_modules/undici/lib/dispatcher/h2c-client.js"(exports, module) {
+  "../main/node_modules/undici/lib/dispatcher/h2c-client.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError } = require_errors();
     var Client = require_client();
@@ -11510,9 +11510,9 @@ var require_h2c_client = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/readable.js
+// ../main/node_modules/undici/lib/api/readable.js
 var require_readable = __commonJS({
-  "node_modules/undici/lib/api/readable.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/readable.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { Readable: Readable2 } = __require("node:stream");
@@ -11912,9 +11912,9 @@ var require_readable = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/api-request.js
+// ../main/node_modules/undici/lib/api/api-request.js
 var require_api_request = __commonJS({
-  "node_modules/undici/lib/api/api-request.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/api-request.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
@@ -12090,9 +12090,9 @@ var require_api_request = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/abort-signal.js
+// ../main/node_modules/undici/lib/api/abort-signal.js
 var require_abort_signal = __commonJS({
-  "node_modules/undici/lib/api/abort-signal.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/abort-signal.js"(exports, module) {
     "use strict";
     var { addAbortListener } = require_util();
     var { RequestAbortedError } = require_errors();
@@ -12142,9 +12142,9 @@ var require_abort_signal = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/api-stream.js
+// ../main/node_modules/undici/lib/api/api-stream.js
 var require_api_stream = __commonJS({
-  "node_modules/undici/lib/api/api-stream.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/api-stream.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { finished } = __require("node:stream");
@@ -12303,9 +12303,9 @@ var require_api_stream = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/api-pipeline.js
+// ../main/node_modules/undici/lib/api/api-pipeline.js
 var require_api_pipeline = __commonJS({
-  "node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
     "use strict";
     var {
       Readable: Readable2,
@@ -12491,7 +12491,7 @@ var require_api_pipeline = __commonJS({
         util.destroy(ret, err);
       }
     };
-    function pipeline2(opts, handler) {
+    function pipeline5(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -12500,13 +12500,13 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err);
       }
     }
-    module.exports = pipeline2;
+    module.exports = pipeline5;
   }
 });
 
-// node_modules/undici/lib/api/api-upgrade.js
+// ../main/node_modules/undici/lib/api/api-upgrade.js
 var require_api_upgrade = __commonJS({
-  "node_modules/undici/lib/api/api-upgrade.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/api-upgrade.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError, SocketError } = require_errors();
     var { AsyncResource } = __require("node:async_hooks");
@@ -12598,9 +12598,9 @@ var require_api_upgrade = __commonJS({
   }
 });
 
-// node_modules/undici/lib/api/api-connect.js
+// ../main/node_modules/undici/lib/api/api-connect.js
 var require_api_connect = __commonJS({
-  "node_modules/undici/lib/api/api-connect.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/api-connect.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
@@ -12665,10 +12665,10 @@ var require_api_connect = __commonJS({
         }
       }
     };
-    function connect(opts, callback) {
+    function connect2(opts, callback) {
       if (callback === void 0) {
         return new Promise((resolve, reject) => {
-          connect.call(this, opts, (err, data) => {
+          connect2.call(this, opts, (err, data) => {
             return err ? reject(err) : resolve(data);
           });
         });
@@ -12685,13 +12685,13 @@ var require_api_connect = __commonJS({
         queueMicrotask(() => callback(err, { opaque }));
       }
     }
-    module.exports = connect;
+    module.exports = connect2;
   }
 });
 
-// node_modules/undici/lib/api/index.js
+// ../main/node_modules/undici/lib/api/index.js
 var require_api = __commonJS({
-  "node_modules/undici/lib/api/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/api/index.js"(exports, module) {
     "use strict";
     module.exports.request = require_api_request();
     module.exports.stream = require_api_stream();
@@ -12701,9 +12701,9 @@ var require_api = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-errors.js
+// ../main/node_modules/undici/lib/mock/mock-errors.js
 var require_mock_errors = __commonJS({
-  "node_modules/undici/lib/mock/mock-errors.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-errors.js"(exports, module) {
     "use strict";
     var { UndiciError } = require_errors();
     var kMockNotMatchedError = /* @__PURE__ */ Symbol.for("undici.error.UND_MOCK_ERR_MOCK_NOT_MATCHED");
@@ -12727,9 +12727,9 @@ var require_mock_errors = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-symbols.js
+// ../main/node_modules/undici/lib/mock/mock-symbols.js
 var require_mock_symbols = __commonJS({
-  "node_modules/undici/lib/mock/mock-symbols.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-symbols.js"(exports, module) {
     "use strict";
     module.exports = {
       kAgent: /* @__PURE__ */ Symbol("agent"),
@@ -12764,9 +12764,9 @@ var require_mock_symbols = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-utils.js
+// ../main/node_modules/undici/lib/mock/mock-utils.js
 var require_mock_utils = __commonJS({
-  "node_modules/undici/lib/mock/mock-utils.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-utils.js"(exports, module) {
     "use strict";
     var { MockNotMatchedError } = require_mock_errors();
     var {
@@ -12871,20 +12871,20 @@ var require_mock_utils = __commonJS({
       }
       return normalizedQp;
     }
-    function safeUrl(path6) {
-      if (typeof path6 !== "string") {
-        return path6;
+    function safeUrl(path8) {
+      if (typeof path8 !== "string") {
+        return path8;
       }
-      const pathSegments = path6.split("?", 3);
+      const pathSegments = path8.split("?", 3);
       if (pathSegments.length !== 2) {
-        return path6;
+        return path8;
       }
       const qp = new URLSearchParams(pathSegments.pop());
       qp.sort();
       return [...pathSegments, qp.toString()].join("?");
     }
-    function matchKey(mockDispatch2, { path: path6, method, body, headers }) {
-      const pathMatch = matchValue(mockDispatch2.path, path6);
+    function matchKey(mockDispatch2, { path: path8, method, body, headers }) {
+      const pathMatch = matchValue(mockDispatch2.path, path8);
       const methodMatch = matchValue(mockDispatch2.method, method);
       const bodyMatch = typeof mockDispatch2.body !== "undefined" ? matchValue(mockDispatch2.body, body) : true;
       const headersMatch = matchHeaders(mockDispatch2, headers);
@@ -12909,8 +12909,8 @@ var require_mock_utils = __commonJS({
       const basePath = key.query ? serializePathWithQuery(key.path, key.query) : key.path;
       const resolvedPath = typeof basePath === "string" ? safeUrl(basePath) : basePath;
       const resolvedPathWithoutTrailingSlash = removeTrailingSlash(resolvedPath);
-      let matchedMockDispatches = mockDispatches.filter(({ consumed }) => !consumed).filter(({ path: path6, ignoreTrailingSlash }) => {
-        return ignoreTrailingSlash ? matchValue(removeTrailingSlash(safeUrl(path6)), resolvedPathWithoutTrailingSlash) : matchValue(safeUrl(path6), resolvedPath);
+      let matchedMockDispatches = mockDispatches.filter(({ consumed }) => !consumed).filter(({ path: path8, ignoreTrailingSlash }) => {
+        return ignoreTrailingSlash ? matchValue(removeTrailingSlash(safeUrl(path8)), resolvedPathWithoutTrailingSlash) : matchValue(safeUrl(path8), resolvedPath);
       });
       if (matchedMockDispatches.length === 0) {
         throw new MockNotMatchedError(`Mock dispatch not matched for path '${resolvedPath}'`);
@@ -12949,19 +12949,19 @@ var require_mock_utils = __commonJS({
         mockDispatches.splice(index, 1);
       }
     }
-    function removeTrailingSlash(path6) {
-      while (path6.endsWith("/")) {
-        path6 = path6.slice(0, -1);
+    function removeTrailingSlash(path8) {
+      while (path8.endsWith("/")) {
+        path8 = path8.slice(0, -1);
       }
-      if (path6.length === 0) {
-        path6 = "/";
+      if (path8.length === 0) {
+        path8 = "/";
       }
-      return path6;
+      return path8;
     }
     function buildKey(opts) {
-      const { path: path6, method, body, headers, query } = opts;
+      const { path: path8, method, body, headers, query } = opts;
       return {
-        path: path6,
+        path: path8,
         method,
         body,
         headers,
@@ -12969,10 +12969,10 @@ var require_mock_utils = __commonJS({
       };
     }
     function generateKeyValues(data) {
-      const keys = Object.keys(data);
+      const keys3 = Object.keys(data);
       const result = [];
-      for (let i = 0; i < keys.length; ++i) {
-        const key = keys[i];
+      for (let i = 0; i < keys3.length; ++i) {
+        const key = keys3[i];
         const value = data[key];
         const name = Buffer.from(`${key}`);
         if (Array.isArray(value)) {
@@ -13089,10 +13089,10 @@ var require_mock_utils = __commonJS({
       };
     }
     function checkNetConnect(netConnect, origin) {
-      const url = new URL(origin);
+      const url2 = new URL(origin);
       if (netConnect === true) {
         return true;
-      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url.host))) {
+      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url2.host))) {
         return true;
       }
       return false;
@@ -13141,9 +13141,9 @@ var require_mock_utils = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-interceptor.js
+// ../main/node_modules/undici/lib/mock/mock-interceptor.js
 var require_mock_interceptor = __commonJS({
-  "node_modules/undici/lib/mock/mock-interceptor.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-interceptor.js"(exports, module) {
     "use strict";
     var { getResponseData, buildKey, addMockDispatch } = require_mock_utils();
     var {
@@ -13305,11 +13305,11 @@ var require_mock_interceptor = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-client.js
+// ../main/node_modules/undici/lib/mock/mock-client.js
 var require_mock_client = __commonJS({
-  "node_modules/undici/lib/mock/mock-client.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-client.js"(exports, module) {
     "use strict";
-    var { promisify: promisify3 } = __require("node:util");
+    var { promisify: promisify4 } = __require("node:util");
     var Client = require_client();
     var { buildMockDispatch } = require_mock_utils();
     var {
@@ -13357,7 +13357,7 @@ var require_mock_client = __commonJS({
         this[kDispatches] = [];
       }
       async [kClose]() {
-        await promisify3(this[kOriginalClose])();
+        await promisify4(this[kOriginalClose])();
         this[kConnected] = 0;
         this[kMockAgent][Symbols.kClients].delete(this[kOrigin]);
       }
@@ -13366,19 +13366,19 @@ var require_mock_client = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-call-history.js
+// ../main/node_modules/undici/lib/mock/mock-call-history.js
 var require_mock_call_history = __commonJS({
-  "node_modules/undici/lib/mock/mock-call-history.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-call-history.js"(exports, module) {
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols();
     var { InvalidArgumentError } = require_errors();
-    function handleFilterCallsWithOptions(criteria, options2, handler, store, allLogs) {
+    function handleFilterCallsWithOptions(criteria, options2, handler, store2, allLogs) {
       switch (options2.operator) {
         case "OR":
-          store.push(...handler(criteria, allLogs));
-          return store;
+          store2.push(...handler(criteria, allLogs));
+          return store2;
         case "AND":
-          return handler(criteria, store);
+          return handler(criteria, store2);
         default:
           throw new InvalidArgumentError("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
       }
@@ -13413,12 +13413,12 @@ var require_mock_call_history = __commonJS({
     }
     function computeUrlWithMaybeSearchParameters(requestInit) {
       try {
-        const url = new URL(requestInit.path, requestInit.origin);
-        if (url.search.length !== 0) {
-          return url;
+        const url2 = new URL(requestInit.path, requestInit.origin);
+        if (url2.search.length !== 0) {
+          return url2;
         }
-        url.search = new URLSearchParams(requestInit.query).toString();
-        return url;
+        url2.search = new URLSearchParams(requestInit.query).toString();
+        return url2;
       } catch (error) {
         throw new InvalidArgumentError("An error occurred when computing MockCallHistoryLog.url", { cause: error });
       }
@@ -13428,15 +13428,15 @@ var require_mock_call_history = __commonJS({
         this.body = requestInit.body;
         this.headers = requestInit.headers;
         this.method = requestInit.method;
-        const url = computeUrlWithMaybeSearchParameters(requestInit);
-        this.fullUrl = url.toString();
-        this.origin = url.origin;
-        this.path = url.pathname;
-        this.searchParams = Object.fromEntries(url.searchParams);
-        this.protocol = url.protocol;
-        this.host = url.host;
-        this.port = url.port;
-        this.hash = url.hash;
+        const url2 = computeUrlWithMaybeSearchParameters(requestInit);
+        this.fullUrl = url2.toString();
+        this.origin = url2.origin;
+        this.path = url2.pathname;
+        this.searchParams = Object.fromEntries(url2.searchParams);
+        this.protocol = url2.protocol;
+        this.host = url2.host;
+        this.port = url2.port;
+        this.hash = url2.hash;
       }
       toMap() {
         return /* @__PURE__ */ new Map(
@@ -13566,11 +13566,11 @@ var require_mock_call_history = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-pool.js
+// ../main/node_modules/undici/lib/mock/mock-pool.js
 var require_mock_pool = __commonJS({
-  "node_modules/undici/lib/mock/mock-pool.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-pool.js"(exports, module) {
     "use strict";
-    var { promisify: promisify3 } = __require("node:util");
+    var { promisify: promisify4 } = __require("node:util");
     var Pool2 = require_pool();
     var { buildMockDispatch } = require_mock_utils();
     var {
@@ -13618,7 +13618,7 @@ var require_mock_pool = __commonJS({
         this[kDispatches] = [];
       }
       async [kClose]() {
-        await promisify3(this[kOriginalClose])();
+        await promisify4(this[kOriginalClose])();
         this[kConnected] = 0;
         this[kMockAgent][Symbols.kClients].delete(this[kOrigin]);
       }
@@ -13627,9 +13627,9 @@ var require_mock_pool = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/pending-interceptors-formatter.js
+// ../main/node_modules/undici/lib/mock/pending-interceptors-formatter.js
 var require_pending_interceptors_formatter = __commonJS({
-  "node_modules/undici/lib/mock/pending-interceptors-formatter.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/pending-interceptors-formatter.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
     var { Console } = __require("node:console");
@@ -13651,10 +13651,10 @@ var require_pending_interceptors_formatter = __commonJS({
       }
       format(pendingInterceptors) {
         const withPrettyHeaders = pendingInterceptors.map(
-          ({ method, path: path6, data: { statusCode }, persist, times: times2, timesInvoked, origin }) => ({
+          ({ method, path: path8, data: { statusCode }, persist, times: times2, timesInvoked, origin }) => ({
             Method: method,
             Origin: origin,
-            Path: path6,
+            Path: path8,
             "Status code": statusCode,
             Persistent: persist ? PERSISTENT : NOT_PERSISTENT,
             Invocations: timesInvoked,
@@ -13668,9 +13668,9 @@ var require_pending_interceptors_formatter = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/mock-agent.js
+// ../main/node_modules/undici/lib/mock/mock-agent.js
 var require_mock_agent = __commonJS({
-  "node_modules/undici/lib/mock/mock-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/mock-agent.js"(exports, module) {
     "use strict";
     var { kClients } = require_symbols();
     var Agent = require_agent();
@@ -13736,9 +13736,9 @@ var require_mock_agent = __commonJS({
         const acceptNonStandardSearchParameters = this[kMockAgentAcceptsNonStandardSearchParameters];
         const dispatchOpts = { ...opts };
         if (acceptNonStandardSearchParameters && dispatchOpts.path) {
-          const [path6, searchParams] = dispatchOpts.path.split("?");
+          const [path8, searchParams] = dispatchOpts.path.split("?");
           const normalizedSearchParams = normalizeSearchParams(searchParams, acceptNonStandardSearchParameters);
-          dispatchOpts.path = `${path6}?${normalizedSearchParams}`;
+          dispatchOpts.path = `${path8}?${normalizedSearchParams}`;
         }
         return this[kAgent].dispatch(dispatchOpts, handler);
       }
@@ -13852,9 +13852,9 @@ ${pendingInterceptorsFormatter.format(pending)}`.trim()
   }
 });
 
-// node_modules/undici/lib/mock/snapshot-utils.js
+// ../main/node_modules/undici/lib/mock/snapshot-utils.js
 var require_snapshot_utils = __commonJS({
-  "node_modules/undici/lib/mock/snapshot-utils.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/snapshot-utils.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError } = require_errors();
     var { runtimeFeatures } = require_runtime_features();
@@ -13875,18 +13875,18 @@ var require_snapshot_utils = __commonJS({
       if (excludePatterns.length === 0) {
         return () => false;
       }
-      return function isUrlExcluded(url) {
+      return function isUrlExcluded(url2) {
         let urlLowerCased;
         for (const pattern of excludePatterns) {
           if (typeof pattern === "string") {
             if (!urlLowerCased) {
-              urlLowerCased = url.toLowerCase();
+              urlLowerCased = url2.toLowerCase();
             }
             if (urlLowerCased.includes(pattern.toLowerCase())) {
               return true;
             }
           } else if (pattern instanceof RegExp) {
-            if (pattern.test(url)) {
+            if (pattern.test(url2)) {
               return true;
             }
           }
@@ -13938,24 +13938,24 @@ var require_snapshot_utils = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/snapshot-recorder.js
+// ../main/node_modules/undici/lib/mock/snapshot-recorder.js
 var require_snapshot_recorder = __commonJS({
-  "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile3, readFile: readFile7, mkdir: mkdir9 } = __require("node:fs/promises");
-    var { dirname, resolve } = __require("node:path");
+    var { writeFile: writeFile4, readFile: readFile8, mkdir: mkdir14 } = __require("node:fs/promises");
+    var { dirname: dirname2, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
     function formatRequestKey(opts, headerFilters, matchOptions = {}) {
-      const url = new URL(opts.path, opts.origin);
+      const url2 = new URL(opts.path, opts.origin);
       const normalized = opts._normalizedHeaders || normalizeHeaders(opts.headers);
       if (!opts._normalizedHeaders) {
         opts._normalizedHeaders = normalized;
       }
       return {
         method: opts.method || "GET",
-        url: matchOptions.matchQuery !== false ? url.toString() : `${url.origin}${url.pathname}`,
+        url: matchOptions.matchQuery !== false ? url2.toString() : `${url2.origin}${url2.pathname}`,
         headers: filterHeadersForMatching(normalized, headerFilters, matchOptions),
         body: matchOptions.matchBody !== false && opts.body ? String(opts.body) : ""
       };
@@ -14008,8 +14008,8 @@ var require_snapshot_recorder = __commonJS({
         }
       }
       parts.push(formattedRequest.body);
-      const content = parts.join("|");
-      return hashId(content);
+      const content2 = parts.join("|");
+      return hashId(content2);
     }
     var SnapshotRecorder = class {
       /** @type {NodeJS.Timeout | null} */
@@ -14104,8 +14104,8 @@ var require_snapshot_recorder = __commonJS({
        * @returns {boolean} - True if URL is excluded
        */
       isUrlExcluded(requestOpts) {
-        const url = new URL(requestOpts.path, requestOpts.origin).toString();
-        return this.#isUrlExcluded(url);
+        const url2 = new URL(requestOpts.path, requestOpts.origin).toString();
+        return this.#isUrlExcluded(url2);
       }
       /**
        * Finds a matching snapshot for the given request
@@ -14139,12 +14139,12 @@ var require_snapshot_recorder = __commonJS({
        * @return {Promise<void>} - Resolves when snapshots are loaded
        */
       async loadSnapshots(filePath) {
-        const path6 = filePath || this.#snapshotPath;
-        if (!path6) {
+        const path8 = filePath || this.#snapshotPath;
+        if (!path8) {
           throw new InvalidArgumentError("Snapshot path is required");
         }
         try {
-          const data = await readFile7(resolve(path6), "utf8");
+          const data = await readFile8(resolve(path8), "utf8");
           const parsed = JSON.parse(data);
           if (Array.isArray(parsed)) {
             this.#snapshots.clear();
@@ -14158,7 +14158,7 @@ var require_snapshot_recorder = __commonJS({
           if (error.code === "ENOENT") {
             this.#snapshots.clear();
           } else {
-            throw new UndiciError(`Failed to load snapshots from ${path6}`, { cause: error });
+            throw new UndiciError(`Failed to load snapshots from ${path8}`, { cause: error });
           }
         }
       }
@@ -14169,17 +14169,17 @@ var require_snapshot_recorder = __commonJS({
        * @returns {Promise<void>} - Resolves when snapshots are saved
        */
       async saveSnapshots(filePath) {
-        const path6 = filePath || this.#snapshotPath;
-        if (!path6) {
+        const path8 = filePath || this.#snapshotPath;
+        if (!path8) {
           throw new InvalidArgumentError("Snapshot path is required");
         }
-        const resolvedPath = resolve(path6);
-        await mkdir9(dirname(resolvedPath), { recursive: true });
+        const resolvedPath = resolve(path8);
+        await mkdir14(dirname2(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash3, snapshot2]) => ({
           hash: hash3,
           snapshot: snapshot2
         }));
-        await writeFile3(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile4(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -14314,9 +14314,9 @@ var require_snapshot_recorder = __commonJS({
   }
 });
 
-// node_modules/undici/lib/mock/snapshot-agent.js
+// ../main/node_modules/undici/lib/mock/snapshot-agent.js
 var require_snapshot_agent = __commonJS({
-  "node_modules/undici/lib/mock/snapshot-agent.js"(exports, module) {
+  "../main/node_modules/undici/lib/mock/snapshot-agent.js"(exports, module) {
     "use strict";
     var Agent = require_agent();
     var MockAgent = require_mock_agent();
@@ -14520,12 +14520,12 @@ var require_snapshot_agent = __commonJS({
       #setupMockInterceptors() {
         for (const snapshot2 of this[kSnapshotRecorder].getSnapshots()) {
           const { request, responses, response } = snapshot2;
-          const url = new URL(request.url);
-          const mockPool = this.get(url.origin);
+          const url2 = new URL(request.url);
+          const mockPool = this.get(url2.origin);
           const responseData = responses ? responses[0] : response;
           if (!responseData) continue;
           mockPool.intercept({
-            path: url.pathname + url.search,
+            path: url2.pathname + url2.search,
             method: request.method,
             headers: request.headers,
             body: request.body
@@ -14601,9 +14601,9 @@ var require_snapshot_agent = __commonJS({
   }
 });
 
-// node_modules/undici/lib/global.js
+// ../main/node_modules/undici/lib/global.js
 var require_global2 = __commonJS({
-  "node_modules/undici/lib/global.js"(exports, module) {
+  "../main/node_modules/undici/lib/global.js"(exports, module) {
     "use strict";
     var globalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.2");
     var legacyGlobalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.1");
@@ -14655,9 +14655,9 @@ var require_global2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/decorator-handler.js
+// ../main/node_modules/undici/lib/handler/decorator-handler.js
 var require_decorator_handler = __commonJS({
-  "node_modules/undici/lib/handler/decorator-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/decorator-handler.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var WrapHandler = require_wrap_handler();
@@ -14711,9 +14711,9 @@ var require_decorator_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/redirect-handler.js
+// ../main/node_modules/undici/lib/handler/redirect-handler.js
 var require_redirect_handler = __commonJS({
-  "node_modules/undici/lib/handler/redirect-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/redirect-handler.js"(exports, module) {
     "use strict";
     var util = require_util();
     var { kBodyUsed, kRedirectCacheControl } = require_symbols();
@@ -14814,15 +14814,15 @@ var require_redirect_handler = __commonJS({
           receivedAt: Date.now()
         });
         const { origin, pathname, search } = util.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
-        const path6 = search ? `${pathname}${search}` : pathname;
-        const redirectUrlString = `${origin}${path6}`;
+        const path8 = search ? `${pathname}${search}` : pathname;
+        const redirectUrlString = `${origin}${path8}`;
         for (const historyUrl of this.history) {
           if (historyUrl.toString() === redirectUrlString) {
             throw new InvalidArgumentError(`Redirect loop detected. Cannot redirect to ${origin}. This typically happens when using a Client or Pool with cross-origin redirects. Use an Agent for cross-origin redirects.`);
           }
         }
         this.opts.headers = cleanRequestHeaders(this.opts.headers, statusCode === 303, this.opts.origin !== origin);
-        this.opts.path = path6;
+        this.opts.path = path8;
         this.opts.origin = origin;
         this.opts.query = null;
       }
@@ -14888,9 +14888,9 @@ var require_redirect_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/redirect.js
+// ../main/node_modules/undici/lib/interceptor/redirect.js
 var require_redirect = __commonJS({
-  "node_modules/undici/lib/interceptor/redirect.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/redirect.js"(exports, module) {
     "use strict";
     var RedirectHandler = require_redirect_handler();
     function createRedirectInterceptor({ maxRedirections: defaultMaxRedirections } = {}) {
@@ -14910,9 +14910,9 @@ var require_redirect = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/response-error.js
+// ../main/node_modules/undici/lib/interceptor/response-error.js
 var require_response_error = __commonJS({
-  "node_modules/undici/lib/interceptor/response-error.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/response-error.js"(exports, module) {
     "use strict";
     var DecoratorHandler = require_decorator_handler();
     var { ResponseError } = require_errors();
@@ -14992,9 +14992,9 @@ var require_response_error = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/retry.js
+// ../main/node_modules/undici/lib/interceptor/retry.js
 var require_retry = __commonJS({
-  "node_modules/undici/lib/interceptor/retry.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/retry.js"(exports, module) {
     "use strict";
     var RetryHandler = require_retry_handler();
     module.exports = (globalOpts) => {
@@ -15016,9 +15016,9 @@ var require_retry = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/dump.js
+// ../main/node_modules/undici/lib/interceptor/dump.js
 var require_dump = __commonJS({
-  "node_modules/undici/lib/interceptor/dump.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/dump.js"(exports, module) {
     "use strict";
     var { InvalidArgumentError, RequestAbortedError } = require_errors();
     var DecoratorHandler = require_decorator_handler();
@@ -15093,9 +15093,9 @@ var require_dump = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/dns.js
+// ../main/node_modules/undici/lib/interceptor/dns.js
 var require_dns = __commonJS({
-  "node_modules/undici/lib/interceptor/dns.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/dns.js"(exports, module) {
     "use strict";
     var { isIP: isIP2 } = __require("node:net");
     var { lookup } = __require("node:dns");
@@ -15532,9 +15532,9 @@ var require_dns = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/cache.js
+// ../main/node_modules/undici/lib/util/cache.js
 var require_cache = __commonJS({
-  "node_modules/undici/lib/util/cache.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/cache.js"(exports, module) {
     "use strict";
     var {
       safeHTTPMethods,
@@ -15994,12 +15994,12 @@ var require_cache = __commonJS({
       }
       return false;
     }
-    function assertCacheStore(store, name = "CacheStore") {
-      if (typeof store !== "object" || store === null) {
-        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store === null ? "null" : typeof store}`);
+    function assertCacheStore(store2, name = "CacheStore") {
+      if (typeof store2 !== "object" || store2 === null) {
+        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store2 === null ? "null" : typeof store2}`);
       }
       for (const fn of ["get", "createWriteStream", "delete"]) {
-        if (typeof store[fn] !== "function") {
+        if (typeof store2[fn] !== "function") {
           throw new TypeError(`${name} needs to have a \`${fn}()\` function`);
         }
       }
@@ -16048,9 +16048,9 @@ var require_cache = __commonJS({
   }
 });
 
-// node_modules/undici/lib/util/date.js
+// ../main/node_modules/undici/lib/util/date.js
 var require_date = __commonJS({
-  "node_modules/undici/lib/util/date.js"(exports, module) {
+  "../main/node_modules/undici/lib/util/date.js"(exports, module) {
     "use strict";
     function parseHttpDate(date) {
       switch (date[3]) {
@@ -16548,9 +16548,9 @@ var require_date = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/cache-handler.js
+// ../main/node_modules/undici/lib/handler/cache-handler.js
 var require_cache_handler = __commonJS({
-  "node_modules/undici/lib/handler/cache-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/cache-handler.js"(exports, module) {
     "use strict";
     var util = require_util();
     var { kRedirectCacheControl } = require_symbols();
@@ -16639,38 +16639,38 @@ var require_cache_handler = __commonJS({
       }
       return locationUrl.pathname + locationUrl.search;
     }
-    function deleteCachedUri(store, cacheKey, path6) {
-      deleteCachedValue(store, {
+    function deleteCachedUri(store2, cacheKey, path8) {
+      deleteCachedValue(store2, {
         ...cacheKey,
-        path: path6
+        path: path8
       });
       for (let i = 0; i < util.safeHTTPMethods.length; i++) {
         const method = util.safeHTTPMethods[i];
         if (method !== cacheKey.method) {
-          deleteCachedValue(store, {
+          deleteCachedValue(store2, {
             ...cacheKey,
             method,
-            path: path6
+            path: path8
           });
         }
       }
     }
-    function deleteLocationTargets(store, cacheKey, headerValue) {
+    function deleteLocationTargets(store2, cacheKey, headerValue) {
       if (headerValue === void 0) {
         return;
       }
       const values = Array.isArray(headerValue) ? headerValue : [headerValue];
       for (let i = 0; i < values.length; i++) {
-        const path6 = getSameOriginPath(cacheKey, values[i]);
-        if (path6 !== void 0) {
-          deleteCachedUri(store, cacheKey, path6);
+        const path8 = getSameOriginPath(cacheKey, values[i]);
+        if (path8 !== void 0) {
+          deleteCachedUri(store2, cacheKey, path8);
         }
       }
     }
-    function invalidateUnsafeRequest(store, cacheKey, resHeaders) {
-      deleteCachedUri(store, cacheKey, cacheKey.path);
-      deleteLocationTargets(store, cacheKey, resHeaders.location);
-      deleteLocationTargets(store, cacheKey, resHeaders["content-location"]);
+    function invalidateUnsafeRequest(store2, cacheKey, resHeaders) {
+      deleteCachedUri(store2, cacheKey, cacheKey.path);
+      deleteLocationTargets(store2, cacheKey, resHeaders.location);
+      deleteLocationTargets(store2, cacheKey, resHeaders["content-location"]);
     }
     function requestCarriesCredentials(headers) {
       return headers != null && (Object.hasOwn(headers, "authorization") || Object.hasOwn(headers, "cookie") || Object.hasOwn(headers, "proxy-authorization"));
@@ -16718,8 +16718,8 @@ var require_cache_handler = __commonJS({
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} cacheKey
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandler} handler
        */
-      constructor({ store, type, cacheByDefault }, cacheKey, handler) {
-        this.#store = store;
+      constructor({ store: store2, type, cacheByDefault }, cacheKey, handler) {
+        this.#store = store2;
         this.#cacheType = type;
         this.#cacheByDefault = cacheByDefault;
         this.#cacheKey = cacheKey;
@@ -17032,15 +17032,15 @@ var require_cache_handler = __commonJS({
         this.#handler.onResponseError?.(controller, err);
       }
     };
-    function deleteCachedValue(store, cacheKey) {
+    function deleteCachedValue(store2, cacheKey) {
       try {
-        store.delete(cacheKey)?.catch?.(noop);
+        store2.delete(cacheKey)?.catch?.(noop);
       } catch {
       }
     }
-    function deleteCachedValueIfNotModified(statusCode, store, cacheKey) {
+    function deleteCachedValueIfNotModified(statusCode, store2, cacheKey) {
       if (statusCode === 304) {
-        deleteCachedValue(store, cacheKey);
+        deleteCachedValue(store2, cacheKey);
       }
     }
     function revalidationResponseDisallowsCachedReuse(cacheType, resHeaders, cacheControlDirectives) {
@@ -17296,9 +17296,9 @@ var require_cache_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/cache/memory-cache-store.js
+// ../main/node_modules/undici/lib/cache/memory-cache-store.js
 var require_memory_cache_store = __commonJS({
-  "node_modules/undici/lib/cache/memory-cache-store.js"(exports, module) {
+  "../main/node_modules/undici/lib/cache/memory-cache-store.js"(exports, module) {
     "use strict";
     var { Writable } = __require("node:stream");
     var { EventEmitter } = __require("node:events");
@@ -17388,7 +17388,7 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         assertCacheValue(val);
         const topLevelKey = `${key.origin}:${key.path}`;
-        const store = this;
+        const store2 = this;
         const entry = { ...key, ...val, body: [], size: 0 };
         return new Writable({
           write(chunk, encoding, callback) {
@@ -17396,7 +17396,7 @@ var require_memory_cache_store = __commonJS({
               chunk = Buffer.from(chunk, encoding);
             }
             entry.size += chunk.byteLength;
-            if (entry.size >= store.#maxEntrySize) {
+            if (entry.size >= store2.#maxEntrySize) {
               this.destroy();
             } else {
               entry.body.push(chunk);
@@ -17404,42 +17404,42 @@ var require_memory_cache_store = __commonJS({
             callback(null);
           },
           final(callback) {
-            let entries = store.#entries.get(topLevelKey);
+            let entries = store2.#entries.get(topLevelKey);
             if (!entries) {
               entries = [];
-              store.#entries.set(topLevelKey, entries);
+              store2.#entries.set(topLevelKey, entries);
             }
             const previousEntry = findEntry(key, entries, Date.now());
             if (previousEntry) {
               const index = entries.indexOf(previousEntry);
               entries.splice(index, 1, entry);
-              store.#size -= previousEntry.size;
+              store2.#size -= previousEntry.size;
             } else {
               entries.push(entry);
-              store.#count += 1;
+              store2.#count += 1;
             }
-            store.#size += entry.size;
-            if (store.#size > store.#maxSize || store.#count > store.#maxCount) {
-              if (!store.#hasEmittedMaxSizeEvent) {
-                store.emit("maxSizeExceeded", {
-                  size: store.#size,
-                  maxSize: store.#maxSize,
-                  count: store.#count,
-                  maxCount: store.#maxCount
+            store2.#size += entry.size;
+            if (store2.#size > store2.#maxSize || store2.#count > store2.#maxCount) {
+              if (!store2.#hasEmittedMaxSizeEvent) {
+                store2.emit("maxSizeExceeded", {
+                  size: store2.#size,
+                  maxSize: store2.#maxSize,
+                  count: store2.#count,
+                  maxCount: store2.#maxCount
                 });
-                store.#hasEmittedMaxSizeEvent = true;
+                store2.#hasEmittedMaxSizeEvent = true;
               }
-              for (const [key2, entries2] of store.#entries) {
+              for (const [key2, entries2] of store2.#entries) {
                 for (const entry2 of entries2.splice(0, entries2.length / 2)) {
-                  store.#size -= entry2.size;
-                  store.#count -= 1;
+                  store2.#size -= entry2.size;
+                  store2.#count -= 1;
                 }
                 if (entries2.length === 0) {
-                  store.#entries.delete(key2);
+                  store2.#entries.delete(key2);
                 }
               }
-              if (store.#size < store.#maxSize && store.#count < store.#maxCount) {
-                store.#hasEmittedMaxSizeEvent = false;
+              if (store2.#size < store2.#maxSize && store2.#count < store2.#maxCount) {
+                store2.#hasEmittedMaxSizeEvent = false;
               }
             }
             callback(null);
@@ -17504,9 +17504,9 @@ var require_memory_cache_store = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/cache-revalidation-handler.js
+// ../main/node_modules/undici/lib/handler/cache-revalidation-handler.js
 var require_cache_revalidation_handler = __commonJS({
-  "node_modules/undici/lib/handler/cache-revalidation-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/cache-revalidation-handler.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var CacheRevalidationHandler = class {
@@ -17591,9 +17591,9 @@ var require_cache_revalidation_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/cache.js
+// ../main/node_modules/undici/lib/interceptor/cache.js
 var require_cache2 = __commonJS({
-  "node_modules/undici/lib/interceptor/cache.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/cache.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { Readable: Readable2 } = __require("node:stream");
@@ -17700,9 +17700,9 @@ var require_cache2 = __commonJS({
       }
       return false;
     }
-    function deleteCachedValue(store, cacheKey) {
+    function deleteCachedValue(store2, cacheKey) {
       try {
-        store.delete(cacheKey)?.catch?.(nop);
+        store2.delete(cacheKey)?.catch?.(nop);
       } catch {
       }
     }
@@ -17982,7 +17982,7 @@ var require_cache2 = __commonJS({
     }
     module.exports = (opts = {}) => {
       const {
-        store = new MemoryCacheStore(),
+        store: store2 = new MemoryCacheStore(),
         methods = ["GET"],
         cacheByDefault = void 0,
         type = "shared",
@@ -17991,7 +17991,7 @@ var require_cache2 = __commonJS({
       if (typeof opts !== "object" || opts === null) {
         throw new TypeError(`expected type of opts to be an Object, got ${opts === null ? "null" : typeof opts}`);
       }
-      assertCacheStore(store, "opts.store");
+      assertCacheStore(store2, "opts.store");
       assertCacheMethods(methods, "opts.methods");
       assertCacheOrigins(origins, "opts.origins");
       if (typeof cacheByDefault !== "undefined" && typeof cacheByDefault !== "number") {
@@ -18001,7 +18001,7 @@ var require_cache2 = __commonJS({
         throw new TypeError(`expected opts.type to be shared, private, or undefined, got ${typeof type}`);
       }
       const globalOpts = {
-        store,
+        store: store2,
         methods,
         cacheByDefault,
         type
@@ -18049,7 +18049,7 @@ var require_cache2 = __commonJS({
           if (!arrayIncludes(util.safeHTTPMethods, opts2.method)) {
             return dispatch(opts2, new CacheHandler(globalOpts, cacheKey, handler));
           }
-          const result = store.get(cacheKey);
+          const result = store2.get(cacheKey);
           if (result && typeof result.then === "function") {
             return result.then((result2) => handleResult(
               dispatch,
@@ -18101,12 +18101,12 @@ var require_cache2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/decompress.js
+// ../main/node_modules/undici/lib/interceptor/decompress.js
 var require_decompress = __commonJS({
-  "node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
     "use strict";
-    var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
-    var { pipeline: pipeline2, Transform: TransformStream2 } = __require("node:stream");
+    var { createInflate, createGunzip: createGunzip2, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
+    var { pipeline: pipeline5, Transform: TransformStream2 } = __require("node:stream");
     var { InvalidArgumentError, ResponseExceededMaxSizeError } = require_errors();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
@@ -18166,8 +18166,8 @@ var require_decompress = __commonJS({
       }
     };
     var supportedEncodings = {
-      gzip: createGunzip,
-      "x-gzip": createGunzip,
+      gzip: createGunzip2,
+      "x-gzip": createGunzip2,
       br: createBrotliDecompress,
       deflate: createInflate,
       compress: createInflate,
@@ -18423,7 +18423,7 @@ var require_decompress = __commonJS({
       #setupMultipleDecompressors() {
         const lastDecompressor = this.#decompressors[this.#decompressors.length - 1];
         this.#setupDecompressorEvents(lastDecompressor);
-        pipeline2(this.#decompressors, (err) => {
+        pipeline5(this.#decompressors, (err) => {
           if (this.#terminated) {
             return;
           }
@@ -18578,9 +18578,9 @@ var require_decompress = __commonJS({
   }
 });
 
-// node_modules/undici/lib/handler/deduplication-handler.js
+// ../main/node_modules/undici/lib/handler/deduplication-handler.js
 var require_deduplication_handler = __commonJS({
-  "node_modules/undici/lib/handler/deduplication-handler.js"(exports, module) {
+  "../main/node_modules/undici/lib/handler/deduplication-handler.js"(exports, module) {
     "use strict";
     var { RequestAbortedError } = require_errors();
     var DEFAULT_MAX_BUFFER_SIZE = 5 * 1024 * 1024;
@@ -18969,9 +18969,9 @@ var require_deduplication_handler = __commonJS({
   }
 });
 
-// node_modules/undici/lib/interceptor/deduplicate.js
+// ../main/node_modules/undici/lib/interceptor/deduplicate.js
 var require_deduplicate = __commonJS({
-  "node_modules/undici/lib/interceptor/deduplicate.js"(exports, module) {
+  "../main/node_modules/undici/lib/interceptor/deduplicate.js"(exports, module) {
     "use strict";
     var diagnosticsChannel = __require("node:diagnostics_channel");
     var util = require_util();
@@ -19054,9 +19054,9 @@ var require_deduplicate = __commonJS({
   }
 });
 
-// node_modules/undici/lib/cache/sqlite-cache-store.js
+// ../main/node_modules/undici/lib/cache/sqlite-cache-store.js
 var require_sqlite_cache_store = __commonJS({
-  "node_modules/undici/lib/cache/sqlite-cache-store.js"(exports, module) {
+  "../main/node_modules/undici/lib/cache/sqlite-cache-store.js"(exports, module) {
     "use strict";
     var { Writable } = __require("node:stream");
     var { assertCacheKey, assertCacheValue } = require_cache();
@@ -19253,7 +19253,7 @@ var require_sqlite_cache_store = __commonJS({
        */
       set(key, value) {
         assertCacheKey(key);
-        const url = this.#makeValueUrl(key);
+        const url2 = this.#makeValueUrl(key);
         const body = Array.isArray(value.body) ? Buffer.concat(value.body) : value.body;
         const size = body?.byteLength;
         if (size && size > this.#maxEntrySize) {
@@ -19275,7 +19275,7 @@ var require_sqlite_cache_store = __commonJS({
           );
         } else {
           this.#insertValueQuery.run(
-            url,
+            url2,
             key.method,
             body,
             value.deleteAt,
@@ -19301,12 +19301,12 @@ var require_sqlite_cache_store = __commonJS({
         assertCacheValue(value);
         let size = 0;
         const body = [];
-        const store = this;
+        const store2 = this;
         return new Writable({
           decodeStrings: true,
           write(chunk, encoding, callback) {
             size += chunk.byteLength;
-            if (size < store.#maxEntrySize) {
+            if (size < store2.#maxEntrySize) {
               body.push(chunk);
             } else {
               this.destroy();
@@ -19314,7 +19314,7 @@ var require_sqlite_cache_store = __commonJS({
             callback();
           },
           final(callback) {
-            store.set(key, { ...value, body });
+            store2.set(key, { ...value, body });
             callback();
           }
         });
@@ -19367,9 +19367,9 @@ var require_sqlite_cache_store = __commonJS({
        * @returns {SqliteStoreValue | undefined}
        */
       #findValue(key, canBeExpired = false) {
-        const url = this.#makeValueUrl(key);
+        const url2 = this.#makeValueUrl(key);
         const { headers, method } = key;
-        const values = this.#getValuesQuery.all(url, method);
+        const values = this.#getValuesQuery.all(url2, method);
         if (values.length === 0) {
           return void 0;
         }
@@ -19418,9 +19418,9 @@ var require_sqlite_cache_store = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/headers.js
+// ../main/node_modules/undici/lib/web/fetch/headers.js
 var require_headers = __commonJS({
-  "node_modules/undici/lib/web/fetch/headers.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/headers.js"(exports, module) {
     "use strict";
     var { kConstruct } = require_symbols();
     var { kEnumerableProperty } = require_util();
@@ -19455,9 +19455,9 @@ var require_headers = __commonJS({
           appendHeader(headers, header[0], header[1]);
         }
       } else if (typeof object === "object" && object !== null) {
-        const keys = Object.keys(object);
-        for (let i = 0; i < keys.length; ++i) {
-          appendHeader(headers, keys[i], object[keys[i]]);
+        const keys3 = Object.keys(object);
+        for (let i = 0; i < keys3.length; ++i) {
+          appendHeader(headers, keys3[i], object[keys3[i]]);
         }
       } else {
         throw webidl.errors.conversionFailed({
@@ -19496,13 +19496,13 @@ var require_headers = __commonJS({
         return headersList.sortedMap;
       }
       const headers = [];
-      const names2 = headersList.toSortedArray();
+      const names3 = headersList.toSortedArray();
       const cookies = headersList.cookies;
       if (cookies === null || cookies.length === 1) {
-        return headersList.sortedMap = names2;
+        return headersList.sortedMap = names3;
       }
-      for (let i = 0; i < names2.length; ++i) {
-        const { 0: name, 1: value } = names2[i];
+      for (let i = 0; i < names3.length; ++i) {
+        const { 0: name, 1: value } = names3[i];
         if (name === "set-cookie") {
           for (let j = 0; j < cookies.length; ++j) {
             headers.push([name, cookies[j]]);
@@ -19879,9 +19879,9 @@ var require_headers = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/response.js
+// ../main/node_modules/undici/lib/web/fetch/response.js
 var require_response = __commonJS({
-  "node_modules/undici/lib/web/fetch/response.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/response.js"(exports, module) {
     "use strict";
     var { Headers, HeadersList, fill, getHeadersGuard, setHeadersGuard, setHeadersList } = require_headers();
     var { extractBody, cloneBody, mixinBody, streamRegistry, bodyUnusable } = require_body();
@@ -19929,15 +19929,15 @@ var require_response = __commonJS({
         return responseObject;
       }
       // Creates a redirect Response that redirects to url with status status.
-      static redirect(url, status = 302) {
+      static redirect(url2, status = 302) {
         webidl.argumentLengthCheck(arguments, 1, "Response.redirect");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         status = webidl.converters["unsigned short"](status);
         let parsedURL;
         try {
-          parsedURL = new URL(url, relevantRealm.settingsObject.baseUrl);
+          parsedURL = new URL(url2, relevantRealm.settingsObject.baseUrl);
         } catch (err) {
-          throw new TypeError(`Failed to parse URL from ${url}`, { cause: err });
+          throw new TypeError(`Failed to parse URL from ${url2}`, { cause: err });
         }
         if (!redirectStatusSet.has(status)) {
           throw new RangeError(`Invalid status code ${status}`);
@@ -19978,11 +19978,11 @@ var require_response = __commonJS({
       get url() {
         webidl.brandCheck(this, _Response);
         const urlList = this.#state.urlList;
-        const url = urlList[urlList.length - 1] ?? null;
-        if (url === null) {
+        const url2 = urlList[urlList.length - 1] ?? null;
+        if (url2 === null) {
           return "";
         }
-        return URLSerializer(url, true);
+        return URLSerializer(url2, true);
       }
       // Returns whether response was obtained through a redirect.
       get redirected() {
@@ -20301,9 +20301,9 @@ var require_response = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/request.js
+// ../main/node_modules/undici/lib/web/fetch/request.js
 var require_request2 = __commonJS({
-  "node_modules/undici/lib/web/fetch/request.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/request.js"(exports, module) {
     "use strict";
     var { extractBody, mixinBody, cloneBody, bodyUnusable } = require_body();
     var { Headers, fill: fillHeaders, HeadersList, setHeadersGuard, getHeadersGuard, setHeadersList, getHeadersList } = require_headers();
@@ -21057,9 +21057,9 @@ var require_request2 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/subresource-integrity/subresource-integrity.js
+// ../main/node_modules/undici/lib/web/subresource-integrity/subresource-integrity.js
 var require_subresource_integrity = __commonJS({
-  "node_modules/undici/lib/web/subresource-integrity/subresource-integrity.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/subresource-integrity/subresource-integrity.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { runtimeFeatures } = require_runtime_features();
@@ -21195,9 +21195,9 @@ var require_subresource_integrity = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/fetch/index.js
+// ../main/node_modules/undici/lib/web/fetch/index.js
 var require_fetch = __commonJS({
-  "node_modules/undici/lib/web/fetch/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/fetch/index.js"(exports, module) {
     "use strict";
     var {
       makeNetworkError,
@@ -21254,7 +21254,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants3();
     var EE = __require("node:events");
-    var { Readable: Readable2, pipeline: pipeline2, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline5, finished, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -22149,14 +22149,14 @@ var require_fetch = __commonJS({
       }
       return response;
       function dispatch({ body }) {
-        const url = requestCurrentURL(request);
+        const url2 = requestCurrentURL(request);
         const agent = fetchParams.controller.dispatcher;
-        const path6 = url.pathname + url.search;
-        const hasTrailingQuestionMark = url.search.length === 0 && url.href[url.href.length - url.hash.length - 1] === "?";
+        const path8 = url2.pathname + url2.search;
+        const hasTrailingQuestionMark = url2.search.length === 0 && url2.href[url2.href.length - url2.hash.length - 1] === "?";
         return new Promise((resolve, reject) => agent.dispatch(
           {
-            path: hasTrailingQuestionMark ? `${path6}?` : path6,
-            origin: url.origin,
+            path: hasTrailingQuestionMark ? `${path8}?` : path8,
+            origin: url2.origin,
             method: request.method,
             body: agent.isMockActive ? request.body && (request.body.source || request.body.stream) : body,
             headers: request.headersList.entries,
@@ -22245,7 +22245,7 @@ var require_fetch = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline2(this.body, ...decoders, (err) => {
+                body: decoders.length ? pipeline5(this.body, ...decoders, (err) => {
                   if (err) {
                     this.onError(err);
                   }
@@ -22339,9 +22339,9 @@ var require_fetch = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cache/util.js
+// ../main/node_modules/undici/lib/web/cache/util.js
 var require_util3 = __commonJS({
-  "node_modules/undici/lib/web/cache/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cache/util.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { URLSerializer } = require_data_url();
@@ -22369,9 +22369,9 @@ var require_util3 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cache/cache.js
+// ../main/node_modules/undici/lib/web/cache/cache.js
 var require_cache3 = __commonJS({
-  "node_modules/undici/lib/web/cache/cache.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cache/cache.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
     var { kConstruct } = require_symbols();
@@ -22918,9 +22918,9 @@ var require_cache3 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cache/cachestorage.js
+// ../main/node_modules/undici/lib/web/cache/cachestorage.js
 var require_cachestorage = __commonJS({
-  "node_modules/undici/lib/web/cache/cachestorage.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cache/cachestorage.js"(exports, module) {
     "use strict";
     var { Cache } = require_cache3();
     var { webidl } = require_webidl();
@@ -23007,8 +23007,8 @@ var require_cachestorage = __commonJS({
        */
       async keys() {
         webidl.brandCheck(this, _CacheStorage);
-        const keys = this.#caches.keys();
-        return [...keys];
+        const keys3 = this.#caches.keys();
+        return [...keys3];
       }
     };
     Object.defineProperties(CacheStorage.prototype, {
@@ -23028,9 +23028,9 @@ var require_cachestorage = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cookies/constants.js
+// ../main/node_modules/undici/lib/web/cookies/constants.js
 var require_constants4 = __commonJS({
-  "node_modules/undici/lib/web/cookies/constants.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cookies/constants.js"(exports, module) {
     "use strict";
     var maxAttributeValueSize = 1024;
     var maxNameValuePairSize = 4096;
@@ -23041,9 +23041,9 @@ var require_constants4 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cookies/util.js
+// ../main/node_modules/undici/lib/web/cookies/util.js
 var require_util4 = __commonJS({
-  "node_modules/undici/lib/web/cookies/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cookies/util.js"(exports, module) {
     "use strict";
     function isCTLExcludingHtab(value) {
       for (let i = 0; i < value.length; ++i) {
@@ -23102,9 +23102,9 @@ var require_util4 = __commonJS({
         }
       }
     }
-    function validateCookiePath(path6) {
-      for (let i = 0; i < path6.length; ++i) {
-        const code = path6.charCodeAt(i);
+    function validateCookiePath(path8) {
+      for (let i = 0; i < path8.length; ++i) {
+        const code = path8.charCodeAt(i);
         if (code < 32 || // exclude CTLs (0-31)
         code > 126 || // exclude DEL and non-ascii
         code === 59) {
@@ -23253,9 +23253,9 @@ var require_util4 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cookies/parse.js
+// ../main/node_modules/undici/lib/web/cookies/parse.js
 var require_parse = __commonJS({
-  "node_modules/undici/lib/web/cookies/parse.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cookies/parse.js"(exports, module) {
     "use strict";
     var { collectASequenceOfCodePointsFast } = require_infra();
     var { maxNameValuePairSize, maxAttributeValueSize } = require_constants4();
@@ -23390,9 +23390,9 @@ var require_parse = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/cookies/index.js
+// ../main/node_modules/undici/lib/web/cookies/index.js
 var require_cookies = __commonJS({
-  "node_modules/undici/lib/web/cookies/index.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/cookies/index.js"(exports, module) {
     "use strict";
     var { parseSetCookie } = require_parse();
     var { stringify } = require_util4();
@@ -23525,9 +23525,9 @@ var require_cookies = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/events.js
+// ../main/node_modules/undici/lib/web/websocket/events.js
 var require_events = __commonJS({
-  "node_modules/undici/lib/web/websocket/events.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/events.js"(exports, module) {
     "use strict";
     var { webidl } = require_webidl();
     var { kEnumerableProperty } = require_util();
@@ -23793,9 +23793,9 @@ var require_events = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/constants.js
+// ../main/node_modules/undici/lib/web/websocket/constants.js
 var require_constants5 = __commonJS({
-  "node_modules/undici/lib/web/websocket/constants.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/constants.js"(exports, module) {
     "use strict";
     var uid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     var staticPropertyDescriptors = {
@@ -23849,9 +23849,9 @@ var require_constants5 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/util.js
+// ../main/node_modules/undici/lib/web/websocket/util.js
 var require_util5 = __commonJS({
-  "node_modules/undici/lib/web/websocket/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/util.js"(exports, module) {
     "use strict";
     var { states, opcodes } = require_constants5();
     var { isUtf8 } = __require("node:buffer");
@@ -23958,10 +23958,10 @@ var require_util5 = __commonJS({
       const num = Number.parseInt(value, 10);
       return num >= 8 && num <= 15;
     }
-    function getURLRecord(url, baseURL) {
+    function getURLRecord(url2, baseURL) {
       let urlRecord;
       try {
-        urlRecord = new URL(url, baseURL);
+        urlRecord = new URL(url2, baseURL);
       } catch (e) {
         throw new DOMException(e, "SyntaxError");
       }
@@ -24026,9 +24026,9 @@ var require_util5 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/frame.js
+// ../main/node_modules/undici/lib/web/websocket/frame.js
 var require_frame = __commonJS({
-  "node_modules/undici/lib/web/websocket/frame.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/frame.js"(exports, module) {
     "use strict";
     var { runtimeFeatures } = require_runtime_features();
     var { maxUnsigned16Bit, opcodes } = require_constants5();
@@ -24131,9 +24131,9 @@ var require_frame = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/connection.js
+// ../main/node_modules/undici/lib/web/websocket/connection.js
 var require_connection = __commonJS({
-  "node_modules/undici/lib/web/websocket/connection.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/connection.js"(exports, module) {
     "use strict";
     var { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = require_constants5();
     var { parseExtensions, isClosed, isClosing, isEstablished, isConnecting, validateCloseCodeAndReason } = require_util5();
@@ -24146,9 +24146,9 @@ var require_connection = __commonJS({
     var { runtimeFeatures } = require_runtime_features();
     var crypto = runtimeFeatures.has("crypto") ? __require("node:crypto") : null;
     var warningEmitted = false;
-    function establishWebSocketConnection(url, protocols2, client, handler, options2) {
-      const requestURL = url;
-      requestURL.protocol = url.protocol === "ws:" ? "http:" : "https:";
+    function establishWebSocketConnection(url2, protocols2, client, handler, options2) {
+      const requestURL = url2;
+      requestURL.protocol = url2.protocol === "ws:" ? "http:" : "https:";
       const request = makeRequest({
         urlList: [requestURL],
         client,
@@ -24293,9 +24293,9 @@ var require_connection = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/permessage-deflate.js
+// ../main/node_modules/undici/lib/web/websocket/permessage-deflate.js
 var require_permessage_deflate = __commonJS({
-  "node_modules/undici/lib/web/websocket/permessage-deflate.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/permessage-deflate.js"(exports, module) {
     "use strict";
     var { createInflateRaw, Z_DEFAULT_WINDOWBITS } = __require("node:zlib");
     var { isValidClientWindowBits } = require_util5();
@@ -24375,9 +24375,9 @@ var require_permessage_deflate = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/receiver.js
+// ../main/node_modules/undici/lib/web/websocket/receiver.js
 var require_receiver = __commonJS({
-  "node_modules/undici/lib/web/websocket/receiver.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/receiver.js"(exports, module) {
     "use strict";
     var { Writable } = __require("node:stream");
     var assert = __require("node:assert");
@@ -24743,9 +24743,9 @@ var require_receiver = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/sender.js
+// ../main/node_modules/undici/lib/web/websocket/sender.js
 var require_sender = __commonJS({
-  "node_modules/undici/lib/web/websocket/sender.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/sender.js"(exports, module) {
     "use strict";
     var { WebsocketFrameSend } = require_frame();
     var { opcodes, sendHints } = require_constants5();
@@ -24830,9 +24830,9 @@ var require_sender = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/websocket.js
+// ../main/node_modules/undici/lib/web/websocket/websocket.js
 var require_websocket = __commonJS({
-  "node_modules/undici/lib/web/websocket/websocket.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/websocket.js"(exports, module) {
     "use strict";
     var { isArrayBuffer } = __require("node:util/types");
     var { webidl } = require_webidl();
@@ -24928,16 +24928,16 @@ var require_websocket = __commonJS({
        * @param {string} url
        * @param {string|string[]} protocols
        */
-      constructor(url, protocols2 = []) {
+      constructor(url2, protocols2 = []) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "WebSocket constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         const options2 = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols2, prefix, "options");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         protocols2 = options2.protocols;
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
-        const urlRecord = getURLRecord(url, baseURL);
+        const urlRecord = getURLRecord(url2, baseURL);
         if (typeof protocols2 === "string") {
           protocols2 = [protocols2];
         }
@@ -25320,9 +25320,9 @@ var require_websocket = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/stream/websocketerror.js
+// ../main/node_modules/undici/lib/web/websocket/stream/websocketerror.js
 var require_websocketerror = __commonJS({
-  "node_modules/undici/lib/web/websocket/stream/websocketerror.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/stream/websocketerror.js"(exports, module) {
     "use strict";
     var { webidl } = require_webidl();
     var { validateCloseCodeAndReason } = require_util5();
@@ -25400,9 +25400,9 @@ var require_websocketerror = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/websocket/stream/websocketstream.js
+// ../main/node_modules/undici/lib/web/websocket/stream/websocketstream.js
 var require_websocketstream = __commonJS({
-  "node_modules/undici/lib/web/websocket/stream/websocketstream.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/websocket/stream/websocketstream.js"(exports, module) {
     "use strict";
     var { createDeferredPromise } = require_promise();
     var { environmentSettingsObject } = require_util2();
@@ -25469,7 +25469,7 @@ var require_websocketstream = __commonJS({
       };
       /** @type {import('../receiver').ByteParser} */
       #parser;
-      constructor(url, options2 = void 0) {
+      constructor(url2, options2 = void 0) {
         if (!emittedExperimentalWarning) {
           process.emitWarning("WebSocketStream is experimental! Expect it to change at any time.", {
             code: "UNDICI-WSS"
@@ -25477,12 +25477,12 @@ var require_websocketstream = __commonJS({
           emittedExperimentalWarning = true;
         }
         webidl.argumentLengthCheck(arguments, 1, "WebSocket");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         if (options2 !== null) {
           options2 = webidl.converters.WebSocketStreamOptions(options2);
         }
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
-        const urlRecord = getURLRecord(url, baseURL);
+        const urlRecord = getURLRecord(url2, baseURL);
         const protocols2 = options2.protocols;
         if (protocols2.length !== new Set(protocols2.map((p) => p.toLowerCase())).size) {
           throw new DOMException("Invalid Sec-WebSocket-Protocol value", "SyntaxError");
@@ -25711,9 +25711,9 @@ var require_websocketstream = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/eventsource/util.js
+// ../main/node_modules/undici/lib/web/eventsource/util.js
 var require_util6 = __commonJS({
-  "node_modules/undici/lib/web/eventsource/util.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/eventsource/util.js"(exports, module) {
     "use strict";
     function isValidLastEventId(value) {
       return value.indexOf("\0") === -1;
@@ -25732,9 +25732,9 @@ var require_util6 = __commonJS({
   }
 });
 
-// node_modules/undici/lib/web/eventsource/eventsource-stream.js
+// ../main/node_modules/undici/lib/web/eventsource/eventsource-stream.js
 var require_eventsource_stream = __commonJS({
-  "node_modules/undici/lib/web/eventsource/eventsource-stream.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/eventsource/eventsource-stream.js"(exports, module) {
     "use strict";
     var buffer = __require("node:buffer");
     var { Transform } = __require("node:stream");
@@ -26138,11 +26138,11 @@ ${value}`;
   }
 });
 
-// node_modules/undici/lib/web/eventsource/eventsource.js
+// ../main/node_modules/undici/lib/web/eventsource/eventsource.js
 var require_eventsource = __commonJS({
-  "node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
+  "../main/node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline5 } = __require("node:stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -26185,7 +26185,7 @@ var require_eventsource = __commonJS({
        * @param {EventSourceInit} [eventSourceInitDict={}]
        * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
        */
-      constructor(url, eventSourceInitDict = {}) {
+      constructor(url2, eventSourceInitDict = {}) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "EventSource constructor";
@@ -26196,7 +26196,7 @@ var require_eventsource = __commonJS({
             code: "UNDICI-ES"
           });
         }
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         eventSourceInitDict = webidl.converters.EventSourceInitDict(eventSourceInitDict, prefix, "eventSourceInitDict");
         this.#dispatcher = eventSourceInitDict.node.dispatcher || eventSourceInitDict.dispatcher;
         this.#state = {
@@ -26206,7 +26206,7 @@ var require_eventsource = __commonJS({
         const settings = environmentSettingsObject;
         let urlRecord;
         try {
-          urlRecord = new URL(url, settings.settingsObject.baseUrl);
+          urlRecord = new URL(url2, settings.settingsObject.baseUrl);
           this.#state.origin = urlRecord.origin;
         } catch (e) {
           throw new DOMException(e, "SyntaxError");
@@ -26302,7 +26302,7 @@ var require_eventsource = __commonJS({
               ));
             }
           });
-          pipeline2(
+          pipeline5(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -26458,9 +26458,9 @@ var require_eventsource = __commonJS({
   }
 });
 
-// node_modules/undici/index.js
+// ../main/node_modules/undici/index.js
 var require_undici = __commonJS({
-  "node_modules/undici/index.js"(exports, module) {
+  "../main/node_modules/undici/index.js"(exports, module) {
     "use strict";
     var Client = require_client();
     var Dispatcher = require_dispatcher();
@@ -26525,12 +26525,12 @@ var require_undici = __commonJS({
       headerNameToString: util.headerNameToString
     };
     function makeDispatcher(fn) {
-      return (url, opts, handler) => {
+      return (url2, opts, handler) => {
         if (typeof opts === "function") {
           handler = opts;
           opts = null;
         }
-        if (!url || typeof url !== "string" && typeof url !== "object" && !(url instanceof URL)) {
+        if (!url2 || typeof url2 !== "string" && typeof url2 !== "object" && !(url2 instanceof URL)) {
           throw new InvalidArgumentError("invalid url");
         }
         if (opts != null && typeof opts !== "object") {
@@ -26540,16 +26540,16 @@ var require_undici = __commonJS({
           if (typeof opts.path !== "string") {
             throw new InvalidArgumentError("invalid opts.path");
           }
-          let path6 = opts.path;
+          let path8 = opts.path;
           if (!opts.path.startsWith("/")) {
-            path6 = `/${path6}`;
+            path8 = `/${path8}`;
           }
-          url = new URL(util.parseOrigin(url).origin + path6);
+          url2 = new URL(util.parseOrigin(url2).origin + path8);
         } else {
           if (!opts) {
-            opts = typeof url === "object" ? url : {};
+            opts = typeof url2 === "object" ? url2 : {};
           }
-          url = util.parseURL(url);
+          url2 = util.parseURL(url2);
         }
         const { agent, dispatcher = getGlobalDispatcher() } = opts;
         if (agent) {
@@ -26557,8 +26557,8 @@ var require_undici = __commonJS({
         }
         return fn.call(dispatcher, {
           ...opts,
-          origin: url.origin,
-          path: url.search ? `${url.pathname}${url.search}` : url.pathname,
+          origin: url2.origin,
+          path: url2.search ? `${url2.pathname}${url2.search}` : url2.pathname,
           method: opts.method || (opts.body ? "PUT" : "GET")
         }, handler);
       };
@@ -26653,16 +26653,16 @@ ${captureLines}` : capture.stack;
   }
 });
 
-// node_modules/events-universal/default.js
+// ../main/node_modules/events-universal/default.js
 var require_default = __commonJS({
-  "node_modules/events-universal/default.js"(exports, module) {
+  "../main/node_modules/events-universal/default.js"(exports, module) {
     module.exports = __require("events");
   }
 });
 
-// node_modules/fast-fifo/fixed-size.js
+// ../main/node_modules/fast-fifo/fixed-size.js
 var require_fixed_size = __commonJS({
-  "node_modules/fast-fifo/fixed-size.js"(exports, module) {
+  "../main/node_modules/fast-fifo/fixed-size.js"(exports, module) {
     module.exports = class FixedFIFO {
       constructor(hwm) {
         if (!(hwm > 0) || (hwm - 1 & hwm) !== 0) throw new Error("Max size for a FixedFIFO should be a power of two");
@@ -26700,9 +26700,9 @@ var require_fixed_size = __commonJS({
   }
 });
 
-// node_modules/fast-fifo/index.js
+// ../main/node_modules/fast-fifo/index.js
 var require_fast_fifo = __commonJS({
-  "node_modules/fast-fifo/index.js"(exports, module) {
+  "../main/node_modules/fast-fifo/index.js"(exports, module) {
     var FixedFIFO = require_fixed_size();
     module.exports = class FastFIFO {
       constructor(hwm) {
@@ -26747,9 +26747,9 @@ var require_fast_fifo = __commonJS({
   }
 });
 
-// node_modules/b4a/index.js
+// ../main/node_modules/b4a/index.js
 var require_b4a = __commonJS({
-  "node_modules/b4a/index.js"(exports, module) {
+  "../main/node_modules/b4a/index.js"(exports, module) {
     function isBuffer(value) {
       return Buffer.isBuffer(value) || value instanceof Uint8Array;
     }
@@ -26908,9 +26908,9 @@ var require_b4a = __commonJS({
   }
 });
 
-// node_modules/text-decoder/lib/pass-through-decoder.js
+// ../main/node_modules/text-decoder/lib/pass-through-decoder.js
 var require_pass_through_decoder = __commonJS({
-  "node_modules/text-decoder/lib/pass-through-decoder.js"(exports, module) {
+  "../main/node_modules/text-decoder/lib/pass-through-decoder.js"(exports, module) {
     var b4a = require_b4a();
     module.exports = class PassThroughDecoder {
       constructor(encoding) {
@@ -26929,9 +26929,9 @@ var require_pass_through_decoder = __commonJS({
   }
 });
 
-// node_modules/text-decoder/lib/utf8-decoder.js
+// ../main/node_modules/text-decoder/lib/utf8-decoder.js
 var require_utf8_decoder = __commonJS({
-  "node_modules/text-decoder/lib/utf8-decoder.js"(exports, module) {
+  "../main/node_modules/text-decoder/lib/utf8-decoder.js"(exports, module) {
     var b4a = require_b4a();
     module.exports = class UTF8Decoder {
       constructor() {
@@ -27076,9 +27076,9 @@ var require_utf8_decoder = __commonJS({
   }
 });
 
-// node_modules/text-decoder/index.js
+// ../main/node_modules/text-decoder/index.js
 var require_text_decoder = __commonJS({
-  "node_modules/text-decoder/index.js"(exports, module) {
+  "../main/node_modules/text-decoder/index.js"(exports, module) {
     var PassThroughDecoder = require_pass_through_decoder();
     var UTF8Decoder = require_utf8_decoder();
     module.exports = class TextDecoder {
@@ -27138,9 +27138,9 @@ var require_text_decoder = __commonJS({
   }
 });
 
-// node_modules/streamx/lib/errors.js
+// ../main/node_modules/streamx/lib/errors.js
 var require_errors2 = __commonJS({
-  "node_modules/streamx/lib/errors.js"(exports, module) {
+  "../main/node_modules/streamx/lib/errors.js"(exports, module) {
     module.exports = class StreamError extends Error {
       constructor(msg, code, fn = StreamError) {
         super(msg);
@@ -27180,9 +27180,9 @@ var require_errors2 = __commonJS({
   }
 });
 
-// node_modules/streamx/index.js
+// ../main/node_modules/streamx/index.js
 var require_streamx = __commonJS({
-  "node_modules/streamx/index.js"(exports, module) {
+  "../main/node_modules/streamx/index.js"(exports, module) {
     var { EventEmitter } = require_default();
     var FIFO = require_fast_fifo();
     var TextDecoder2 = require_text_decoder();
@@ -27799,7 +27799,7 @@ var require_streamx = __commonJS({
         fn().then((src) => {
           if (src === null) return out.end();
           if (out.destroying) return;
-          pipeline2(src, out, noop);
+          pipeline5(src, out, noop);
         }).catch((err) => out.destroy(err));
         return out;
       }
@@ -28086,13 +28086,13 @@ var require_streamx = __commonJS({
     }
     function pipelinePromise(...streams) {
       return new Promise((resolve, reject) => {
-        return pipeline2(...streams, (err) => {
+        return pipeline5(...streams, (err) => {
           if (err) return reject(err);
           resolve();
         });
       });
     }
-    function pipeline2(stream, ...streams) {
+    function pipeline5(stream, ...streams) {
       const all = Array.isArray(stream) ? [...stream, ...streams] : [stream, ...streams];
       const done = all.length && typeof all[all.length - 1] === "function" ? all.pop() : null;
       if (all.length < 2) throw StreamError.BAD_ARGUMENT("Pipeline requires at least 2 streams");
@@ -28190,7 +28190,7 @@ var require_streamx = __commonJS({
       return s._writev !== Writable.prototype._writev && s._writev !== Duplex.prototype._writev;
     }
     module.exports = {
-      pipeline: pipeline2,
+      pipeline: pipeline5,
       pipelinePromise,
       isStream,
       isStreamx,
@@ -28211,9 +28211,9 @@ var require_streamx = __commonJS({
   }
 });
 
-// node_modules/tar-stream/headers.js
+// ../main/node_modules/tar-stream/headers.js
 var require_headers2 = __commonJS({
-  "node_modules/tar-stream/headers.js"(exports) {
+  "../main/node_modules/tar-stream/headers.js"(exports) {
     var b4a = require_b4a();
     var ZEROS = "0000000000000000000";
     var SEVENS = "7777777777777777777";
@@ -28287,7 +28287,7 @@ var require_headers2 = __commonJS({
       b4a.write(buf, encodeOct(cksum(buf), 6), 148);
       return buf;
     };
-    exports.decode = function decode(buf, filenameEncoding, allowUnknownFormat) {
+    exports.decode = function decode2(buf, filenameEncoding, allowUnknownFormat) {
       let typeflag = buf[156] === 0 ? 0 : buf[156] - ZERO_OFFSET;
       let name = decodeStr(buf, 0, 100, filenameEncoding);
       const mode = decodeOct(buf, 100, 8);
@@ -28345,8 +28345,8 @@ var require_headers2 = __commonJS({
       if (index >= 0) return index;
       return 0;
     }
-    function toType(flag) {
-      switch (flag) {
+    function toType(flag2) {
+      switch (flag2) {
         case 0:
           return "file";
         case 1:
@@ -28375,8 +28375,8 @@ var require_headers2 = __commonJS({
       }
       return null;
     }
-    function toTypeflag(flag) {
-      switch (flag) {
+    function toTypeflag(flag2) {
+      switch (flag2) {
         case "file":
           return 0;
         case "link":
@@ -28473,9 +28473,9 @@ var require_headers2 = __commonJS({
   }
 });
 
-// node_modules/tar-stream/extract.js
+// ../main/node_modules/tar-stream/extract.js
 var require_extract = __commonJS({
-  "node_modules/tar-stream/extract.js"(exports, module) {
+  "../main/node_modules/tar-stream/extract.js"(exports, module) {
     var { Writable, Readable: Readable2, getStreamError } = require_streamx();
     var FIFO = require_fast_fifo();
     var b4a = require_b4a();
@@ -28817,10 +28817,10 @@ var require_extract = __commonJS({
   }
 });
 
-// node_modules/tar-stream/constants.js
+// ../main/node_modules/tar-stream/constants.js
 var require_constants6 = __commonJS({
-  "node_modules/tar-stream/constants.js"(exports, module) {
-    var constants4 = {
+  "../main/node_modules/tar-stream/constants.js"(exports, module) {
+    var constants5 = {
       // just for envs without fs
       S_IFMT: 61440,
       S_IFDIR: 16384,
@@ -28830,19 +28830,19 @@ var require_constants6 = __commonJS({
       S_IFLNK: 40960
     };
     try {
-      module.exports = __require("fs").constants || constants4;
+      module.exports = __require("fs").constants || constants5;
     } catch {
-      module.exports = constants4;
+      module.exports = constants5;
     }
   }
 });
 
-// node_modules/tar-stream/pack.js
+// ../main/node_modules/tar-stream/pack.js
 var require_pack = __commonJS({
-  "node_modules/tar-stream/pack.js"(exports, module) {
+  "../main/node_modules/tar-stream/pack.js"(exports, module) {
     var { Readable: Readable2, Writable, getStreamError } = require_streamx();
     var b4a = require_b4a();
-    var constants4 = require_constants6();
+    var constants5 = require_constants6();
     var headers = require_headers2();
     var DMODE = 493;
     var FMODE = 420;
@@ -29045,16 +29045,16 @@ var require_pack = __commonJS({
       return new Pack(opts);
     };
     function modeToType(mode) {
-      switch (mode & constants4.S_IFMT) {
-        case constants4.S_IFBLK:
+      switch (mode & constants5.S_IFMT) {
+        case constants5.S_IFBLK:
           return "block-device";
-        case constants4.S_IFCHR:
+        case constants5.S_IFCHR:
           return "character-device";
-        case constants4.S_IFDIR:
+        case constants5.S_IFDIR:
           return "directory";
-        case constants4.S_IFIFO:
+        case constants5.S_IFIFO:
           return "fifo";
-        case constants4.S_IFLNK:
+        case constants5.S_IFLNK:
           return "symlink";
       }
       return "file";
@@ -29071,22 +29071,34 @@ var require_pack = __commonJS({
   }
 });
 
-// node_modules/tar-stream/index.js
+// ../main/node_modules/tar-stream/index.js
 var require_tar_stream = __commonJS({
-  "node_modules/tar-stream/index.js"(exports) {
+  "../main/node_modules/tar-stream/index.js"(exports) {
     exports.extract = require_extract();
     exports.pack = require_pack();
   }
 });
 
 // src/build/build.ts
-import { mkdir as mkdir8 } from "node:fs/promises";
-import { join as join10, relative } from "node:path";
+import { randomUUID as randomUUID11 } from "node:crypto";
+import { join as join16, relative as relative2 } from "node:path";
 
-// src/context/directory.ts
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+// src/context/context.ts
+import { realpath as realpath2 } from "node:fs/promises";
+import { basename, dirname, join as join6, relative } from "node:path";
 
 // src/layer/entry.ts
+function makeEntry(path8, attributes, xattrs, sha256) {
+  const { type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor } = attributes;
+  const entry = sha256 === void 0 ? { path: path8, type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor } : { path: path8, type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor, sha256 };
+  if (xattrs !== void 0) entry.xattrs = xattrs;
+  return entry;
+}
+function keepStored(xattrs) {
+  const value = xattrs?.get(capability);
+  return value === void 0 ? void 0 : /* @__PURE__ */ new Map([[capability, value]]);
+}
+var capability = "security.capability";
 var whiteoutPrefix = ".wh.";
 var opaqueMarker = ".wh..wh..opq";
 function toRaw(text2) {
@@ -29100,182 +29112,7 @@ function toBytes(raw) {
 }
 
 // src/context/directory.ts
-function openDirectory(root, patterns) {
-  const rawRoot = root === "/" ? "" : toRaw(root);
-  const directories = /* @__PURE__ */ new Map([["", { ignore: void 0 }]]);
-  const inodes = /* @__PURE__ */ new Map();
-  function lstat3(path6) {
-    const stats = statVisible(path6);
-    return stats === void 0 ? void 0 : { attributes: readAttributes(path6, stats), inode: inodeOf(stats) };
-  }
-  function list(path6) {
-    const directory = findDirectory(path6);
-    if (directory === void 0) return [];
-    directory.names ??= readNames(path6).filter((name) => isShown(join(path6, name), directory));
-    return directory.names;
-  }
-  function content(path6) {
-    const stats = statVisible(path6);
-    if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
-    if (!stats?.isFile()) throw failure(path6, stats === void 0 ? "it is not there" : "it is no regular file");
-    return { kind: "file", path: absolute(path6), offset: 0, size: Number(stats.size) };
-  }
-  function isIgnored(path6) {
-    return path6 !== "" && resultOf(path6).isIgnored;
-  }
-  function statVisible(path6) {
-    if (!isVisible(path6)) return void 0;
-    const stats = statPath(path6);
-    const wasListed = directories.get(parentOf(path6))?.names !== void 0;
-    if (stats === void 0 && wasListed) throw failure(path6, "it disappeared while the build was using it");
-    return stats;
-  }
-  function isVisible(path6) {
-    if (path6 === "") return true;
-    const parent = findDirectory(parentOf(path6));
-    return parent !== void 0 && (parent.names === void 0 ? isShown(path6, parent) : isListed(parent.names, nameOf(path6)));
-  }
-  function isShown(path6, parent) {
-    if (!patterns.match(path6, parent.ignore).isIgnored) return true;
-    return patterns.mayReincludeBelow(path6) && list(path6).length > 0;
-  }
-  function findDirectory(path6) {
-    if (directories.has(path6)) return directories.get(path6);
-    const parent = findDirectory(parentOf(path6));
-    const ignore = parent === void 0 ? void 0 : patterns.match(path6, parent.ignore);
-    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path6));
-    const directory = isOpen && statPath(path6)?.isDirectory() ? { ignore } : void 0;
-    directories.set(path6, directory);
-    return directory;
-  }
-  function resultOf(path6) {
-    const parent = parentOf(path6);
-    return patterns.match(path6, parent === "" ? void 0 : resultOf(parent));
-  }
-  function statPath(path6) {
-    try {
-      return lstatSync(toBytes(absolute(path6)), { bigint: true, throwIfNoEntry: false });
-    } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return void 0;
-      throw failure(path6, "its attributes cannot be read", cause);
-    }
-  }
-  function readNames(path6) {
-    try {
-      return readdirSync(toBytes(absolute(path6)), { encoding: "latin1" }).sort();
-    } catch (cause) {
-      throw failure(path6, "the directory cannot be read", cause);
-    }
-  }
-  function readAttributes(path6, stats) {
-    const type = typeOf(stats);
-    const isDevice = type === "char" || type === "block";
-    return {
-      type,
-      mode: Number(stats.mode & 0o7777n),
-      uid: 0,
-      gid: 0,
-      mtime: floorSeconds(stats.mtimeNs),
-      mtimeNs: 0,
-      size: stats.isFile() ? Number(stats.size) : 0,
-      link: type === "symlink" ? readLink(path6) : "",
-      devMajor: isDevice ? majorOf(stats.rdev) : 0,
-      devMinor: isDevice ? minorOf(stats.rdev) : 0
-    };
-  }
-  function readLink(path6) {
-    try {
-      return readlinkSync(toBytes(absolute(path6)), { encoding: "latin1" });
-    } catch (cause) {
-      throw failure(path6, "the link cannot be read", cause);
-    }
-  }
-  function inodeOf(stats) {
-    if (stats.nlink < 2n || stats.isDirectory()) return {};
-    const key = `${stats.dev}:${stats.ino}`;
-    const inode = inodes.get(key) ?? {};
-    inodes.set(key, inode);
-    return inode;
-  }
-  function absolute(path6) {
-    return path6 === "" ? rawRoot || "/" : `${rawRoot}/${path6}`;
-  }
-  return { lstat: lstat3, list, content, isIgnored };
-}
-function failure(path6, state, cause) {
-  return new Error(`Cannot use "${toText(path6) || "."}" of the context: ${state}`, { cause });
-}
-function typeOf(stats) {
-  if (stats.isDirectory()) return "directory";
-  if (stats.isSymbolicLink()) return "symlink";
-  if (stats.isCharacterDevice()) return "char";
-  if (stats.isBlockDevice()) return "block";
-  return stats.isFIFO() ? "fifo" : "file";
-}
-function floorSeconds(nanoseconds2) {
-  const billion = 1000000000n;
-  return Number(nanoseconds2 >= 0n ? nanoseconds2 / billion : (nanoseconds2 - billion + 1n) / billion);
-}
-function majorOf(device) {
-  return Number(device >> 8n & 0xfffn | device >> 32n & 0xfffff000n);
-}
-function minorOf(device) {
-  return Number(device & 0xffn | device >> 12n & 0xffffff00n);
-}
-function parentOf(path6) {
-  return path6.slice(0, Math.max(0, path6.lastIndexOf("/")));
-}
-function isListed(sorted, name) {
-  let from = 0;
-  for (let to = sorted.length; from < to; ) {
-    const middle = from + to >> 1;
-    if ((sorted[middle] ?? "") < name) from = middle + 1;
-    else to = middle;
-  }
-  return sorted[from] === name;
-}
-function nameOf(path6) {
-  return path6.slice(path6.lastIndexOf("/") + 1);
-}
-function join(parent, name) {
-  return parent === "" ? name : `${parent}/${name}`;
-}
-
-// src/context/dockerfile.ts
-import { readFile, stat } from "node:fs/promises";
-import path from "node:path";
-var maxBytes = 16 * 1024 * 1024;
-async function findDockerfile(name, directories) {
-  const fail = (why, cause) => new Error(`Cannot read Dockerfile "${name}": ${why}`, { cause });
-  if (/^https?:\/\//.test(name)) throw fail("fetching a Dockerfile from a URL is not yet supported");
-  if (name === "") throw fail("its name is empty");
-  const asNamed = directories.map((directory) => path.resolve(directory, name));
-  const lowerCase = path.basename(name) === "Dockerfile" ? asNamed.map((place) => path.join(path.dirname(place), "dockerfile")) : [];
-  for (const place of [...asNamed, ...lowerCase]) {
-    try {
-      const { size, isDirectory } = await statFile(place);
-      if (isDirectory) throw fail(`"${place}" is a directory`);
-      if (size > maxBytes) throw fail(`"${place}" has ${size} bytes; ${maxBytes} are the limit`);
-      return { path: place, text: await readFile(place, "utf8") };
-    } catch (cause) {
-      if (isAbsent(cause)) continue;
-      throw cause instanceof Error && "code" in cause ? fail(`"${place}" cannot be read`, cause) : cause;
-    }
-  }
-  const tried = [...new Set(asNamed)].map((place) => `"${place}"`).join(" and ");
-  throw fail(`there is no file ${tried}; please provide a valid path to a Dockerfile within the build context with --dockerfile`);
-}
-function isAbsent(error) {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-async function statFile(place) {
-  const found = await stat(place);
-  return { size: found.size, isDirectory: found.isDirectory() };
-}
-
-// src/context/ignore-file.ts
-import { readFile as readFile2 } from "node:fs/promises";
-import path2 from "node:path";
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 
 // src/filesystem/changes.ts
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29284,15 +29121,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 function joinPath(directory, name) {
   return directory === "" ? name : name === "" ? directory : `${directory}/${name}`;
 }
-function parentOf2(path6) {
-  return path6.slice(0, Math.max(0, path6.lastIndexOf("/")));
+function parentOf(path8) {
+  return path8.slice(0, Math.max(0, path8.lastIndexOf("/")));
 }
-function nameOf2(path6) {
-  return path6.slice(path6.lastIndexOf("/") + 1);
+function nameOf(path8) {
+  return path8.slice(path8.lastIndexOf("/") + 1);
 }
 
 // src/filesystem/collect.ts
-var capability = "security.capability";
 var ChangeCollector = class {
   #root;
   /** The directories on the way to the current object. */
@@ -29339,26 +29175,26 @@ var ChangeCollector = class {
     this.#waiting.set(found.inode, [...waiting, { found, trail: [...this.#parents] }]);
   }
   /** What lower layers have at a path is gone; `trail` is needed where the scan is elsewhere by now. */
-  hide(path6, trail) {
-    if (trail === void 0) this.#leaveTo(path6);
+  hide(path8, trail) {
+    if (trail === void 0) this.#leaveTo(path8);
     this.#addParents(trail ?? this.#parents);
-    this.#changes.push({ path: path6, found: void 0 });
+    this.#changes.push({ path: path8, found: void 0 });
   }
   items() {
     const first = /* @__PURE__ */ new Map();
-    return this.#changes.sort((a, b) => comparePaths(a.path, b.path)).map(({ path: path6, found }) => {
-      if (found === void 0) return { entry: whiteout(path6) };
+    return this.#changes.sort((a, b) => comparePaths(a.path, b.path)).map(({ path: path8, found }) => {
+      if (found === void 0) return { entry: whiteout(path8) };
       const target = found.type === "file" && found.nlink > 1 ? first.get(found.inode) : void 0;
       if (target !== void 0) return { entry: { ...entryOf(found), type: "hardlink", size: 0, link: target } };
-      if (found.type === "file" && found.nlink > 1) first.set(found.inode, path6);
+      if (found.type === "file" && found.nlink > 1) first.set(found.inode, path8);
       const entry = entryOf(found);
       if (entry.size === 0) return { entry };
-      return { entry, content: { kind: "file", path: `${this.#root}/${path6}`, offset: 0, size: entry.size } };
+      return { entry, content: { kind: "file", path: `${this.#root}/${path8}`, offset: 0, size: entry.size } };
     });
   }
-  #leaveTo(path6) {
+  #leaveTo(path8) {
     for (let last = this.#parents.at(-1); last !== void 0; last = this.#parents.at(-1)) {
-      if (last.found.path === "" || path6.startsWith(`${last.found.path}/`)) return;
+      if (last.found.path === "" || path8.startsWith(`${last.found.path}/`)) return;
       this.#parents.pop();
     }
   }
@@ -29380,14 +29216,13 @@ function comparePaths(a, b) {
 }
 var slash = 47;
 function entryOf(found) {
-  const { path: path6, type, mode, uid, gid, mtime, size, link, devMajor, devMinor, xattrs } = found;
-  const value = xattrs.get(capability);
-  const kept = value === void 0 ? {} : { xattrs: /* @__PURE__ */ new Map([[capability, value]]) };
-  return { path: path6, type, mode, uid, gid, mtime, mtimeNs: 0, size, link, devMajor, devMinor, ...kept };
+  const entry = makeEntry(found.path, found, keepStored(found.xattrs));
+  entry.mtimeNs = 0;
+  return entry;
 }
-function whiteout(path6) {
-  const nothing4 = { mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
-  return { path: joinPath(parentOf2(path6), `${whiteoutPrefix}${nameOf2(path6)}`), type: "file", ...nothing4 };
+function whiteout(path8) {
+  const nothing5 = { mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
+  return { path: joinPath(parentOf(path8), `${whiteoutPrefix}${nameOf(path8)}`), type: "file", ...nothing5 };
 }
 
 // src/filesystem/compare.ts
@@ -29403,10 +29238,10 @@ async function isChanged(root, found, node) {
   return node.sha256 === void 0 || node.sha256 !== await hashFile(`${toRaw(root)}/${found.path}`, found.size);
 }
 var smallSize = 1 << 18;
-async function hashFile(path6, size) {
+async function hashFile(path8, size) {
   const hash3 = createHash("sha256");
-  if (size <= smallSize) hash3.update(readFileSync(toBytes(path6)));
-  else for await (const chunk of createReadStream(toBytes(path6), { highWaterMark: smallSize })) hash3.update(chunk);
+  if (size <= smallSize) hash3.update(readFileSync(toBytes(path8)));
+  else for await (const chunk of createReadStream(toBytes(path8), { highWaterMark: smallSize })) hash3.update(chunk);
   return hash3.digest("hex");
 }
 
@@ -29416,6 +29251,8 @@ var batchSize = 1 << 18;
 var FrameWriter = class {
   #stream;
   #batch = Buffer.allocUnsafe(batchSize);
+  #other = Buffer.allocUnsafe(batchSize);
+  #otherIsFree;
   #used = 0;
   #frame = 0;
   constructor(stream) {
@@ -29460,23 +29297,18 @@ var FrameWriter = class {
     this.#batch[at2] = 0;
     return this;
   }
-  /** Ends the frame; a promise only where the reader is behind. */
+  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
   end() {
     this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
     return this.#used >= batchSize / 2 ? this.flush() : void 0;
   }
   flush() {
     const piece = this.#batch.subarray(0, this.#used);
-    this.#batch = Buffer.allocUnsafe(batchSize);
+    const free = this.#otherIsFree;
+    this.#otherIsFree = new Promise((resolve) => this.#stream.write(piece, () => resolve()));
+    [this.#batch, this.#other] = [this.#other, this.#batch];
     this.#used = 0;
-    if (this.#stream.write(piece) || this.#stream.destroyed) return void 0;
-    return new Promise((resolve) => {
-      const settle = () => {
-        this.#stream.off("drain", settle).off("close", settle);
-        resolve();
-      };
-      this.#stream.on("drain", settle).on("close", settle);
-    });
+    return free;
   }
   #room(size) {
     const at2 = this.#used;
@@ -29550,7 +29382,7 @@ async function* scanFrames(root, tools, options2 = {}) {
   const { helper, signal } = tools;
   const args = [
     ...options2.oneFileSystem ? ["--one-file-system"] : [],
-    ...(options2.skipBelow ?? []).flatMap((path6) => ["--skip-below", Buffer.from(path6, "latin1").toString()])
+    ...(options2.skipBelow ?? []).flatMap((path8) => ["--skip-below", Buffer.from(path8, "latin1").toString()])
   ];
   const process2 = helper.start(["scan", ...args, root], { signal });
   process2.stdin.end();
@@ -29567,21 +29399,37 @@ async function* scanFrames(root, tools, options2 = {}) {
   signal?.throwIfAborted();
   if (!isComplete || code !== 0) throw new Error(stderr || `Cannot scan "${root}": the helper ended with ${killed ?? `exit code ${code}`}`);
 }
+var noXattrs = /* @__PURE__ */ new Map();
 var endKind = "z".charCodeAt(0);
 function decodeEntry(frame) {
   const reader = new FrameReader(frame);
-  const path6 = reader.text();
+  const path8 = reader.text();
   const mode = reader.u32();
   const [uid, gid, nlink, size] = [reader.u32(), reader.u32(), reader.u32(), reader.u64()];
   const [mtime, mtimeNs, ctime, ctimeNs] = [reader.u64(), reader.u32(), reader.u64(), reader.u32()];
   const inode = reader.raw(16);
-  const [devMajor, devMinor, link] = [reader.u32(), reader.u32(), reader.text()];
-  const xattrs = /* @__PURE__ */ new Map();
-  for (let left = reader.u32(); left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
+  const [devMajor, devMinor, link2] = [reader.u32(), reader.u32(), reader.text()];
+  const count = reader.u32();
+  const xattrs = count === 0 ? noXattrs : /* @__PURE__ */ new Map();
+  for (let left = count; left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
   const type = types[mode >>> 12] ?? "socket";
   return {
-    ...{ path: path6, type, mode: mode & 4095, uid, gid, nlink, size: type === "file" ? size : 0 },
-    ...{ mtime, mtimeNs, ctime, ctimeNs, inode, devMajor, devMinor, link, xattrs }
+    path: path8,
+    type,
+    mode: mode & 4095,
+    uid,
+    gid,
+    nlink,
+    size: type === "file" ? size : 0,
+    mtime,
+    mtimeNs,
+    ctime,
+    ctimeNs,
+    inode,
+    devMajor,
+    devMinor,
+    link: link2,
+    xattrs
   };
 }
 function pathOfFrame(frame) {
@@ -29596,27 +29444,27 @@ async function changesFromUpper(upper, lower, tools, options2) {
   const collector = new ChangeCollector(upper);
   const opaque = /* @__PURE__ */ new Map();
   for await (const entry of scanDirectory(upper, tools)) {
-    const { path: path6, type } = entry;
-    const above = path6 === "" ? void 0 : opaque.get(parentOf2(path6));
+    const { path: path8, type } = entry;
+    const above = path8 === "" ? void 0 : opaque.get(parentOf(path8));
     if (isWhiteout(entry) || type === "socket") {
-      if (above === void 0 && lower.lstat(path6) !== void 0 && !options2.exclude(path6)) collector.hide(path6);
+      if (above === void 0 && lower.lstat(path8) !== void 0 && !options2.exclude(path8)) collector.hide(path8);
       continue;
     }
-    above?.names.add(nameOf2(path6));
-    const found = { ...entry, type };
+    above?.names.add(nameOf(path8));
+    const found = entry;
     if (type === "directory") {
       const trail = collector.enter(found);
-      if (above !== void 0 || isOpaque(entry)) opaque.set(path6, { names: /* @__PURE__ */ new Set(), trail });
+      if (above !== void 0 || isOpaque(entry)) opaque.set(path8, { names: /* @__PURE__ */ new Set(), trail });
     }
-    if (path6 === "" || options2.exclude(path6)) continue;
-    const node = lower.lstat(path6);
+    if (path8 === "" || options2.exclude(path8)) continue;
+    const node = lower.lstat(path8);
     if (node === void 0 || await isChanged(upper, found, node)) collector.add(found);
     else collector.keep(found);
   }
-  for (const [path6, { names: names2, trail }] of opaque) {
-    for (const name of lower.list(path6)) {
-      const child = joinPath(path6, name);
-      if (!names2.has(name) && !options2.exclude(child)) collector.hide(child, trail);
+  for (const [path8, { names: names3, trail }] of opaque) {
+    for (const name of lower.list(path8)) {
+      const child = joinPath(path8, name);
+      if (!names3.has(name) && !options2.exclude(child)) collector.hide(child, trail);
     }
   }
   return collector.items();
@@ -29638,16 +29486,16 @@ async function changesFromScan(root, before, lower, tools, options2) {
   const collector = new ChangeCollector(root);
   let at2 = 0;
   let gone;
-  const isGone = (path6) => gone !== void 0 && path6.startsWith(`${gone}/`);
-  const hideMissing = (path6) => {
-    if (isGone(path6)) return;
-    gone = path6;
-    if (lower.lstat(path6) !== void 0 && !options2.exclude(path6)) collector.hide(path6);
+  const isGone = (path8) => gone !== void 0 && path8.startsWith(`${gone}/`);
+  const hideMissing = (path8) => {
+    if (isGone(path8)) return;
+    gone = path8;
+    if (lower.lstat(path8) !== void 0 && !options2.exclude(path8)) collector.hide(path8);
   };
-  const hideUpTo = (path6) => {
+  const hideUpTo = (path8) => {
     for (let old = before.frames[at2]; old !== void 0; old = before.frames[at2]) {
       const oldPath = pathOfFrame(old);
-      if (path6 !== void 0 && comparePaths(oldPath, path6) >= 0) return;
+      if (path8 !== void 0 && comparePaths(oldPath, path8) >= 0) return;
       hideMissing(oldPath);
       at2 += 1;
     }
@@ -29662,18 +29510,18 @@ async function changesFromScan(root, before, lower, tools, options2) {
         continue;
       }
       const entry = decodeEntry(frame);
-      const { path: path6, type } = entry;
-      const isOld = old !== void 0 && pathOfFrame(old) === path6;
+      const { path: path8, type } = entry;
+      const isOld = old !== void 0 && pathOfFrame(old) === path8;
       if (isOld) at2 += 1;
       if (type === "socket") {
-        if (isOld) hideMissing(path6);
+        if (isOld) hideMissing(path8);
         continue;
       }
-      const found = { ...entry, type };
+      const found = entry;
       if (type === "directory") collector.enter(found);
-      else gone = path6;
-      if (path6 === "" || options2.exclude(path6)) continue;
-      const node = lower.lstat(path6);
+      else gone = path8;
+      if (path8 === "" || options2.exclude(path8)) continue;
+      const node = lower.lstat(path8);
       if (node === void 0 || await isChanged(root, found, node)) collector.add(found);
       else collector.keep(found);
     }
@@ -29684,7 +29532,7 @@ async function changesFromScan(root, before, lower, tools, options2) {
 
 // src/filesystem/files.ts
 import { lstat, mkdir as mkdir2, open as open2, rm as rm3 } from "node:fs/promises";
-import { join as join3 } from "node:path";
+import { join as join2 } from "node:path";
 
 // src/layer/layer.ts
 import { rm as rm2 } from "node:fs/promises";
@@ -29731,16 +29579,41 @@ function layerDescriptor(layer, family) {
 }
 function encodeImage(image, annotations = {}) {
   checkHistory(image);
-  const types4 = mediaTypes[image.family];
-  const config = encodeBlob(types4.config, JSON.stringify(sortKeys(image.config)));
+  const types5 = mediaTypes[image.family];
+  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(image.config)));
   const manifest = {
     schemaVersion: 2,
-    mediaType: types4.manifest,
+    mediaType: types5.manifest,
     config: config.descriptor,
     layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
     ...Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }
   };
-  return { image, config, manifest: encodeBlob(types4.manifest, JSON.stringify(manifest, null, 2)) };
+  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2)) };
+}
+function encodeRelease(images, annotations = {}) {
+  const [first, ...others] = images;
+  if (first === void 0) throw new Error("Cannot encode a release without an image");
+  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
+}
+function encodeIndex(images, family, annotations = {}) {
+  const mediaType = mediaTypes[family].index;
+  const index = {
+    schemaVersion: 2,
+    mediaType,
+    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
+    ...Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }
+  };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2)) };
+}
+function platformOf(config) {
+  const { architecture, os, variant, "os.version": version, "os.features": features } = config;
+  return {
+    architecture,
+    os,
+    ...variant === void 0 ? {} : { variant },
+    ...version === void 0 ? {} : { "os.version": version },
+    ...features === void 0 ? {} : { "os.features": features }
+  };
 }
 function encodeBlob(mediaType, text2) {
   const bytes = Buffer.from(text2);
@@ -29773,15 +29646,15 @@ function alignHistory(config) {
 function sortKeys(value) {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== "object") return value;
-  const keys = Object.keys(value).sort();
-  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key])]));
+  const keys3 = Object.keys(value).sort();
+  return Object.fromEntries(keys3.map((key) => [key, sortKeys(value[key])]));
 }
 
 // src/layer/blobs.ts
 import { createHash as createHash4, randomUUID } from "node:crypto";
 import { createReadStream as createReadStream2 } from "node:fs";
 import { access, mkdir, open, rename, rm } from "node:fs/promises";
-import { join as join2 } from "node:path";
+import { join } from "node:path";
 
 // src/layer/verify.ts
 import { createHash as createHash3 } from "node:crypto";
@@ -29810,26 +29683,26 @@ async function* verifyBytes(stream, expected) {
 
 // src/layer/blobs.ts
 async function openBlobs(directory) {
-  const folder2 = join2(directory, "blobs", "sha256");
-  const unfinished = join2(directory, "blobs", "unfinished");
+  const folder2 = join(directory, "blobs", "sha256");
+  const unfinished = join(directory, "blobs", "unfinished");
   await mkdir(folder2, { recursive: true });
   await mkdir(unfinished, { recursive: true });
-  const path6 = (digest) => join2(folder2, hexOf(digest));
-  const temporary = async () => join2(unfinished, randomUUID());
+  const path8 = (digest) => join(folder2, hexOf(digest));
+  const temporary = async () => join(unfinished, randomUUID());
   const publish = async (file, digest) => {
-    await rename(file, path6(digest));
-    return path6(digest);
+    await rename(file, path8(digest));
+    return path8(digest);
   };
   return {
     directory,
-    path: path6,
+    path: path8,
     temporary,
     publish,
-    has: (digest) => access(path6(digest)).then(
+    has: (digest) => access(path8(digest)).then(
       () => true,
       () => false
     ),
-    open: (digest) => verifyBytes(createReadStream2(path6(digest), { highWaterMark: 256 << 10 }), { digest }),
+    open: (digest) => verifyBytes(createReadStream2(path8(digest), { highWaterMark: 256 << 10 }), { digest }),
     async write(expected, bytes, signal) {
       const file = await temporary();
       try {
@@ -29842,12 +29715,12 @@ async function openBlobs(directory) {
     }
   };
 }
-async function writeFile(path6, bytes, signal) {
-  const handle = await open(path6, "wx", 420);
+async function writeFile(path8, bytes, signal) {
+  const handle = await open(path8, "wx", 420);
   try {
     const hash3 = createHash4("sha256");
     let size = 0;
-    const pending = new PendingWrites(handle);
+    const pending = new PendingWrites(handle, path8);
     for await (const chunk of bytes) {
       signal?.throwIfAborted();
       hash3.update(chunk);
@@ -29863,10 +29736,12 @@ async function writeFile(path6, bytes, signal) {
 }
 var PendingWrites = class {
   #handle;
+  #path;
   #chunks = [];
   #bytes = 0;
-  constructor(handle) {
+  constructor(handle, path8) {
     this.#handle = handle;
+    this.#path = path8;
   }
   async add(chunk) {
     this.#chunks.push(chunk);
@@ -29878,7 +29753,9 @@ var PendingWrites = class {
     this.#chunks = [];
     this.#bytes = 0;
     while (chunks.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(chunks);
+      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause) => {
+        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
+      });
       chunks = dropBytes(chunks, bytesWritten);
     }
   }
@@ -29897,15 +29774,27 @@ import { promisify } from "node:util";
 import zlib from "node:zlib";
 
 // src/layer/zstd-program.ts
+import { spawn as spawn2 } from "node:child_process";
+import { once as once2 } from "node:events";
+
+// src/layer/program.ts
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
-var environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
-var ZstdError = class extends Error {
-  name = "ZstdError";
+var usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+var ProgramError = class extends Error {
+  name = "ProgramError";
 };
-async function* runZstd(args, input) {
-  const child = spawn("zstd", ["-q", "-c", ...args], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+var MissingProgramError = class extends Error {
+  name = "MissingProgramError";
+  program;
+  constructor(program, cause) {
+    super(`Cannot run ${program}: it is not installed`, { cause });
+    this.program = program;
+  }
+};
+async function* runProgram(program, args, input) {
+  const child = spawn(program, args, { env: { PATH: usualPath }, stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text2) => {
     if (complaint.length < 4096) complaint += text2;
@@ -29920,10 +29809,11 @@ async function* runZstd(args, input) {
   try {
     yield* child.stdout;
     const code = await ended;
-    if (code !== 0 && !("cause" in fault)) throw new ZstdError(complaint.trim() || `zstd ended with ${code ?? "a signal"}`);
+    if (code !== 0 && !("cause" in fault)) throw new ProgramError(complaint.trim() || `${program} ended with ${code ?? "a signal"}`);
     await fed;
   } catch (error) {
-    throw "cause" in fault ? fault.cause : error.code === "ENOENT" ? missingZstd(error) : error;
+    if ("cause" in fault) throw fault.cause;
+    throw error.code === "ENOENT" ? new MissingProgramError(program, error) : error;
   } finally {
     child.kill("SIGKILL");
   }
@@ -29936,9 +29826,20 @@ async function* noteFault(input, fault) {
     throw error;
   }
 }
-async function zstdVersion() {
-  const child = spawn("zstd", ["-q", "--version"], { env: environment, stdio: ["ignore", "pipe", "ignore"] });
-  const ended = once(child, "close");
+
+// src/layer/zstd-program.ts
+async function* runZstd(args, input) {
+  try {
+    yield* runProgram("zstd", ["-q", "-c", ...args], input);
+  } catch (error) {
+    throw error instanceof MissingProgramError ? missingZstd(error) : error;
+  }
+}
+async function zstdVersion(path8 = usualPath) {
+  const child = spawn2("zstd", ["-q", "--version"], { env: { PATH: path8 }, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once2(child, "close");
+  ended.catch(() => {
+  });
   let text2 = "";
   try {
     for await (const chunk of child.stdout) text2 += String(chunk);
@@ -30073,9 +29974,9 @@ var ByteSource = class {
   #maxBytes;
   #received = 0;
   #ended = false;
-  constructor(stream, maxBytes2) {
+  constructor(stream, maxBytes3) {
     this.#iterator = stream[Symbol.asyncIterator]();
-    this.#maxBytes = maxBytes2;
+    this.#maxBytes = maxBytes3;
   }
   /** `count` bytes; undefined where the stream ends right here; throws where it ends in between. */
   async read(count) {
@@ -30157,10 +30058,10 @@ async function* readFrame(source, magic) {
   yield magic;
   const descriptor = await mustRead(source, 1);
   yield descriptor;
-  const flags2 = descriptor[0] ?? 0;
-  const isSingleSegment = (flags2 & 32) !== 0;
-  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][flags2 >> 6] ?? 0;
-  const dictionaryBytes = [0, 1, 2, 4][flags2 & 3] ?? 0;
+  const flags3 = descriptor[0] ?? 0;
+  const isSingleSegment = (flags3 & 32) !== 0;
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][flags3 >> 6] ?? 0;
+  const dictionaryBytes = [0, 1, 2, 4][flags3 & 3] ?? 0;
   const headerBytes = (isSingleSegment ? 0 : 1) + dictionaryBytes + sizeBytes;
   if (headerBytes > 0) yield await mustRead(source, headerBytes);
   for (let isLast = false; !isLast; ) {
@@ -30176,7 +30077,7 @@ async function* readFrame(source, magic) {
       yield part;
     }
   }
-  if (flags2 & 4) yield await mustRead(source, 4);
+  if (flags3 & 4) yield await mustRead(source, 4);
 }
 async function mustRead(source, count) {
   const bytes = await source.read(count);
@@ -30196,7 +30097,7 @@ function sniffCompression(start2) {
   return isFrame || isSkippable2 ? "zstd" : "none";
 }
 async function* decompress(stream, options2 = {}) {
-  const { signal, maxBytes: maxBytes2 = defaultLimits.maxBytes } = options2;
+  const { signal, maxBytes: maxBytes3 = defaultLimits.maxBytes } = options2;
   const source = new ByteSource(stream, Number.POSITIVE_INFINITY);
   let total = 0;
   try {
@@ -30204,7 +30105,7 @@ async function* decompress(stream, options2 = {}) {
     for await (const chunk of expand(sniffCompression(start2), joined(start2, source))) {
       signal?.throwIfAborted();
       total += chunk.length;
-      if (total > maxBytes2) throw new MalformedLayerError(`Malformed layer: more than ${maxBytes2} bytes come out of it`);
+      if (total > maxBytes3) throw new MalformedLayerError(`Malformed layer: more than ${maxBytes3} bytes come out of it`);
       yield chunk;
     }
   } finally {
@@ -30238,7 +30139,7 @@ async function* expandOutside(stream) {
   try {
     yield* runZstd(["-d"], stream);
   } catch (error) {
-    if (!(error instanceof ZstdError)) throw error;
+    if (!(error instanceof ProgramError)) throw error;
     throw new MalformedLayerError(`Malformed layer: its compressed bytes are damaged (${error.message})`, { cause: error });
   }
 }
@@ -30287,13 +30188,13 @@ function parseHeader(block) {
   const magic = block.toString("latin1", 257, 265);
   const isUstar = magic.startsWith("ustar\0");
   const isGnu = magic === "ustar  \0";
-  const flag = String.fromCharCode(block[156] ?? 0);
-  const isDevice = flag === "3" || flag === "4";
+  const flag2 = String.fromCharCode(block[156] ?? 0);
+  const isDevice = flag2 === "3" || flag2 === "4";
   const isStar = isUstar && block.toString("latin1", 508, 512) === "tar\0";
   const prefix = isUstar ? parseText(block, 345, isStar ? 131 : 155) : "";
   const name = parseText(block, 0, 100);
   return {
-    flag,
+    flag: flag2,
     name: prefix === "" ? name : `${prefix}/${name}`,
     link: parseText(block, 157, 100),
     mode: parseNumber(block, 100, 8, "mode"),
@@ -30449,25 +30350,14 @@ var flags = {
 };
 var maxSmall = 2097151;
 var maxLarge = 8589934591;
-var capability2 = "security.capability";
 var trailer = Buffer.alloc(2 * blockSize);
 function storedEntry(entry, clampMtime) {
-  const value = entry.xattrs?.get(capability2);
-  const mtime = clampMtime === void 0 ? entry.mtime : Math.min(entry.mtime, clampMtime);
-  return {
-    path: entry.path,
-    type: entry.type,
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    mtime,
-    mtimeNs: 0,
-    size: entry.type === "file" ? entry.size : 0,
-    link: entry.type === "symlink" || entry.type === "hardlink" ? entry.link : "",
-    devMajor: entry.devMajor,
-    devMinor: entry.devMinor,
-    ...value === void 0 ? {} : { xattrs: /* @__PURE__ */ new Map([[capability2, value]]) }
-  };
+  const stored = makeEntry(entry.path, entry, keepStored(entry.xattrs), entry.type === "file" ? "" : void 0);
+  if (clampMtime !== void 0) stored.mtime = Math.min(entry.mtime, clampMtime);
+  stored.mtimeNs = 0;
+  if (entry.type !== "file") stored.size = 0;
+  if (entry.type !== "symlink" && entry.type !== "hardlink") stored.link = "";
+  return stored;
 }
 function encodeEntry(entry) {
   checkEntry(entry);
@@ -30540,19 +30430,18 @@ var ContentChangedError = class extends Error {
 };
 var keptTexts = /* @__PURE__ */ new Set(["etc/passwd", "etc/group"]);
 var maxKeptText = 10 << 20;
-function prepareItem({ entry, content }, clampMtime) {
+function prepareItem({ entry, content: content2 }, clampMtime) {
   const stored = storedEntry(entry, clampMtime);
   const header = encodeEntry(stored);
-  const size = content === void 0 ? 0 : content.kind === "bytes" ? content.bytes.length : content.size;
+  const size = content2 === void 0 ? 0 : content2.kind === "bytes" ? content2.bytes.length : content2.size;
   if (size !== stored.size)
     throw new Error(`Cannot write "${toText(entry.path)}" to a layer: it has ${size} bytes of content, not ${stored.size}`);
   if (stored.type !== "file") return { entry: stored, header, content: void 0, expected: void 0 };
   const isKept = keptTexts.has(stored.path) && size <= maxKeptText;
-  const bytes = content?.kind === "file" && isKept ? Buffer.concat([...readRange(content)]) : void 0;
-  const held = bytes === void 0 ? content : { kind: "bytes", bytes };
-  const grown = { ...stored, sha256: "" };
-  if (isKept) grown.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
-  return { entry: grown, header, content: size === 0 ? void 0 : held, expected: entry.sha256 };
+  const bytes = content2?.kind === "file" && isKept ? Buffer.concat([...readRange(content2)]) : void 0;
+  const held = bytes === void 0 ? content2 : { kind: "bytes", bytes };
+  if (isKept) stored.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
+  return { entry: stored, header, content: size === 0 ? void 0 : held, expected: entry.sha256 };
 }
 function settleDigest(item, sha256) {
   if (item.expected !== void 0 && item.expected !== sha256)
@@ -30586,22 +30475,21 @@ function* readRange(range) {
     closeSync(handle);
   }
 }
-function changedFile(path6, cause) {
-  const text2 = `Cannot read "${toText(path6)}": the context changed while building`;
+function changedFile(path8, cause) {
+  const text2 = `Cannot read "${toText(path8)}": the context changed while building`;
   return new ContentChangedError(text2, cause === void 0 ? {} : { cause });
 }
-function contentFailure(path6, cause) {
+function contentFailure(path8, cause) {
   const isReplaced = cause.code === "ENOENT" || cause.code === "ENOTDIR" || cause.code === "ELOOP";
-  return isReplaced ? changedFile(path6, cause) : new Error(`Cannot read "${toText(path6)}": ${cause.message}`, { cause });
+  return isReplaced ? changedFile(path8, cause) : new Error(`Cannot read "${toText(path8)}": ${cause.message}`, { cause });
 }
 
 // src/layer/pack.ts
-import { once as once2 } from "node:events";
 var frames = { literal: 1, file: 2, end: 3 };
 var answers = { digests: 1, result: 2, changed: 3 };
-async function writePacked(items, { helper, path: path6, level, signal }) {
+async function writePacked(items, { helper, path: path8, level, signal }) {
   const stop = new AbortController();
-  const child = helper.start(["pack", path6, String(level)], {
+  const child = helper.start(["pack", path8, String(level)], {
     signal: signal === void 0 ? stop.signal : AbortSignal.any([signal, stop.signal])
   });
   const entries = [];
@@ -30617,13 +30505,13 @@ async function writePacked(items, { helper, path: path6, level, signal }) {
     stop.abort();
     return { failure: reason };
   });
-  const failure3 = await sending;
+  const failure4 = await sending;
   const exit = await child.exited;
   signal?.throwIfAborted();
   if (answer !== void 0 && "failure" in answer) throw answer.failure;
-  if (failure3 !== void 0 && failure3 !== brokenPipe) throw failure3;
+  if (failure4 !== void 0 && failure4 !== brokenPipe) throw failure4;
   if (answer === void 0 || exit.code !== 0)
-    throw new Error(`Cannot write a layer: the helper ended with ${exit.signal ?? exit.code}: ${exit.stderr || "no message"}`);
+    throw new Error(`Cannot write a layer: ${exit.stderr || `the helper ended with ${exit.signal ?? `exit code ${exit.code}`}`}`);
   return { ...answer, entries };
 }
 var brokenPipe = new Error("Cannot write a layer: the helper ended early");
@@ -30633,12 +30521,12 @@ async function sendItems(items, { stdin, entries, waiting, stopped }) {
     entries.push(item.entry);
     out.literal(item.header);
     if (item.entry.type === "file") {
-      const { content } = item;
+      const { content: content2 } = item;
       if (settleInline(item)) {
-        if (content?.kind === "bytes") out.literal(content.bytes);
-      } else if (content?.kind === "file") {
+        if (content2?.kind === "bytes") out.literal(content2.bytes);
+      } else if (content2?.kind === "file") {
         waiting.push(item);
-        out.file(content.path, content.offset, content.size);
+        out.file(content2.path, content2.offset, content2.size);
       }
       out.literal(trailer.subarray(0, paddingOf(item.entry.size)));
     }
@@ -30649,76 +30537,81 @@ async function sendItems(items, { stdin, entries, waiting, stopped }) {
   await out.flush();
   stdin.end();
 }
+var batchSize2 = 256 << 10;
+var maxLiteral = 4 << 20;
 var FrameWriter2 = class {
   #stdin;
   #stopped;
-  #parts = [];
-  #bytes = 0;
-  /** Literal bytes at the end of #parts whose frame is not closed, and their frame's header. */
-  #literal = 0;
-  #literalHeader = Buffer.alloc(0);
+  #batch = Buffer.allocUnsafe(batchSize2);
+  #other = Buffer.allocUnsafe(batchSize2);
+  #otherIsFree = Promise.resolve();
+  #used = 0;
+  /** Where the frame of literal bytes that is still open starts. */
+  #literal;
   constructor(stdin, stopped) {
     this.#stdin = stdin;
     this.#stopped = stopped;
   }
   get isFull() {
-    return this.#bytes >= 128 << 10;
+    return this.#used >= batchSize2 / 2;
   }
   literal(bytes) {
     for (let at2 = 0; at2 < bytes.length; at2 += 1 << 20) {
       const part = bytes.subarray(at2, at2 + (1 << 20));
-      if (this.#literal === 0 || this.#literal + part.length > 4 << 20) {
-        this.#close();
-        this.#literalHeader = Buffer.alloc(5);
-        this.#add(this.#literalHeader);
+      if (this.#literal !== void 0 && this.#used - this.#literal + part.length > maxLiteral) this.#close();
+      if (this.#literal === void 0) {
+        this.#literal = this.#room(5);
+        this.#batch.writeUInt8(frames.literal, this.#literal + 4);
       }
-      this.#add(part);
-      this.#literal += part.length;
+      const to = this.#room(part.length);
+      this.#batch.set(part, to);
     }
   }
-  file(path6, offset, size) {
+  file(path8, offset, size) {
     this.#close();
-    const bytes = Buffer.from(path6, "latin1");
-    const frame = Buffer.alloc(5 + 16 + 4 + bytes.length + 1);
-    frame.writeUInt32LE(frame.length - 5, 0);
-    frame.writeUInt8(frames.file, 4);
-    frame.writeBigUInt64LE(BigInt(offset), 5);
-    frame.writeBigUInt64LE(BigInt(size), 13);
-    frame.writeUInt32LE(bytes.length, 21);
-    frame.set(bytes, 25);
-    this.#add(frame);
+    const length = 16 + 4 + path8.length + 1;
+    const at2 = this.#room(5 + length);
+    this.#batch.writeUInt32LE(length, at2);
+    this.#batch.writeUInt8(frames.file, at2 + 4);
+    this.#batch.writeBigUInt64LE(BigInt(offset), at2 + 5);
+    this.#batch.writeBigUInt64LE(BigInt(size), at2 + 13);
+    this.#batch.writeUInt32LE(path8.length, at2 + 21);
+    this.#batch.write(path8, at2 + 25, "latin1");
+    this.#batch.writeUInt8(0, at2 + 25 + path8.length);
   }
   end() {
     this.#close();
-    this.#add(Buffer.from([0, 0, 0, 0, frames.end]));
+    const at2 = this.#room(5);
+    this.#batch.writeUInt32LE(0, at2);
+    this.#batch.writeUInt8(frames.end, at2 + 4);
   }
+  /** Resolves when there is room for more. */
   async flush() {
     this.#close();
-    const batch = Buffer.concat(this.#parts, this.#bytes);
-    this.#parts = [];
-    this.#bytes = 0;
     this.#stopped.throwIfAborted();
     if (!this.#stdin.writable) throw brokenPipe;
-    if (this.#stdin.write(batch)) return;
-    const settled = new AbortController();
-    try {
-      await Promise.race([once2(this.#stdin, "drain", settled), once2(this.#stdin, "close", settled)]);
-    } catch {
-      throw brokenPipe;
-    } finally {
-      settled.abort();
-    }
+    const free = this.#otherIsFree;
+    const piece = this.#batch.subarray(0, this.#used);
+    this.#otherIsFree = new Promise((resolve) => this.#stdin.write(piece, () => resolve()));
+    [this.#batch, this.#other] = [this.#other, this.#batch];
+    this.#used = 0;
+    await free;
     if (this.#stdin.destroyed) throw brokenPipe;
   }
-  #add(part) {
-    this.#parts.push(part);
-    this.#bytes += part.length;
-  }
   #close() {
-    if (this.#literal === 0) return;
-    this.#literalHeader.writeUInt32LE(this.#literal, 0);
-    this.#literalHeader.writeUInt8(frames.literal, 4);
-    this.#literal = 0;
+    if (this.#literal === void 0) return;
+    this.#batch.writeUInt32LE(this.#used - this.#literal - 5, this.#literal);
+    this.#literal = void 0;
+  }
+  #room(size) {
+    const at2 = this.#used;
+    if (at2 + size > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at2 + size));
+      this.#batch.copy(larger, 0, 0, at2);
+      this.#batch = larger;
+    }
+    this.#used = at2 + size;
+    return at2;
   }
 };
 async function readAnswers(stdout, waiting) {
@@ -30758,12 +30651,12 @@ var maxPath = 4095;
 var longPart = /[^/]{256}/;
 var needsWork = /(?:^|\/)\.{0,2}(?:\/|$)/;
 function normalizeName(name, maxDepth2) {
-  const path6 = needsWork.test(name) ? resolveParts(name) : name;
-  if (path6.length > maxPath || longPart.test(path6)) throw new MalformedLayerError(`name of ${path6.length} bytes is too long`);
+  const path8 = needsWork.test(name) ? resolveParts(name) : name;
+  if (path8.length > maxPath || longPart.test(path8)) throw new MalformedLayerError(`name of ${path8.length} bytes is too long`);
   let depth = 0;
-  for (let slash4 = path6.indexOf("/"); slash4 >= 0; slash4 = path6.indexOf("/", slash4 + 1)) depth += 1;
+  for (let slash4 = path8.indexOf("/"); slash4 >= 0; slash4 = path8.indexOf("/", slash4 + 1)) depth += 1;
   if (depth >= maxDepth2) throw new MalformedLayerError(`directories nested ${depth + 1} deep`);
-  return path6;
+  return path8;
 }
 function resolveParts(name) {
   const parts = [];
@@ -30926,7 +30819,7 @@ async function readEntry(source, limits) {
           await skipBody(source, header);
           break;
         default:
-          return await makeEntry({ block, header, extension, source, limits });
+          return await makeEntry2({ block, header, extension, source, limits });
       }
     } catch (error) {
       if (!(error instanceof MalformedLayerError) || error.message.startsWith("Malformed layer")) throw error;
@@ -30956,18 +30849,18 @@ function upToNul(body) {
   const end = body.indexOf(0);
   return body.toString("latin1", 0, end < 0 ? body.length : end);
 }
-async function makeEntry({ block, header, extension, source, limits }) {
+async function makeEntry2({ block, header, extension, source, limits }) {
   const values = extension.pax?.values;
   const record = (key) => values?.get(key) || void 0;
   const name = record("GNU.sparse.name") ?? extension.name ?? record("path") ?? header.name;
   const isLegacyDirectory = header.flag === "\0" && name.endsWith("/");
   const type = isLegacyDirectory ? "directory" : types2[header.flag];
   if (type === void 0) throw new MalformedLayerError(`entry type ${JSON.stringify(header.flag)} is unknown`);
-  const path6 = normalizeName(name, limits.maxDepth);
-  if (path6 === "" && type !== "directory") throw new MalformedLayerError(`a ${type} stands where the root directory is`);
+  const path8 = normalizeName(name, limits.maxDepth);
+  if (path8 === "" && type !== "directory") throw new MalformedLayerError(`a ${type} stands where the root directory is`);
   const target = extension.link ?? record("linkpath") ?? header.link;
-  const link = type === "symlink" ? checkTarget(target) : type === "hardlink" ? normalizeName(target, limits.maxDepth) : "";
-  if (type === "hardlink" && link === "") throw new MalformedLayerError("a hard link to the root");
+  const link2 = type === "symlink" ? checkTarget(target) : type === "hardlink" ? normalizeName(target, limits.maxDepth) : "";
+  if (type === "hardlink" && link2 === "") throw new MalformedLayerError("a hard link to the root");
   const time = record("mtime");
   const { seconds, nanoseconds: nanoseconds2 } = time === void 0 ? { seconds: header.mtime, nanoseconds: 0 } : parseTime(time);
   const sizeText = record("size");
@@ -30977,7 +30870,7 @@ async function makeEntry({ block, header, extension, source, limits }) {
   const map = type !== "file" ? void 0 : header.flag === "S" ? await readOldMap(block, place) : extension.pax && await readPaxMap(extension.pax, place);
   const xattrs = extension.pax && xattrsOf(extension.pax);
   const entry = {
-    path: path6,
+    path: path8,
     type,
     mode: header.mode & 4095,
     uid: parseId(record("uid"), header.uid, "uid"),
@@ -30985,7 +30878,7 @@ async function makeEntry({ block, header, extension, source, limits }) {
     mtime: seconds,
     mtimeNs: nanoseconds2,
     size: map?.size ?? stored,
-    link,
+    link: link2,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
     ...xattrs === void 0 ? {} : { xattrs }
@@ -31058,10 +30951,10 @@ var Content = class {
 // src/layer/write-layer.ts
 import { createHash as createHash6 } from "node:crypto";
 var padding = Buffer.alloc(512);
-async function writeHere(items, { path: path6, compressor, signal }) {
+async function writeHere(items, { path: path8, compressor, signal }) {
   const entries = [];
   const hash3 = createHash6("sha256");
-  const { digest, size } = await writeFile(path6, compressor.compress(hashed(encodeItems(items, entries), hash3)), signal);
+  const { digest, size } = await writeFile(path8, compressor.compress(hashed(encodeItems(items, entries), hash3)), signal);
   return { diffId: `sha256:${hash3.digest("hex")}`, digest, size, entries, compressor: compressor.id };
 }
 async function* hashed(stream, hash3) {
@@ -31075,12 +30968,12 @@ async function* encodeItems(items, entries) {
     entries.push(item.entry);
     yield item.header;
     if (item.entry.type !== "file") continue;
-    const { content } = item;
+    const { content: content2 } = item;
     if (settleInline(item)) {
-      if (content?.kind === "bytes") yield content.bytes;
-    } else if (content?.kind === "file") {
-      const hash3 = new ContentHash(content.size);
-      for (const chunk of readRange(content)) {
+      if (content2?.kind === "bytes") yield content2.bytes;
+    } else if (content2?.kind === "file") {
+      const hash3 = new ContentHash(content2.size);
+      for (const chunk of readRange(content2)) {
         hash3.update(chunk);
         yield chunk;
       }
@@ -31094,11 +30987,11 @@ async function* encodeItems(items, entries) {
 // src/layer/layer.ts
 async function readLayer(layer, visitor, options2 = {}) {
   const { signal, limits = defaultLimits } = options2;
-  const entries = [];
   try {
     const bytes = decompress(layer.open(signal), { signal, maxBytes: limits.maxBytes });
-    for await (const { entry, content } of readTar(verifyBytes(bytes, { digest: layer.diffId }), limits)) {
-      entries.push(await indexEntry(entry, content, visitor));
+    for await (const { entry, content: content2 } of readTar(verifyBytes(bytes, { digest: layer.diffId }), limits)) {
+      const taken = visitor.entry(entry, content2);
+      if (taken !== void 0) await taken;
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -31107,28 +31000,34 @@ async function readLayer(layer, visitor, options2 = {}) {
     const Fault = error instanceof MalformedLayerError ? MalformedLayerError : DigestMismatchError;
     throw new Fault(`Cannot read layer "${layer.descriptor.digest}": ${error.message}`, { cause: error });
   }
+}
+async function indexLayer(layer, options2 = {}) {
+  const entries = [];
+  const visitor = {
+    async entry(entry, content2) {
+      entries.push(entry.type === "file" ? withSummary(entry, await summarizeContent(entry, content2)) : entry);
+    }
+  };
+  await readLayer(layer, visitor, options2);
   return { diffId: layer.diffId, entries };
 }
-function indexLayer(layer, options2 = {}) {
-  return readLayer(layer, { entry() {
-  } }, options2);
-}
-async function indexEntry(entry, content, visitor) {
-  if (entry.type !== "file") {
-    await visitor.entry(entry, content);
-    return entry;
-  }
+async function summarizeContent(entry, content2, take = () => {
+}) {
   const hash3 = new ContentHash(entry.size);
   const kept = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : void 0;
-  const chunks = observe(content, (chunk) => {
+  const chunks = observe(content2, (chunk) => {
     hash3.update(chunk);
     kept?.push(chunk);
   });
-  await visitor.entry(entry, { [Symbol.asyncIterator]: () => leaveOpen(chunks) });
+  await take({ [Symbol.asyncIterator]: () => leaveOpen(chunks) });
   for (let next = await chunks.next(); !next.done; next = await chunks.next()) ;
-  const grown = { ...entry, sha256: hash3.digest() };
-  if (kept !== void 0) grown.text = Buffer.concat(kept).toString("latin1");
-  return grown;
+  const sha256 = hash3.digest();
+  return kept === void 0 ? { sha256 } : { sha256, text: Buffer.concat(kept).toString("latin1") };
+}
+function withSummary(entry, { sha256, text: text2 }) {
+  const known = makeEntry(entry.path, entry, entry.xattrs, sha256);
+  if (text2 !== void 0) known.text = text2;
+  return known;
 }
 async function* observe(stream, see) {
   for await (const chunk of stream) {
@@ -31139,22 +31038,28 @@ async function* observe(stream, see) {
 function leaveOpen(chunks) {
   return { next: () => chunks.next() };
 }
+async function checkCompression(compression, level) {
+  await openCompressor(compression, level);
+}
 async function writeLayer(items, options2) {
   const { blobs, compression, helper, signal, clampMtime } = options2;
   const level = checkLevel(compression, options2.level);
-  const path6 = await blobs.temporary();
+  const path8 = await blobs.temporary();
   try {
     const prepared = prepareItems(items, clampMtime, signal);
-    const written = helper !== void 0 && compression === "gzip" ? await writePacked(prepared, { helper, path: path6, level, signal }) : await writeHere(prepared, { path: path6, compressor: await openCompressor(compression, level), signal });
+    const written = helper !== void 0 && compression === "gzip" ? await writePacked(prepared, { helper, path: path8, level, signal }) : await writeHere(prepared, { path: path8, compressor: await openCompressor(compression, level), signal });
     const { diffId, digest, size, entries, compressor } = written;
-    const file = await blobs.publish(path6, digest);
+    const file = await blobs.publish(path8, digest);
     const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
     const layer = { descriptor, diffId, compression, open: () => blobs.open(digest), file };
     return { layer, index: { diffId, entries }, compressor };
   } catch (error) {
-    await rm2(path6, { force: true });
+    await rm2(path8, { force: true });
     throw error;
   }
+}
+function packItems(items, options2) {
+  return encodeItems(prepareItems(items, void 0, options2.signal), []);
 }
 async function* prepareItems(items, clampMtime, signal) {
   for await (const item of items) {
@@ -31168,13 +31073,13 @@ function openLayerFiles(directory) {
   const unpacked = /* @__PURE__ */ new Map();
   const spools = /* @__PURE__ */ new Map();
   return {
-    register(diffId, path6) {
-      unpacked.set(diffId, path6);
+    register(diffId, path8) {
+      unpacked.set(diffId, path8);
     },
     async locate(layer, wanted) {
       const root = unpacked.get(layer.diffId);
       const found = root === void 0 ? /* @__PURE__ */ new Map() : await findUnpacked(toRaw(root), wanted);
-      const missing = wanted.filter((path6) => !found.has(path6));
+      const missing = wanted.filter((path8) => !found.has(path8));
       if (missing.length === 0) return found;
       let spool = spools.get(layer.diffId);
       if (spool === void 0) {
@@ -31188,19 +31093,19 @@ function openLayerFiles(directory) {
 }
 async function findUnpacked(root, wanted) {
   const directories = /* @__PURE__ */ new Map([["", Promise.resolve(true)]]);
-  const look = (path6) => lstat(toBytes(`${root}/${path6}`)).catch(() => void 0);
-  const isDirectory = (path6) => {
-    let known = directories.get(path6);
+  const look = (path8) => lstat(toBytes(`${root}/${path8}`)).catch(() => void 0);
+  const isDirectory2 = (path8) => {
+    let known = directories.get(path8);
     if (known === void 0) {
-      known = isDirectory(parentOf2(path6)).then(async (is) => is && ((await look(path6))?.isDirectory() ?? false));
-      directories.set(path6, known);
+      known = isDirectory2(parentOf(path8)).then(async (is) => is && ((await look(path8))?.isDirectory() ?? false));
+      directories.set(path8, known);
     }
     return known;
   };
   const found = /* @__PURE__ */ new Map();
-  for (const path6 of wanted) {
-    const stat5 = await isDirectory(parentOf2(path6)) ? await look(path6) : void 0;
-    if (stat5?.isFile()) found.set(path6, { kind: "file", path: joinPath(root, path6), offset: 0, size: stat5.size });
+  for (const path8 of wanted) {
+    const stat7 = await isDirectory2(parentOf(path8)) ? await look(path8) : void 0;
+    if (stat7?.isFile()) found.set(path8, { kind: "file", path: joinPath(root, path8), offset: 0, size: stat7.size });
   }
   return found;
 }
@@ -31216,30 +31121,30 @@ var Spool = class {
   }
   locate(wanted) {
     const pass = this.#busy.then(async () => {
-      const missing = new Set(wanted.filter((path6) => !this.#known.has(path6)));
-      if (missing.size > 0) for (const [path6, content] of await this.#extract(missing)) this.#known.set(path6, content);
-      for (const path6 of missing) if (!this.#known.has(path6)) this.#known.set(path6, void 0);
-      return new Map(wanted.flatMap((path6) => [[path6, this.#known.get(path6)]]).filter(hasContent));
+      const missing = new Set(wanted.filter((path8) => !this.#known.has(path8)));
+      if (missing.size > 0) for (const [path8, content2] of await this.#extract(missing)) this.#known.set(path8, content2);
+      for (const path8 of missing) if (!this.#known.has(path8)) this.#known.set(path8, void 0);
+      return new Map(wanted.flatMap((path8) => [[path8, this.#known.get(path8)]]).filter(hasContent));
     });
     this.#busy = pass.catch(() => {
     });
     return pass;
   }
   async #extract(wanted) {
-    await mkdir2(this.#directory, { recursive: true });
+    await mkdir2(this.#directory, { recursive: true, mode: 448 });
     this.#passes += 1;
-    const file = join3(this.#directory, `${this.#layer.diffId.replace(":", "-")}.${this.#passes}`);
+    const file = join2(this.#directory, `${this.#layer.diffId.replace(":", "-")}.${this.#passes}`);
     const found = /* @__PURE__ */ new Map();
     const handle = await open2(file, "w", 384);
     let position = 0;
     try {
       await readLayer(this.#layer, {
-        async entry(entry, content) {
+        async entry(entry, content2) {
           if (!wanted.has(entry.path)) return;
           found.delete(entry.path);
           if (entry.type !== "file") return;
           found.set(entry.path, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
-          for await (const chunk of content) {
+          for await (const chunk of content2) {
             await handle.appendFile(chunk);
             position += chunk.length;
           }
@@ -31369,6 +31274,30 @@ function codeOf(rune) {
   return typeof rune === "number" ? rune : rune.codePointAt(0) ?? 0;
 }
 
+// src/filesystem/make-directories.ts
+import { mkdir as mkdir3, rmdir, stat } from "node:fs/promises";
+import path from "node:path";
+async function makeDirectories(directory, mode) {
+  if (await isDirectory(directory)) return [];
+  const above = await makeDirectories(path.dirname(directory), mode);
+  try {
+    await mkdir3(directory, mode);
+  } catch (error) {
+    if (await isDirectory(directory)) return above;
+    for (const made of above) await rmdir(made).catch(() => {
+    });
+    throw error;
+  }
+  return [directory, ...above];
+}
+async function isDirectory(place) {
+  try {
+    return (await stat(place)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 // src/filesystem/remove-tree.ts
 import { execFile } from "node:child_process";
 import { rm as rm4 } from "node:fs/promises";
@@ -31383,15 +31312,15 @@ async function removeTree(directory) {
 
 // src/filesystem/resolve.ts
 var maxLinks = 255;
-function resolvePath(view, path6, { followLast = true } = {}) {
-  const pending = path6.split("/").reverse();
+function resolvePath(view, path8, { followLast = true } = {}) {
+  const pending = path8.split("/").reverse();
   let at2 = "";
   let node = view.lstat("");
   for (let links = 0; pending.length > 0; ) {
     const part = pending.pop();
     if (part === void 0 || part === "" || part === ".") continue;
     if (part === "..") {
-      at2 = parentOf2(at2);
+      at2 = parentOf(at2);
       node = view.lstat(at2);
       continue;
     }
@@ -31399,10 +31328,10 @@ function resolvePath(view, path6, { followLast = true } = {}) {
     const found = view.lstat(next);
     const last = pending.every((rest) => rest === "" || rest === ".");
     if (found?.attributes.type === "symlink" && (followLast || !last)) {
-      if (++links > maxLinks) throw tooManyLinks(path6);
-      const { link } = found.attributes;
-      if (link.startsWith("/")) at2 = "";
-      pending.push(...link.split("/").reverse());
+      if (++links > maxLinks) throw tooManyLinks(path8);
+      const { link: link2 } = found.attributes;
+      if (link2.startsWith("/")) at2 = "";
+      pending.push(...link2.split("/").reverse());
       node = view.lstat(at2);
     } else {
       at2 = next;
@@ -31411,8 +31340,8 @@ function resolvePath(view, path6, { followLast = true } = {}) {
   }
   return { path: at2, node };
 }
-function tooManyLinks(path6) {
-  return new Error(`Cannot resolve "${toText(path6)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
+function tooManyLinks(path8) {
+  return new Error(`Cannot resolve "${toText(path8)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
 }
 
 // src/filesystem/node.ts
@@ -31429,17 +31358,17 @@ var TreeNode = class {
   /** 32 bytes as latin1: half of what hex takes. */
   #sha256;
   #rare;
-  constructor(attributes, layer, path6) {
+  constructor(attributes, layer, path8) {
     this.layer = layer;
     this.#bits = attributes.mode | types3.indexOf(attributes.type) << 12;
     this.#uid = attributes.uid;
     this.#gid = attributes.gid;
     this.#mtime = attributes.mtime;
     this.#size = attributes.size;
-    this.#sha256 = attributes.sha256 === void 0 ? "" : Buffer.from(attributes.sha256, "hex").toString("latin1");
-    const { mtimeNs, link, devMajor, devMinor, xattrs, text: text2 } = attributes;
-    const isPlain = mtimeNs === 0 && link === "" && devMajor === 0 && devMinor === 0 && !xattrs && text2 === void 0 && path6 === void 0;
-    this.#rare = isPlain ? nothingRare : { mtimeNs, link, devMajor, devMinor, xattrs, text: text2, path: path6 };
+    this.#sha256 = attributes.sha256 === void 0 ? "" : packDigest(attributes.sha256);
+    const { mtimeNs, link: link2, devMajor, devMinor, xattrs, text: text2 } = attributes;
+    const isPlain = mtimeNs === 0 && link2 === "" && devMajor === 0 && devMinor === 0 && !xattrs && text2 === void 0 && path8 === void 0;
+    this.#rare = isPlain ? nothingRare : { mtimeNs, link: link2, devMajor, devMinor, xattrs, text: text2, path: path8 };
   }
   get type() {
     return types3[this.#bits >> 12] ?? "file";
@@ -31448,7 +31377,7 @@ var TreeNode = class {
     return this.#rare.link;
   }
   get attributes() {
-    const { mtimeNs, link, devMajor, devMinor, xattrs } = this.#rare;
+    const { mtimeNs, link: link2, devMajor, devMinor, xattrs } = this.#rare;
     return {
       type: this.type,
       mode: this.#bits & 4095,
@@ -31457,14 +31386,14 @@ var TreeNode = class {
       mtime: this.#mtime,
       mtimeNs,
       size: this.#size,
-      link,
+      link: link2,
       devMajor,
       devMinor,
       ...xattrs === void 0 ? {} : { xattrs }
     };
   }
   get inode() {
-    return this;
+    return this.#rare.path === void 0 ? void 0 : this;
   }
   get sha256() {
     return this.#sha256 === "" ? void 0 : Buffer.from(this.#sha256, "latin1").toString("hex");
@@ -31475,11 +31404,19 @@ var TreeNode = class {
   get pathInLayer() {
     return this.#rare.path;
   }
+  /** Adds what is known only when the content has been read. */
+  settle({ sha256, text: text2 }) {
+    this.#sha256 = packDigest(sha256);
+    if (text2 !== void 0) this.#rare = { ...this.#rare, text: text2 };
+  }
   /** Remembers where the content is, before a second name makes the path in the tree a wrong answer. */
-  keepPath(path6) {
-    if (this.#rare.path === void 0) this.#rare = { ...this.#rare, path: path6 };
+  keepPath(path8) {
+    if (this.#rare.path === void 0) this.#rare = { ...this.#rare, path: path8 };
   }
 };
+function packDigest(hex) {
+  return Buffer.from(hex, "hex").toString("latin1");
+}
 var Directory = class extends TreeNode {
   children;
   /** The layer that made it anew: nothing below that layer shows through. */
@@ -31526,7 +31463,7 @@ var LayerMerge = class {
   add(entry) {
     try {
       if (entry.path === "") return { kind: "nothing" };
-      const name = nameOf2(entry.path);
+      const name = nameOf(entry.path);
       if (name === opaqueMarker) return this.#addOpaque(entry);
       if (name.startsWith(whiteoutPrefix)) return this.#addWhiteout(entry, name.slice(whiteoutPrefix.length));
       if (entry.type === "hardlink") return this.#addLink(entry, name);
@@ -31541,10 +31478,10 @@ var LayerMerge = class {
   }
   /** Paths that hard links of this layer gave to files of lower layers. */
   get linksBelow() {
-    return [...this.#links].filter((path6) => this.#holds(path6));
+    return [...this.#links].filter((path8) => this.#holds(path8));
   }
-  #holds(path6) {
-    const node = this.#findParent(parentOf2(path6))?.directory.children.get(nameOf2(path6));
+  #holds(path8) {
+    const node = this.#findParent(parentOf(path8))?.directory.children.get(nameOf(path8));
     return node !== void 0 && !(node instanceof Directory) && !this.isOwn(node);
   }
   /** Whether a directory of the merged tree hides all that lower layers have at its path. */
@@ -31556,42 +31493,42 @@ var LayerMerge = class {
     return this.#root;
   }
   #addObject(entry, name) {
-    const { path: parent, directory } = this.#makeParent(parentOf2(entry.path));
-    const path6 = joinPath(parent, name);
+    const { path: parent, directory } = this.#makeParent(parentOf(entry.path));
+    const path8 = joinPath(parent, name);
     const old = directory.children.get(name);
     let node;
     if (entry.type === "directory") {
       const attributes = new TreeNode(entry, this.#layer);
       node = old instanceof Directory ? this.#copy(old, attributes) : this.#makeDirectory(attributes);
-    } else node = new TreeNode(entry, this.#layer, path6 === entry.path ? void 0 : entry.path);
-    this.#set(directory, name, node, path6);
-    return { kind: "put", path: path6, node };
+    } else node = new TreeNode(entry, this.#layer, path8 === entry.path ? void 0 : entry.path);
+    this.#set(directory, name, node, path8);
+    return { kind: "put", path: path8, node };
   }
   #addLink(entry, name) {
-    const { path: parent, directory } = this.#makeParent(parentOf2(entry.path));
-    const path6 = joinPath(parent, name);
-    const from = this.#findParent(parentOf2(entry.link));
-    const node = from?.directory.children.get(nameOf2(entry.link));
+    const { path: parent, directory } = this.#makeParent(parentOf(entry.path));
+    const path8 = joinPath(parent, name);
+    const from = this.#findParent(parentOf(entry.link));
+    const node = from?.directory.children.get(nameOf(entry.link));
     if (this.isPartial && node === void 0) return nothing2;
-    const target = joinPath(from?.path ?? "", nameOf2(entry.link));
-    if (node === void 0 || target.startsWith(`${path6}/`))
+    const target = joinPath(from?.path ?? "", nameOf(entry.link));
+    if (node === void 0 || target.startsWith(`${path8}/`))
       throw new Error(`it is a hard link to "${toText(entry.link)}", which does not exist`);
     if (node instanceof Directory) throw new Error(`it is a hard link to "${toText(entry.link)}", which is a directory`);
     node.keepPath(target);
     const isThere2 = directory.children.get(name) === node;
-    if (!isThere2) this.#set(directory, name, node, path6);
-    if (node.layer !== this.#layer) this.#links.add(path6);
-    return isThere2 ? nothing2 : { kind: "put", path: path6, node, target };
+    if (!isThere2) this.#set(directory, name, node, path8);
+    if (node.layer !== this.#layer) this.#links.add(path8);
+    return isThere2 ? nothing2 : { kind: "put", path: path8, node, target };
   }
-  #set(directory, name, node, path6) {
+  #set(directory, name, node, path8) {
     const old = directory.children.get(name);
     if (old !== void 0 && (old.type === "symlink" || old instanceof Directory)) this.#last = void 0;
     directory.children.set(name, node);
-    this.#links.delete(path6);
+    this.#links.delete(path8);
   }
   #addWhiteout(entry, name) {
     if (name === "" || name === "." || name === "..") throw new Error("it is no valid whiteout");
-    const place = this.#findParent(parentOf2(entry.path));
+    const place = this.#findParent(parentOf(entry.path));
     const child = place?.directory.children.get(name);
     if (place === void 0 || child === void 0) return nothing2;
     const directory = this.#own(place.path);
@@ -31601,7 +31538,7 @@ var LayerMerge = class {
     return { kind: "hide", paths };
   }
   #addOpaque(entry) {
-    const place = this.#findParent(parentOf2(entry.path));
+    const place = this.#findParent(parentOf(entry.path));
     if (place === void 0) return nothing2;
     const paths = [];
     this.#hideBelow({ path: place.path, directory: this.#own(place.path) }, paths);
@@ -31611,9 +31548,9 @@ var LayerMerge = class {
   #hideBelow(place, paths) {
     for (const name of [...place.directory.children.keys()]) this.#hideChild(place, name, paths);
   }
-  #hideChild({ path: path6, directory }, name, paths) {
+  #hideChild({ path: path8, directory }, name, paths) {
     const child = directory.children.get(name);
-    const childPath = joinPath(path6, name);
+    const childPath = joinPath(path8, name);
     if (child === void 0 || this.#links.has(childPath)) return;
     const isOwn = child.layer === this.#layer;
     if (child instanceof Directory && child.edition === this.#edition) {
@@ -31632,8 +31569,8 @@ var LayerMerge = class {
   /** The directory that an entry goes into, with all that leads there, ready to be changed. */
   #makeParent(raw) {
     if (this.#last?.raw === raw) return this.#last.place;
-    const { path: path6 } = this.#walk(raw, true);
-    const place = { path: path6, directory: this.#own(path6) };
+    const { path: path8 } = this.#walk(raw, true);
+    const place = { path: path8, directory: this.#own(path8) };
     this.#last = { raw, place };
     return place;
   }
@@ -31643,42 +31580,42 @@ var LayerMerge = class {
   /** Follows a path inside the root. A missing directory is implied, or where nothing needs it, the end. */
   #walk(raw, isNeeded) {
     const pending = raw.split("/").reverse();
-    const names2 = [];
+    const names3 = [];
     const directories = [this.#root];
     for (let links = 0; pending.length > 0; ) {
       const name = pending.pop();
       if (name === void 0 || name === "" || name === ".") continue;
       if (name === "..") {
-        if (names2.pop() !== void 0) directories.pop();
+        if (names3.pop() !== void 0) directories.pop();
         continue;
       }
       const child = directories.at(-1)?.children.get(name);
       if (child === void 0) {
         if (!isNeeded) return void 0;
-        names2.push(name);
-        directories.push(this.#own(names2.join("/")));
+        names3.push(name);
+        directories.push(this.#own(names3.join("/")));
       } else if (child instanceof Directory) {
-        names2.push(name);
+        names3.push(name);
         directories.push(child);
       } else if (child.type === "symlink") {
         if (++links > maxLinks) throw tooManyLinks(raw);
         if (child.link.startsWith("/")) {
-          names2.length = 0;
+          names3.length = 0;
           directories.length = 1;
         }
         pending.push(...child.link.split("/").reverse());
       } else {
         if (!isNeeded) return void 0;
-        throw new Error(`"${toText(joinPath(names2.join("/"), name))}" is not a directory`);
+        throw new Error(`"${toText(joinPath(names3.join("/"), name))}" is not a directory`);
       }
     }
-    return { path: names2.join("/"), directory: directories.at(-1) ?? this.#root };
+    return { path: names3.join("/"), directory: directories.at(-1) ?? this.#root };
   }
   /** A directory that may be changed, and with it all above it; missing ones are made. The path has no symlinks. */
-  #own(path6) {
+  #own(path8) {
     let at2 = this.#root;
-    if (path6 === "") return at2;
-    for (const name of path6.split("/")) {
+    if (path8 === "") return at2;
+    for (const name of path8.split("/")) {
       const child = at2.children.get(name);
       if (child instanceof Directory && child.edition === this.#edition) {
         at2 = child;
@@ -31709,26 +31646,26 @@ var LayerTree = class _LayerTree {
     this.layers = layers;
   }
   with(index) {
-    const merge2 = new LayerMerge(this.root, this.layers);
-    for (const entry of index.entries) merge2.add(entry);
-    return new _LayerTree(merge2.root, this.layers + 1);
+    const merge3 = new LayerMerge(this.root, this.layers);
+    for (const entry of index.entries) merge3.add(entry);
+    return new _LayerTree(merge3.root, this.layers + 1);
   }
-  lstat(path6) {
+  lstat(path8) {
     let node = this.root;
-    if (path6 === "") return node;
-    for (const name of path6.split("/")) {
+    if (path8 === "") return node;
+    for (const name of path8.split("/")) {
       node = node instanceof Directory ? node.children.get(name) : void 0;
       if (node === void 0) return void 0;
     }
     return node;
   }
-  list(path6) {
-    const node = this.lstat(path6);
+  list(path8) {
+    const node = this.lstat(path8);
     return node instanceof Directory ? sortNames(node) : [];
   }
-  locate(path6) {
-    const node = this.lstat(path6);
-    return node?.type === "file" ? { layer: node.layer, path: node.pathInLayer ?? path6 } : void 0;
+  locate(path8) {
+    const node = this.lstat(path8);
+    return node?.type === "file" ? { layer: node.layer, path: node.pathInLayer ?? path8 } : void 0;
   }
   *walk(from = "") {
     const node = this.lstat(from);
@@ -31736,11 +31673,11 @@ var LayerTree = class _LayerTree {
     const pending = [{ path: from, node }];
     for (let next = pending.pop(); next !== void 0; next = pending.pop()) {
       yield next;
-      const { path: path6, node: node2 } = next;
+      const { path: path8, node: node2 } = next;
       if (!(node2 instanceof Directory)) continue;
       for (const name of sortNames(node2).reverse()) {
         const child = node2.children.get(name);
-        if (child !== void 0) pending.push({ path: joinPath(path6, name), node: child });
+        if (child !== void 0) pending.push({ path: joinPath(path8, name), node: child });
       }
     }
   }
@@ -31750,6 +31687,9 @@ function sortNames(directory) {
 }
 var emptyRoot = new Directory(new TreeNode(impliedDirectory, -1), { floor: -1, edition: void 0 });
 var emptyTree = new LayerTree(emptyRoot, 0);
+
+// src/filesystem/unpack.ts
+import { setImmediate as setImmediate2 } from "node:timers/promises";
 
 // src/filesystem/apply.ts
 var maxInline = 1 << 16;
@@ -31766,16 +31706,16 @@ var Applier = class {
     this.#process.stdout.resume();
     this.#frames = new FrameWriter(this.#process.stdin);
   }
-  async file(path6, attributes, content) {
+  async file(path8, attributes, content2) {
     const chunks = [];
     if (attributes.size <= maxInline) {
-      for await (const chunk of content) chunks.push(chunk);
-      this.#attributes(this.#frames.begin("F").text(path6), attributes).u8(1).bytes(chunks);
+      for await (const chunk of content2) chunks.push(chunk);
+      this.#attributes(this.#frames.begin("F").text(path8), attributes).u8(1).bytes(chunks);
       return this.#end();
     }
-    this.#attributes(this.#frames.begin("F").text(path6), attributes).u8(0).bytes([]);
+    this.#attributes(this.#frames.begin("F").text(path8), attributes).u8(0).bytes([]);
     await this.#end();
-    for await (const chunk of content) {
+    for await (const chunk of content2) {
       for (let at2 = 0; at2 < chunk.length; at2 += maxInline) {
         this.#frames.begin("C").bytes([chunk.subarray(at2, at2 + maxInline)]);
         await this.#end();
@@ -31785,40 +31725,40 @@ var Applier = class {
     return this.#end();
   }
   /** A file whose content is a range of a local file, given by its absolute raw path. */
-  copy(path6, attributes, source) {
-    this.#attributes(this.#frames.begin("X").text(path6), attributes).text(source.path).u64(source.offset).u64(source.size);
+  copy(path8, attributes, source) {
+    this.#attributes(this.#frames.begin("X").text(path8), attributes).text(source.path).u64(source.offset).u64(source.size);
     return this.#end();
   }
   /** Makes a directory, 0700, or leaves the one that is there. */
-  directory(path6) {
-    this.#frames.begin("D").text(path6);
+  directory(path8) {
+    this.#frames.begin("D").text(path8);
     return this.#end();
   }
   /** Gives a directory its attributes; to be sent when nothing is written into it any more. */
-  directoryAttributes(path6, attributes, isOpaque2) {
-    this.#attributes(this.#frames.begin("A").text(path6), attributes).u8(isOpaque2 ? 1 : 0);
+  directoryAttributes(path8, attributes, isOpaque2) {
+    this.#attributes(this.#frames.begin("A").text(path8), attributes).u8(isOpaque2 ? 1 : 0);
     return this.#end();
   }
   /** A symlink, device or named pipe. */
-  special(path6, attributes) {
-    if (attributes.type === "symlink") this.#attributes(this.#frames.begin("S").text(path6), attributes).text(attributes.link);
+  special(path8, attributes) {
+    if (attributes.type === "symlink") this.#attributes(this.#frames.begin("S").text(path8), attributes).text(attributes.link);
     else {
       const type = deviceTypes[attributes.type];
       if (type === void 0) throw new Error(`Cannot create a ${attributes.type} as a device`);
-      this.#attributes(this.#frames.begin("N").text(path6), attributes).u32(type).u32(attributes.devMajor).u32(attributes.devMinor);
+      this.#attributes(this.#frames.begin("N").text(path8), attributes).u32(type).u32(attributes.devMajor).u32(attributes.devMinor);
     }
     return this.#end();
   }
-  link(path6, target) {
-    this.#frames.begin("H").text(path6).text(target);
+  link(path8, target) {
+    this.#frames.begin("H").text(path8).text(target);
     return this.#end();
   }
-  whiteout(path6) {
-    this.#frames.begin("W").text(path6);
+  whiteout(path8) {
+    this.#frames.begin("W").text(path8);
     return this.#end();
   }
-  remove(path6) {
-    this.#frames.begin("R").text(path6);
+  remove(path8) {
+    this.#frames.begin("R").text(path8);
     return this.#end();
   }
   async finish() {
@@ -31833,11 +31773,11 @@ var Applier = class {
     this.#process.stdin.destroy();
     const { code, stderr } = await this.#process.exited;
     if (code === 0 || stderr === "" || stderr.endsWith("the builder went away")) throw reason;
-    throw new Error(stderr, { cause: reason });
+    throw reason === brokenPipe2 ? new Error(stderr) : new Error(stderr, { cause: reason });
   }
   #end() {
     const wait = this.#frames.end();
-    if (this.#process.stdin.destroyed) throw new Error("Cannot write files: the helper ended early");
+    if (this.#process.stdin.destroyed) throw brokenPipe2;
     return wait;
   }
   #attributes(frames2, { mode, uid, gid, mtime, mtimeNs, xattrs }) {
@@ -31848,75 +31788,101 @@ var Applier = class {
     return frames2;
   }
 };
+var brokenPipe2 = new Error("Cannot write files: the helper ended early");
 
 // src/filesystem/unpack.ts
-async function unpackLayer(layer, { root, form, lower }, tools) {
+async function unpackLayer(layer, { root, form, lower, tree }, tools) {
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
-  const read = (writer) => readLayer(layer, { entry: (entry, content) => writer.add(entry, content) }, { signal, ...limits === void 0 ? {} : { limits } });
+  const read = (visit) => readLayer(layer, { entry: visit }, { signal, ...limits === void 0 ? {} : { limits } });
+  const open8 = (merge3) => new LayerWriter(applier, { form, merge: merge3, summarizes: tree === void 0 });
   try {
+    let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate2(notYet)]);
     let writer;
-    let index;
-    let below;
-    if (form === "flat") {
+    if (below === notYet) {
+      const guess = open8(new LayerMerge(emptyRoot, 0, { isPartial: true }));
+      const entries = [];
+      await read(async (entry, content2) => void entries.push(await guess.add(entry, content2)));
       below = await lower;
-      const { root: base, layers } = below?.tree ?? emptyTree;
-      writer = new LayerWriter(applier, form, new LayerMerge(base, layers));
-      index = await read(writer);
-    } else {
-      writer = new LayerWriter(applier, form, new LayerMerge(emptyRoot, 0, { isPartial: true }));
-      index = await read(writer);
-      below = await lower;
-      const { root: base, layers } = below?.tree ?? emptyTree;
-      const merge2 = new LayerMerge(base, layers);
-      if (!writer.adopt(merge2, index.entries)) {
-        await writer.removeAll();
-        writer = new LayerWriter(applier, form, new LayerMerge(base, layers));
-        index = await read(writer);
-      }
-      await writer.copyLinks(below);
+      if (guess.adopt(mergeOn(below), entries)) writer = guess;
+      else await guess.removeAll();
     }
-    await writer.finish((below?.tree ?? emptyTree).root);
+    if (writer === void 0) {
+      const exact = open8(mergeOn(below));
+      await read(async (entry, content2) => void await exact.add(entry, content2));
+      writer = exact;
+    }
+    if (form === "overlay") await writer.copyLinks(below);
+    await writer.finish(rootOf(below));
     await applier.finish();
-    return index;
+    return tree ?? new LayerTree(writer.root, (below?.tree.layers ?? 0) + 1);
   } catch (error) {
     return applier.fail(error);
   }
+}
+var notYet = /* @__PURE__ */ Symbol("not yet known");
+function rootOf(lower) {
+  return (lower?.tree ?? emptyTree).root;
+}
+function mergeOn(lower) {
+  return new LayerMerge(rootOf(lower), lower?.tree.layers ?? 0);
 }
 var LayerWriter = class {
   #applier;
   #isOverlay;
   /** Directories that exist on disk for sure. */
   #made = /* @__PURE__ */ new Set([""]);
-  /** For each entry where it was put, and what it was linked to. */
+  /** For each entry that was put by a guess where it was put, and what it was linked to. */
   #places = [];
+  #summarizes;
   #merge;
-  constructor(applier, form, merge2) {
+  constructor(applier, { form, merge: merge3, summarizes }) {
     this.#applier = applier;
     this.#isOverlay = form === "overlay";
-    this.#merge = merge2;
+    this.#merge = merge3;
+    this.#summarizes = summarizes;
   }
-  async add(entry, content) {
+  /** The merged tree so far. */
+  get root() {
+    return this.#merge.root;
+  }
+  /** Gives the entry with what its content turned out to be. */
+  async add(entry, content2) {
     const step2 = this.#addToTree(entry);
-    this.#places.push(step2 === void 0 ? unknownPlace : placeOf(step2, this.#merge));
-    if (step2 === void 0) return;
+    if (this.#merge.isPartial) this.#places.push(step2 === void 0 ? unknownPlace : placeOf(step2, this.#merge));
+    if (entry.type !== "file") {
+      if (step2 !== void 0) await this.#write(step2, entry);
+      return entry;
+    }
+    const write2 = async (bytes) => {
+      if (step2 !== void 0) await this.#write(step2, entry, bytes);
+    };
+    if (!this.#summarizes) {
+      await write2(content2);
+      return entry;
+    }
+    const summary = await summarizeContent(entry, content2, write2);
+    if (step2?.kind === "put") step2.node.settle(summary);
+    return withSummary(entry, summary);
+  }
+  async #write(step2, entry, content2) {
     if (step2.kind === "hide") {
-      for (const path7 of step2.paths) await this.#remove(path7);
+      for (const path9 of step2.paths) await this.#remove(path9);
       return;
     }
     if (step2.kind === "nothing" || step2.path === "") return;
-    const { path: path6, target, node } = step2;
-    await this.#makeDirectories(parentOf2(path6));
+    const { path: path8, target, node } = step2;
+    await this.#makeDirectories(parentOf(path8));
     if (node instanceof Directory) {
-      await this.#applier.directory(path6);
-      this.#made.add(path6);
+      await this.#applier.directory(path8);
+      this.#made.add(path8);
       return;
     }
-    if (this.#made.has(path6)) this.#forget(path6);
+    if (this.#made.has(path8)) this.#forget(path8);
     if (target !== void 0) {
-      if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path6, target);
-    } else if (entry.type === "file") await this.#applier.file(path6, entry, content);
-    else await this.#applier.special(path6, entry);
+      if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path8, target);
+    } else if (content2 !== void 0) await this.#applier.file(path8, entry, content2);
+    else await this.#applier.special(path8, entry);
   }
   /** What cannot be with nothing below may well be with what is below; `adopt` finds out. */
   #addToTree(entry) {
@@ -31928,84 +31894,86 @@ var LayerWriter = class {
     }
   }
   /** Takes the merge that knows what lies below; false when it puts entries elsewhere than they were put. */
-  adopt(merge2, entries) {
-    this.#merge = merge2;
-    return entries.map((entry) => placeOf(merge2.add(entry), merge2)).every((place, i) => place === this.#places[i]);
+  adopt(merge3, entries) {
+    this.#merge = merge3;
+    let isRight = true;
+    for (const [i, entry] of entries.entries()) if (placeOf(merge3.add(entry), merge3) !== this.#places[i]) isRight = false;
+    return isRight;
   }
   async removeAll() {
-    for (const path6 of new Set(this.#places.map((place) => place.split(/[/\0]/, 1)[0] ?? ""))) {
-      if (path6 !== "") await this.#applier.remove(path6);
+    for (const path8 of new Set(this.#places.map((place) => place.split(/[/\0]/, 1)[0] ?? ""))) {
+      if (path8 !== "") await this.#applier.remove(path8);
     }
   }
   /** Hard links to files of lower layers, as copies; among themselves they are links. */
   async copyLinks(lower) {
     const tree = this.#merge.root;
     const copies = /* @__PURE__ */ new Map();
-    for (const path6 of this.#merge.linksBelow) {
-      const node = findNode(tree, path6);
+    for (const path8 of this.#merge.linksBelow) {
+      const node = findNode(tree, path8);
       if (node === void 0 || lower === void 0) continue;
-      await this.#makeDirectories(parentOf2(path6));
+      await this.#makeDirectories(parentOf(path8));
       const copy = copies.get(node);
-      if (copy !== void 0) await this.#applier.link(path6, copy);
-      else if (node.type !== "file") await this.#applier.special(path6, node.attributes);
-      else await this.#copyFile(path6, node, lower);
-      copies.set(node, copy ?? path6);
+      if (copy !== void 0) await this.#applier.link(path8, copy);
+      else if (node.type !== "file") await this.#applier.special(path8, node.attributes);
+      else await this.#copyFile(path8, node, lower);
+      copies.set(node, copy ?? path8);
     }
   }
-  async #copyFile(path6, node, { layers, files }) {
+  async #copyFile(path8, node, { layers, files }) {
     const { attributes, pathInLayer, layer: number } = node;
     const layer = layers[number];
-    if (attributes.size === 0) return this.#applier.file(path6, attributes, noBytes());
-    if (layer === void 0 || pathInLayer === void 0) throw new Error(`Cannot copy "${toText(path6)}": layer ${number} is not given`);
-    const content = (await files.locate(layer, [pathInLayer])).get(pathInLayer);
-    if (content?.kind === "file") return this.#applier.copy(path6, attributes, content);
-    if (content === void 0) throw new Error(`Cannot copy "${toText(path6)}": layer ${number} does not have it`);
-    const { bytes } = content;
-    return this.#applier.file(path6, attributes, noBytes(bytes));
+    if (attributes.size === 0) return this.#applier.file(path8, attributes, noBytes());
+    if (layer === void 0 || pathInLayer === void 0) throw new Error(`Cannot copy "${toText(path8)}": layer ${number} is not given`);
+    const content2 = (await files.locate(layer, [pathInLayer])).get(pathInLayer);
+    if (content2?.kind === "file") return this.#applier.copy(path8, attributes, content2);
+    if (content2 === void 0) throw new Error(`Cannot copy "${toText(path8)}": layer ${number} does not have it`);
+    const { bytes } = content2;
+    return this.#applier.file(path8, attributes, noBytes(bytes));
   }
   /** Gives directories what they end up with; in the form of overlayfs also hides what the layer hides. */
   async finish(lower) {
     const touched = [];
-    for (const { path: path6, directory, below } of touchedDirectories(this.#merge.root, lower)) {
-      await this.#makeDirectories(path6);
+    for (const { path: path8, directory, below } of touchedDirectories(this.#merge.root, lower)) {
+      await this.#makeDirectories(path8);
       const isFresh = this.#merge.isFresh(directory);
-      touched.push({ path: path6, directory, isOpaque: this.#isOverlay && isFresh && below !== void 0 });
+      touched.push({ path: path8, directory, isOpaque: this.#isOverlay && isFresh && below !== void 0 });
       if (!this.#isOverlay || isFresh || !(below instanceof Directory)) continue;
-      for (const name of sortNames(below)) if (!directory.children.has(name)) await this.#applier.whiteout(joinPath(path6, name));
+      for (const name of sortNames(below)) if (!directory.children.has(name)) await this.#applier.whiteout(joinPath(path8, name));
     }
-    for (const { path: path6, directory, isOpaque: isOpaque2 } of touched.reverse())
-      await this.#applier.directoryAttributes(path6, directory.attributes, isOpaque2);
+    for (const { path: path8, directory, isOpaque: isOpaque2 } of touched.reverse())
+      await this.#applier.directoryAttributes(path8, directory.attributes, isOpaque2);
   }
-  async #makeDirectories(path6) {
-    if (this.#made.has(path6)) return;
-    await this.#makeDirectories(parentOf2(path6));
-    await this.#applier.directory(path6);
-    this.#made.add(path6);
+  async #makeDirectories(path8) {
+    if (this.#made.has(path8)) return;
+    await this.#makeDirectories(parentOf(path8));
+    await this.#applier.directory(path8);
+    this.#made.add(path8);
   }
-  async #remove(path6) {
-    const isHere = this.#made.has(path6);
+  async #remove(path8) {
+    const isHere = this.#made.has(path8);
     if (this.#isOverlay && !isHere) return;
-    if (isHere) this.#forget(path6);
-    await this.#applier.remove(path6);
+    if (isHere) this.#forget(path8);
+    await this.#applier.remove(path8);
   }
-  #forget(path6) {
-    for (const made of this.#made) if (made === path6 || made.startsWith(`${path6}/`)) this.#made.delete(made);
+  #forget(path8) {
+    for (const made of this.#made) if (made === path8 || made.startsWith(`${path8}/`)) this.#made.delete(made);
   }
 };
 var unknownPlace = "\0";
-function placeOf(step2, merge2) {
+function placeOf(step2, merge3) {
   if (step2.kind !== "put") return "";
   if (step2.target === void 0) return step2.path;
-  return merge2.isOwn(step2.node) ? `${step2.path}\0${step2.target}` : "";
+  return merge3.isOwn(step2.node) ? `${step2.path}\0${step2.target}` : "";
 }
-function findNode(root, path6) {
-  return path6.split("/").reduce((node, name) => node instanceof Directory ? node.children.get(name) : void 0, root);
+function findNode(root, path8) {
+  return path8.split("/").reduce((node, name) => node instanceof Directory ? node.children.get(name) : void 0, root);
 }
-function* touchedDirectories(directory, below, path6 = "") {
-  yield { path: path6, directory, below };
+function* touchedDirectories(directory, below, path8 = "") {
+  yield { path: path8, directory, below };
   for (const [name, child] of directory.children) {
     const childBelow = below instanceof Directory ? below.children.get(name) : void 0;
-    if (child instanceof Directory && child !== childBelow) yield* touchedDirectories(child, childBelow, joinPath(path6, name));
+    if (child instanceof Directory && child !== childBelow) yield* touchedDirectories(child, childBelow, joinPath(path8, name));
   }
 }
 async function* noBytes(bytes) {
@@ -32044,7 +32012,7 @@ function findOwner(accounts, spec) {
   const unknown = [];
   let uid = 0;
   let gid = 0;
-  const numericUser = readNumber(userPart);
+  const numericUser = readOwnerNumber(userPart);
   if (numericUser !== void 0) {
     uid = checkId(spec, numericUser);
     gid = uid;
@@ -32055,7 +32023,7 @@ function findOwner(accounts, spec) {
     gid = account?.gid ?? 0;
   }
   if (groupPart === void 0) return { uid, gid, unknown };
-  const numericGroup = readNumber(groupPart);
+  const numericGroup = readOwnerNumber(groupPart);
   if (numericGroup !== void 0) return { uid, gid: checkId(spec, numericGroup), unknown };
   const group = readGroups(accounts.group).find(({ name }) => name === groupPart);
   if (group !== void 0) return { uid, gid: group.gid, unknown };
@@ -32068,6 +32036,12 @@ function splitSpec(spec) {
 }
 function readNumber(text2) {
   return /^[+-]?\d+$/.test(text2) ? Number(text2) : void 0;
+}
+function readOwnerNumber(text2) {
+  return text2 === "root" ? 0 : readNumber(text2);
+}
+function isOwnerNumber(text2) {
+  return readOwnerNumber(text2) !== void 0;
 }
 function checkId(spec, id) {
   if (id >= 0 && id <= maxId2) return id;
@@ -32091,6 +32065,192 @@ function readGroups(text2) {
     gid: readNumber(gid) ?? 0,
     members: members === "" ? [] : members.split(",")
   }));
+}
+
+// src/filesystem/write-tree.ts
+async function writeTree(root, items, tools) {
+  const applier = new Applier(root, tools);
+  try {
+    for (const { entry, content: content2 } of items) {
+      if (entry.type === "directory") await applier.directory(entry.path);
+      else if (entry.type === "hardlink") await applier.link(entry.path, entry.link);
+      else if (entry.type !== "file") await applier.special(entry.path, entry);
+      else if (content2?.kind === "file") await applier.copy(entry.path, entry, content2);
+      else await applier.file(entry.path, entry, bytesOf(content2?.bytes));
+    }
+    for (const { entry } of items.toReversed()) if (entry.type === "directory") await applier.directoryAttributes(entry.path, entry, false);
+    await applier.finish();
+  } catch (error) {
+    await applier.fail(error);
+  }
+}
+async function* bytesOf(bytes) {
+  if (bytes !== void 0) yield bytes;
+}
+
+// src/context/directory.ts
+function openDirectory(root, patterns) {
+  const rawRoot = root === "/" ? "" : toRaw(root);
+  const directories = /* @__PURE__ */ new Map([["", { ignore: void 0 }]]);
+  const inodes = /* @__PURE__ */ new Map();
+  function lstat4(path8) {
+    const stats = statVisible(path8);
+    return stats === void 0 ? void 0 : { attributes: readAttributes(path8, stats), inode: inodeOf(stats) };
+  }
+  function list(path8) {
+    const directory = findDirectory(path8);
+    if (directory === void 0) return [];
+    directory.names ??= readNames(path8).filter((name) => isShown(joinPath(path8, name), directory));
+    return directory.names;
+  }
+  function content2(path8) {
+    const stats = statVisible(path8);
+    if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
+    if (!stats?.isFile()) throw failure(path8, stats === void 0 ? "it is not there" : "it is no regular file");
+    return { kind: "file", path: absolute(path8), offset: 0, size: Number(stats.size) };
+  }
+  function isIgnored(path8) {
+    return path8 !== "" && resultOf(path8).isIgnored;
+  }
+  function statVisible(path8) {
+    if (!isVisible(path8)) return void 0;
+    const stats = statPath(path8);
+    const wasListed = directories.get(parentOf(path8))?.names !== void 0;
+    if (stats === void 0 && wasListed) throw failure(path8, "it disappeared while the build was using it");
+    return stats;
+  }
+  function isVisible(path8) {
+    if (path8 === "") return true;
+    const parent = findDirectory(parentOf(path8));
+    return parent !== void 0 && (parent.names === void 0 ? isShown(path8, parent) : isListed(parent.names, nameOf(path8)));
+  }
+  function isShown(path8, parent) {
+    if (!patterns.match(path8, parent.ignore).isIgnored) return true;
+    return patterns.mayReincludeBelow(path8) && list(path8).length > 0;
+  }
+  function findDirectory(path8) {
+    if (directories.has(path8)) return directories.get(path8);
+    const parent = findDirectory(parentOf(path8));
+    const ignore = parent === void 0 ? void 0 : patterns.match(path8, parent.ignore);
+    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path8));
+    const directory = isOpen && statPath(path8)?.isDirectory() ? { ignore } : void 0;
+    directories.set(path8, directory);
+    return directory;
+  }
+  function resultOf(path8) {
+    const parent = parentOf(path8);
+    return patterns.match(path8, parent === "" ? void 0 : resultOf(parent));
+  }
+  function statPath(path8) {
+    try {
+      return lstatSync(toBytes(absolute(path8)), { bigint: true, throwIfNoEntry: false });
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return void 0;
+      throw failure(path8, "its attributes cannot be read", cause);
+    }
+  }
+  function readNames(path8) {
+    try {
+      return readdirSync(toBytes(absolute(path8)), { encoding: "latin1" }).sort();
+    } catch (cause) {
+      throw failure(path8, "the directory cannot be read", cause);
+    }
+  }
+  function readAttributes(path8, stats) {
+    const type = typeOf(stats);
+    const isDevice = type === "char" || type === "block";
+    return {
+      type,
+      mode: Number(stats.mode & 0o7777n),
+      uid: 0,
+      gid: 0,
+      mtime: floorSeconds(stats.mtimeNs),
+      mtimeNs: 0,
+      size: stats.isFile() ? Number(stats.size) : 0,
+      link: type === "symlink" ? readLink(path8) : "",
+      devMajor: isDevice ? majorOf(stats.rdev) : 0,
+      devMinor: isDevice ? minorOf(stats.rdev) : 0
+    };
+  }
+  function readLink(path8) {
+    try {
+      return readlinkSync(toBytes(absolute(path8)), { encoding: "latin1" });
+    } catch (cause) {
+      throw failure(path8, "the link cannot be read", cause);
+    }
+  }
+  function inodeOf(stats) {
+    if (stats.nlink < 2n || stats.isDirectory()) return void 0;
+    const key = `${stats.dev}:${stats.ino}`;
+    const inode = inodes.get(key) ?? {};
+    inodes.set(key, inode);
+    return inode;
+  }
+  function absolute(path8) {
+    return path8 === "" ? rawRoot || "/" : `${rawRoot}/${path8}`;
+  }
+  return { lstat: lstat4, list, content: content2, isIgnored };
+}
+function failure(path8, state, cause) {
+  return new Error(`Cannot use "${toText(path8) || "."}" of the context: ${state}`, { cause });
+}
+function typeOf(stats) {
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isCharacterDevice()) return "char";
+  if (stats.isBlockDevice()) return "block";
+  return stats.isFIFO() ? "fifo" : "file";
+}
+function floorSeconds(nanoseconds2) {
+  const billion = 1000000000n;
+  return Number(nanoseconds2 >= 0n ? nanoseconds2 / billion : (nanoseconds2 - billion + 1n) / billion);
+}
+function majorOf(device) {
+  return Number(device >> 8n & 0xfffn | device >> 32n & 0xfffff000n);
+}
+function minorOf(device) {
+  return Number(device & 0xffn | device >> 12n & 0xffffff00n);
+}
+function isListed(sorted, name) {
+  let from = 0;
+  for (let to = sorted.length; from < to; ) {
+    const middle = from + to >> 1;
+    if ((sorted[middle] ?? "") < name) from = middle + 1;
+    else to = middle;
+  }
+  return sorted[from] === name;
+}
+
+// src/context/dockerfile.ts
+import { readFile, stat as stat2 } from "node:fs/promises";
+import path2 from "node:path";
+var maxBytes = 16 * 1024 * 1024;
+async function findDockerfile(name, directories) {
+  const fail3 = (why, cause) => new Error(`Cannot read Dockerfile "${name}": ${why}`, { cause });
+  if (/^https?:\/\//.test(name)) throw fail3("fetching a Dockerfile from a URL is not yet supported");
+  if (name === "") throw fail3("its name is empty");
+  const asNamed = directories.map((directory) => path2.resolve(directory, name));
+  const lowerCase = path2.basename(name) === "Dockerfile" ? asNamed.map((place) => path2.join(path2.dirname(place), "dockerfile")) : [];
+  for (const place of [...asNamed, ...lowerCase]) {
+    try {
+      const { size, isDirectory: isDirectory2 } = await statFile(place);
+      if (isDirectory2) throw fail3(`"${place}" is a directory`);
+      if (size > maxBytes) throw fail3(`"${place}" has ${size} bytes; ${maxBytes} are the limit`);
+      return { path: place, text: await readFile(place, "utf8") };
+    } catch (cause) {
+      if (isAbsent(cause)) continue;
+      throw cause instanceof Error && "code" in cause ? fail3(`"${place}" cannot be read`, cause) : cause;
+    }
+  }
+  const tried = [...new Set(asNamed)].map((place) => `"${place}"`).join(" and ");
+  throw fail3(`there is no file ${tried}; please provide a valid path to a Dockerfile within the build context with --dockerfile`);
+}
+function isAbsent(error) {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+async function statFile(place) {
+  const found = await stat2(place);
+  return { size: found.size, isDirectory: found.isDirectory() };
 }
 
 // src/context/regexp.ts
@@ -32128,7 +32288,7 @@ var posixClasses = {
 function compileRegexp(expression) {
   const program = new Parser(expression).parse();
   const literal = longestLiteral(program);
-  return (path6) => path6.includes(literal) && run(program, decodeRunes(path6));
+  return (path8) => path8.includes(literal) && run(program, decodeRunes(path8));
 }
 function longestLiteral(program) {
   let longest2 = "";
@@ -32307,7 +32467,7 @@ function compilePattern(text2) {
   }
   switch (kind) {
     case "exact":
-      return (path6) => path6 === text2;
+      return (path8) => path8 === text2;
     case "prefix":
       return startsWith(text2.slice(0, -2));
     case "suffix":
@@ -32317,23 +32477,23 @@ function compilePattern(text2) {
   }
 }
 function startsWith(prefix) {
-  return (path6) => path6.startsWith(prefix);
+  return (path8) => path8.startsWith(prefix);
 }
 function endsWith(suffix) {
-  return (path6) => path6.endsWith(suffix) || suffix.startsWith("/") && path6 === suffix.slice(1);
+  return (path8) => path8.endsWith(suffix) || suffix.startsWith("/") && path8 === suffix.slice(1);
 }
 function compileSegment(segment) {
   if (segment.includes("**") || /[[\]\\^]/.test(segment)) return void 0;
   return compilePattern(segment);
 }
 function reachesBelow(segments, directory) {
-  const names2 = directory === "" ? [] : directory.split("/");
-  for (const [i, name] of names2.entries()) {
+  const names3 = directory === "" ? [] : directory.split("/");
+  for (const [i, name] of names3.entries()) {
     const segment = segments[i];
     if (segment === void 0) return i < segments.length;
     if (!segment(name)) return false;
   }
-  return segments.length > names2.length;
+  return segments.length > names3.length;
 }
 
 // src/context/ignore.ts
@@ -32351,14 +32511,32 @@ function parseIgnore(text2, file) {
       throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
     }
   }
-  const exceptions = patterns.filter((pattern) => pattern.isException);
+  return joinPatterns(patterns);
+}
+function readPatterns(texts) {
+  const written = texts.map(trim).filter((text2) => text2 !== "");
+  return joinPatterns(written.map((text2) => parseIgnorePattern(cleanPath(text2))));
+}
+function joinPatterns(patterns) {
+  const reaches = (isException, directory) => patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
   return {
-    match: (path6, parent) => matchAll(patterns, path6, parent),
-    mayReincludeBelow: (directory) => exceptions.some((pattern) => pattern.reachesBelow(directory))
+    match: (path8, parent) => matchAll(patterns, path8, parent),
+    mayReincludeBelow: (directory) => reaches(true, directory),
+    mayIgnoreBelow: (directory) => reaches(false, directory),
+    hasExceptions: patterns.some((pattern) => pattern.isException)
   };
 }
-function matchAll(patterns, path6, parent) {
-  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path6));
+function hidePath(patterns, hidden) {
+  const isHidden = (path8) => path8 === hidden || path8.startsWith(`${hidden}/`);
+  return {
+    match: (path8, parent) => isHidden(path8) ? { isIgnored: true, matched: [] } : patterns.match(path8, parent),
+    mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
+    mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
+    hasExceptions: patterns.hasExceptions
+  };
+}
+function matchAll(patterns, path8, parent) {
+  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path8));
   const last = matched.lastIndexOf(true);
   return { matched, isIgnored: last >= 0 && patterns[last]?.isException === false };
 }
@@ -32370,8 +32548,8 @@ function cleanLine(line) {
   const pattern = isException ? trim(trimmed.slice(1)) : trimmed;
   if (pattern === "") return "!";
   const cleaned = cleanPath(pattern);
-  const relative2 = cleaned.length > 1 && cleaned.startsWith("/") ? cleaned.slice(1) : cleaned;
-  return isException ? cleanPath(`!${relative2}`) : relative2;
+  const relative3 = cleaned.length > 1 && cleaned.startsWith("/") ? cleaned.slice(1) : cleaned;
+  return isException ? cleanPath(`!${relative3}`) : relative3;
 }
 var spaces = [
   ..."	\n\v\f\r \x85\xA0\u1680\u2028\u2029\u202F\u205F\u3000",
@@ -32389,10 +32567,10 @@ function trim(text2) {
     return spaces.find((space2) => rest.endsWith(space2));
   }
 }
-function cleanPath(path6) {
-  const isRooted = path6.startsWith("/");
+function cleanPath(path8) {
+  const isRooted = path8.startsWith("/");
   const parts = [];
-  for (const part of path6.split("/")) {
+  for (const part of path8.split("/")) {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
     else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
@@ -32403,52 +32581,826 @@ function cleanPath(path6) {
 var noPatterns = parseIgnore("", "");
 
 // src/context/ignore-file.ts
+import { readFile as readFile2, stat as stat3 } from "node:fs/promises";
+import path3 from "node:path";
 async function readIgnoreFile(dockerfilePath, contextDirectory) {
-  for (const place of [`${dockerfilePath}.dockerignore`, path2.join(contextDirectory, ".dockerignore")]) {
-    let bytes;
+  const own2 = dockerfilePath === void 0 ? [] : [`${dockerfilePath}.dockerignore`];
+  for (const place of [...own2, path3.join(contextDirectory, ".dockerignore")]) {
+    const fail3 = (why, cause) => new Error(`Cannot read ignore file "${place}": ${why}`, { cause });
     try {
-      bytes = await readFile2(place);
+      const found = await stat3(place);
+      if (found.isDirectory()) continue;
+      if (!found.isFile()) throw fail3("it is no regular file");
+      if (found.size > maxBytes) throw fail3(`it has ${found.size} bytes; ${maxBytes} are the limit`);
+      return parseIgnore(await readFile2(place), place);
     } catch (cause) {
-      if (isAbsent(cause) || cause instanceof Error && "code" in cause && cause.code === "EISDIR") continue;
-      throw new Error(`Cannot read ignore file "${place}": access to it failed`, { cause });
+      if (isAbsent(cause)) continue;
+      throw cause instanceof Error && "code" in cause ? fail3("access to it failed", cause) : cause;
     }
-    return parseIgnore(bytes, place);
   }
   return noPatterns;
 }
 
 // src/context/source.ts
-import { realpath, stat as stat2 } from "node:fs/promises";
-import path3 from "node:path";
+import { realpath, stat as stat4 } from "node:fs/promises";
+import path4 from "node:path";
 var knownSchemes = ["gs://", "dir://", "tar://", "s3://", "git://", "https://"];
 async function locateContext(source, options2) {
   const scheme = /^[^/]*?:\/\//.exec(source)?.[0] ?? "";
-  const fail = (why, cause) => new Error(`Cannot open context "${source}": ${why}`, { cause });
-  if (source === "") throw fail("it is empty");
+  const fail3 = (why, cause) => new Error(`Cannot open context "${source}": ${why}`, { cause });
+  if (source === "") throw fail3("it is empty");
   if (scheme !== "" && scheme !== "dir://") {
-    if (knownSchemes.includes(scheme)) throw fail(`${scheme} is not yet supported; give a local directory`);
-    throw fail(`unknown build context prefix provided, please use one of the following: ${knownSchemes.join(", ")}`);
+    if (knownSchemes.includes(scheme)) throw fail3(`${scheme} is not yet supported; give a local directory`);
+    throw fail3(`unknown build context prefix provided, please use one of the following: ${knownSchemes.join(", ")}`);
   }
-  const directory = path3.resolve(options2.workingDirectory, source.slice(scheme.length), path3.join(".", options2.subPath));
+  const directory = path4.resolve(options2.workingDirectory, source.slice(scheme.length), path4.join(".", options2.subPath));
   let real;
   try {
     real = await realpath(directory);
   } catch (cause) {
-    throw fail(`directory "${directory}" ${codeOf2(cause) === "ENOENT" ? "does not exist" : "cannot be reached"}`, cause);
+    throw fail3(`directory "${directory}" ${codeOf2(cause) === "ENOENT" ? "does not exist" : "cannot be reached"}`, cause);
   }
-  if (!(await stat2(real)).isDirectory()) throw fail(`"${directory}" is no directory`);
+  if (!(await stat4(real)).isDirectory()) throw fail3(`"${directory}" is no directory`);
   return real;
 }
 function codeOf2(error) {
   return error instanceof Error && "code" in error ? error.code : void 0;
 }
 
+// src/context/download.ts
+import { createHash as createHash7, randomUUID as randomUUID2 } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir as mkdir4 } from "node:fs/promises";
+import { join as join4 } from "node:path";
+import { pipeline as pipeline2 } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+
+// src/http/redact.ts
+function redactUrl(url2) {
+  if (!URL.canParse(url2)) return url2.replace(/\/\/[^/@\s]*@/, "//").replace(/\?.*$/s, "?\u2026");
+  const parsed = new URL(url2);
+  const names3 = [...new Set(parsed.searchParams.keys())];
+  const query = names3.length === 0 ? "" : `?${names3.map((name) => `${name}=\u2026`).join("&")}`;
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname}${query}`;
+}
+function redactText(text2) {
+  return text2.replace(/https?:\/\/[^\s"'<>]+/gi, (url2) => redactUrl(url2)).replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 \u2026").replace(/("(?:token|access_token|refresh_token|identitytoken|password|secret)"\s*:\s*)"[^"]*"/gi, '$1"\u2026"');
+}
+
+// src/http/error.ts
+var HttpError = class extends Error {
+  name = "HttpError";
+  failure;
+  url;
+  constructor(failure4, url2, text2, cause) {
+    super(text2, cause === void 0 ? void 0 : { cause });
+    this.failure = failure4;
+    this.url = redactUrl(url2);
+  }
+  /** Whether the same request may well succeed a moment later. */
+  get isTransient() {
+    return this.failure === "timeout" || this.failure === "cut";
+  }
+};
+var failures = {
+  ECONNREFUSED: "refused",
+  ENOTFOUND: "unresolved",
+  EAI_AGAIN: "timeout",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  EACCES: "unreachable",
+  UND_ERR_CONNECT_TIMEOUT: "unreachable",
+  ETIMEDOUT: "timeout",
+  UND_ERR_HEADERS_TIMEOUT: "timeout",
+  UND_ERR_BODY_TIMEOUT: "timeout",
+  ECONNRESET: "cut",
+  ECONNABORTED: "cut",
+  EPIPE: "cut",
+  UND_ERR_SOCKET: "cut",
+  UND_ERR_ABORTED: "cut",
+  UND_ERR_INFO: "cut",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "cut",
+  UND_ERR_PRX_TLS: "tls",
+  EPROTO: "tls"
+};
+var descriptions = {
+  refused: "the connection was refused",
+  unresolved: "the host name has no address",
+  unreachable: "no connection could be made",
+  tls: "TLS failed",
+  timeout: "it did not answer in time",
+  cut: "the connection was cut",
+  proxy: "the proxy refused",
+  protocol: "the answer is no HTTP",
+  redirect: "the redirect leads nowhere",
+  "too-large": "the answer is too large"
+};
+function httpError(method, url2, cause) {
+  if (cause instanceof HttpError) return cause;
+  const failure4 = classify(cause);
+  const detail = failure4 === "tls" || failure4 === "proxy" || failure4 === "protocol" ? ` (${messageOf(cause)})` : "";
+  return new HttpError(failure4, url2, `Cannot ${method} "${redactUrl(url2)}": ${descriptions[failure4]}${detail}`, cause);
+}
+function classify(error) {
+  const code = String(error.code ?? "");
+  const text2 = messageOf(error);
+  if (/^Proxy response|Proxy Authentication/.test(text2)) return "proxy";
+  if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || /CERT|UNABLE_TO_|HOSTNAME_MISMATCH/.test(code)) return "tls";
+  if (/before secure TLS connection/.test(text2)) return "tls";
+  if (code.startsWith("HPE_")) return "protocol";
+  return failures[code] ?? (/timed? ?out/i.test(text2) ? "timeout" : "cut");
+}
+function messageOf(error) {
+  return error instanceof Error ? error.message.replace(/\s+/g, " ").trim() : String(error);
+}
+
+// src/http/origins.ts
+var import_undici = __toESM(require_undici(), 1);
+
+// src/http/proxy.ts
+import { BlockList, isIP } from "node:net";
+function proxyFor(target, proxies) {
+  const given3 = target.protocol === "https:" ? proxies.https : proxies.http;
+  if (!given3 || isLoopback(hostOf(target)) || isExcepted(target, proxies.noProxy ?? "")) return void 0;
+  const text2 = /^[a-z0-9+.-]+:\/\//i.test(given3) ? given3 : `http://${given3}`;
+  if (!URL.canParse(text2)) throw new SyntaxError("Cannot use the proxy of the environment: its value is no URL");
+  const proxy = new URL(text2);
+  if (proxy.protocol === "http:" || proxy.protocol === "https:") return proxy;
+  throw new SyntaxError(`Cannot use the proxy "${proxy.protocol}//${proxy.host}": only http:// and https:// proxies are supported`);
+}
+function isExcepted(target, noProxy) {
+  const host = hostOf(target);
+  const port = target.port || (target.protocol === "https:" ? "443" : "80");
+  return noProxy.split(",").map((rule) => rule.trim().toLowerCase()).some((rule) => rule !== "" && matchesRule(rule, host, port));
+}
+function matchesRule(rule, host, port) {
+  if (rule === "*") return true;
+  if (rule.includes("/")) return isInBlock(rule, host);
+  const [name, rulePort] = splitPort(rule);
+  if (rulePort !== void 0 && rulePort !== port) return false;
+  if (isIP(name) !== 0 || isIP(host) !== 0) return name === host;
+  const suffix = name.replace(/^\*(?=\.)/, "");
+  return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
+}
+function splitPort(rule) {
+  const [, name, port] = /^(?:\[([0-9a-f:.]+)\]|[^:]*)(?::(\d+))?$/.exec(rule) ?? [];
+  if (name !== void 0) return [name, port];
+  if (isIP(rule) === 6) return [rule, void 0];
+  const colon = rule.lastIndexOf(":");
+  return colon < 0 ? [rule, void 0] : [rule.slice(0, colon), rule.slice(colon + 1)];
+}
+function isInBlock(rule, host) {
+  const [network = "", bits2 = ""] = rule.split("/");
+  const family = isIP(host);
+  const limit = family === 6 ? 128 : 32;
+  if (family === 0 || isIP(network) !== family || !/^\d+$/.test(bits2) || Number(bits2) > limit) return false;
+  const name = family === 6 ? "ipv6" : "ipv4";
+  const block = new BlockList();
+  block.addSubnet(network, Number(bits2), name);
+  return block.check(host, name);
+}
+function isLoopback(host) {
+  return host === "localhost" || host === "::1" || isIP(host) === 4 && host.startsWith("127.");
+}
+function hostOf(target) {
+  return target.hostname.toLowerCase().replace(/^\[|\]$/g, "");
+}
+
+// src/http/roots.ts
+import { readdir, readFile as readFile3 } from "node:fs/promises";
+import { join as join3 } from "node:path";
+import { createSecureContext, rootCertificates } from "node:tls";
+var usualBundles = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem"
+];
+async function readRoots(roots) {
+  const bundles = roots.files.length > 0 ? Promise.all(roots.files.map(readOptional)) : readUsualBundle();
+  const directories = Promise.all(roots.directories.map(readDirectory));
+  const found = [...await bundles, ...await directories].flat();
+  return found.length > 0 ? found : rootCertificates;
+}
+async function readUsualBundle() {
+  for (const path8 of usualBundles) {
+    const bundle = await readOptional(path8);
+    if (bundle.length > 0) return [bundle];
+  }
+  return [];
+}
+var contexts = /* @__PURE__ */ new WeakMap();
+function openContext(roots, tls) {
+  const known = contexts.get(roots) ?? /* @__PURE__ */ new Map();
+  contexts.set(roots, known);
+  const key = JSON.stringify(tls);
+  const context = known.get(key) ?? makeContext(roots, tls);
+  known.set(key, context);
+  context.catch(() => known.delete(key));
+  return context;
+}
+async function makeContext(roots, tls) {
+  const own2 = await Promise.all((tls.authorities ?? []).map((path8) => readPem(path8, "registry certificate")));
+  const client = tls.client && {
+    cert: await readPem(tls.client.certificate, "client certificate"),
+    key: await readPem(tls.client.key, "client key")
+  };
+  const ca = tls.skipVerify ? own2 : [...await readRoots(roots), ...own2];
+  return createSecureContext({ ...ca.length > 0 ? { ca } : {}, ...client });
+}
+async function readPem(path8, what) {
+  const bytes = await readFile3(path8).catch((cause) => {
+    throw new Error(`Cannot read ${what} "${path8}": ${cause.message}`, { cause });
+  });
+  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path8}": it is not in PEM form`);
+  return bytes;
+}
+async function readOptional(path8) {
+  return readFile3(path8).then(
+    (bytes) => [bytes],
+    () => []
+  );
+}
+async function readDirectory(path8) {
+  const names3 = await readdir(path8).catch(() => []);
+  const files = await Promise.all(names3.sort().map((name) => readOptional(join3(path8, name))));
+  return files.flat().filter((bytes) => bytes.includes("-----BEGIN CERTIFICATE-----"));
+}
+
+// src/http/origins.ts
+function openOrigins(options2) {
+  const pools = /* @__PURE__ */ new Map();
+  const { connectMs, headersMs, stallMs } = options2.timeouts;
+  let isClosed = false;
+  async function tlsOf2(url2) {
+    if (url2.protocol !== "https:") return { timeout: connectMs };
+    const tls = options2.tlsFor?.(url2.host) ?? {};
+    return { timeout: connectMs, secureContext: await openContext(options2.roots, tls), rejectUnauthorized: tls.skipVerify !== true };
+  }
+  async function open8(url2) {
+    const shared2 = { connections: options2.connectionsPerHost, pipelining: 1, headersTimeout: headersMs, bodyTimeout: stallMs };
+    const proxy = proxyFor(url2, options2.proxies);
+    if (proxy === void 0) return new import_undici.Pool(url2.origin, { ...shared2, connect: await tlsOf2(url2) });
+    const { username, password } = proxy;
+    const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
+    return new import_undici.ProxyAgent({
+      ...shared2,
+      uri: proxy.origin,
+      ...username === "" ? {} : { token: `Basic ${credentials}` },
+      // A proxy forwards plain HTTP itself; many refuse to CONNECT to any port but 443.
+      proxyTunnel: url2.protocol === "https:",
+      requestTls: await tlsOf2(url2),
+      proxyTls: await tlsOf2(proxy)
+    });
+  }
+  return {
+    async of(url2) {
+      if (isClosed) throw new Error(`Cannot ask "${url2.origin}": the HTTP client is closed`);
+      const known = pools.get(url2.origin);
+      if (known !== void 0) return known;
+      const pool = open8(url2);
+      pools.set(url2.origin, pool);
+      return pool;
+    },
+    async close() {
+      isClosed = true;
+      const opened = await Promise.allSettled(pools.values());
+      pools.clear();
+      await Promise.all(opened.map((pool) => pool.status === "fulfilled" ? pool.value.destroy() : void 0));
+    }
+  };
+}
+
+// src/http/redirect.ts
+function isRedirect(status) {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+function followRedirect(from, status, location) {
+  const url2 = URL.canParse(location, from.url.href) ? new URL(location, from.url) : void 0;
+  if (url2 === void 0 || url2.protocol !== "https:" && url2.protocol !== "http:") {
+    const text2 = `Cannot ${from.method} "${redactUrl(from.url.href)}": it redirects to what is no web address`;
+    throw new HttpError("redirect", from.url.href, text2);
+  }
+  const sameHost = url2.host === from.url.host && (url2.protocol === from.url.protocol || url2.protocol === "https:");
+  const headers = Object.entries(from.request.headers ?? {}).filter(([name]) => sameHost || !/^(authorization|cookie)$/i.test(name));
+  const becomesGet = status === 303 && from.method !== "HEAD" || (status === 301 || status === 302) && from.method === "POST";
+  if (!becomesGet) return { ...from, url: url2, request: { ...from.request, headers: Object.fromEntries(headers) } };
+  const { body: _, ...request } = from.request;
+  const kept = headers.filter(([name]) => !/^content-/i.test(name));
+  return { method: "GET", url: url2, request: { ...request, headers: Object.fromEntries(kept) } };
+}
+
+// src/http/retry.ts
+import { setMaxListeners } from "node:events";
+var defaultBackOff = { tries: 5, firstMs: 500, mostMs: 3e4 };
+var patienceMs = 12e4;
+function isTransientStatus(status) {
+  return status === 408 || status === 429 || status === 499 || status >= 500 && status !== 501 && status !== 505;
+}
+function waitBefore(next, backOff, retryAfter, now = Date.now()) {
+  const asked = parseRetryAfter(retryAfter, now);
+  if (asked !== void 0 && asked > patienceMs) return void 0;
+  const full = Math.min(backOff.mostMs, backOff.firstMs * 2 ** (next - 2));
+  return Math.max(asked ?? 0, full / 2 + Math.random() * full / 2);
+}
+function parseRetryAfter(value, now) {
+  if (value === void 0) return void 0;
+  if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1e3;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? void 0 : Math.max(0, date - now);
+}
+function expectListeners(signal) {
+  if (signal !== void 0) setMaxListeners(0, signal);
+}
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    expectListeners(signal);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+// src/http/send.ts
+var drainBytes = 64 * 1024;
+async function sendOnce(dispatcher, method, url2, { headers, body, signal }, { userAgent, stallMs, headersMs, storeMs }) {
+  const stop = new AbortController();
+  const stream = body !== void 0 && "open" in body ? watchStalls(body.open(), stop, stallMs, method, url2) : body;
+  const length = body === void 0 ? void 0 : "open" in body ? body.size : body.byteLength;
+  const forward = () => stop.abort(signal?.reason);
+  const forget = () => signal?.removeEventListener("abort", forward);
+  expectListeners(signal);
+  signal?.addEventListener("abort", forward, { once: true });
+  try {
+    const answer = await dispatcher.request({
+      origin: url2.origin,
+      path: `${url2.pathname}${url2.search}`,
+      method,
+      headers: {
+        "user-agent": userAgent,
+        // A proxy or a CDN that compresses would change the bytes that digests and ranges speak of.
+        "accept-encoding": "identity",
+        ...headers,
+        ...length === void 0 ? {} : { "content-length": String(length) }
+      },
+      // Undici takes async iterables, though its types do not say so.
+      body: stream ?? null,
+      signal: stop.signal,
+      headersTimeout: stream === void 0 || stream === body ? headersMs : storeMs
+    });
+    answer.body.once("close", forget);
+    return responseOf(answer, method, url2, signal);
+  } catch (cause) {
+    forget();
+    signal?.throwIfAborted();
+    throw stop.signal.aborted ? stop.signal.reason : httpError(method, url2.href, cause);
+  }
+}
+async function* watchStalls(source, stop, stallMs, method, url2) {
+  let timer;
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const text2 = `Cannot ${method} "${redactUrl(url2.href)}": it took no further bytes for ${stallMs / 1e3} s`;
+      stop.abort(new HttpError("timeout", url2.href, text2));
+    }, stallMs);
+  };
+  try {
+    for await (const chunk of source) {
+      watch();
+      yield chunk;
+      clearTimeout(timer);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) stop.abort(error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+function responseOf(answer, method, url2, signal) {
+  const all = (name) => {
+    const value = answer.headers[name.toLowerCase()];
+    return value === void 0 ? [] : typeof value === "string" ? [value] : value;
+  };
+  answer.body.on("error", () => {
+  });
+  async function* read() {
+    try {
+      for await (const chunk of answer.body) yield chunk;
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw httpError(method, url2.href, cause);
+    }
+  }
+  return {
+    status: answer.statusCode,
+    url: url2.href,
+    header: (name) => all(name).length === 0 ? void 0 : all(name).join(", "),
+    headers: all,
+    body: { [Symbol.asyncIterator]: read },
+    async bytes(limit) {
+      const tooLarge = () => new HttpError("too-large", url2.href, `Cannot ${method} "${redactUrl(url2.href)}": the answer is larger than ${limit} bytes`);
+      const chunks = [];
+      let size = 0;
+      if (Number(all("content-length")[0] ?? 0) > limit && method !== "HEAD") {
+        answer.body.destroy();
+        throw tooLarge();
+      }
+      for await (const chunk of read()) {
+        size += chunk.byteLength;
+        if (size > limit) throw tooLarge();
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks, size);
+    },
+    async discard() {
+      await answer.body.dump({ limit: drainBytes }).catch(() => {
+      });
+    }
+  };
+}
+
+// src/http/http.ts
+var defaultTimeouts = { connectMs: 15e3, headersMs: 6e4, storeMs: 3e5, stallMs: 6e4 };
+function openHttp(options2) {
+  const timeouts = { ...defaultTimeouts, ...options2.timeouts };
+  const backOff = { ...defaultBackOff, ...options2.backOff };
+  const origins = openOrigins({ ...options2, timeouts, connectionsPerHost: options2.connectionsPerHost ?? 24 });
+  async function sendPatiently(method, url2, request) {
+    const tries = request.tries ?? (method === "PATCH" ? 1 : backOff.tries);
+    for (let turn = 1; ; turn++) {
+      let waitMs;
+      try {
+        const response = await sendOnce(await origins.of(url2), method, url2, request, { userAgent: options2.userAgent, ...timeouts });
+        if (turn >= tries || !isTransientStatus(response.status)) return response;
+        waitMs = waitBefore(turn + 1, backOff, response.header("retry-after"));
+        if (waitMs === void 0) return response;
+        await response.discard();
+      } catch (error) {
+        if (turn >= tries || !(error instanceof HttpError) || !error.isTransient) throw error;
+        waitMs = waitBefore(turn + 1, backOff) ?? 0;
+      }
+      await pause(waitMs, request.signal);
+    }
+  }
+  return {
+    async request(method, url2, request = {}) {
+      let hop = { method, url: new URL(url2), request };
+      for (let left = request.redirects ?? 5; ; left--) {
+        request.signal?.throwIfAborted();
+        const response = await sendPatiently(hop.method, hop.url, hop.request);
+        const location = isRedirect(response.status) ? response.header("location") : void 0;
+        if (location === void 0 || request.redirects === 0) return response;
+        await response.discard();
+        if (left === 0) throw new HttpError("redirect", url2, `Cannot ${method} "${redactUrl(url2)}": it redirects too often`);
+        hop = followRedirect(hop, response.status, location);
+      }
+    },
+    close: () => origins.close()
+  };
+}
+
+// src/context/secret.ts
+function readSecret(secrets, id) {
+  const bytes = secrets.get(id);
+  return bytes && Buffer.from(bytes).toString("utf8").trim();
+}
+
+// src/context/download.ts
+var maxBytes2 = 64 * 2 ** 30;
+var redirects = 10;
+async function beginDownload(url2, checksum, tools) {
+  const first = await ask(url2, tools);
+  const finished = receive(url2, first, tools).then(({ digest, ...download }) => {
+    if (checksum === void 0 || digest === checksum) return download;
+    throw new Error(`Cannot download "${redactText(url2)}": digest mismatch: it has ${digest}, and --checksum asks for ${checksum}`);
+  });
+  finished.catch(() => {
+  });
+  return { finished };
+}
+async function ask(text2, { http, secrets, signal }) {
+  const authorization = authorizationFor(new URL(text2), secrets);
+  const headers = authorization === void 0 ? {} : { authorization };
+  const response = await http.request("GET", text2, { headers, redirects, signal });
+  if (response.status >= 200 && response.status < 300) return response;
+  await response.discard();
+  throw new Error(`Cannot download "${redactText(text2)}": invalid response status ${response.status}`);
+}
+function authorizationFor({ hostname, username, password }, secrets) {
+  const token2 = readSecret(secrets, `HTTP_AUTH_TOKEN_${hostname}`);
+  if (token2 !== void 0) return `Bearer ${token2}`;
+  const header = readSecret(secrets, `HTTP_AUTH_HEADER_${hostname}`);
+  if (header !== void 0 || username === "" && password === "") return header;
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
+}
+async function receive(url2, first, tools) {
+  for (let [turn, response] = [1, first]; ; turn++) {
+    try {
+      return await store(url2, response, tools);
+    } catch (error) {
+      if (turn === defaultBackOff.tries || !(error instanceof HttpError) || !error.isTransient) throw error;
+      await pause(waitBefore(turn + 1, defaultBackOff) ?? 0, tools.signal);
+      response = await ask(url2, tools);
+    }
+  }
+}
+async function store(url2, response, { directory, signal }) {
+  await mkdir4(directory, { recursive: true, mode: 448 });
+  const path8 = join4(directory, randomUUID2());
+  const hash3 = createHash7("sha256");
+  let size = 0;
+  async function* measure(bytes) {
+    for await (const chunk of bytes) {
+      hash3.update(chunk);
+      size += chunk.length;
+      if (size > maxBytes2) throw new Error(`Cannot download "${redactText(url2)}": it has more than ${maxBytes2} bytes`);
+      yield chunk;
+    }
+  }
+  const file = createWriteStream(path8, { flags: "wx", mode: 384 });
+  const isWrapped = response.header("content-encoding")?.toLowerCase() === "gzip";
+  if (isWrapped) await pipeline2(response.body, createGunzip(), measure, file, { signal });
+  else await pipeline2(response.body, measure, file, { signal });
+  const modified = Date.parse(response.header("last-modified") ?? "");
+  return { path: path8, size, mtime: Number.isNaN(modified) ? 0 : Math.floor(modified / 1e3), digest: `sha256:${hash3.digest("hex")}` };
+}
+
+// src/context/git.ts
+import { spawn as spawn3 } from "node:child_process";
+import { randomUUID as randomUUID3 } from "node:crypto";
+import { appendFile, mkdir as mkdir5, rm as rm5 } from "node:fs/promises";
+import { join as join5 } from "node:path";
+var GitError = class extends Error {
+  hint;
+  constructor(source, state, options2 = {}) {
+    super(`Cannot use git repository "${redactText(source.remote)}": ${state}`, { cause: options2.cause });
+    this.hint = options2.hint;
+  }
+};
+async function beginCheckout(source, tools) {
+  if (!/^(?:https?|git):/i.test(source.remote) && tools.sshAgent === void 0)
+    throw new GitError(source, "ssh needs an agent", { hint: "give --ssh default" });
+  const tree = join5(tools.directory, randomUUID3());
+  await mkdir5(tree, { recursive: true });
+  const git = new Git(source, tree, tools);
+  await git.run(["-c", "init.defaultBranch=master", "init", "--quiet"]);
+  await appendFile(join5(tree, ".git", "config"), `[remote "origin"]
+	url = "${source.remote.replace(/["\\]/g, "\\$&")}"
+`);
+  const found = await findRef(git, source);
+  const finished = checkOut(git, source, found, tree);
+  finished.catch(() => {
+  });
+  return { finished };
+}
+var commit = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i;
+async function findRef(git, source) {
+  const { checksum, fetchByCommit } = source;
+  const ref = fetchByCommit && checksum !== void 0 ? checksum : source.ref;
+  if (ref !== void 0 && commit.test(ref)) return { name: ref.toLowerCase(), objects: [] };
+  const listed = await git.run(["ls-remote", "--quiet", "origin", ...ref === void 0 ? ["HEAD"] : [ref, `${ref}^{}`]]);
+  const shas = new Map(listed.split("\n").flatMap((line) => line === "" ? [] : [line.split("	").reverse()]));
+  const names3 = ref === void 0 ? ["HEAD"] : ref.startsWith("refs/") ? [ref] : [`refs/${ref}`, `refs/heads/${ref}`, `refs/tags/${ref}`];
+  const name = names3.find((candidate) => shas.has(candidate));
+  if (name === void 0) {
+    const state = ref === void 0 ? "it has no default branch" : `it does not contain ref ${ref}: there is no ${names3.join(" and no ")}`;
+    throw new GitError(source, state, commitHint(ref));
+  }
+  const objects = [shas.get(name), shas.get(`${name}^{}`)].flatMap((sha) => sha ?? []);
+  if (checksum !== void 0 && !objects.some((sha) => sha.startsWith(checksum))) throw mismatch(source, objects.at(-1));
+  return { name, objects };
+}
+function commitHint(ref) {
+  return ref !== void 0 && /^[0-9a-f]{7,63}$/i.test(ref) ? { hint: "write a commit with all its digits" } : {};
+}
+function mismatch(source, sha) {
+  return new GitError(source, `expected checksum to match ${source.checksum}, got ${sha}`);
+}
+async function checkOut(git, source, { name, objects }, tree) {
+  const { checksum, subdir, submodules } = source;
+  const isNamed = name.startsWith("refs/heads/") || name.startsWith("refs/tags/");
+  await git.fetch(["fetch", "--quiet", "--no-tags", "--update-head-ok", "--depth=1", "origin", isNamed ? `+${name}:${name}` : name]);
+  await git.run(["-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "--detach", commit.test(name) ? name : "FETCH_HEAD"]);
+  const [sha = "", seconds = "0"] = (await git.run(["show", "--no-patch", "--format=%H %ct", "HEAD"])).trim().split(" ");
+  if (checksum !== void 0 && ![sha, ...objects].some((object) => object.startsWith(checksum))) throw mismatch(source, sha);
+  if (submodules) await git.fetch(["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"]);
+  const keepsGitDir = source.keepGitDir && (subdir === void 0 || /^[./]*$/.test(subdir));
+  if (!keepsGitDir) {
+    const below = submodules ? await git.run(["submodule", "--quiet", "foreach", "--recursive", 'printf "%s\\0" "$displaypath"']) : "";
+    for (const path8 of ["", ...below.split("\0").filter(Boolean)]) await rm5(join5(tree, path8, ".git"), { recursive: true, force: true });
+  } else {
+    await rm5(join5(tree, ".git", "FETCH_HEAD"), { force: true });
+    await git.run(["remote", "set-url", "origin", redactText(source.remote)]);
+    await git.run(["reflog", "expire", "--all", "--expire=now"]);
+  }
+  const view = openDirectory(tree, noPatterns);
+  const base = resolvePath(view, toRaw(subdir ?? ""));
+  if (base.node?.attributes.type !== "directory") throw new GitError(source, `there is no directory "${subdir}" in it at ${sha}`);
+  if (source.mtime === "checkout") return { ...view, base: base.path };
+  const lstat4 = (path8) => {
+    const node = view.lstat(path8);
+    return node && { ...node, attributes: { ...node.attributes, mtime: Number(seconds), mtimeNs: 0 } };
+  };
+  return { ...view, lstat: lstat4, base: base.path };
+}
+var Git = class {
+  #source;
+  #tree;
+  #tools;
+  constructor(source, tree, tools) {
+    this.#source = source;
+    this.#tree = tree;
+    this.#tools = tools;
+  }
+  /** What it writes. Throws a GitError with what it complained about. */
+  async run(args) {
+    const { code, output, complaint } = await this.#start(args);
+    if (code === 0) return output;
+    const verb = args.find((word, i) => !word.startsWith("-") && args[i - 1] !== "-c");
+    throw new GitError(this.#source, `git ${verb} failed: ${redactText(complaint.trim() || `it ended with ${code ?? "a signal"}`)}`);
+  }
+  /** The same for a command with `--depth=1`, which is left out for hosts that cannot do it. */
+  async fetch(args) {
+    try {
+      return await this.run(args);
+    } catch (error) {
+      if (!(error instanceof GitError) || !/--depth|shallow|unadvertised|not our ref/.test(error.message)) throw error;
+      const whole = args.filter((word) => word !== "--depth=1");
+      return this.run(
+        /unadvertised|not our ref/.test(error.message) ? ["fetch", "--quiet", "origin", "+refs/*:refs/remotes/origin/*"] : whole
+      );
+    }
+  }
+  #start(args) {
+    const { signal } = this.#tools;
+    signal.throwIfAborted();
+    const command = ["-c", 'umask 022 && exec git -c protocol.file.allow=user "$@"', "git", ...args];
+    const child = spawn3("sh", command, { cwd: this.#tree, env: this.#environment(), stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const stop = () => {
+      if (child.pid !== void 0 && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    const texts = { output: "", complaint: "" };
+    child.stdout.setEncoding("utf8").on("data", (text2) => texts.output += text2);
+    child.stderr.setEncoding("utf8").on("data", (text2) => texts.complaint = (texts.complaint + text2).slice(-4096));
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        signal.removeEventListener("abort", stop);
+        if (signal.aborted) return reject(signal.reason);
+        if (code === 127) return reject(new GitError(this.#source, "git is not installed", { hint: "install the package git" }));
+        resolve({ code, ...texts });
+      });
+    });
+  }
+  #environment() {
+    const { proxies, authorities, secrets, sshAgent } = this.#tools;
+    const header = findAuthorization(this.#source.remote, secrets);
+    return {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      HOME: "/dev/null",
+      LC_ALL: "C",
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_TERMINAL_PROMPT: "0",
+      ...proxies.http === void 0 ? {} : { http_proxy: proxies.http },
+      ...proxies.https === void 0 ? {} : { https_proxy: proxies.https },
+      ...proxies.noProxy === void 0 ? {} : { no_proxy: proxies.noProxy },
+      // Neither in arguments, which everyone on the machine can read, nor in the .git that may end up in an image.
+      ...header === void 0 ? {} : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${scopeOf(this.#source.remote)}.extraheader`, GIT_CONFIG_VALUE_0: header },
+      // Without known hosts, as BuildKit does it.
+      GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+      ...sshAgent === void 0 ? {} : { SSH_AUTH_SOCK: sshAgent },
+      ...authorities[0] === void 0 ? {} : { GIT_SSL_CAINFO: authorities[0] }
+    };
+  }
+};
+function findAuthorization(remote, secrets) {
+  if (!/^https?:/i.test(remote)) return void 0;
+  for (const suffix of [`.${new URL(remote).host}`, ""]) {
+    const header = readSecret(secrets, `GIT_AUTH_HEADER${suffix}`);
+    if (header !== void 0) return `Authorization: ${header}`;
+    const token2 = readSecret(secrets, `GIT_AUTH_TOKEN${suffix}`);
+    if (token2 !== void 0) return `Authorization: basic ${Buffer.from(`x-access-token:${token2}`).toString("base64")}`;
+  }
+  return void 0;
+}
+function scopeOf(remote) {
+  return /^https:\/\/(?:www\.)?github\.com\//.exec(remote)?.[0] ?? remote;
+}
+
+// src/context/git-reference.ts
+var scp = /^([\w-]+@[\w.-]+:[^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s;
+var url = /^((?:git|ssh):\/\/[^?#]+|https?:\/\/[^?#]*\.git)(?:\?([^#]*))?(?:#(.*))?$/is;
+function isGitSource(text2) {
+  return scp.test(text2) || url.test(text2);
+}
+function parseGitSource(text2) {
+  const [, remote = "", query = "", fragment = ""] = scp.exec(text2) ?? url.exec(text2) ?? [];
+  const colon = fragment.indexOf(":");
+  let ref = decode(colon < 0 ? fragment : fragment.slice(0, colon));
+  let subdir = colon < 0 ? "" : decode(fragment.slice(colon + 1));
+  const values = readQuery(query);
+  const join17 = (kind, before, value) => {
+    if (value === void 0 || before === value) return before;
+    if (before !== "") throw new SyntaxError(`${kind} conflicts: ${JSON.stringify(before)} vs ${JSON.stringify(value)}`);
+    return value;
+  };
+  const tag = values.get("tag");
+  const branch = values.get("branch");
+  ref = join17("ref", ref, values.get("ref"));
+  subdir = join17("subdir", subdir, values.get("subdir"));
+  ref = join17("ref", ref, tag && prefixed("refs/tags/", tag));
+  if (tag !== void 0 && branch !== void 0) throw new SyntaxError("branch conflicts with tag");
+  ref = join17("ref", ref, branch && prefixed("refs/heads/", branch));
+  const checksum = values.get("checksum") ?? values.get("commit");
+  if (ref === "" && checksum !== void 0) ref = checksum;
+  return {
+    remote,
+    ...ref === "" ? {} : { ref },
+    ...subdir === "" ? {} : { subdir },
+    ...checksum === void 0 ? {} : { checksum: readCommit(checksum) },
+    submodules: readFlag("submodules", values.get("submodules")) ?? true,
+    keepGitDir: readFlag("keep-git-dir", values.get("keep-git-dir")) ?? false,
+    mtime: readMtime(values.get("mtime") ?? "checkout"),
+    fetchByCommit: readFlag("fetch-by-commit", values.get("fetch-by-commit")) ?? false
+  };
+}
+function readCommit(text2) {
+  if (/^[0-9a-f]{7,64}$/i.test(text2)) return text2.toLowerCase();
+  throw new SyntaxError(`invalid checksum ${text2} for Git source, expected hex commit hash`);
+}
+var keys = ["ref", "tag", "branch", "subdir", "checksum", "commit", "submodules", "keep-git-dir", "mtime", "fetch-by-commit"];
+var flags2 = ["submodules", "keep-git-dir", "fetch-by-commit"];
+function readQuery(query) {
+  const values = /* @__PURE__ */ new Map();
+  for (const [key, value] of new URLSearchParams(query)) {
+    if (!keys.includes(key)) throw new SyntaxError(`unexpected query ${JSON.stringify(key)}`);
+    if (values.has(key)) throw new SyntaxError(`query ${JSON.stringify(key)} has multiple values`);
+    if (value === "" && !flags2.includes(key)) throw new SyntaxError(`query ${JSON.stringify(key)} has no value`);
+    values.set(key, value);
+  }
+  return values;
+}
+function readFlag(name, value) {
+  if (value === void 0) return void 0;
+  if (value === "" || /^(1|t|T|TRUE|true|True)$/.test(value)) return true;
+  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+  throw new SyntaxError(`invalid ${name} value: ${JSON.stringify(value)}`);
+}
+function readMtime(value) {
+  if (value === "checkout" || value === "commit") return value;
+  throw new SyntaxError(`invalid mtime value: ${JSON.stringify(value)}`);
+}
+function prefixed(prefix, name) {
+  return name.startsWith(prefix) ? name : `${prefix}${name}`;
+}
+function decode(text2) {
+  try {
+    return decodeURIComponent(text2);
+  } catch {
+    throw new SyntaxError(`invalid URL escape in ${JSON.stringify(text2)}`);
+  }
+}
+
 // src/context/context.ts
-async function openContext(source, options2) {
+async function openFiles(path8, { stateDir }) {
+  const directory = await locateContext(path8, { subPath: "", workingDirectory: "/" });
+  return showFiles(directory, await readIgnoreFile(void 0, directory), stateDir);
+}
+async function showFiles(directory, ignore, stateDir) {
+  const below = relative(directory, await resolveLinks(stateDir));
+  const isInside = below !== "" && below !== ".." && !below.startsWith("../");
+  const hidden = isInside ? toRaw(below) : void 0;
+  const view = openDirectory(directory, hidden === void 0 ? ignore : hidePath(ignore, hidden));
+  return { directory, stateDir: hidden, ...view };
+}
+async function resolveLinks(path8) {
+  try {
+    return await realpath2(path8);
+  } catch (error) {
+    if (!isAbsent(error) || path8 === dirname(path8)) throw error;
+    return join6(await resolveLinks(dirname(path8)), basename(path8));
+  }
+}
+async function openContext2(source, options2) {
   const directory = await locateContext(source, options2);
   const dockerfile = await findDockerfile(options2.dockerfile, [options2.workingDirectory, directory]);
   const ignore = await readIgnoreFile(dockerfile.path, directory);
-  return { name: source, directory, dockerfile, ...openDirectory(directory, ignore), async close() {
+  const { hasExceptions } = ignore;
+  return { name: source, dockerfile, hasExceptions, ...await showFiles(directory, ignore, options2.stateDir), async close() {
   } };
 }
 
@@ -32467,8 +33419,6 @@ var DockerfileError = class extends SyntaxError {
   reason;
   /** What to do about it, such as `did you mean RUN?`. */
   hint;
-  /** Not a plain property, so that printing the error does not print the file. */
-  #source;
   constructor(reason, where) {
     const hint = where.hint === void 0 ? "" : ` (${where.hint})`;
     super(`${where.file}:${where.range.start.line}: ${reason}${hint}`, { cause: where.cause });
@@ -32477,11 +33427,6 @@ var DockerfileError = class extends SyntaxError {
     this.range = where.range;
     this.reason = reason;
     this.hint = where.hint;
-    this.#source = where.source;
-  }
-  /** The whole file, for `excerpt`. */
-  get source() {
-    return this.#source;
   }
 };
 function locateErrors(where, action) {
@@ -32607,6 +33552,10 @@ function readCommand({ args, json: json2 }) {
 
 // src/dockerfile/suggest.ts
 function suggest(word, options2, caseSensitive = true) {
+  const nearest = findNearest(word, options2, caseSensitive);
+  return nearest === void 0 ? void 0 : `did you mean ${nearest}?`;
+}
+function findNearest(word, options2, caseSensitive = true) {
   const wanted = caseSensitive ? word : word.toLowerCase();
   let best;
   let distance = 3;
@@ -32618,7 +33567,7 @@ function suggest(word, options2, caseSensitive = true) {
     distance = away;
     best = caseSensitive ? option : likeCase(candidate, word);
   }
-  return best === void 0 ? void 0 : `did you mean ${best}?`;
+  return best;
 }
 function likeCase(option, word) {
   return word === word.toUpperCase() ? option.toUpperCase() : option;
@@ -32644,13 +33593,13 @@ function at(row, index) {
 }
 
 // src/dockerfile/flags.ts
-function readFlagValues(flags2, known) {
+function readFlagValues(flags3, known) {
   const texts = /* @__PURE__ */ new Map();
   const lists = /* @__PURE__ */ new Map();
-  for (const flag of flags2) {
-    const equals = flag.indexOf("=");
-    const written = equals < 0 ? flag : flag.slice(0, equals);
-    const value = equals < 0 ? void 0 : flag.slice(equals + 1);
+  for (const flag2 of flags3) {
+    const equals = flag2.indexOf("=");
+    const written = equals < 0 ? flag2 : flag2.slice(0, equals);
+    const value = equals < 0 ? void 0 : flag2.slice(equals + 1);
     const name = written.slice(2);
     const type = Object.hasOwn(known, name) ? known[name] : void 0;
     if (type === void 0) throw new LineError(`unknown flag: ${written}`, suggest(name, Object.keys(known)));
@@ -32666,9 +33615,9 @@ function readFlagValues(flags2, known) {
   });
   return Object.fromEntries(entries);
 }
-function readBoolean(flag, value) {
+function readBoolean(flag2, value) {
   const lower = value?.toLowerCase() ?? "true";
-  if (lower !== "true" && lower !== "false") throw new LineError(`expecting boolean value for flag ${flag}, not: ${value}`);
+  if (lower !== "true" && lower !== "false") throw new LineError(`expecting boolean value for flag ${flag2}, not: ${value}`);
   return lower;
 }
 
@@ -32743,24 +33692,24 @@ function readHealthcheck(line) {
     return {};
   }
   const known = { interval: "text", timeout: "text", "start-period": "text", "start-interval": "text", retries: "text" };
-  const flags2 = readFlagValues(line.flags, known);
+  const flags3 = readFlagValues(line.flags, known);
   if (type !== "CMD") throw new LineError(`Unknown type ${quote(type)} in HEALTHCHECK (try CMD)`);
   if (args.length === 0) throw new LineError("Missing command after HEALTHCHECK CMD");
   const settings = {};
-  for (const [flag, key] of Object.entries(times)) {
-    const value = flags2[flag] ? parseDuration(flags2[flag]) : 0;
-    if (value !== 0 && value < minimumNs) throw new LineError(`Interval ${quote(flag)} cannot be less than 1ms`);
+  for (const [flag2, key] of Object.entries(times)) {
+    const value = flags3[flag2] ? parseDuration(flags3[flag2]) : 0;
+    if (value !== 0 && value < minimumNs) throw new LineError(`Interval ${quote(flag2)} cannot be less than 1ms`);
     if (value !== 0) settings[key] = value;
   }
-  const retries = flags2.retries ? parseRetries(flags2.retries) : 0;
+  const retries = flags3.retries ? parseRetries(flags3.retries) : 0;
   if (retries !== 0) settings.retries = retries;
   return { command: readCommand({ args, json: line.json }), ...settings };
 }
 function parseRetries(text2) {
-  const fail = (why) => new LineError(`strconv.ParseInt: parsing ${quote(text2)}: ${why}`, "--retries takes a number");
-  if (!/^[+-]?[0-9]+$/.test(text2)) throw fail("invalid syntax");
+  const fail3 = (why) => new LineError(`strconv.ParseInt: parsing ${quote(text2)}: ${why}`, "--retries takes a number");
+  if (!/^[+-]?[0-9]+$/.test(text2)) throw fail3("invalid syntax");
   const retries = Number(text2);
-  if (retries > 2147483647 || retries < -2147483648) throw fail("value out of range");
+  if (retries > 2147483647 || retries < -2147483648) throw fail3("value out of range");
   if (retries < 0) throw new LineError(`--retries cannot be negative (${retries})`);
   return retries;
 }
@@ -32768,7 +33717,7 @@ function parseRetries(text2) {
 // src/dockerfile/csv.ts
 function parseCsv(text2, what) {
   const line = text2.replace(/\r?\n$/, "");
-  const fail = (column, why) => new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`);
+  const fail3 = (column, why) => new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`);
   if (line === "") throw new LineError(`failed to parse csv ${what}: EOF`);
   const fields = [];
   let at2 = 0;
@@ -32776,16 +33725,16 @@ function parseCsv(text2, what) {
     if (line[at2] === '"') {
       const quoted = /"((?:[^"]|"")*)"/y;
       quoted.lastIndex = at2;
-      const [whole, content = ""] = quoted.exec(line) ?? [];
-      if (whole === void 0) throw fail(line.length, 'extraneous or missing " in quoted-field');
-      fields.push(content.replaceAll('""', '"'));
+      const [whole, content2 = ""] = quoted.exec(line) ?? [];
+      if (whole === void 0) throw fail3(line.length, 'extraneous or missing " in quoted-field');
+      fields.push(content2.replaceAll('""', '"'));
       at2 += whole.length;
-      if (at2 < line.length && line[at2] !== ",") throw fail(at2 - 1, 'extraneous or missing " in quoted-field');
+      if (at2 < line.length && line[at2] !== ",") throw fail3(at2 - 1, 'extraneous or missing " in quoted-field');
     } else {
       const comma = line.indexOf(",", at2);
       const field = comma < 0 ? line.slice(at2) : line.slice(at2, comma);
       const quote3 = field.indexOf('"');
-      if (quote3 >= 0) throw fail(at2 + quote3, 'bare " in non-quoted-field');
+      if (quote3 >= 0) throw fail3(at2 + quote3, 'bare " in non-quoted-field');
       fields.push(field);
       at2 += field.length;
     }
@@ -33130,14 +34079,14 @@ var Lexer = class {
     const word = this.#readOperand("}", isTrim, "syntax error: missing '}'");
     const value = this.#lookUp(name);
     if (value === void 0 && this.#treatment.keepUnset) return `\${${name}${sign}${word}}`;
-    const given = value !== void 0 && !(emptyIsUnset && value === "");
+    const given3 = value !== void 0 && !(emptyIsUnset && value === "");
     switch (modifier) {
       case "-":
-        return given ? value : word;
+        return given3 ? value : word;
       case "+":
-        return given ? word : "";
+        return given3 ? word : "";
       case "?": {
-        if (given) return value;
+        if (given3) return value;
         throw new LineError(`${name}: ${word || `is not allowed to be ${value === void 0 ? "unset" : "empty"}`}`);
       }
       default: {
@@ -33229,8 +34178,26 @@ function parseBoolean(text2, key) {
   if (["0", "f", "F", "FALSE", "false", "False"].includes(text2)) return false;
   throw new LineError(`invalid value for ${key}: ${text2}`);
 }
+function parseUnsigned(text2, base, refusal) {
+  const digits = base === 8 ? /^[0-7]+$/ : /^[0-9]+$/;
+  const number = digits.test(text2) ? Number.parseInt(text2, base) : Number.NaN;
+  if (!(number < 2 ** 32)) throw new LineError(refusal);
+  return number;
+}
+function parseBytes(text2, key) {
+  const [, number = "", unit = ""] = /^(\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?((?:[kmgtp](?:i?b)?|b)?)$/i.exec(text2) ?? [];
+  if (number === "") throw new LineError(`invalid value for ${key}: ${text2}`, "write it as 64m or 1g");
+  const power = "bkmgtp".indexOf((unit[0] ?? "b").toLowerCase());
+  return Math.trunc(Number(number) * 1024 ** power);
+}
 
 // src/dockerfile/mount.ts
+var types4 = ["bind", "cache", "tmpfs", "secret", "ssh"];
+var sharings = ["shared", "private", "locked"];
+var keys2 = [
+  ...["type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid", "gid"],
+  ...["src", "dst", "destination", "ro", "rw", "readwrite", "env"]
+];
 function readMountFlag(text2) {
   const fields = parseCsv(text2, "mounts").map((field) => {
     const equals = field.indexOf("=");
@@ -33245,19 +34212,93 @@ function readMountFlag(text2) {
   }
   return { text: text2, fields, ...from === void 0 ? {} : { from } };
 }
+function readMount(flag2, expand3) {
+  const mount = { type: "bind", readonly: false, required: false };
+  let writable;
+  for (const { key, value, text: text2 } of flag2.fields) {
+    if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
+      const is = value === void 0 || parseBoolean(expand3(value), key);
+      writable = key.startsWith("readw") || key === "rw" ? is : !is;
+    } else if (key === "required") {
+      if (mount.type !== "secret" && mount.type !== "ssh") throw new LineError(`unexpected key 'required' for mount type '${mount.type}'`);
+      mount.required = value === void 0 || parseBoolean(expand3(value), key);
+    } else if (value === void 0) {
+      throw new LineError(`invalid field '${text2}' must be a key=value pair`);
+    } else {
+      setField(mount, key, expand3(value), text2);
+    }
+  }
+  mount.readonly = !(writable ?? (mount.type === "cache" || mount.type === "tmpfs"));
+  checkMount(mount);
+  return mount;
+}
+function setField(mount, key, value, text2) {
+  switch (key) {
+    case "type":
+      mount.type = choose(value, types4, `unsupported mount type ${quote(value)}`);
+      return;
+    case "from":
+    case "id":
+    case "env":
+    case "source":
+    case "target":
+      mount[key] = value;
+      return;
+    case "src":
+      mount.source = value;
+      return;
+    case "dst":
+    case "destination":
+      mount.target = value;
+      return;
+    case "sharing":
+      mount.sharing = choose(value, sharings, `unsupported sharing value ${quote(value)}`);
+      return;
+    case "mode":
+    case "uid":
+    case "gid":
+      mount[key] = parseUnsigned(value, key === "mode" ? 8 : 10, `invalid value ${value} for ${key}`);
+      return;
+    case "size":
+      if (mount.type !== "tmpfs") throw new LineError(`unexpected key 'size' for mount type '${mount.type}'`);
+      mount.size = parseBytes(value, key);
+      return;
+    default:
+      throw new LineError(`unexpected key '${key}' in '${text2}'`, suggest(key, keys2));
+  }
+}
+function choose(value, options2, refusal) {
+  const found = options2.find((option) => option === value.toLowerCase());
+  if (found === void 0) throw new LineError(refusal, suggest(value, options2));
+  return found;
+}
+function checkMount(mount) {
+  if (mount.type === "bind" || mount.type === "tmpfs") {
+    for (const key of ["mode", "uid", "gid"]) {
+      if (mount[key] !== void 0) throw new LineError(`${key} not allowed for ${quote(mount.type)} type mounts`);
+    }
+  }
+  if (mount.type === "secret") {
+    if (mount.from) throw new LineError("secret mount should not have a from");
+    if (mount.sharing) throw new LineError("secret mount should not define sharing");
+    if (!mount.source && !mount.target && !mount.id) throw new LineError("invalid secret mount. one of source, target required");
+    if (mount.source && mount.id) throw new LineError("both source and id can't be set");
+  }
+  if (mount.sharing && mount.type !== "cache") throw new LineError(`invalid cache sharing set for ${mount.type} mount`);
+}
 
 // src/dockerfile/run.ts
 var networks = ["default", "none", "host"];
 var securities = ["sandbox", "insecure"];
 function readRun(node) {
-  const flags2 = readFlagValues(node.flags, { mount: "list", network: "text", security: "text", device: "list" });
-  const network = networks.find((known) => known === (flags2.network ?? "default"));
+  const flags3 = readFlagValues(node.flags, { mount: "list", network: "text", security: "text", device: "list" });
+  const network = networks.find((known) => known === (flags3.network ?? "default"));
   if (network === void 0)
-    throw new LineError(`invalid network mode ${quote(flags2.network ?? "")}`, suggest(flags2.network ?? "", networks));
-  const security = securities.find((known) => known === (flags2.security ?? "sandbox"));
-  if (security === void 0) throw new LineError(`security ${quote(flags2.security ?? "")} is not valid`);
-  const mounts = flags2.mount.map(readMountFlag);
-  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices: flags2.device.map(readDevice) };
+    throw new LineError(`invalid network mode ${quote(flags3.network ?? "")}`, suggest(flags3.network ?? "", networks));
+  const security = securities.find((known) => known === (flags3.security ?? "sandbox"));
+  if (security === void 0) throw new LineError(`security ${quote(flags3.security ?? "")} is not valid`);
+  const mounts = flags3.mount.map(readMountFlag);
+  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices: flags3.device.map(readDevice) };
 }
 function readDevice(text2) {
   let name = "";
@@ -33281,39 +34322,39 @@ function readScript(run2) {
   const [first] = heredocs;
   if (command.form === "exec" || first === void 0) return { command };
   if (!findHeredocMark(command.text)) {
-    return { command: { form: "shell", text: command.text + heredocs.map(({ content: content2, name }) => `
-${content2}${name}`).join("") } };
+    return { command: { form: "shell", text: command.text + heredocs.map(({ content: content3, name }) => `
+${content3}${name}`).join("") } };
   }
-  const content = heredocBody(first);
-  if (!content.startsWith("#!")) return { command: { form: "shell", text: content } };
-  const path6 = `/dev/pipes/${first.name}`;
-  return { command: { form: "shell", text: path6 }, file: { path: path6, content } };
+  const content2 = heredocBody(first);
+  if (!content2.startsWith("#!")) return { command: { form: "shell", text: content2 } };
+  const path8 = `/dev/pipes/${first.name}`;
+  return { command: { form: "shell", text: path8 }, file: { path: path8, content: content2 } };
 }
 
 // src/dockerfile/transfer.ts
 var shared = { chown: "text", chmod: "text", link: "boolean", exclude: "list" };
 function readCopy(node, token2) {
   requireDestination(node);
-  const flags2 = readFlagValues(node.flags, { ...shared, from: "text", parents: "boolean" });
+  const flags3 = readFlagValues(node.flags, { ...shared, from: "text", parents: "boolean" });
   const paths = readPaths(node);
-  if (flags2.from) refuseVariables(flags2.from, token2);
-  return { ...paths, ...pickShared(flags2), ...flags2.from ? { from: flags2.from } : {}, parents: flags2.parents ?? false };
+  if (flags3.from) refuseVariables(flags3.from, token2);
+  return { ...paths, ...pickShared(flags3), ...flags3.from ? { from: flags3.from } : {}, parents: flags3.parents ?? false };
 }
 function readAdd(node) {
   requireDestination(node);
-  const flags2 = readFlagValues(node.flags, { ...shared, checksum: "text", "keep-git-dir": "boolean", unpack: "boolean" });
-  const { checksum, "keep-git-dir": keepGitDir, unpack } = flags2;
+  const flags3 = readFlagValues(node.flags, { ...shared, checksum: "text", "keep-git-dir": "boolean", unpack: "boolean" });
+  const { checksum, "keep-git-dir": keepGitDir, unpack } = flags3;
   return {
     ...readPaths(node),
-    ...pickShared(flags2),
+    ...pickShared(flags3),
     ...checksum ? { checksum } : {},
     ...keepGitDir === void 0 ? {} : { keepGitDir },
     ...unpack === void 0 ? {} : { unpack }
   };
 }
-function pickShared(flags2) {
-  const { chown: chown2, chmod: chmod4, link, exclude } = flags2;
-  return { ...chown2 ? { chown: chown2 } : {}, ...chmod4 ? { chmod: chmod4 } : {}, link: link ?? false, exclude };
+function pickShared(flags3) {
+  const { chown: chown4, chmod: chmod7, link: link2, exclude } = flags3;
+  return { ...chown4 ? { chown: chown4 } : {}, ...chmod7 ? { chmod: chmod7 } : {}, link: link2 ?? false, exclude };
 }
 function requireDestination(node) {
   if (node.args.length >= 2) return;
@@ -33331,8 +34372,8 @@ function readPaths(node) {
       sources.push(word);
       continue;
     }
-    const content = node.heredocs.findLast(({ name }) => name === mark.name)?.content ?? "";
-    contents.push({ name: mark.name, content: heredocBody({ ...mark, content }), expand: mark.expand });
+    const content2 = node.heredocs.findLast(({ name }) => name === mark.name)?.content ?? "";
+    contents.push({ name: mark.name, content: heredocBody({ ...mark, content: content2 }), expand: mark.expand });
   }
   return { sources, contents, destination };
 }
@@ -33441,8 +34482,8 @@ function readTrigger(node) {
   if (word === "ONBUILD") throw new LineError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (word === "FROM" || word === "MAINTAINER") throw new LineError(`${word} isn't allowed as an ONBUILD trigger`);
   const text2 = node.original.replace(/^[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*/i, "");
-  return text2 + node.heredocs.map(({ content, name }) => `
-${content}${name}`).join("");
+  return text2 + node.heredocs.map(({ content: content2, name }) => `
+${content2}${name}`).join("");
 }
 function refuseFlags(node) {
   readFlagValues(node.flags, {});
@@ -33470,8 +34511,8 @@ function compareBytes(left, right) {
 function readLine(text2, token2) {
   const trimmed = trim2(text2);
   const [word, rest] = cutBlanks(trimmed) ?? [trimmed, ""];
-  const { flags: flags2, rest: args } = readFlags(rest, token2);
-  return { word, flags: flags2, ...readArguments(word.toLowerCase(), trim2(args), token2) };
+  const { flags: flags3, rest: args } = readFlags(rest, token2);
+  return { word, flags: flags3, ...readArguments(word.toLowerCase(), trim2(args), token2) };
 }
 function readArguments(instruction, rest, token2) {
   switch (instruction) {
@@ -33556,17 +34597,17 @@ function splitQuoted(text2, token2) {
   const characters = Array.from(text2);
   const words = [];
   let word;
-  let open6 = "";
+  let open8 = "";
   for (let index = 0; index < characters.length; index++) {
     let character = characters[index] ?? "";
-    if (open6 === "" && isSpace2(character)) {
+    if (open8 === "" && isSpace2(character)) {
       if (word) words.push(word);
       word = void 0;
       continue;
     }
-    if (open6 === "" && (character === "'" || character === '"')) open6 = character;
-    else if (open6 !== "" && character === open6) open6 = "";
-    else if (character === token2 && open6 !== "'") {
+    if (open8 === "" && (character === "'" || character === '"')) open8 = character;
+    else if (open8 !== "" && character === open8) open8 = "";
+    else if (character === token2 && open8 !== "'") {
       const escaped = characters[++index];
       if (escaped === void 0) break;
       character += escaped;
@@ -33577,22 +34618,22 @@ function splitQuoted(text2, token2) {
   return words;
 }
 function readFlags(text2, token2) {
-  const flags2 = [];
+  const flags3 = [];
   let index = 0;
   for (; ; ) {
     while (index < text2.length && isSpace2(text2.charAt(index))) index++;
-    if (!text2.startsWith("--", index)) return { flags: flags2, rest: text2.slice(index) };
-    let flag = "";
-    let open6 = "";
-    for (; index < text2.length && (open6 !== "" || !isSpace2(text2.charAt(index))); index++) {
+    if (!text2.startsWith("--", index)) return { flags: flags3, rest: text2.slice(index) };
+    let flag2 = "";
+    let open8 = "";
+    for (; index < text2.length && (open8 !== "" || !isSpace2(text2.charAt(index))); index++) {
       const character = text2.charAt(index);
-      if (character === open6) open6 = "";
-      else if (open6 === "" && (character === "'" || character === '"')) open6 = character;
-      else if (character === token2) flag += text2.charAt(++index);
-      else flag += character;
+      if (character === open8) open8 = "";
+      else if (open8 === "" && (character === "'" || character === '"')) open8 = character;
+      else if (character === token2) flag2 += text2.charAt(++index);
+      else flag2 += character;
     }
-    if (flag === "--") return { flags: flags2, rest: text2.slice(index) };
-    flags2.push(flag);
+    if (flag2 === "--") return { flags: flags3, rest: text2.slice(index) };
+    flags3.push(flag2);
   }
 }
 
@@ -33643,27 +34684,26 @@ var NodeReader = class {
       const comment = trim2(line.slice(1));
       if (comment === "") this.#comments = [];
       else this.#comments.push(comment);
-    }
+    } else if (line === "") this.#comments = [];
   }
   #readNode(begun, continues, first) {
     let original = begun;
     let hasGap = false;
-    let open6 = continues;
-    while (open6 && this.#taken < this.#lines.length) {
+    let open8 = continues;
+    while (open8 && this.#taken < this.#lines.length) {
       const line = trimLineEnd(this.#take());
-      const content = trimStart(line);
-      if (content.startsWith("#")) continue;
-      if (content === "") {
+      const content2 = trimStart(line);
+      if (content2.startsWith("#")) continue;
+      if (content2 === "") {
         hasGap = true;
         continue;
       }
       const piece = cutContinuation(line, this.#escape);
       original += piece.text;
-      open6 = piece.continues;
+      open8 = piece.continues;
     }
     const range = () => this.#range(first);
-    if (hasGap)
-      this.#warnings.push({ rule: "NoEmptyContinuation", message: `Empty continuation line found in: ${original}`, range: range() });
+    if (hasGap) this.#warnings.push({ rule: "NoEmptyContinuation", message: "Empty continuation line", range: range() });
     return this.#at(range(), () => {
       const line = readLine(original, this.#escape);
       const heredocs = takesHeredocs(line) && original.includes("<<") ? this.#readHeredocs(original) : [];
@@ -33672,12 +34712,12 @@ var NodeReader = class {
   }
   #readHeredocs(original) {
     return findHeredocs(original).map((mark) => {
-      const content = [];
+      const content2 = [];
       while (this.#taken < this.#lines.length) {
         const line = this.#take();
         const end = trimLineEnd(line);
-        if ((mark.chomp ? end.replace(/^\t+/, "") : end) === mark.name) return { ...mark, content: content.join("") };
-        content.push(line);
+        if ((mark.chomp ? end.replace(/^\t+/, "") : end) === mark.name) return { ...mark, content: content2.join("") };
+        content2.push(line);
       }
       throw new LineError("unterminated heredoc", `no line is just ${mark.name}`);
     });
@@ -33695,10 +34735,10 @@ var NodeReader = class {
     return { start: { line: first, column: start2.length - trimStart(start2).length + 1 }, end };
   }
   #at(range, action) {
-    return locateErrors({ file: this.#file, range, source: this.#source }, action);
+    return locateErrors({ file: this.#file, range }, action);
   }
   #error(reason, range) {
-    return new DockerfileError(reason, { file: this.#file, range, source: this.#source });
+    return new DockerfileError(reason, { file: this.#file, range });
   }
 };
 function readEscape(value) {
@@ -33721,6 +34761,468 @@ function trimLineEnd(line) {
   return line.slice(0, end);
 }
 
+// src/dockerfile/check-config.ts
+var nothing3 = /* @__PURE__ */ new Set();
+function readCheckConfig(dockerfile, buildArgs) {
+  const argument = buildArgs.get("BUILDKIT_DOCKERFILE_CHECK");
+  if (argument !== void 0) return parseConfig(argument);
+  const { check } = dockerfile.directives;
+  return locateErrors({ file: dockerfile.file, range: lineRange(check?.line ?? 1) }, () => parseConfig(check?.value ?? ""));
+}
+function parseConfig(text2) {
+  let config = { skip: nothing3, experimental: nothing3, error: false };
+  const wrong = (option) => new LineError(`failed to parse check options: invalid check option ${quote(option)}`, "write it as skip=RULE,RULE;error=true");
+  for (const part of trim2(text2) === "" ? [] : trim2(text2).split(";")) {
+    const equals = part.indexOf("=");
+    if (equals < 0) throw wrong(part);
+    const key = trim2(part.slice(0, equals));
+    const value = trim2(part.slice(equals + 1));
+    if (key === "error") config = { ...config, error: parseBoolean(value, "the check option error") };
+    else if (key === "skip" || key === "experimental")
+      config = { ...config, [key]: value === "all" ? "all" : new Set(value.split(",").map(trim2)) };
+    else throw wrong(key);
+  }
+  return config;
+}
+function isEnabled(rule, config, comments) {
+  const local = readComments(comments);
+  const names3 = (key) => [config[key], local[key]].some((set) => set === "all" || set.has(rule.name));
+  return rule.experimental ? names3("experimental") : !names3("skip");
+}
+function readComments(comments) {
+  const found = comments.map((comment) => /^check[\t ]*=[\t ]*(\S+)/i.exec(comment)?.[1]).find((value) => value !== void 0);
+  try {
+    return parseConfig(found ?? "");
+  } catch (error) {
+    if (error instanceof LineError) return { skip: nothing3, experimental: nothing3 };
+    throw error;
+  }
+}
+
+// src/dockerfile/check-from.ts
+function readGlobals(dockerfile, { buildArgs, predefined }) {
+  const values = new Map(predefined);
+  const names3 = new Set(predefined.keys());
+  const expand3 = (word) => {
+    const used = /* @__PURE__ */ new Set();
+    const missing = /* @__PURE__ */ new Set();
+    const get = (name) => {
+      const value = values.get(name);
+      if (value !== void 0) used.add(name);
+      return value;
+    };
+    try {
+      return { text: expandWord(word, { get, escape: dockerfile.escape }, missing), used, missing };
+    } catch (error) {
+      if (error instanceof LineError) return { text: void 0, used, missing };
+      throw error;
+    }
+  };
+  for (const { name, value } of dockerfile.globalArgs.flatMap(({ args }) => args)) {
+    const set = buildArgs.get(name) ?? (value === void 0 ? void 0 : expand3(value).text);
+    if (set !== void 0) values.set(name, set);
+    names3.add(name);
+  }
+  return { values, names: names3, expand: expand3 };
+}
+function checkFrom(dockerfile, globals, facts, tell) {
+  const defaults = readGlobals(dockerfile, { ...facts, buildArgs: /* @__PURE__ */ new Map() });
+  for (const { from, index } of dockerfile.stages) {
+    checkArguments(from, globals, tell);
+    const name = defaults.expand(from.image).text;
+    if (name !== void 0 && !isReference(name))
+      tell("InvalidDefaultArgInFrom", from, `Default value for ARG ${from.image} results in empty or invalid base image name`);
+    if (from.platform !== void 0) checkPlatform(from, from.platform, globals, tell);
+    checkImagePlatform(from, globals.expand(from.image).text ?? from.image, facts.bases.get(index), tell);
+  }
+}
+function checkImagePlatform(at2, name, image, tell) {
+  if (!image || image.platform.os === image.wanted.os && image.platform.architecture === image.wanted.architecture) return;
+  const [actual, expected] = [quote(formatPlatform(image.platform)), quote(formatPlatform(image.wanted))];
+  const message = `Base image ${name} was pulled with platform ${actual}, expected ${expected} for current build`;
+  tell("InvalidBaseImagePlatform", at2, message);
+}
+function checkArguments(from, globals, tell) {
+  const missing = new Set([from.image, from.platform ?? ""].flatMap((word) => [...globals.expand(word).missing]));
+  for (const name of missing) {
+    if (globals.names.has(name)) continue;
+    const nearest = findNearest(name, globals.names);
+    tell(
+      "UndefinedArgInFrom",
+      from,
+      `FROM argument '${name}' is not declared${nearest === void 0 ? "" : ` (did you mean ${nearest}?)`}`
+    );
+  }
+}
+function checkPlatform(from, written, globals, tell) {
+  const { text: text2, used, missing } = globals.expand(written);
+  if (used.size === 1 && missing.size === 0 && used.has("TARGETPLATFORM") && text2 === globals.values.get("TARGETPLATFORM"))
+    tell("RedundantTargetPlatform", from, `Setting platform to predefined ${written} in FROM is redundant as this is the default behavior`);
+  const platform = used.size > 0 || missing.size > 0 || text2 === void 0 ? void 0 : readPlatform(text2);
+  if (platform === void 0 || from.stage?.includes(platform.os) || from.stage?.includes(platform.architecture)) return;
+  tell("FromPlatformFlagConstDisallowed", from, `FROM --platform flag should not use constant value ${quote(text2 ?? "")}`);
+}
+function readPlatform(text2) {
+  try {
+    return parsePlatform(text2);
+  } catch (error) {
+    if (error instanceof SyntaxError) return void 0;
+    throw error;
+  }
+}
+function isReference(text2) {
+  try {
+    parseReference(text2);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// src/dockerfile/check-rules.ts
+var buildkit = {
+  StageNameCasing: "Stage names should be lowercase",
+  FromAsCasing: "The 'as' keyword should match the case of the 'from' keyword",
+  NoEmptyContinuation: "Empty continuation lines will become errors in a future release",
+  ConsistentInstructionCasing: "All commands within the Dockerfile should use the same casing (either upper or lower)",
+  DuplicateStageName: "Stage names should be unique",
+  ReservedStageName: "Reserved words should not be used as stage names",
+  JSONArgsRecommended: "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals",
+  MaintainerDeprecated: "The MAINTAINER instruction is deprecated, use a label instead to define an image author",
+  UndefinedArgInFrom: "FROM command must use declared ARGs",
+  WorkdirRelativePath: "Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes",
+  UndefinedVar: "Variables should be defined before their use",
+  MultipleInstructionsDisallowed: "Multiple instructions of the same type should not be used in the same stage",
+  LegacyKeyValueFormat: "Legacy key/value format with whitespace separator should not be used",
+  InvalidBaseImagePlatform: "Base image platform does not match expected target platform",
+  RedundantTargetPlatform: "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior",
+  SecretsUsedInArgOrEnv: "Sensitive data should not be used in the ARG or ENV commands",
+  InvalidDefaultArgInFrom: "Default value for global ARG results in an empty or invalid base image name",
+  FromPlatformFlagConstDisallowed: "FROM --platform flag should not use a constant value",
+  CopyIgnoredFile: "Attempting to Copy file that is excluded by .dockerignore",
+  ExposeProtoCasing: "Protocol in EXPOSE instruction should be lowercase",
+  ExposeInvalidFormat: "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release",
+  InvalidDefinitionDescription: "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment."
+};
+var own = {
+  SeveralSourcesNeedSlash: "The destination of several sources should end in a slash: without one, they are written over each other",
+  LinkWithChmod: "--link has no effect beside --chmod: the files need the base below them",
+  RootedExclude: "Patterns of --exclude are relative to each copied directory: one that begins with a slash matches nothing",
+  KeepGitDirWithoutGit: "--keep-git-dir has no effect where no source is a git repository",
+  UnknownRule: "Names in # check= should be those of rules",
+  IgnoredFlag: "Flags of ARG, STOPSIGNAL and HEALTHCHECK NONE have no effect"
+};
+var late = {
+  UnknownOwner: "Names in --chown should be in the image's accounts: one that is not stands for 0",
+  NamedFileNotExcluded: "--exclude hides what is in a copied directory, not a file that a source names or matches",
+  WildcardSelectsNothing: "A source with wildcards should match something: where nothing matches, nothing is copied"
+};
+var withoutPage = ["InvalidBaseImagePlatform"];
+var experimental = ["InvalidDefinitionDescription"];
+var rules = [
+  ...Object.entries(buildkit).map(([name, description]) => ({
+    name,
+    description,
+    ...withoutPage.includes(name) ? {} : { url: `https://docs.docker.com/go/dockerfile/rule/${kebab(name)}/` },
+    ...experimental.includes(name) ? { experimental: true } : {}
+  })),
+  ...Object.entries({ ...own, ...late }).map(([name, description]) => ({ name, description, own: true }))
+];
+var ruleNamed = Object.fromEntries(rules.map((rule) => [rule.name, rule]));
+var lateRules = rules.filter(({ name }) => name in late);
+function kebab(name) {
+  return name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, "-").toLowerCase();
+}
+
+// src/dockerfile/check-stage.ts
+function startStage(parent, base, isScratch) {
+  if (parent) return { ...parent, env: new Map(parent.env), declared: new Set(parent.declared) };
+  const env = new Map([["PATH", ""], ...base?.env ?? []]);
+  return { env, declared: /* @__PURE__ */ new Set(), knowsBase: isScratch || base !== void 0, hasShell: base?.hasShell ?? false, hasWorkdir: false };
+}
+function checkStage(instructions, state, facts, tell) {
+  const checker = new StageChecker(state, facts, tell);
+  for (const instruction of instructions) checker.check(instruction);
+}
+var StageChecker = class {
+  #state;
+  #facts;
+  #tell;
+  /** Of each kind that counts once, the last so far. */
+  #last = /* @__PURE__ */ new Map();
+  constructor(state, facts, tell) {
+    this.#state = state;
+    this.#facts = facts;
+    this.#tell = tell;
+  }
+  check(instruction) {
+    switch (instruction.kind) {
+      case "arg":
+        this.#checkArg(instruction);
+        break;
+      case "env":
+      case "label":
+        this.#checkPairs(instruction);
+        break;
+      case "run":
+        for (const mount of instruction.mounts)
+          this.#try(instruction, (missing) => readMount(mount, (word) => expandWord(word, this.#variables, missing)));
+        break;
+      case "copy":
+      case "add":
+        this.#checkTransfer(instruction);
+        break;
+      case "workdir":
+        this.#checkWorkdir(instruction);
+        break;
+      case "user":
+        this.#expand(instruction, instruction.user);
+        break;
+      case "stopsignal":
+        this.#expand(instruction, instruction.signal);
+        break;
+      case "volume":
+        for (const path8 of instruction.paths) this.#expand(instruction, path8);
+        break;
+      case "expose":
+        this.#checkExpose(instruction);
+        break;
+      case "cmd":
+      case "entrypoint":
+        this.#checkOnce(instruction);
+        if (instruction.command.form === "shell" && !this.#state.hasShell) {
+          const message = `JSON arguments recommended for ${instruction.word} to prevent unintended behavior related to OS signals`;
+          this.#tell("JSONArgsRecommended", instruction, message);
+        }
+        break;
+      case "healthcheck":
+        this.#checkOnce(instruction);
+        break;
+      case "shell":
+        this.#state.hasShell = true;
+        break;
+      case "onbuild":
+      case "maintainer":
+        break;
+      default:
+        instruction;
+    }
+  }
+  get #variables() {
+    return { get: (name) => this.#state.env.get(name), escape: this.#facts.dockerfile.escape };
+  }
+  /** What cannot be expanded fails the build, which tells of it. */
+  #try(instruction, action) {
+    const missing = /* @__PURE__ */ new Set();
+    try {
+      return action(missing);
+    } catch (error) {
+      if (error instanceof LineError) return void 0;
+      throw error;
+    } finally {
+      for (const name of missing) this.#tellUndefined(instruction, name);
+    }
+  }
+  #expand(instruction, word) {
+    return this.#try(instruction, (missing) => expandWord(word, this.#variables, missing));
+  }
+  /** Names in capitals may be those of a base image that is not known. */
+  #tellUndefined(instruction, name) {
+    if (this.#state.declared.has(name) || !(this.#state.knowsBase || new RegExp("\\p{Ll}", "u").test(name))) return;
+    const nearest = findNearest(name, this.#state.env.keys());
+    const hint = nearest === void 0 ? "" : ` (did you mean $${nearest}?)`;
+    this.#tell("UndefinedVar", instruction, `Usage of undefined variable '$${name}'${hint}`, { own: instruction.kind === "expose" });
+  }
+  #checkArg(instruction) {
+    const { buildArgs, globals } = this.#facts;
+    this.#checkLegacyArg(instruction);
+    for (const { name, value } of instruction.args) {
+      this.#checkSecret(instruction, name);
+      const fallback = buildArgs.has(name) || value === void 0 ? void 0 : this.#expand(instruction, value);
+      const set = buildArgs.get(name) ?? fallback ?? globals.get(name);
+      if (set !== void 0) this.#state.env.set(name, set);
+      this.#state.declared.add(name);
+    }
+  }
+  /** `ARG foo bar` declares two arguments. Where nobody ever mentions the second again, it was probably meant as a value. */
+  #checkLegacyArg(instruction) {
+    const [first, second, ...rest] = instruction.args;
+    if (!second || rest.length > 0 || first?.value !== void 0 || second.value !== void 0) return;
+    const { buildArgs, globals, dockerfile } = this.#facts;
+    if (buildArgs.has(second.name) || globals.has(second.name)) return;
+    const written = dockerfile.stages.flatMap((stage) => stage.instructions.map(fullText)).join("\n");
+    if (written.split(second.name).length === 2) this.#tellLegacy(instruction, true);
+  }
+  #tellLegacy(instruction, own2) {
+    const { word } = instruction;
+    const message = `"${word} key=value" should be used instead of legacy "${word} key value" format`;
+    this.#tell("LegacyKeyValueFormat", instruction, message, { own: own2 });
+  }
+  #checkPairs(instruction) {
+    const expanded = instruction.pairs.map(({ key, value }) => [this.#expand(instruction, key), this.#expand(instruction, value)]);
+    if (instruction.legacy) this.#tellLegacy(instruction, false);
+    for (const [key, value] of instruction.kind === "env" ? expanded : []) {
+      if (key === void 0) continue;
+      this.#checkSecret(instruction, key);
+      this.#state.env.set(key, value ?? "");
+    }
+  }
+  #checkSecret(instruction, name) {
+    if (!secretWord.test(name) || harmlessWord.test(name)) return;
+    const detail = `${instruction.kind.toUpperCase()} ${quote(name)}`;
+    this.#tell("SecretsUsedInArgOrEnv", instruction, `Do not use ARG or ENV instructions for sensitive data (${detail})`);
+  }
+  #checkTransfer(instruction) {
+    const { chown: chown4 = "", chmod: chmod7 = "", exclude, sources, contents, destination } = instruction;
+    const checksum = instruction.kind === "add" ? instruction.checksum ?? "" : "";
+    for (const word of [chown4, chmod7, checksum, ...exclude]) this.#expand(instruction, word);
+    const paths = sources.flatMap((source) => this.#expand(instruction, source) ?? []);
+    const to = this.#expand(instruction, destination);
+    for (const { content: content2 } of contents.filter(({ expand: expand3 }) => expand3))
+      this.#try(instruction, (missing) => expandBody(content2, this.#variables, missing));
+    const isFile = to !== void 0 && !(instruction.kind === "copy" && instruction.parents) && !/(?:^|\/)\.{0,2}$/.test(to);
+    if (isFile && sources.length + contents.length > 1 && !paths.some((path8) => /[*?[]/.test(path8))) {
+      const message = `${instruction.kind.toUpperCase()} of several sources to ${quote(to)}, which has no slash at its end: the last one wins`;
+      this.#tell("SeveralSourcesNeedSlash", instruction, message);
+    }
+    if (instruction.kind === "add" && instruction.keepGitDir !== void 0 && !paths.some((path8) => gitSource.test(path8)))
+      this.#tell("KeepGitDirWithoutGit", instruction, "ADD --keep-git-dir is without effect: no source is a git repository");
+    if (instruction.link && chmod7 !== "")
+      this.#tell("LinkWithChmod", instruction, `${instruction.kind.toUpperCase()} --link is without effect beside --chmod`);
+    for (const pattern of exclude.filter((text2) => /^!?\//.test(text2))) {
+      const message = `--exclude=${pattern} matches nothing: patterns are relative to each copied directory and begin with no slash`;
+      this.#tell("RootedExclude", instruction, message);
+    }
+    if (instruction.kind === "copy" && instruction.from !== void 0) {
+      checkImagePlatform(instruction, instruction.from, this.#facts.images.get(instruction.from), this.#tell);
+      return;
+    }
+    for (const path8 of paths) this.#checkIgnored(instruction, path8);
+  }
+  #checkIgnored(instruction, path8) {
+    const { isIgnored } = this.#facts;
+    const clean = cleanPath2(path8);
+    if (!isIgnored || clean === "." || clean === "/" || isRemote(path8)) return;
+    const isHidden = isIgnored(clean);
+    if (!isHidden && !(path8.startsWith("./") && isIgnored(path8))) return;
+    const verb = instruction.kind === "add" ? "Add" : "Copy";
+    const message = `Attempting to ${verb} file ${quote(isHidden ? clean : path8)} that is excluded by .dockerignore`;
+    this.#tell("CopyIgnoredFile", instruction, message, { own: !isHidden });
+  }
+  /** Only the first counts: those after it are as good as it is. */
+  #checkWorkdir(instruction) {
+    const path8 = this.#expand(instruction, instruction.path);
+    if (path8 !== void 0 && !this.#state.hasWorkdir && !path8.startsWith("/"))
+      this.#tell(
+        "WorkdirRelativePath",
+        instruction,
+        `Relative workdir ${quote(path8)} can have unexpected results if the base image changes`
+      );
+    this.#state.hasWorkdir = true;
+  }
+  #checkExpose(instruction) {
+    const words = instruction.ports.flatMap(
+      (port) => this.#try(instruction, (missing) => expandWords(port, this.#variables, missing)) ?? []
+    );
+    for (const port of words) {
+      const slash4 = port.indexOf("/");
+      const protocol = slash4 < 0 ? "" : port.slice(slash4 + 1);
+      if (protocol !== protocol.toLowerCase())
+        this.#tell("ExposeProtoCasing", instruction, `Defined protocol '${port}' in EXPOSE instruction should be lowercase`);
+      if (port.includes(":")) {
+        const message = `EXPOSE instruction should not define an IP address or host-port mapping, found '${port}'`;
+        this.#tell("ExposeInvalidFormat", instruction, message);
+      }
+    }
+  }
+  /** It is the earlier one that has no effect. */
+  #checkOnce(instruction) {
+    const { kind, word } = instruction;
+    const before = this.#last.get(kind);
+    this.#last.set(kind, instruction);
+    const message = `Multiple ${word} instructions should not be used in the same stage because only the last one will be used`;
+    if (before) this.#tell("MultipleInstructionsDisallowed", before, message, { by: instruction });
+  }
+};
+function fullText(instruction) {
+  const heredocs = instruction.kind === "run" ? instruction.heredocs : "contents" in instruction ? instruction.contents : [];
+  return [instruction.text, ...heredocs.map(({ content: content2 }) => content2)].join("\n");
+}
+var gitSource = /^(?:git|ssh):\/\/|^[\w.-]+@[\w.-]+:|\.git(?:[#?]|$)/i;
+var secretWord = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
+var harmlessWord = /(?:_|^)(?:public|file|version)(?:_|$)/i;
+function isRemote(source) {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
+}
+function cleanPath2(path8) {
+  const parts = [];
+  for (const part of path8.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (!path8.startsWith("/")) parts.push("..");
+  }
+  return `${path8.startsWith("/") ? "/" : ""}${parts.join("/")}` || ".";
+}
+
+// src/dockerfile/check-writing.ts
+function checkWriting(dockerfile, tell) {
+  const { globalArgs, stages, warnings } = dockerfile;
+  const written = stages.flatMap(({ from, instructions }) => [from, ...instructions]);
+  for (const { message, range } of warnings) {
+    const at2 = written.find((instruction) => instruction.range.start.line === range.start.line);
+    tell("NoEmptyContinuation", { range, comments: at2?.comments ?? [] }, message);
+  }
+  checkCasing(written, tell);
+  checkStageNames(
+    stages.map(({ from }) => from),
+    tell
+  );
+  for (const instruction of [...globalArgs, ...written]) {
+    checkDescription(instruction, tell);
+    if (instruction.kind === "maintainer")
+      tell("MaintainerDeprecated", instruction, "Maintainer instruction is deprecated in favor of using label");
+    const [, flag2] = ignoresFlags(instruction) ? /^\S+\s+(--[^\s=]+)/.exec(instruction.text) ?? [] : [];
+    if (flag2) tell("IgnoredFlag", instruction, `${instruction.word.toUpperCase()} takes no flags: ${flag2} has no effect`);
+  }
+}
+function ignoresFlags({ kind, ...rest }) {
+  return kind === "arg" || kind === "stopsignal" || kind === "healthcheck" && !("command" in rest);
+}
+function checkCasing(written, tell) {
+  const lower = written.filter(({ word }) => word === word.toLowerCase()).length;
+  const upper = written.filter(({ word }) => word === word.toUpperCase()).length;
+  const casing = lower > upper ? "lowercase" : "uppercase";
+  for (const instruction of written) {
+    const { word } = instruction;
+    if (word === (lower > upper ? word.toLowerCase() : word.toUpperCase())) continue;
+    tell("ConsistentInstructionCasing", instruction, `Command '${word}' should match the case of the command majority (${casing})`);
+  }
+}
+function checkStageNames(froms, tell) {
+  const names3 = /* @__PURE__ */ new Set();
+  for (const from of froms) {
+    if (!from.as || from.stage === void 0) continue;
+    const { word, stage } = from.as;
+    if (stage !== from.stage) tell("StageNameCasing", from, `Stage name '${stage}' should be lowercase`);
+    const sample = from.word === from.word.toLowerCase() ? word.toLowerCase() : word.toUpperCase();
+    const isPlain = from.word === from.word.toLowerCase() || from.word === from.word.toUpperCase();
+    if (isPlain && word !== sample) tell("FromAsCasing", from, `'${word}' and '${from.word}' keywords' casing do not match`);
+    if (from.stage === "scratch" || from.stage === "context")
+      tell("ReservedStageName", from, `Stage name should not use the same name as reserved stage ${quote(from.stage)}`);
+    if (names3.has(from.stage)) tell("DuplicateStageName", from, `Duplicate stage name ${quote(from.stage)}, stage names should be unique`);
+    names3.add(from.stage);
+  }
+}
+function checkDescription(instruction, tell) {
+  const names3 = instruction.kind === "arg" ? instruction.args.map(({ name }) => name) : instruction.kind === "from" ? [instruction.stage] : [];
+  const last = instruction.comments.at(-1);
+  if (last === void 0 || names3[0] === void 0 || names3.includes(last.split(" ")[0])) return;
+  const sample = names3.length > 1 ? "<arg_key>" : names3[0];
+  const message = `Comment for ${instruction.kind.toUpperCase()} should follow the format: \`# ${sample} <description>\``;
+  tell("InvalidDefinitionDescription", instruction, message);
+}
+
 // src/dockerfile/stage.ts
 function findStage(stages, name) {
   if (!/^[+-]?[0-9]+$/.test(name)) return stages.findLast((stage2) => stage2.name === name.toLowerCase());
@@ -33732,39 +35234,7 @@ function findBaseStage(stages, index, image) {
   return stages.slice(0, index).findLast((stage) => stage.name === image);
 }
 
-// src/dockerfile/dockerfile.ts
-function parseDockerfile(text2, file) {
-  const source = typeof text2 === "string" ? text2 : new TextDecoder("utf-8", { ignoreBOM: true }).decode(text2);
-  const { nodes, escape: token2, directives, warnings } = readNodes(source, file);
-  const globalArgs = [];
-  const stages = [];
-  for (const node of nodes) {
-    const where = { file, source, range: node.range };
-    const instruction = locateErrors(where, () => readInstruction(node, token2));
-    const stage = stages.at(-1);
-    if (instruction.kind === "from") stages.push({ from: instruction, instructions: [] });
-    else if (stage) stage.instructions.push(instruction);
-    else if (instruction.kind === "arg") globalArgs.push(instruction);
-    else throw new DockerfileError("no build stage in current context", { ...where, hint: "a FROM must come first" });
-  }
-  if (stages.length === 0) {
-    throw new DockerfileError("dockerfile contains no stages to build", { file, source, range: nodes.at(-1)?.range ?? lineRange(1) });
-  }
-  const syntax = findDirective("syntax", source.replace(/^\uFEFF/, ""));
-  const check = findDirective("check", source.replace(/^\uFEFF/, ""));
-  return {
-    file,
-    source,
-    escape: token2,
-    directives: { ...syntax ? { syntax } : {}, ...directives.escape ? { escape: directives.escape } : {}, ...check ? { check } : {} },
-    globalArgs,
-    stages: stages.map(({ from, instructions }, index) => {
-      const range = { start: from.range.start, end: (instructions.at(-1) ?? from).range.end };
-      return { index, name: from.stage, from, instructions, range };
-    }),
-    warnings
-  };
-}
+// src/dockerfile/trigger.ts
 function parseOnbuild(text2, file, line) {
   const range = lineRange(line);
   try {
@@ -33783,10 +35253,146 @@ function parseOnbuild(text2, file, line) {
   }
 }
 
+// src/dockerfile/check.ts
+function checkDockerfile(dockerfile, config, facts) {
+  const findings = /* @__PURE__ */ new Map();
+  const tell = (name, at2, message, { by, own: own2 } = {}) => {
+    const rule = ruleNamed[name];
+    if (!isEnabled(rule, config, at2.comments) || by && !isEnabled(rule, config, by.comments)) return;
+    const { description, url: url2 } = rule;
+    const finding = { rule: name, message, description, ...url2 ? { url: url2 } : {}, range: at2.range, own: own2 ?? rule.own ?? false };
+    findings.set(`${name} ${at2.range.start.line} ${message}`, finding);
+  };
+  checkNames(dockerfile, config, tell);
+  checkWriting(dockerfile, tell);
+  const globals = readGlobals(dockerfile, facts);
+  checkFrom(dockerfile, globals, facts, tell);
+  checkReached(dockerfile, globals, facts, tell);
+  return [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
+}
+function checkNames({ directives }, config, tell) {
+  const { check } = directives;
+  if (!check) return;
+  const at2 = { range: lineRange(check.line), comments: [] };
+  const named2 = [config.skip, config.experimental].flatMap((names3) => names3 === "all" ? [] : [...names3]);
+  for (const name of named2.filter((one2) => check.value.includes(one2) && !Object.hasOwn(ruleNamed, one2))) {
+    const nearest = findNearest(name, Object.keys(ruleNamed));
+    tell("UnknownRule", at2, `There is no rule ${quote(name)}${nearest === void 0 ? "" : ` (did you mean ${nearest}?)`}`);
+  }
+}
+function findSilenced(dockerfile, config) {
+  const instructions = dockerfile.stages.flatMap(({ from, instructions: instructions2 }) => [from, ...instructions2]);
+  return new Set(
+    instructions.flatMap(
+      ({ comments, range }) => lateRules.filter((rule) => !isEnabled(rule, config, comments)).map(({ name }) => `${name} ${range.start.line}`)
+    )
+  );
+}
+function formatViolation(config, findings) {
+  const counted = config.error ? findings.filter(({ own: own2 }) => !own2) : [];
+  const [first] = counted;
+  const names3 = [...new Set(counted.map(({ rule }) => rule))].sort();
+  return first && { message: `lint violation found for rules: ${names3.join(", ")}`, range: first.range };
+}
+function findBaseImages(dockerfile, facts) {
+  const globals = readGlobals(dockerfile, facts);
+  const images = /* @__PURE__ */ new Map();
+  for (const stage of dockerfile.stages) {
+    const image = globals.expand(stage.from.image).text;
+    const platform = globals.expand(stage.from.platform ?? "").text;
+    if (image === void 0 || image === "" || image === "scratch" || platform === void 0) continue;
+    if (findBaseStage(dockerfile.stages, stage.index, image) === void 0) images.set(stage.index, { image, platform });
+  }
+  return images;
+}
+function checkReached(dockerfile, { values, expand: expand3 }, facts, tell) {
+  const { stages } = dockerfile;
+  const parents = stages.map((stage) => findBaseStage(stages, stage.index, expand3(stage.from.image).text ?? ""));
+  const instructions = stages.map((stage, index) => {
+    const inherited = facts.bases.get(index)?.triggers ?? parents[index]?.instructions.flatMap(triggerOf) ?? [];
+    return [...inherited.flatMap((text2) => readTrigger3(text2, dockerfile, stage)), ...stage.instructions];
+  });
+  const reached = /* @__PURE__ */ new Set();
+  const reach = (stage) => {
+    if (stage === void 0 || reached.has(stage.index)) return;
+    reached.add(stage.index);
+    reach(parents[stage.index]);
+    for (const instruction of instructions[stage.index] ?? []) for (const name of namedStages(instruction)) reach(findNamed(stages, name));
+  };
+  if (facts.target === void 0) for (const stage of stages) reach(stage);
+  else reach(facts.target);
+  const stageFacts = { ...facts, globals: values, dockerfile };
+  const states = /* @__PURE__ */ new Map();
+  for (const stage of stages) {
+    if (!reached.has(stage.index)) continue;
+    const parent = parents[stage.index];
+    const state = startStage(parent && states.get(parent.index), facts.bases.get(stage.index), expand3(stage.from.image).text === "scratch");
+    states.set(stage.index, state);
+    checkStage(instructions[stage.index] ?? [], state, stageFacts, tell);
+  }
+}
+function triggerOf(instruction) {
+  return instruction.kind === "onbuild" ? [instruction.trigger] : [];
+}
+function readTrigger3(text2, { file }, stage) {
+  try {
+    const instruction = parseOnbuild(text2, file, stage.from.range.start.line);
+    return [{ ...instruction, range: stage.from.range, comments: stage.from.comments }];
+  } catch (error) {
+    if (error instanceof DockerfileError) return [];
+    throw error;
+  }
+}
+function namedStages(instruction) {
+  if (instruction.kind === "copy") return instruction.from === void 0 ? [] : [instruction.from];
+  return instruction.kind === "run" ? instruction.mounts.flatMap(({ from }) => from ?? []) : [];
+}
+function findNamed(stages, name) {
+  try {
+    return findStage(stages, name);
+  } catch (error) {
+    if (error instanceof RangeError) return void 0;
+    throw error;
+  }
+}
+
+// src/dockerfile/dockerfile.ts
+function parseDockerfile(text2, file) {
+  const source = typeof text2 === "string" ? text2 : new TextDecoder("utf-8", { ignoreBOM: true }).decode(text2);
+  const { nodes, escape: token2, directives, warnings } = readNodes(source, file);
+  const globalArgs = [];
+  const stages = [];
+  for (const node of nodes) {
+    const where = { file, range: node.range };
+    const instruction = locateErrors(where, () => readInstruction(node, token2));
+    const stage = stages.at(-1);
+    if (instruction.kind === "from") stages.push({ from: instruction, instructions: [] });
+    else if (stage) stage.instructions.push(instruction);
+    else if (instruction.kind === "arg") globalArgs.push(instruction);
+    else throw new DockerfileError("no build stage in current context", { ...where, hint: "a FROM must come first" });
+  }
+  if (stages.length === 0) {
+    throw new DockerfileError("dockerfile contains no stages to build", { file, range: nodes.at(-1)?.range ?? lineRange(1) });
+  }
+  const syntax = findDirective("syntax", source.replace(/^\uFEFF/, ""));
+  const check = findDirective("check", source.replace(/^\uFEFF/, ""));
+  return {
+    file,
+    escape: token2,
+    directives: { ...syntax ? { syntax } : {}, ...directives.escape ? { escape: directives.escape } : {}, ...check ? { check } : {} },
+    globalArgs,
+    stages: stages.map(({ from, instructions }, index) => {
+      const range = { start: from.range.start, end: (instructions.at(-1) ?? from).range.end };
+      return { index, name: from.stage, from, instructions, range };
+    }),
+    warnings
+  };
+}
+
 // src/helper/helper.ts
-import { spawn as spawn2 } from "node:child_process";
-import { createHash as createHash7 } from "node:crypto";
-import { readFile as readFile3 } from "node:fs/promises";
+import { spawn as spawn4 } from "node:child_process";
+import { createHash as createHash8 } from "node:crypto";
+import { readFile as readFile4 } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 var architectures = { x64: "x86_64", arm64: "aarch64" };
 var keptStderr = 1 << 16;
@@ -33796,27 +35402,29 @@ async function openHelper() {
   if (process.platform !== "linux" || architecture === void 0) return void 0;
   const name = `slipway-helper-${architecture}`;
   await verifyFile(folder, name);
-  const path6 = fileURLToPath(new URL(name, folder));
-  return { path: path6, start: (args, options2 = {}) => startHelper(path6, args, options2) };
+  const path8 = fileURLToPath(new URL(name, folder));
+  return { path: path8, start: (args, options2 = {}) => startHelper(path8, args, options2) };
 }
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
-  const read = async (path6) => {
+  const read = async (path8) => {
     try {
-      return await readFile3(path6);
+      return await readFile4(path8);
     } catch (cause) {
-      throw new Error(`Cannot use "${file}": it cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
+      throw new Error(`Cannot use "${file}": "${path8}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
     }
   };
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
   const bytes = await read(file);
   const expected = manifest.files?.[name];
-  const actual = createHash7("sha256").update(bytes).digest("hex");
+  const actual = createHash8("sha256").update(bytes).digest("hex");
   if (expected?.size !== bytes.length || expected.sha256 !== actual)
-    throw new Error(`Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}`);
+    throw new Error(
+      `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
+    );
 }
-function startHelper(path6, args, { signal, extraFds = [] }) {
-  const child = spawn2(path6, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
+function startHelper(path8, args, { signal, extraFds = [] }) {
+  const child = spawn4(path8, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
   const stdio = child.stdio;
   const chunks = [];
   let kept = 0;
@@ -33831,7 +35439,7 @@ function startHelper(path6, args, { signal, extraFds = [] }) {
       (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
     );
     child.once("error", (cause) => {
-      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path6}": ${cause.message}`, { cause }));
+      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path8}": ${cause.message}`, { cause }));
     });
   });
   exited.catch(() => {
@@ -33844,442 +35452,6 @@ function startHelper(path6, args, { signal, extraFds = [] }) {
     fds: stdio.slice(3),
     pid: child.pid ?? -1,
     exited
-  };
-}
-
-// src/http/redact.ts
-function redactUrl(url) {
-  if (!URL.canParse(url)) return url.replace(/\/\/[^/@\s]*@/, "//").replace(/\?.*$/s, "?\u2026");
-  const parsed = new URL(url);
-  const names2 = [...new Set(parsed.searchParams.keys())];
-  const query = names2.length === 0 ? "" : `?${names2.map((name) => `${name}=\u2026`).join("&")}`;
-  return `${parsed.protocol}//${parsed.host}${parsed.pathname}${query}`;
-}
-function redactText(text2) {
-  return text2.replace(/https?:\/\/[^\s"'<>]+/gi, (url) => redactUrl(url)).replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 \u2026").replace(/("(?:token|access_token|refresh_token|identitytoken|password|secret)"\s*:\s*)"[^"]*"/gi, '$1"\u2026"');
-}
-
-// src/http/error.ts
-var HttpError = class extends Error {
-  name = "HttpError";
-  failure;
-  url;
-  constructor(failure3, url, text2, cause) {
-    super(text2, cause === void 0 ? void 0 : { cause });
-    this.failure = failure3;
-    this.url = redactUrl(url);
-  }
-  /** Whether the same request may well succeed a moment later. */
-  get isTransient() {
-    return this.failure === "timeout" || this.failure === "cut";
-  }
-};
-var failures = {
-  ECONNREFUSED: "refused",
-  ENOTFOUND: "unresolved",
-  EAI_AGAIN: "timeout",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  EADDRNOTAVAIL: "unreachable",
-  EACCES: "unreachable",
-  UND_ERR_CONNECT_TIMEOUT: "unreachable",
-  ETIMEDOUT: "timeout",
-  UND_ERR_HEADERS_TIMEOUT: "timeout",
-  UND_ERR_BODY_TIMEOUT: "timeout",
-  ECONNRESET: "cut",
-  ECONNABORTED: "cut",
-  EPIPE: "cut",
-  UND_ERR_SOCKET: "cut",
-  UND_ERR_ABORTED: "cut",
-  UND_ERR_INFO: "cut",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "cut",
-  UND_ERR_PRX_TLS: "tls",
-  EPROTO: "tls"
-};
-var descriptions = {
-  refused: "the connection was refused",
-  unresolved: "the host name has no address",
-  unreachable: "no connection could be made",
-  tls: "TLS failed",
-  timeout: "it did not answer in time",
-  cut: "the connection was cut",
-  proxy: "the proxy refused",
-  protocol: "the answer is no HTTP",
-  redirect: "the redirect leads nowhere",
-  "too-large": "the answer is too large"
-};
-function httpError(method, url, cause) {
-  if (cause instanceof HttpError) return cause;
-  const failure3 = classify(cause);
-  const detail = failure3 === "tls" || failure3 === "proxy" || failure3 === "protocol" ? ` (${messageOf(cause)})` : "";
-  return new HttpError(failure3, url, `Cannot ${method} "${redactUrl(url)}": ${descriptions[failure3]}${detail}`, cause);
-}
-function classify(error) {
-  const code = String(error.code ?? "");
-  const text2 = messageOf(error);
-  if (/^Proxy response|Proxy Authentication/.test(text2)) return "proxy";
-  if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || /CERT|UNABLE_TO_|HOSTNAME_MISMATCH/.test(code)) return "tls";
-  if (/before secure TLS connection/.test(text2)) return "tls";
-  if (code.startsWith("HPE_")) return "protocol";
-  return failures[code] ?? (/timed? ?out/i.test(text2) ? "timeout" : "cut");
-}
-function messageOf(error) {
-  return error instanceof Error ? error.message.replace(/\s+/g, " ").trim() : String(error);
-}
-
-// src/http/origins.ts
-var import_undici = __toESM(require_undici(), 1);
-
-// src/http/proxy.ts
-import { BlockList, isIP } from "node:net";
-function proxyFor(target, proxies) {
-  const given = target.protocol === "https:" ? proxies.https : proxies.http;
-  if (!given || isLoopback(hostOf(target)) || isExcepted(target, proxies.noProxy ?? "")) return void 0;
-  const text2 = /^[a-z0-9+.-]+:\/\//i.test(given) ? given : `http://${given}`;
-  if (!URL.canParse(text2)) throw new SyntaxError("Cannot use the proxy of the environment: its value is no URL");
-  const proxy = new URL(text2);
-  if (proxy.protocol === "http:" || proxy.protocol === "https:") return proxy;
-  throw new SyntaxError(`Cannot use the proxy "${proxy.protocol}//${proxy.host}": only http:// and https:// proxies are supported`);
-}
-function isExcepted(target, noProxy) {
-  const host = hostOf(target);
-  const port = target.port || (target.protocol === "https:" ? "443" : "80");
-  return noProxy.split(",").map((rule) => rule.trim().toLowerCase()).some((rule) => rule !== "" && matchesRule(rule, host, port));
-}
-function matchesRule(rule, host, port) {
-  if (rule === "*") return true;
-  if (rule.includes("/")) return isInBlock(rule, host);
-  const [name, rulePort] = splitPort(rule);
-  if (rulePort !== void 0 && rulePort !== port) return false;
-  if (isIP(name) !== 0 || isIP(host) !== 0) return name === host;
-  const suffix = name.replace(/^\*(?=\.)/, "");
-  return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
-}
-function splitPort(rule) {
-  const [, name, port] = /^(?:\[([0-9a-f:.]+)\]|[^:]*)(?::(\d+))?$/.exec(rule) ?? [];
-  if (name !== void 0) return [name, port];
-  if (isIP(rule) === 6) return [rule, void 0];
-  const colon = rule.lastIndexOf(":");
-  return colon < 0 ? [rule, void 0] : [rule.slice(0, colon), rule.slice(colon + 1)];
-}
-function isInBlock(rule, host) {
-  const [network = "", bits2 = ""] = rule.split("/");
-  const family = isIP(host);
-  const limit = family === 6 ? 128 : 32;
-  if (family === 0 || isIP(network) !== family || !/^\d+$/.test(bits2) || Number(bits2) > limit) return false;
-  const name = family === 6 ? "ipv6" : "ipv4";
-  const block = new BlockList();
-  block.addSubnet(network, Number(bits2), name);
-  return block.check(host, name);
-}
-function isLoopback(host) {
-  return host === "localhost" || host === "::1" || isIP(host) === 4 && host.startsWith("127.");
-}
-function hostOf(target) {
-  return target.hostname.toLowerCase().replace(/^\[|\]$/g, "");
-}
-
-// src/http/roots.ts
-import { readdir, readFile as readFile4 } from "node:fs/promises";
-import { join as join4 } from "node:path";
-import { createSecureContext, rootCertificates } from "node:tls";
-var usualBundles = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/pki/tls/cacert.pem",
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-  "/etc/ssl/cert.pem"
-];
-async function readRoots(roots) {
-  const bundles = roots.files.length > 0 ? Promise.all(roots.files.map(readOptional)) : readUsualBundle();
-  const directories = Promise.all(roots.directories.map(readDirectory));
-  const found = [...await bundles, ...await directories].flat();
-  return found.length > 0 ? found : rootCertificates;
-}
-async function readUsualBundle() {
-  for (const path6 of usualBundles) {
-    const bundle = await readOptional(path6);
-    if (bundle.length > 0) return [bundle];
-  }
-  return [];
-}
-var contexts = /* @__PURE__ */ new WeakMap();
-function openContext2(roots, tls) {
-  const known = contexts.get(roots) ?? /* @__PURE__ */ new Map();
-  contexts.set(roots, known);
-  const key = JSON.stringify(tls);
-  const context = known.get(key) ?? makeContext(roots, tls);
-  known.set(key, context);
-  context.catch(() => known.delete(key));
-  return context;
-}
-async function makeContext(roots, tls) {
-  const own = await Promise.all((tls.authorities ?? []).map((path6) => readPem(path6, "registry certificate")));
-  const client = tls.client && {
-    cert: await readPem(tls.client.certificate, "client certificate"),
-    key: await readPem(tls.client.key, "client key")
-  };
-  const ca = tls.skipVerify ? own : [...await readRoots(roots), ...own];
-  return createSecureContext({ ...ca.length > 0 ? { ca } : {}, ...client });
-}
-async function readPem(path6, what) {
-  const bytes = await readFile4(path6).catch((cause) => {
-    throw new Error(`Cannot read ${what} "${path6}": ${cause.message}`, { cause });
-  });
-  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path6}": it is not in PEM form`);
-  return bytes;
-}
-async function readOptional(path6) {
-  return readFile4(path6).then(
-    (bytes) => [bytes],
-    () => []
-  );
-}
-async function readDirectory(path6) {
-  const names2 = await readdir(path6).catch(() => []);
-  const files = await Promise.all(names2.sort().map((name) => readOptional(join4(path6, name))));
-  return files.flat().filter((bytes) => bytes.includes("-----BEGIN CERTIFICATE-----"));
-}
-
-// src/http/origins.ts
-function openOrigins(options2) {
-  const pools = /* @__PURE__ */ new Map();
-  const { connectMs, headersMs, stallMs } = options2.timeouts;
-  let isClosed = false;
-  async function tlsOf2(url) {
-    if (url.protocol !== "https:") return { timeout: connectMs };
-    const tls = options2.tlsFor?.(url.host) ?? {};
-    return { timeout: connectMs, secureContext: await openContext2(options2.roots, tls), rejectUnauthorized: tls.skipVerify !== true };
-  }
-  async function open6(url) {
-    const shared2 = { connections: options2.connectionsPerHost, pipelining: 1, headersTimeout: headersMs, bodyTimeout: stallMs };
-    const proxy = proxyFor(url, options2.proxies);
-    if (proxy === void 0) return new import_undici.Pool(url.origin, { ...shared2, connect: await tlsOf2(url) });
-    const { username, password } = proxy;
-    const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
-    return new import_undici.ProxyAgent({
-      ...shared2,
-      uri: proxy.origin,
-      ...username === "" ? {} : { token: `Basic ${credentials}` },
-      // A proxy forwards plain HTTP itself; many refuse to CONNECT to any port but 443.
-      proxyTunnel: url.protocol === "https:",
-      requestTls: await tlsOf2(url),
-      proxyTls: await tlsOf2(proxy)
-    });
-  }
-  return {
-    async of(url) {
-      if (isClosed) throw new Error(`Cannot ask "${url.origin}": the HTTP client is closed`);
-      const known = pools.get(url.origin);
-      if (known !== void 0) return known;
-      const pool = open6(url);
-      pools.set(url.origin, pool);
-      return pool;
-    },
-    async close() {
-      isClosed = true;
-      const opened = await Promise.allSettled(pools.values());
-      pools.clear();
-      await Promise.all(opened.map((pool) => pool.status === "fulfilled" ? pool.value.destroy() : void 0));
-    }
-  };
-}
-
-// src/http/redirect.ts
-function isRedirect(status) {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-function followRedirect(from, status, location) {
-  const url = URL.canParse(location, from.url.href) ? new URL(location, from.url) : void 0;
-  if (url === void 0 || url.protocol !== "https:" && url.protocol !== "http:") {
-    const text2 = `Cannot ${from.method} "${redactUrl(from.url.href)}": it redirects to what is no web address`;
-    throw new HttpError("redirect", from.url.href, text2);
-  }
-  const sameHost = url.host === from.url.host && (url.protocol === from.url.protocol || url.protocol === "https:");
-  const headers = Object.entries(from.request.headers ?? {}).filter(([name]) => sameHost || !/^(authorization|cookie)$/i.test(name));
-  const becomesGet = status === 303 && from.method !== "HEAD" || (status === 301 || status === 302) && from.method === "POST";
-  if (!becomesGet) return { ...from, url, request: { ...from.request, headers: Object.fromEntries(headers) } };
-  const { body: _, ...request } = from.request;
-  const kept = headers.filter(([name]) => !/^content-/i.test(name));
-  return { method: "GET", url, request: { ...request, headers: Object.fromEntries(kept) } };
-}
-
-// src/http/retry.ts
-import { setMaxListeners } from "node:events";
-var defaultBackOff = { tries: 5, firstMs: 500, mostMs: 3e4 };
-var patienceMs = 12e4;
-function isTransientStatus(status) {
-  return status === 408 || status === 429 || status === 499 || status >= 500 && status !== 501 && status !== 505;
-}
-function waitBefore(next, backOff, retryAfter, now = Date.now()) {
-  const asked = parseRetryAfter(retryAfter, now);
-  if (asked !== void 0 && asked > patienceMs) return void 0;
-  const full = Math.min(backOff.mostMs, backOff.firstMs * 2 ** (next - 2));
-  return Math.max(asked ?? 0, full / 2 + Math.random() * full / 2);
-}
-function parseRetryAfter(value, now) {
-  if (value === void 0) return void 0;
-  if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1e3;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? void 0 : Math.max(0, date - now);
-}
-function expectListeners(signal) {
-  if (signal !== void 0) setMaxListeners(0, signal);
-}
-function pause(ms, signal) {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    expectListeners(signal);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
-}
-
-// src/http/send.ts
-var drainBytes = 64 * 1024;
-async function sendOnce(dispatcher, method, url, { headers, body, signal }, { userAgent, stallMs, headersMs, storeMs }) {
-  const stop = new AbortController();
-  const stream = body !== void 0 && "open" in body ? watchStalls(body.open(), stop, stallMs, method, url) : body;
-  const length = body === void 0 ? void 0 : "open" in body ? body.size : body.byteLength;
-  const forward = () => stop.abort(signal?.reason);
-  const forget = () => signal?.removeEventListener("abort", forward);
-  expectListeners(signal);
-  signal?.addEventListener("abort", forward, { once: true });
-  try {
-    const answer = await dispatcher.request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method,
-      headers: {
-        "user-agent": userAgent,
-        // A proxy or a CDN that compresses would change the bytes that digests and ranges speak of.
-        "accept-encoding": "identity",
-        ...headers,
-        ...length === void 0 ? {} : { "content-length": String(length) }
-      },
-      // Undici takes async iterables, though its types do not say so.
-      body: stream ?? null,
-      signal: stop.signal,
-      headersTimeout: stream === void 0 || stream === body ? headersMs : storeMs
-    });
-    answer.body.once("close", forget);
-    return responseOf(answer, method, url, signal);
-  } catch (cause) {
-    forget();
-    signal?.throwIfAborted();
-    throw stop.signal.aborted ? stop.signal.reason : httpError(method, url.href, cause);
-  }
-}
-async function* watchStalls(source, stop, stallMs, method, url) {
-  let timer;
-  const watch = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const text2 = `Cannot ${method} "${redactUrl(url.href)}": it took no further bytes for ${stallMs / 1e3} s`;
-      stop.abort(new HttpError("timeout", url.href, text2));
-    }, stallMs);
-  };
-  try {
-    for await (const chunk of source) {
-      watch();
-      yield chunk;
-      clearTimeout(timer);
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) stop.abort(error);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-function responseOf(answer, method, url, signal) {
-  const all = (name) => {
-    const value = answer.headers[name.toLowerCase()];
-    return value === void 0 ? [] : typeof value === "string" ? [value] : value;
-  };
-  answer.body.on("error", () => {
-  });
-  async function* read() {
-    try {
-      for await (const chunk of answer.body) yield chunk;
-    } catch (cause) {
-      signal?.throwIfAborted();
-      throw httpError(method, url.href, cause);
-    }
-  }
-  return {
-    status: answer.statusCode,
-    url: url.href,
-    header: (name) => all(name).length === 0 ? void 0 : all(name).join(", "),
-    headers: all,
-    body: { [Symbol.asyncIterator]: read },
-    async bytes(limit) {
-      const tooLarge = () => new HttpError("too-large", url.href, `Cannot ${method} "${redactUrl(url.href)}": the answer is larger than ${limit} bytes`);
-      const chunks = [];
-      let size = 0;
-      if (Number(all("content-length")[0] ?? 0) > limit && method !== "HEAD") {
-        answer.body.destroy();
-        throw tooLarge();
-      }
-      for await (const chunk of read()) {
-        size += chunk.byteLength;
-        if (size > limit) throw tooLarge();
-        chunks.push(chunk);
-      }
-      return Buffer.concat(chunks, size);
-    },
-    async discard() {
-      await answer.body.dump({ limit: drainBytes }).catch(() => {
-      });
-    }
-  };
-}
-
-// src/http/http.ts
-var defaultTimeouts = { connectMs: 15e3, headersMs: 6e4, storeMs: 3e5, stallMs: 6e4 };
-function openHttp(options2) {
-  const timeouts = { ...defaultTimeouts, ...options2.timeouts };
-  const backOff = { ...defaultBackOff, ...options2.backOff };
-  const origins = openOrigins({ ...options2, timeouts, connectionsPerHost: options2.connectionsPerHost ?? 24 });
-  async function sendPatiently(method, url, request) {
-    const tries = request.tries ?? (method === "PATCH" ? 1 : backOff.tries);
-    for (let turn = 1; ; turn++) {
-      let waitMs;
-      try {
-        const response = await sendOnce(await origins.of(url), method, url, request, { userAgent: options2.userAgent, ...timeouts });
-        if (turn >= tries || !isTransientStatus(response.status)) return response;
-        waitMs = waitBefore(turn + 1, backOff, response.header("retry-after"));
-        if (waitMs === void 0) return response;
-        await response.discard();
-      } catch (error) {
-        if (turn >= tries || !(error instanceof HttpError) || !error.isTransient) throw error;
-        waitMs = waitBefore(turn + 1, backOff) ?? 0;
-      }
-      await pause(waitMs, request.signal);
-    }
-  }
-  return {
-    async request(method, url, request = {}) {
-      let hop = { method, url: new URL(url), request };
-      for (let left = request.redirects ?? 5; ; left--) {
-        request.signal?.throwIfAborted();
-        const response = await sendPatiently(hop.method, hop.url, hop.request);
-        const location = isRedirect(response.status) ? response.header("location") : void 0;
-        if (location === void 0 || request.redirects === 0) return response;
-        await response.discard();
-        if (left === 0) throw new HttpError("redirect", url, `Cannot ${method} "${redactUrl(url)}": it redirects too often`);
-        hop = followRedirect(hop, response.status, location);
-      }
-    },
-    close: () => origins.close()
   };
 }
 
@@ -34338,10 +35510,10 @@ var codeFailures = {
 async function readRefusal(response, asked) {
   const { code, message } = await readErrorBody(response);
   const byStatus = statusFailures[response.status];
-  const failure3 = (response.status === 401 || response.status === 429 ? byStatus : void 0) ?? codeFailures[code ?? ""] ?? byStatus ?? (response.status >= 500 || response.status === 408 || response.status === 499 ? "unavailable" : "refused");
+  const failure4 = (response.status === 401 || response.status === 429 ? byStatus : void 0) ?? codeFailures[code ?? ""] ?? byStatus ?? (response.status >= 500 || response.status === 408 || response.status === 499 ? "unavailable" : "refused");
   const detail = [code, message === void 0 ? void 0 : `(${message})`].filter(Boolean).join(" ");
   const text2 = `Cannot ${asked.action}: ${asked.registry} answered ${response.status}${detail === "" ? "" : ` ${detail}`}`;
-  return new RegistryError(text2, { failure: failure3, status: response.status, hint: adviseRefusal(failure3, asked) });
+  return new RegistryError(text2, { failure: failure4, status: response.status, hint: adviseRefusal(failure4, asked) });
 }
 async function readErrorBody(response) {
   const text2 = await response.bytes(64 * 1024).then(
@@ -34365,9 +35537,9 @@ function shorten(text2) {
   const trimmed = line.replace(/\s+/g, " ").trim();
   return trimmed.length > 300 ? `${trimmed.slice(0, 300)}\u2026` : trimmed;
 }
-function adviseRefusal(failure3, { registry, credentials }) {
+function adviseRefusal(failure4, { registry, credentials }) {
   const login = `run "docker login ${registry}" or set DOCKER_AUTH_CONFIG`;
-  switch (failure3) {
+  switch (failure4) {
     case "unauthorized":
       return credentials === void 0 ? `no credentials for ${registry} were found; ${login}` : `the credentials of ${credentials} were sent and not accepted; ${login}`;
     case "denied":
@@ -34384,8 +35556,8 @@ function adviseRefusal(failure3, { registry, credentials }) {
 }
 function wrapHttpError(error, asked) {
   if (!(error instanceof HttpError)) return error;
-  const failure3 = error.failure === "tls" ? "tls" : error.failure === "protocol" || error.failure === "too-large" ? "invalid" : "unreachable";
-  const transient = error.isTransient ? "unavailable" : failure3;
+  const failure4 = error.failure === "tls" ? "tls" : error.failure === "protocol" || error.failure === "too-large" ? "invalid" : "unreachable";
+  const transient = error.isTransient ? "unavailable" : failure4;
   return new RegistryError(`Cannot ${asked.action}: ${error.message}`, {
     failure: transient,
     hint: adviseFailure(error, asked),
@@ -34501,13 +35673,13 @@ async function askForToken(http, { parameters }, scopes, credentials, signal) {
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     return http.request("POST", realm, { headers, body: Buffer.from(form.toString()), signal, redirects: 0 });
   }
-  const url = new URL(realm);
-  if (service !== void 0) url.searchParams.set("service", service);
-  for (const scope of scopes) url.searchParams.append("scope", scope);
-  if (credentials?.kind !== "password") return http.request("GET", url.href, { signal });
+  const url2 = new URL(realm);
+  if (service !== void 0) url2.searchParams.set("service", service);
+  for (const scope of scopes) url2.searchParams.append("scope", scope);
+  if (credentials?.kind !== "password") return http.request("GET", url2.href, { signal });
   const { username, password } = credentials;
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-  return http.request("GET", url.href, { headers: { authorization }, signal });
+  return http.request("GET", url2.href, { headers: { authorization }, signal });
 }
 function readToken(bytes, asked) {
   let answer = null;
@@ -34529,8 +35701,8 @@ function placesOf(reference, options2) {
   const mapped = Object.entries(options2.map).flatMap(([key, values]) => normalizeRegistry(stripScheme(key)) === registry ? values : []);
   const mirrors = registry === dockerHub ? options2.mirrors : [];
   const stand = [...mapped, ...mirrors].map((value) => placeAt(value, reference.repository));
-  const own = { registry, repository: reference.repository };
-  return stand.length > 0 && options2.skipDefaultRegistryFallback ? stand : [...stand, own];
+  const own2 = { registry, repository: reference.repository };
+  return stand.length > 0 && options2.skipDefaultRegistryFallback ? stand : [...stand, own2];
 }
 function placeAt(mirror, repository) {
   const [host = "", ...prefix] = stripScheme(mirror).replace(/\/+$/, "").split("/");
@@ -34562,8 +35734,8 @@ function tlsOf(host, direction, options2) {
     ...client === void 0 ? {} : { client }
   };
 }
-function isListed2(names2, registry) {
-  return names2.some((name) => normalizeRegistry(stripScheme(name)) === registry);
+function isListed2(names3, registry) {
+  return names3.some((name) => normalizeRegistry(stripScheme(name)) === registry);
 }
 function lookUp(table, registry) {
   return Object.entries(table).find(([name]) => normalizeRegistry(stripScheme(name)) === registry)?.[1];
@@ -34593,20 +35765,20 @@ function openClient(registry, tools) {
     if (scheme === "http") report.emit({ kind: "debug", text: `Speaking plain HTTP with ${registry}` });
     return `${scheme}://${host}`;
   }
-  async function resolveUrl(path6) {
+  async function resolveUrl(path8) {
     origin ??= findOrigin();
     origin.catch(() => {
       origin = void 0;
     });
     const base = new URL(await origin);
-    const url = new URL(path6, base);
-    if (url.host === base.host && base.protocol === "https:") url.protocol = "https:";
-    return url;
+    const url2 = new URL(path8, base);
+    if (url2.host === base.host && base.protocol === "https:") url2.protocol = "https:";
+    return url2;
   }
-  async function sendEarly(method, path6, call) {
+  async function sendEarly(method, path8, call) {
     const isSmall = call.body === void 0 || !("open" in call.body) && call.body.byteLength === 0;
-    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path6.startsWith("/")) return void 0;
-    const response = await http.request(method, `http://${host}${path6}`, { ...call, tries: 1 }).catch(() => void 0);
+    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path8.startsWith("/")) return void 0;
+    const response = await http.request(method, `http://${host}${path8}`, { ...call, tries: 1 }).catch(() => void 0);
     call.signal?.throwIfAborted();
     if (response === void 0) return void 0;
     if (!refusesPlain(response) && !isTransientStatus(response.status)) {
@@ -34616,14 +35788,14 @@ function openClient(registry, tools) {
     await response.discard();
     return void 0;
   }
-  async function send(method, path6, call) {
-    let early = await sendEarly(method, path6, call);
-    const url = await resolveUrl(path6);
-    const isOwn = url.host === host;
+  async function send(method, path8, call) {
+    let early = await sendEarly(method, path8, call);
+    const url2 = await resolveUrl(path8);
+    const isOwn = url2.host === host;
     for (let turn = 1; ; turn++) {
       const auth = isOwn ? await authorizer.authorize(call.repository, call.scopes, describe(call), call.signal) : void 0;
       const headers = { ...call.headers, ...auth === void 0 ? {} : { authorization: auth.value } };
-      const response = early ?? await http.request(method, url.href, { ...call, headers });
+      const response = early ?? await http.request(method, url2.href, { ...call, headers });
       early = void 0;
       const isOurs = response.status === 401 && new URL(response.url).host === host;
       if (!isOurs || turn === 3 || turn > 1 && auth?.isNew !== false) return response;
@@ -34635,10 +35807,10 @@ function openClient(registry, tools) {
       });
     }
   }
-  async function read(path6, call, limit) {
+  async function read(path8, call, limit) {
     for (let turn = 1; ; turn++) {
       try {
-        const response = await send("GET", path6, call);
+        const response = await send("GET", path8, call);
         if (response.status !== 200) throw await readRefusal(response, describe(call));
         return { response, bytes: await response.bytes(limit) };
       } catch (error) {
@@ -34673,14 +35845,14 @@ async function chooseScheme(http, host) {
   }
 }
 async function ping(http, scheme, host) {
-  const url = `${scheme}://${host}/v2/`;
-  const response = await http.request("GET", url, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) }).catch((error) => {
+  const url2 = `${scheme}://${host}/v2/`;
+  const response = await http.request("GET", url2, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) }).catch((error) => {
     if (error instanceof HttpError) throw error;
-    throw new HttpError("timeout", url, `Cannot GET "${url}": no answer within ${pingMs / 1e3} s`, error);
+    throw new HttpError("timeout", url2, `Cannot GET "${url2}": no answer within ${pingMs / 1e3} s`, error);
   });
   await response.discard();
   const refuses = scheme === "http" ? refusesPlain(response) : response.status === 400;
-  if (refuses) throw new HttpError("protocol", url, `Cannot GET "${url}": it does not speak ${scheme.toUpperCase()}`);
+  if (refuses) throw new HttpError("protocol", url2, `Cannot GET "${url2}": it does not speak ${scheme.toUpperCase()}`);
 }
 function refusesPlain(response) {
   const leadsAway = response.status >= 300 && response.status < 400 && /^https:/i.test(response.header("location") ?? "");
@@ -34715,12 +35887,12 @@ async function raceSchemes(secure, plain2) {
 import { readFile as readFile5 } from "node:fs/promises";
 
 // src/registry/credential-helper.ts
-import { spawn as spawn3 } from "node:child_process";
+import { spawn as spawn5 } from "node:child_process";
 var timeoutMs = 6e4;
 var outputLimit = 1024 * 1024;
-async function askHelper(name, server, environment2) {
+async function askHelper(name, server, environment) {
   const program = `docker-credential-${name}`;
-  const { code, output } = await runHelper(program, server, environment2);
+  const { code, output } = await runHelper(program, server, environment);
   if (code !== 0) {
     if (/credentials not found|no credentials|not logged in/i.test(output)) return void 0;
     throw new Error(`Cannot get credentials for "${server}": ${program} ended with code ${code}: ${output.trim().slice(0, 300)}`);
@@ -34737,11 +35909,11 @@ function parseAnswer(output, program, server) {
     throw new SyntaxError(`Cannot get credentials for "${server}": what ${program} wrote is no JSON`);
   }
 }
-function runHelper(program, server, environment2) {
+function runHelper(program, server, environment) {
   return new Promise((resolve, reject) => {
-    const child = spawn3(program, ["get"], {
+    const child = spawn5(program, ["get"], {
       stdio: ["pipe", "pipe", "pipe"],
-      ...environment2 ? { env: { ...environment2 } } : {}
+      ...environment ? { env: { ...environment } } : {}
     });
     const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs).unref();
     let output = "";
@@ -34783,26 +35955,26 @@ function openKeychain(source, report) {
     }
   };
 }
-async function findIn(config, registry, repository, environment2) {
-  const names2 = registry === dockerHub ? [hubKey, dockerHub, "docker.io"] : [registry];
-  const scoped = findScoped(config.auths, names2, repository);
+async function findIn(config, registry, repository, environment) {
+  const names3 = registry === dockerHub ? [hubKey, dockerHub, "docker.io"] : [registry];
+  const scoped = findScoped(config.auths, names3, repository);
   if (scoped !== void 0) return readEntry2(scoped, config.name);
-  const helperKey = names2.find((name) => config.credHelpers[name] !== void 0);
+  const helperKey = names3.find((name) => config.credHelpers[name] !== void 0);
   const helper = helperKey === void 0 ? config.credsStore : config.credHelpers[helperKey];
   if (helper !== void 0 && helper !== "") {
-    const answer = await askHelper(helper, helperKey ?? names2[0] ?? registry, environment2);
+    const answer = await askHelper(helper, helperKey ?? names3[0] ?? registry, environment);
     if (answer !== void 0) return answer;
   }
-  const exact = names2.find((name) => config.auths[name] !== void 0);
+  const exact = names3.find((name) => config.auths[name] !== void 0);
   const entry = exact === void 0 ? findByHost(config.auths, registry) : config.auths[exact];
   return entry === void 0 ? void 0 : readEntry2(entry, config.name);
 }
-function findScoped(auths, names2, repository) {
+function findScoped(auths, names3, repository) {
   const parts = repository.split("/");
   for (let length = parts.length; length > 0; length--) {
-    const path6 = parts.slice(0, length).join("/");
-    for (const name of names2) {
-      const entry = auths[`${name.replace(/\/$/, "")}/${path6}`];
+    const path8 = parts.slice(0, length).join("/");
+    for (const name of names3) {
+      const entry = auths[`${name.replace(/\/$/, "")}/${path8}`];
       if (entry !== void 0) return entry;
     }
   }
@@ -34835,17 +36007,17 @@ function secretsOf(credentials) {
 }
 async function readConfigs({ json: json2, file }) {
   const configs = [];
-  if (json2) configs.push(parseConfig(json2, "DOCKER_AUTH_CONFIG"));
+  if (json2) configs.push(parseConfig2(json2, "DOCKER_AUTH_CONFIG"));
   if (file !== void 0) {
     const text2 = await readFile5(file, "utf8").catch((cause) => {
       if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return void 0;
       throw new Error(`Cannot read "${file}": ${cause.message}`, { cause });
     });
-    if (text2 !== void 0 && text2.trim() !== "") configs.push(parseConfig(text2, file));
+    if (text2 !== void 0 && text2.trim() !== "") configs.push(parseConfig2(text2, file));
   }
   return configs;
 }
-function parseConfig(text2, name) {
+function parseConfig2(text2, name) {
   let value;
   try {
     value = JSON.parse(text2);
@@ -34868,11 +36040,11 @@ async function* readBlob(sources, descriptor, { start: start2, end }, tools) {
   const problems = [];
   const urls = [void 0, ...descriptor.urls ?? []];
   for (const source of sources) {
-    for (const url of urls) {
+    for (const url2 of urls) {
       try {
         for await (const chunk of readFrom2(
           source,
-          url,
+          url2,
           descriptor,
           { start: at2, end, isPart: start2 > 0 || end < descriptor.size },
           tools
@@ -34892,12 +36064,12 @@ async function* readBlob(sources, descriptor, { start: start2, end }, tools) {
   }
   throw problems[0];
 }
-async function* readFrom2(source, url, descriptor, range, tools) {
+async function* readFrom2(source, url2, descriptor, range, tools) {
   const { client, repository } = source;
   const { backOff, signal } = tools;
   const action = `pull layer "${client.registry}/${repository}@${descriptor.digest}"`;
   const call = { repository, scopes: [pullScope(repository)], action, signal };
-  const path6 = url ?? `/v2/${repository}/blobs/${descriptor.digest}`;
+  const path8 = url2 ?? `/v2/${repository}/blobs/${descriptor.digest}`;
   let at2 = range.start;
   let mark = at2;
   if (at2 === range.end && descriptor.size > 0) return;
@@ -34905,7 +36077,7 @@ async function* readFrom2(source, url, descriptor, range, tools) {
     const needsRange = at2 > 0 || range.isPart;
     const headers = needsRange ? { range: `bytes=${at2}-${range.end - 1}` } : {};
     try {
-      const response = await ask(headers);
+      const response = await ask2(headers);
       const skip = await checkAnswer(response, { at: at2, end: range.end, size: descriptor.size, isPart: range.isPart }, client, call);
       for await (const chunk of takeBytes(response, skip, range.end - at2, client, call)) {
         at2 += chunk.byteLength;
@@ -34923,16 +36095,16 @@ async function* readFrom2(source, url, descriptor, range, tools) {
       await pause(waitBefore(failures2 + 1, backOff) ?? 0, signal);
     }
   }
-  async function ask(headers) {
+  async function ask2(headers) {
     try {
-      const shortcut = url === void 0 ? tools.shortcuts?.get(source) : void 0;
+      const shortcut = url2 === void 0 ? tools.shortcuts?.get(source) : void 0;
       if (shortcut !== void 0) {
         const direct = await client.send("GET", shortcut, { ...call, headers });
         if (direct.status === 206) return direct;
         tools.shortcuts?.delete(source);
         await direct.discard();
       }
-      const response = await client.send("GET", path6, { ...call, headers });
+      const response = await client.send("GET", path8, { ...call, headers });
       if (response.status === 206 && new URL(response.url).host !== apiHost(client.registry)) tools.shortcuts?.set(source, response.url);
       return response;
     } catch (error) {
@@ -34987,8 +36159,8 @@ async function* takeBytes(response, skip, most, client, call) {
 }
 
 // src/registry/download.ts
-import { createHash as createHash8 } from "node:crypto";
-import { open as open3, rm as rm5 } from "node:fs/promises";
+import { createHash as createHash9 } from "node:crypto";
+import { open as open3, rm as rm6 } from "node:fs/promises";
 
 // src/registry/limit.ts
 function openLimit(most) {
@@ -35031,18 +36203,19 @@ var partBytes = { least: 8 * 1024 * 1024, most: 64 * 1024 * 1024 };
 var connections = 4;
 var pieceBytes = 512 * 1024;
 async function downloadBlob(sources, descriptor, blobs, tools) {
-  const path6 = await blobs.temporary();
+  const path8 = await blobs.temporary();
   try {
-    const file = await open3(path6, "wx+", 420);
+    const file = await open3(path8, "wx+", 420);
     try {
       await downloadParts(sources, descriptor, file, tools);
     } finally {
       await file.close();
     }
-    return await blobs.publish(path6, descriptor.digest);
+    return await blobs.publish(path8, descriptor.digest);
   } catch (error) {
-    await rm5(path6, { force: true });
-    throw error;
+    await rm6(path8, { force: true });
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new Error(`Cannot store ${descriptor.digest} below "${blobs.directory}": ${error.message}`, { cause: error });
   }
 }
 async function downloadParts(sources, descriptor, file, tools) {
@@ -35066,10 +36239,10 @@ async function fillFile(sources, descriptor, parts, file, tools) {
   expectListeners(tools.signal);
   tools.signal?.addEventListener("abort", forward, { once: true });
   const inner = { ...tools, signal: stop.signal, shortcuts: /* @__PURE__ */ new Map() };
-  const own = openLimit(connections);
+  const own2 = openLimit(connections);
   const digester = openDigester(file);
   const written = parts.map(
-    (part) => own.run(
+    (part) => own2.run(
       () => tools.limit.run(() => writePart(readBlob(sources, descriptor, part, inner), part.start, file, digester), stop.signal),
       stop.signal
     )
@@ -35113,7 +36286,7 @@ async function writeAll(file, chunks, position) {
   await writeAll(file, [Buffer.concat(chunks).subarray(bytesWritten)], position + bytesWritten);
 }
 function openDigester(file) {
-  const hash3 = createHash8("sha256");
+  const hash3 = createHash9("sha256");
   let at2 = 0;
   return {
     offer(chunk, position) {
@@ -35147,13 +36320,13 @@ var acceptedManifests = [...manifestTypes, ...indexTypes].join(", ");
 function readManifest(bytes, contentType, name) {
   const document = readObject(bytes, name, "manifest");
   const header = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
-  const own = typeof document.mediaType === "string" ? document.mediaType : void 0;
+  const own2 = typeof document.mediaType === "string" ? document.mediaType : void 0;
   if (document.schemaVersion === 1 || "fsLayers" in document)
     throw unusable(name, "it is a Docker schema 1 image, a form that was given up in 2017; push it again with a current tool");
   const known = [...indexTypes, ...manifestTypes];
-  if (own !== void 0 && known.includes(own) && known.includes(header) && own !== header)
-    throw broken(name, `its manifest calls itself ${own}, the registry calls it ${header}`);
-  const type = own ?? (known.includes(header) ? header : void 0) ?? ("manifests" in document ? mediaTypes.oci.index : mediaTypes.oci.manifest);
+  if (own2 !== void 0 && known.includes(own2) && known.includes(header) && own2 !== header)
+    throw broken(name, `its manifest calls itself ${own2}, the registry calls it ${header}`);
+  const type = own2 ?? (known.includes(header) ? header : void 0) ?? ("manifests" in document ? mediaTypes.oci.index : mediaTypes.oci.manifest);
   if ("manifests" in document && ("layers" in document || "config" in document))
     throw broken(name, "its manifest claims to be an index too");
   if (indexTypes.includes(type)) return { kind: "index", manifests: readList(document.manifests, name).filter(isImage) };
@@ -35247,7 +36420,7 @@ async function findImage(client, place, reference, wanted, signal) {
   const search = { client, place, call, name };
   const top = await readDocument(search, reference.digest ?? reference.tag ?? "latest", reference.digest);
   if (top.document.kind === "manifest") {
-    const image = await readImage(search, top.document);
+    const image = await readImage(search, top.document, top.blob);
     return {
       ...image,
       digest: top.digest,
@@ -35271,13 +36444,13 @@ async function narrow(search, index, wanted, depth) {
   const distanceTo = ({ platform }) => platform === void 0 ? Number.MAX_SAFE_INTEGER : platformDistance(wanted, platform);
   const usable = index.manifests.map((descriptor) => ({ descriptor, distance: distanceTo(descriptor) })).filter((entry) => entry.distance !== void 0).sort((a, b) => a.distance - b.distance);
   for (const { descriptor } of usable) {
-    const { document, digest } = await readDocument(search, descriptor.digest, descriptor.digest);
+    const { document, digest, blob } = await readDocument(search, descriptor.digest, descriptor.digest);
     if (document.kind === "index") {
       const inner = await narrow(search, document, wanted, depth - 1);
       if (inner !== void 0) return inner;
       continue;
     }
-    const image = await readImage(search, document);
+    const image = await readImage(search, document, blob);
     if (descriptor.platform !== void 0) return { ...image, manifestDigest: digest, platform: descriptor.platform };
     if (platformDistance(wanted, image.platform) !== void 0) return { ...image, manifestDigest: digest };
   }
@@ -35285,8 +36458,8 @@ async function narrow(search, index, wanted, depth) {
 }
 async function readDocument(search, which, expected) {
   const { client, place, call, name } = search;
-  const path6 = `/v2/${place.repository}/manifests/${which}`;
-  const { response, bytes } = await client.read(path6, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+  const path8 = `/v2/${place.repository}/manifests/${which}`;
+  const { response, bytes } = await client.read(path8, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
   const digest = digestOf(bytes);
   const announced = response.header("docker-content-digest");
   const due = expected ?? (announced?.startsWith("sha256:") ? announced : void 0);
@@ -35294,9 +36467,11 @@ async function readDocument(search, which, expected) {
     throw new RegistryError(`Cannot pull "${name}": ${client.registry} sent a manifest with the digest ${digest} instead of ${due}`, {
       failure: "invalid"
     });
-  return { document: readManifest(bytes, response.header("content-type"), name), digest };
+  const document = readManifest(bytes, response.header("content-type"), name);
+  const mediaType = document.kind === "manifest" ? mediaTypes[document.family].manifest : mediaTypes.oci.index;
+  return { document, digest, blob: { bytes, descriptor: { mediaType, digest, size: bytes.length } } };
 }
-async function readImage({ client, place, call, name }, manifest) {
+async function readImage({ client, place, call, name }, manifest, blob) {
   const { digest, size } = manifest.config;
   if (size > configLimit)
     throw new RegistryError(`Cannot use "${name}": its configuration has ${size} bytes, more than ${configLimit}`, {
@@ -35311,7 +36486,8 @@ async function readImage({ client, place, call, name }, manifest) {
   const config = alignHistory(readConfig(bytes, manifest.layers.length, name));
   const { os, architecture, variant } = config;
   const rest = { ...config["os.version"] === void 0 ? {} : { "os.version": config["os.version"] } };
-  return { manifest, config, platform: { os, architecture, ...variant === void 0 ? {} : { variant }, ...rest } };
+  const documents = { manifest: blob, config: { bytes, descriptor: manifest.config } };
+  return { manifest, config, documents, platform: { os, architecture, ...variant === void 0 ? {} : { variant }, ...rest } };
 }
 
 // src/registry/retry-whole.ts
@@ -35375,7 +36551,7 @@ function openPull(options2, tools) {
   const files = openShared();
   const limit = openLimit(downloads);
   const seen = /* @__PURE__ */ new Map();
-  function remember2(digest, places) {
+  function remember3(digest, places) {
     const known = seen.get(digest) ?? [];
     const isNew = (place) => !known.some(({ registry, repository }) => registry === place.registry && repository === place.repository);
     seen.set(digest, [...known, ...places.filter(isNew)]);
@@ -35387,11 +36563,11 @@ function openPull(options2, tools) {
   function layerAt(origin, descriptor, diffId) {
     const { digest } = descriptor;
     const compression = compressionOf(descriptor.mediaType, `${origin.registry}/${origin.repository}@${digest}`);
-    const open6 = (signal) => verifyBytes(
+    const open8 = (signal) => verifyBytes(
       readBlob(sourcesOf(digest), descriptor, { start: 0, end: descriptor.size }, { backOff, report, signal, count }),
       descriptor
     );
-    return { descriptor, diffId, compression, origin, open: open6 };
+    return { descriptor, diffId, compression, origin, open: open8 };
   }
   async function search(reference, platform, signal) {
     const places = placesOf(reference, options2);
@@ -35412,11 +36588,11 @@ function openPull(options2, tools) {
     throw failures2.at(-1);
   }
   function assemble(reference, found, places) {
-    const { manifest, config, digest, manifestDigest, platform, otherPlatform } = found;
+    const { manifest, config, digest, manifestDigest, documents, platform, otherPlatform } = found;
     const [origin = { registry: reference.registry, repository: reference.repository }] = places;
-    for (const descriptor of manifest.layers) remember2(descriptor.digest, places);
+    for (const descriptor of manifest.layers) remember3(descriptor.digest, places);
     const layers = manifest.layers.map((descriptor, i) => layerAt(origin, descriptor, config.rootfs.diff_ids[i]));
-    return { family: manifest.family, config, layers, reference, digest, manifestDigest, platform, otherPlatform };
+    return { family: manifest.family, config, layers, reference, digest, manifestDigest, documents, platform, otherPlatform };
   }
   async function download(layer, blobs, signal) {
     const { descriptor } = layer;
@@ -35432,14 +36608,14 @@ function openPull(options2, tools) {
         };
         try {
           const order = sources.map((_, i) => sources[(i + turn) % sources.length]);
-          const path6 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
+          const path8 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
           transfer.end("transferred");
-          return path6;
+          return path8;
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof DigestMismatchError)) throw error;
-          const names2 = sources.map(({ client, repository }) => `${client.registry}/${repository}`).join(", ");
-          const text2 = `Cannot pull layer from ${names2}: its bytes are wrong`;
+          const names3 = sources.map(({ client, repository }) => `${client.registry}/${repository}`).join(", ");
+          const text2 = `Cannot pull layer from ${names3}: its bytes are wrong`;
           if (turn + 1 >= Math.max(triesForDigest, sources.length)) throw new RegistryError(text2, { failure: "invalid", cause: error });
           report.emit({ kind: "warning", text: `${text2} (${error.message}); reading it again` });
         }
@@ -35447,28 +36623,28 @@ function openPull(options2, tools) {
     });
   }
   return {
-    resolve(given, platform, signal) {
-      const reference = withDefaultTag({ ...given, registry: normalizeRegistry(given.registry) });
+    resolve(given3, platform, signal) {
+      const reference = withDefaultTag({ ...given3, registry: normalizeRegistry(given3.registry) });
       const key = `${formatReference(reference)} ${formatPlatform(platform)}`;
       const what = `pull ${formatReference(reference)}`;
       return images.get(
         key,
-        (own) => retryWhole(options2.downloadRetries, what, { report, backOff, signal: own }, () => search(reference, platform, own)),
+        (own2) => retryWhole(options2.downloadRetries, what, { report, backOff, signal: own2 }, () => search(reference, platform, own2)),
         signal
       );
     },
     layer(origin, descriptor, diffId) {
       const place = { ...origin, registry: normalizeRegistry(origin.registry) };
-      remember2(descriptor.digest, [place]);
+      remember3(descriptor.digest, [place]);
       return layerAt(place, descriptor, diffId);
     },
     async fetch(layer, blobs, signal) {
       if (layer.file !== void 0) return layer;
       const { digest } = layer.descriptor;
-      if (layer.origin !== void 0) remember2(digest, [{ ...layer.origin, registry: normalizeRegistry(layer.origin.registry) }]);
+      if (layer.origin !== void 0) remember3(digest, [{ ...layer.origin, registry: normalizeRegistry(layer.origin.registry) }]);
       const file = await files.get(
         `${blobs.directory} ${digest}`,
-        async (own) => await blobs.has(digest) ? blobs.path(digest) : download(layer, blobs, own),
+        async (own2) => await blobs.has(digest) ? blobs.path(digest) : download(layer, blobs, own2),
         signal
       );
       return { ...layer, file, open: () => blobs.open(digest) };
@@ -35522,9 +36698,9 @@ async function hasBlob(client, digest, call) {
   return response.status === 200;
 }
 async function mountBlob(client, digest, from, call, report) {
-  const path6 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const path8 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
   try {
-    const response = await client.send("POST", path6, {
+    const response = await client.send("POST", path8, {
       ...call,
       scopes: [pushScope(call.repository), pullScope(from)],
       body: new Uint8Array()
@@ -35612,8 +36788,8 @@ async function sendBlob(target, source, started, call, tools) {
 }
 async function sendRest(client, session, source, call, tools) {
   const { digest, size } = source.descriptor;
-  const end = (url) => {
-    const target = new URL(url);
+  const end = (url2) => {
+    const target = new URL(url2);
     target.searchParams.set("digest", digest);
     return target.href;
   };
@@ -35634,15 +36810,15 @@ async function sendRest(client, session, source, call, tools) {
   try {
     if (session.offset === 0 && size > 0)
       return await client.send("PUT", end(session.url), { ...call, headers: octets, body, tries: 1, redirects: 5 });
-    let url = session.url;
+    let url2 = session.url;
     if (session.offset < size) {
       const headers = { ...octets, "content-range": `${session.offset}-${size - 1}` };
-      const response = await client.send("PATCH", url, { ...call, headers, body, tries: 1 });
+      const response = await client.send("PATCH", url2, { ...call, headers, body, tries: 1 });
       if (response.status !== 202) return response;
       await response.discard();
-      url = locationOf(response, client, call);
+      url2 = locationOf(response, client, call);
     }
-    return await client.send("PUT", end(url), { ...call, headers: octets, body: new Uint8Array(), tries: 1 });
+    return await client.send("PUT", end(url2), { ...call, headers: octets, body: new Uint8Array(), tries: 1 });
   } catch (error) {
     tools.transfer?.add(-sent);
     throw error;
@@ -35695,24 +36871,26 @@ function openPush(destinations, tools, outer) {
   const limit = openLimit(uploads);
   const sent = /* @__PURE__ */ new Map();
   const state = { ...tools, limit, signal: stop.signal };
-  function layer(given) {
-    const { digest, mediaType } = given.descriptor;
+  function layer(given3) {
+    const { digest, mediaType } = given3.descriptor;
     if (isForeignLayer(mediaType)) return Promise.resolve();
     let coming = sent.get(digest);
     if (coming === void 0) {
-      coming = sendEverywhere(targets, sourceOf(given, stop.signal), originsOf(given), state);
+      coming = sendEverywhere(targets, sourceOf(given3, stop.signal), originsOf(given3), state);
       sent.set(digest, coming);
       coming.catch(() => sent.delete(digest));
     }
     return coming;
   }
+  const sendConfig = ({ descriptor, bytes }) => sendEverywhere(targets, { descriptor, open: (offset) => once3(bytes.subarray(offset)) }, [], { ...state, isDocument: true });
   return {
     layer,
-    async finish(image) {
+    async finish({ images, top }) {
       try {
-        const config = { descriptor: image.config.descriptor, open: (offset) => once3(image.config.bytes.subarray(offset)) };
-        await Promise.all([...image.image.layers.map(layer), sendEverywhere(targets, config, [], { ...state, isDocument: true })]);
-        return await putManifests(wanted, image.manifest, state);
+        await Promise.all(images.flatMap(({ image, config }) => [...image.layers.map(layer), sendConfig(config)]));
+        const parts = images.map(({ manifest }) => manifest).filter((manifest) => manifest !== top);
+        await allOrFirstFailure(parts.map((manifest) => putByDigest(wanted, manifest, state)));
+        return await putManifests(wanted, top, state);
       } finally {
         outer?.removeEventListener("abort", forward);
       }
@@ -35736,8 +36914,8 @@ async function sendEverywhere(targets, source, origins, state) {
   await allOrFirstFailure(
     targets.map(async ({ client, repositories }) => {
       const { digest } = source.descriptor;
-      const own = origins.filter(({ registry }) => registry === client.registry).map(({ repository }) => repository);
-      const have = [.../* @__PURE__ */ new Set([...own, ...state.knownAt(client.registry, digest)])];
+      const own2 = origins.filter(({ registry }) => registry === client.registry).map(({ repository }) => repository);
+      const have = [.../* @__PURE__ */ new Set([...own2, ...state.knownAt(client.registry, digest)])];
       const [first, ...others] = repositories;
       if (first === void 0) return;
       await sendOne(client, first, source, have, state);
@@ -35762,9 +36940,7 @@ async function sendOne(client, repository, source, mountFrom, state) {
 }
 async function putManifests(references, manifest, state) {
   const { digest } = manifest.descriptor;
-  const repositories = [...new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference])).values()];
-  if (references.length > 1)
-    await allOrFirstFailure(repositories.map((reference) => putManifest({ ...reference, digest }, digest, manifest, state)));
+  if (references.length > 1) await putByDigest(references, manifest, state);
   const tagged = references.filter(({ tag }) => tag !== void 0);
   const untagged = references.length === 1 && tagged.length === 0 ? references : [];
   const outcomes = await Promise.allSettled(
@@ -35776,24 +36952,29 @@ async function putManifests(references, manifest, state) {
   const { reason } = outcomes[failed];
   const put = tagged.filter((_, i) => outcomes[i]?.status === "fulfilled").map(formatReference);
   if (put.length === 0 || !(reason instanceof RegistryError)) throw reason;
-  const { failure: failure3, status, hint } = reason;
+  const { failure: failure4, status, hint } = reason;
   throw new RegistryError(`${reason.message}; already put: ${put.join(", ")}`, {
-    failure: failure3,
+    failure: failure4,
     hint,
     cause: reason,
     ...status === void 0 ? {} : { status }
   });
+}
+async function putByDigest(references, manifest, state) {
+  const { digest } = manifest.descriptor;
+  const repositories = new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference]));
+  await allOrFirstFailure([...repositories.values()].map((reference) => putManifest({ ...reference, digest }, digest, manifest, state)));
 }
 async function putManifest(reference, which, manifest, state) {
   const { registry, repository } = reference;
   const { report, backOff, signal } = state;
   const client = state.client(registry);
   const call = { repository, scopes: [pushScope(repository)], action: `push "${formatReference(reference)}"`, signal };
-  const path6 = `/v2/${repository}/manifests/${which}`;
+  const path8 = `/v2/${repository}/manifests/${which}`;
   await retryWhole(state.retries, `push ${formatReference(reference)}`, { report, backOff, signal }, async () => {
     try {
       const headers = { "content-type": manifest.descriptor.mediaType };
-      const response = await client.send("PUT", path6, { ...call, headers, body: manifest.bytes });
+      const response = await client.send("PUT", path8, { ...call, headers, body: manifest.bytes });
       if (response.status >= 200 && response.status < 300) {
         await response.discard();
         const stored = response.header("docker-content-digest");
@@ -35804,7 +36985,7 @@ async function putManifest(reference, which, manifest, state) {
         });
       }
       const refusal = await client.refuse(response, call);
-      if (response.status < 500 && await isThere(client, path6, manifest.descriptor.digest, call)) return;
+      if (response.status < 500 && await isThere(client, path8, manifest.descriptor.digest, call)) return;
       throw refusal;
     } catch (error) {
       signal.throwIfAborted();
@@ -35812,8 +36993,8 @@ async function putManifest(reference, which, manifest, state) {
     }
   });
 }
-async function isThere(client, path6, digest, call) {
-  const response = await client.send("HEAD", path6, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
+async function isThere(client, path8, digest, call) {
+  const response = await client.send("HEAD", path8, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
   await response?.discard();
   return response?.status === 200 && response.header("docker-content-digest") === digest;
 }
@@ -35904,6 +37085,7 @@ function openRegistry(options2, tools) {
     knownAt: pull.knownAt
   };
   return {
+    http: https.pull,
     resolve: pull.resolve,
     layer: pull.layer,
     fetch: pull.fetch,
@@ -35924,30 +37106,323 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/choose.ts
-import { randomUUID as randomUUID5 } from "node:crypto";
-import { mkdir as mkdir6 } from "node:fs/promises";
-import { join as join9 } from "node:path";
+import { randomUUID as randomUUID9 } from "node:crypto";
+import { mkdir as mkdir11 } from "node:fs/promises";
+import { join as join14 } from "node:path";
 
 // src/sandbox/chroot-bare.ts
-import { randomUUID as randomUUID2 } from "node:crypto";
-import { chmod, chown, mkdir as mkdir3 } from "node:fs/promises";
-import { join as join6 } from "node:path";
+import { randomUUID as randomUUID6 } from "node:crypto";
+import { chmod as chmod3, chown as chown3, mkdir as mkdir8 } from "node:fs/promises";
+import { join as join11 } from "node:path";
 
 // src/sandbox/etc-files.ts
 import { readFile as readFile6, writeFile as writeFile2 } from "node:fs/promises";
-import { join as join5 } from "node:path";
+import { join as join7 } from "node:path";
 function formatHosts(hostname) {
   const local = ["127.0.0.1	localhost", "::1	localhost ip6-localhost ip6-loopback"];
   const groups = ["fe00::0	ip6-localnet", "ff00::0	ip6-mcastprefix", "ff02::1	ip6-allnodes", "ff02::2	ip6-allrouters"];
   return [...local, ...groups, `127.0.0.1	${hostname}`, ""].join("\n");
 }
 async function writeEtcFiles(directory, hostname) {
-  const hosts = join5(directory, "hosts");
-  const resolv = join5(directory, "resolv.conf");
+  const hosts = join7(directory, "hosts");
+  const resolv = join7(directory, "resolv.conf");
   const servers = await readFile6("/etc/resolv.conf").catch(() => "");
   await writeFile2(hosts, formatHosts(hostname), { mode: 420 });
   await writeFile2(resolv, servers, { mode: 420 });
   return { "/etc/hosts": hosts, "/etc/resolv.conf": resolv };
+}
+
+// src/sandbox/prepare-mounts.ts
+import { randomUUID as randomUUID5 } from "node:crypto";
+import { mkdir as mkdir7 } from "node:fs/promises";
+import { join as join10 } from "node:path";
+
+// src/sandbox/agent-proxy.ts
+import { chmod, chown, open as open4 } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join as join8 } from "node:path";
+var passedOn = /* @__PURE__ */ new Set([11, 13]);
+var failure2 = Buffer.from([0, 0, 0, 1, 5]);
+var maxMessage = 1 << 18;
+async function openAgentProxy(directory, name, agent) {
+  const connections2 = /* @__PURE__ */ new Set();
+  const track = (socket) => {
+    connections2.add(socket);
+    socket.on("close", () => connections2.delete(socket));
+    return socket;
+  };
+  const server = createServer((client) => {
+    const upstream = track(connect(agent.socket));
+    track(client);
+    client.on("data", filterRequests(upstream, client));
+    upstream.pipe(client);
+    client.on("end", () => upstream.end());
+    client.on("error", () => upstream.destroy());
+    upstream.on("error", () => client.destroy());
+  });
+  const handle = await open4(directory, "r");
+  try {
+    await new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(`/proc/self/fd/${handle.fd}/${name}`, resolve);
+    });
+    await chown(join8(directory, name), agent.uid, agent.gid);
+    await chmod(join8(directory, name), agent.mode);
+  } catch (error) {
+    server.close();
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  return {
+    async close() {
+      for (const connection of connections2) connection.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+}
+function filterRequests(upstream, client) {
+  let rest = Buffer.alloc(0);
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 5) {
+      const size = 4 + rest.readUInt32BE(0);
+      if (size < 5 || size > maxMessage) return void client.destroy();
+      if (rest.length < size) return;
+      const message = rest.subarray(0, size);
+      if (passedOn.has(message[4] ?? 0)) upstream.write(message);
+      else client.write(failure2);
+      rest = rest.subarray(size);
+    }
+  };
+}
+
+// src/sandbox/caches.ts
+import { createHash as createHash10, randomUUID as randomUUID4 } from "node:crypto";
+import { existsSync, lstatSync as lstatSync2, readlinkSync as readlinkSync2 } from "node:fs";
+import { chmod as chmod2, chown as chown2, mkdir as mkdir6, rename as rename2 } from "node:fs/promises";
+import { join as join9 } from "node:path";
+import { setTimeout as sleep2 } from "node:timers/promises";
+
+// src/sandbox/hold.ts
+var Hold = class {
+  #helper;
+  #process;
+  #answers;
+  #pending = Buffer.alloc(0);
+  #last = Promise.resolve();
+  constructor(helper) {
+    this.#helper = helper;
+  }
+  /** Locks a directory until `close`, together with others or alone; false where there is none, or somebody else's lock. */
+  take(directory, how = "shared") {
+    const taken = this.#last.then(() => this.#ask(directory, how === "alone" ? 2 : 1));
+    this.#last = taken.catch(() => {
+    });
+    return taken;
+  }
+  async #ask(directory, kind) {
+    if (this.#process === void 0) {
+      this.#process = this.#helper.start(["run", "hold"]);
+      this.#answers = this.#process.stdout[Symbol.asyncIterator]();
+    }
+    const path8 = Buffer.from(`${directory}\0`);
+    const head = Buffer.alloc(9);
+    head.writeUInt32LE(4 + path8.length, 0);
+    head[4] = kind;
+    head.writeUInt32LE(path8.length - 1, 5);
+    this.#process.stdin.write(Buffer.concat([head, path8]));
+    while (this.#pending.length === 0) {
+      const next = await this.#answers?.next();
+      if (next === void 0 || next.done) throw new Error(`Cannot lock "${directory}": ${(await this.#process.exited).stderr}`);
+      this.#pending = next.value;
+    }
+    const answer = this.#pending[0];
+    this.#pending = this.#pending.subarray(1);
+    return answer === 1;
+  }
+  async close() {
+    this.#process?.stdin.end();
+    this.#process?.stdout.resume();
+    await this.#process?.exited;
+  }
+};
+
+// src/sandbox/lay-out.ts
+async function layOut(source, directory, name, tools) {
+  const place = (path8) => path8 === "" ? name : `${name}/${path8}`;
+  const items = (await source.items()).map(({ entry, content: content2 }) => ({
+    entry: { ...entry, path: place(entry.path), link: entry.type === "hardlink" ? place(entry.link) : entry.link },
+    ...content2 === void 0 ? {} : { content: content2 }
+  }));
+  await writeTree(directory, items, tools);
+}
+
+// src/sandbox/caches.ts
+var retryMs = 100;
+var content = "fs";
+var CacheStore = class {
+  #folder;
+  constructor(folder2) {
+    this.#folder = folder2;
+  }
+  /**
+   * Locks a cache, and makes it where there is none. A cache has numbered slots: who may not share takes the first free one, or with
+   * `locked` waits for slot 0. With `alone` nobody else may use the slot at the same time, and `shared` waits like `locked`.
+   */
+  async take(mount, hold, alone, tools) {
+    const folder2 = join9(this.#folder, createHash10("sha256").update(mount.key).digest("hex"));
+    const waits = mount.sharing === "locked" || alone && mount.sharing === "shared";
+    for (; ; ) {
+      for (let slot = 0; slot === 0 || !waits; slot += 1) {
+        const directory = join9(folder2, String(slot));
+        await mkdir6(directory, { recursive: true, mode: 448 });
+        if (await hold.take(directory, alone || mount.sharing !== "shared" ? "alone" : "shared")) {
+          if (!existsSync(join9(directory, content))) await this.#make(directory, mount, tools);
+          return directory;
+        }
+      }
+      await sleep2(retryMs, void 0, { signal: tools.signal });
+    }
+  }
+  /** Where a mount's `source` lies in its slot. */
+  locate(directory, { id, source }) {
+    const { path: path8, node } = resolvePath(diskView(join9(directory, content)), source);
+    if (node === void 0) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
+    return path8 === "" ? content : `${content}/${path8}`;
+  }
+  /** Others who share the slot may want to make it at the same time. */
+  async #make(directory, { seed, owner }, tools) {
+    const making = new Hold(tools.helper);
+    const fresh = join9(directory, `new-${randomUUID4()}`);
+    try {
+      while (!await making.take(join9(directory, ".."), "alone")) await sleep2(retryMs, void 0, { signal: tools.signal });
+      if (existsSync(join9(directory, content))) return;
+      await mkdir6(fresh);
+      if (seed === void 0) {
+        await chown2(fresh, owner.uid, owner.gid);
+        await chmod2(fresh, owner.mode);
+        await rename2(fresh, join9(directory, content));
+      } else {
+        await layOut(seed, fresh, content, tools);
+        await rename2(join9(fresh, content), join9(directory, content));
+      }
+    } finally {
+      await removeTree(fresh);
+      await making.close();
+    }
+  }
+};
+function typeOf2(stats) {
+  return stats?.isSymbolicLink() ? "symlink" : stats?.isDirectory() ? "directory" : "file";
+}
+function diskView(root) {
+  const raw = toRaw(root);
+  return {
+    list: () => [],
+    lstat(path8) {
+      const file = toBytes(path8 === "" ? raw : `${raw}/${path8}`);
+      let stats;
+      try {
+        stats = lstatSync2(file, { throwIfNoEntry: false });
+      } catch {
+        return void 0;
+      }
+      if (stats === void 0) return void 0;
+      const type = typeOf2(stats);
+      const link2 = type === "symlink" ? readlinkSync2(file, "latin1") : "";
+      const { mode, uid, gid, size } = stats;
+      const attributes = { type, mode: mode & 4095, uid, gid, mtime: 0, mtimeNs: 0, size, link: link2, devMajor: 0, devMinor: 0 };
+      return { attributes, inode: {} };
+    }
+  };
+}
+
+// src/sandbox/prepare-mounts.ts
+var MountShop = class {
+  #work;
+  #caches;
+  #helper;
+  #moves;
+  /** Files that several commands see, by their key. */
+  #shared = /* @__PURE__ */ new Map();
+  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
+  constructor(stateDir, helper, { moves }) {
+    this.#work = join10(stateDir, "work", randomUUID5());
+    this.#caches = new CacheStore(join10(stateDir, "caches"));
+    this.#helper = helper;
+    this.#moves = moves;
+  }
+  /** `home` is an existing directory of the command's own, on the same file system as its root. */
+  async prepare(mounts, home, signal) {
+    const hold = new Hold(this.#helper);
+    const agents = [];
+    const copies = [];
+    const release = async () => {
+      await hold.close();
+      await Promise.all(agents.map((agent) => agent.close()));
+      await Promise.all(copies.map(removeTree));
+    };
+    try {
+      const slots = await this.#takeCaches(mounts, hold, signal);
+      const ready = [];
+      for (const [i, mount] of mounts.entries()) {
+        if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join10(home, `mount-${i}`), copies }, signal));
+        else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
+        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
+        else ready.push(mount);
+      }
+      return { mounts: ready, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+  async close() {
+    await Promise.allSettled(this.#shared.values());
+    await removeTree(this.#work);
+  }
+  /** In one order for all commands, so that no two wait for each other. */
+  async #takeCaches(mounts, hold, signal) {
+    const caches = mounts.filter((mount) => mount.kind === "cache").sort((a, b) => a.key < b.key ? -1 : 1);
+    const slots = /* @__PURE__ */ new Map();
+    for (const cache of caches) {
+      const isTaken = slots.has(cache.key);
+      if (isTaken && this.#moves)
+        throw new Error(`Cannot mount the cache "${cache.id}" at two places: the sandbox "chroot-bare" moves it to one`);
+      const tools = { helper: this.#helper, signal };
+      if (!isTaken) slots.set(cache.key, await this.#caches.take(cache, hold, this.#moves, tools));
+    }
+    return slots;
+  }
+  #readyCache(mount, directory) {
+    const { target, writable } = mount;
+    return { kind: "bind", target, directory, below: this.#caches.locate(directory, mount), writable };
+  }
+  async #readyBind({ target, source, writable }, { copy, copies }, signal) {
+    if (!writable && !this.#moves) return { kind: "bind", target, directory: await this.#share(source, signal), below: "tree", writable };
+    copies.push(copy);
+    return { kind: "bind", target, directory: await this.#layOut(source, copy, signal), below: "tree", writable };
+  }
+  #share(source, signal) {
+    const known = this.#shared.get(source.key);
+    if (known !== void 0) return known;
+    const made = this.#layOut(source, join10(this.#work, String(this.#shared.size)), signal);
+    made.catch(() => {
+    });
+    this.#shared.set(source.key, made);
+    return made;
+  }
+  async #layOut(source, directory, signal) {
+    await mkdir7(this.#work, { recursive: true, mode: 448 });
+    await mkdir7(directory);
+    await layOut(source, directory, "tree", { helper: this.#helper, signal });
+    return directory;
+  }
+};
+async function readyAgent(mount, home, name, agents) {
+  agents.push(await openAgentProxy(home, name, mount));
+  return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
 }
 
 // src/sandbox/start-command.ts
@@ -35955,7 +37430,20 @@ import { constants as constants2 } from "node:os";
 var SandboxError = class extends Error {
   name = "SandboxError";
 };
-var kinds2 = { namespaces: 1, chroot: 2, lower: 3, argument: 4, variable: 5, place: 6, user: 7, file: 8, go: 9 };
+var kinds2 = {
+  namespaces: 1,
+  chroot: 2,
+  lower: 3,
+  argument: 4,
+  variable: 5,
+  place: 6,
+  user: 7,
+  file: 8,
+  go: 9,
+  bind: 10,
+  tmpfs: 11,
+  content: 12
+};
 var answers2 = { ended: 1, refused: 2, noDevice: 3 };
 var refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 };
 var killAfterMs = 3e3;
@@ -35973,7 +37461,7 @@ async function startCommand(command, place, options2) {
     const [output, errors] = child.fds;
     output.on("data", command.stdout);
     errors.on("data", command.stderr);
-    write(child.stdin, command, place, options2.files);
+    write(child.stdin, command, place, options2);
     const [ending, exit] = await Promise.all([readAnswers2(child.stdout, command, options2), child.exited]);
     signal.throwIfAborted();
     if (ending !== void 0) return ending;
@@ -35984,7 +37472,7 @@ async function startCommand(command, place, options2) {
     child.stdin.end();
   }
 }
-function write(stdin, command, place, files) {
+function write(stdin, command, place, { files, mounts = [] }) {
   const send = (kind, ...fields) => {
     const size = fields.reduce((sum, field) => sum + field.length, 0);
     const head = Buffer.alloc(5);
@@ -36003,13 +37491,26 @@ function write(stdin, command, place, files) {
   send(kinds2.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
   const { uid, gid, groups } = command.user;
   send(kinds2.user, numbers(uid, gid, groups.length, ...groups));
-  for (const [path6, source] of Object.entries(files)) send(kinds2.file, text(path6), text(source));
+  for (const [path8, source] of Object.entries(files)) send(kinds2.file, text(path8), text(source));
+  for (const mount of mounts) send(kinds2[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds2.go);
   stdin.uncork();
 }
+function fieldsOf(mount) {
+  if (mount.kind === "bind") return [text(mount.directory), bytesField(toBytes(mount.below)), flag(mount.writable)];
+  if (mount.kind === "content") return [numbers(mount.mode, mount.uid, mount.gid), flag(mount.executable), bytesField(mount.bytes)];
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(mount.size));
+  return [size, flag(mount.writable)];
+}
+function flag(value) {
+  return Buffer.from([value ? 1 : 0]);
+}
 function text(value) {
   if (value.includes("\0")) throw new SandboxError(`Cannot run ${JSON.stringify(value)}: it holds a NUL`);
-  const bytes = Buffer.from(value);
+  return bytesField(Buffer.from(value));
+}
+function bytesField(bytes) {
   return Buffer.concat([numbers(bytes.length), bytes, Buffer.from([0])]);
 }
 function numbers(...values) {
@@ -36079,17 +37580,20 @@ function explainRefusal({ args, cwd, stderr }, refusal, errno) {
 
 // src/sandbox/chroot-bare.ts
 function openChrootBare(tools, why) {
+  const mounts = new MountShop(tools.stateDir, tools.helper, { moves: true });
   const roots = /* @__PURE__ */ new Set();
   return {
     name: "chroot-bare",
     why,
+    sharesLayers: false,
     async openRoot() {
-      const root = new BareRoot(join6(tools.stateDir, "work", randomUUID2()), tools);
+      const root = new BareRoot(join11(tools.stateDir, "work", randomUUID6()), { ...tools, mounts });
       roots.add(root);
       return root;
     },
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
+      await mounts.close();
     }
   };
 }
@@ -36104,20 +37608,20 @@ var BareRoot = class {
   #runs = 0;
   constructor(work, tools) {
     this.#work = work;
-    this.#directory = join6(work, "root");
+    this.#directory = join11(work, "root");
     this.#tools = tools;
   }
-  async add(layer) {
+  async add(layer, known) {
     const unpacked = this.#merged.then(async (lower) => {
       const top = await layer;
       await this.#makeDirectory();
       const { helper, files } = this.#tools;
-      const target = { root: this.#directory, form: "flat", lower: { ...lower, files } };
-      const index = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
-      return { index, merged: { tree: lower.tree.with(index), layers: [...lower.layers, top] } };
+      const target = { root: this.#directory, form: "flat", lower: { ...lower, files }, tree: known };
+      const tree = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
+      return { tree, layers: [...lower.layers, top] };
     });
-    this.#then(unpacked.then(({ merged }) => merged));
-    return (await unpacked).index;
+    this.#then(unpacked);
+    return (await unpacked).tree;
   }
   async run(command, lower, signal) {
     if (command.network === "none") throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
@@ -36130,7 +37634,7 @@ var BareRoot = class {
     const running = this.#run(command, lower, AbortSignal.any([signal, this.#stop.signal]));
     this.#then(running.then((result2) => result2.exitCode === 0 ? written : { tree: lower, layers }));
     const result = await running;
-    return { ...result, publish: async (layer, index) => release({ tree: lower.with(index), layers: [...layers, layer] }) };
+    return { ...result, publish: async (layer, tree) => release({ tree, layers: [...layers, layer] }) };
   }
   async close() {
     this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
@@ -36139,8 +37643,8 @@ var BareRoot = class {
   }
   /** Nobody else on the machine may reach the setuid programs of an image. */
   async #makeDirectory() {
-    await mkdir3(this.#work, { recursive: true, mode: 448 });
-    await mkdir3(this.#directory, { recursive: true });
+    await mkdir8(this.#work, { recursive: true, mode: 448 });
+    await mkdir8(this.#directory, { recursive: true });
   }
   #then(merged) {
     merged.catch(() => {
@@ -36150,15 +37654,14 @@ var BareRoot = class {
   async #run(command, lower, signal) {
     const { helper } = this.#tools;
     this.#runs += 1;
-    const home = join6(this.#work, String(this.#runs));
-    const scratch = join6(home, "scratch");
+    const home = join11(this.#work, String(this.#runs));
+    const scratch = join11(home, "scratch");
     await this.#makeDirectory();
-    await mkdir3(scratch, { recursive: true });
-    await chown(this.#directory, 0, 0);
-    await chmod(this.#directory, 493);
+    await mkdir8(scratch, { recursive: true });
+    await chown3(this.#directory, 0, 0);
+    await chmod3(this.#directory, 493);
     const before = await snapshot(this.#directory, { helper, signal });
-    const files = await writeEtcFiles(home, command.hostname);
-    const running = startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, signal });
+    const running = this.#start(command, home, scratch, signal);
     this.#running = running.catch(() => {
     });
     const ending = await running;
@@ -36166,63 +37669,27 @@ var BareRoot = class {
     const changes = ending.exitCode === 0 ? await changesFromScan(this.#directory, before, lower, { helper, signal }, { exclude: () => false }) : [];
     return { ...ending, changes };
   }
+  async #start(command, home, scratch, signal) {
+    const { helper } = this.#tools;
+    const files = await writeEtcFiles(home, command.hostname);
+    const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
+    try {
+      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, mounts, signal });
+    } finally {
+      await release();
+    }
+  }
 };
 
 // src/sandbox/ns.ts
-import { randomUUID as randomUUID4 } from "node:crypto";
-import { chmod as chmod2, mkdir as mkdir5 } from "node:fs/promises";
-import { join as join8 } from "node:path";
+import { randomUUID as randomUUID8 } from "node:crypto";
+import { chmod as chmod4, mkdir as mkdir10 } from "node:fs/promises";
+import { join as join13 } from "node:path";
 
 // src/sandbox/layer-store.ts
-import { createHash as createHash9, randomUUID as randomUUID3 } from "node:crypto";
-import { mkdir as mkdir4, rename as rename2 } from "node:fs/promises";
-import { join as join7 } from "node:path";
-
-// src/sandbox/hold.ts
-var Hold = class {
-  #helper;
-  #process;
-  #answers;
-  #pending = Buffer.alloc(0);
-  #last = Promise.resolve();
-  constructor(helper) {
-    this.#helper = helper;
-  }
-  /** Locks a directory until `close`; false where there is none. */
-  take(directory) {
-    const taken = this.#last.then(() => this.#ask(directory));
-    this.#last = taken.catch(() => {
-    });
-    return taken;
-  }
-  async #ask(directory) {
-    if (this.#process === void 0) {
-      this.#process = this.#helper.start(["run", "hold"]);
-      this.#answers = this.#process.stdout[Symbol.asyncIterator]();
-    }
-    const path6 = Buffer.from(`${directory}\0`);
-    const head = Buffer.alloc(9);
-    head.writeUInt32LE(4 + path6.length, 0);
-    head[4] = 1;
-    head.writeUInt32LE(path6.length - 1, 5);
-    this.#process.stdin.write(Buffer.concat([head, path6]));
-    while (this.#pending.length === 0) {
-      const next = await this.#answers?.next();
-      if (next === void 0 || next.done) throw new Error(`Cannot lock "${directory}": ${(await this.#process.exited).stderr}`);
-      this.#pending = next.value;
-    }
-    const answer = this.#pending[0];
-    this.#pending = this.#pending.subarray(1);
-    return answer === 1;
-  }
-  async close() {
-    this.#process?.stdin.end();
-    this.#process?.stdout.resume();
-    await this.#process?.exited;
-  }
-};
-
-// src/sandbox/layer-store.ts
+import { createHash as createHash11, randomUUID as randomUUID7 } from "node:crypto";
+import { mkdir as mkdir9, rename as rename3 } from "node:fs/promises";
+import { join as join12 } from "node:path";
 var parallelUnpacks = 4;
 var LayerStore = class {
   #folder;
@@ -36240,79 +37707,76 @@ var LayerStore = class {
     this.#files = tools.files;
     this.#hold = new Hold(tools.helper);
   }
-  /** Starts to unpack a layer, unless it is there. */
-  add(layer, below) {
+  /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
+  add(layer, below, tree) {
     const chainId = chainOf(layer, below);
-    const unpacked = chainId.then(async (chain) => {
-      const before = this.#known.get(chain);
-      if (before !== void 0) return before;
-      const made = this.#unpack(await layer, chain, below);
+    const unpacked = chainId.then((chain) => {
+      const made = this.#known.get(chain) ?? layer.then((top) => this.#unpack(top, chain, below, tree));
       this.#known.set(chain, made);
       return made;
     });
-    const index = unpacked.then(({ index: index2 }) => index2);
+    const merged = unpacked.then(({ tree: tree2 }) => tree2);
     const directory = unpacked.then(({ directory: directory2 }) => directory2);
-    for (const promise of [chainId, index, directory]) promise.catch(() => {
+    for (const promise of [chainId, merged, directory]) promise.catch(() => {
     });
-    return { below, layer, chainId, index, directory };
+    return { below, layer, chainId, tree: merged, directory };
   }
   /** Lets the changes of a command serve as the layer that was written from them. `made` holds `fs`, the directory itself. */
-  async publish(made, layer, below, index) {
+  async publish(made, layer, below, tree) {
     const chainId = chainOf(Promise.resolve(layer), below);
     const chain = await chainId;
-    await mkdir4(this.#folder, { recursive: true, mode: 448 });
-    const home = join7(this.#folder, hexOf(chain));
-    const directory = join7(home, "fs");
+    await mkdir9(this.#folder, { recursive: true, mode: 448 });
+    const home = join12(this.#folder, hexOf(chain));
+    const directory = join12(home, "fs");
     if (!await moveDirectory(made, home)) await removeTree(made);
     if (!await this.#hold.take(home)) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
-    this.#known.set(chain, Promise.resolve({ directory, index }));
+    this.#known.set(chain, Promise.resolve({ directory, tree }));
     this.#files.register(layer.diffId, directory);
-    return { below, layer: Promise.resolve(layer), chainId, index: Promise.resolve(index), directory: Promise.resolve(directory) };
+    return { below, layer: Promise.resolve(layer), chainId, tree: Promise.resolve(tree), directory: Promise.resolve(directory) };
   }
   async close() {
     this.#stop.abort(new Error("Cannot unpack layers: the sandbox is closed"));
     await Promise.allSettled(this.#known.values());
     await this.#hold.close();
   }
-  async #unpack(layer, chain, below) {
+  async #unpack(layer, chain, below, known) {
     await this.#enter();
     try {
-      const home = join7(this.#folder, hexOf(chain));
-      const directory = join7(home, "fs");
+      const home = join12(this.#folder, hexOf(chain));
+      const directory = join12(home, "fs");
       const isThere2 = await this.#hold.take(home);
-      const index = isThere2 ? await indexLayer(layer, { signal: this.#stop.signal }) : await this.#unpackInto(home, layer, below);
+      const tree = isThere2 ? known ?? await this.#read(layer, below) : await this.#unpackInto(home, layer, below, known);
       this.#files.register(layer.diffId, directory);
-      return { directory, index };
+      return { directory, tree };
     } finally {
       this.#leave();
     }
   }
-  async #unpackInto(home, layer, below) {
-    const fresh = join7(this.#folder, `new-${randomUUID3()}`);
-    await mkdir4(this.#folder, { recursive: true, mode: 448 });
-    await mkdir4(join7(fresh, "fs"), { recursive: true });
+  async #read(layer, below) {
+    const index = await indexLayer(layer, { signal: this.#stop.signal });
+    return (await below?.tree ?? emptyTree).with(index);
+  }
+  async #unpackInto(home, layer, below, known) {
+    const fresh = join12(this.#folder, `new-${randomUUID7()}`);
+    await mkdir9(this.#folder, { recursive: true, mode: 448 });
+    await mkdir9(join12(fresh, "fs"), { recursive: true });
     try {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {
       });
       const tools = { helper: this.#helper, signal: this.#stop.signal };
-      const index = await unpackLayer(layer, { root: join7(fresh, "fs"), form: "overlay", lower }, tools);
+      const tree = await unpackLayer(layer, { root: join12(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);
-      return index;
+      return tree;
     } finally {
       await removeTree(fresh);
     }
   }
   async #lowerOf(top) {
     const layers = [];
-    const indexes = [];
-    for (let level = top; level !== void 0; level = level.below) {
-      layers.unshift(await level.layer);
-      indexes.unshift(await level.index);
-    }
-    const tree = indexes.reduce((tree2, index) => tree2.with(index), emptyTree);
-    return { tree, layers, files: this.#files };
+    for (let level = top; level !== void 0; level = level.below) layers.unshift(await level.layer);
+    return { tree: await top.tree, layers, files: this.#files };
   }
   async #enter() {
     if (this.#free > 0) this.#free -= 1;
@@ -36328,11 +37792,11 @@ var LayerStore = class {
 async function chainOf(layer, below) {
   const { diffId } = await layer;
   if (below === void 0) return diffId;
-  return `sha256:${createHash9("sha256").update(`${await below.chainId} ${diffId}`).digest("hex")}`;
+  return `sha256:${createHash11("sha256").update(`${await below.chainId} ${diffId}`).digest("hex")}`;
 }
 async function moveDirectory(from, to) {
   try {
-    await rename2(from, to);
+    await rename3(from, to);
     return true;
   } catch (error) {
     const { code } = error;
@@ -36344,55 +37808,59 @@ async function moveDirectory(from, to) {
 // src/sandbox/ns.ts
 var maxLayers = 500;
 function openNs({ stateDir, helper, files }, why) {
-  const layers = new LayerStore(join8(stateDir, "layers"), { helper, files });
+  const layers = new LayerStore(join13(stateDir, "layers"), { helper, files });
+  const mounts = new MountShop(stateDir, helper, { moves: false });
   const roots = /* @__PURE__ */ new Set();
   return {
     name: "ns",
     why,
+    sharesLayers: true,
     async openRoot() {
-      const root = new NsRoot(join8(stateDir, "work", randomUUID4()), layers, helper);
+      const root = new NsRoot(join13(stateDir, "work", randomUUID8()), { layers, mounts, helper });
       roots.add(root);
       return root;
     },
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
-      await layers.close();
+      await Promise.all([layers.close(), mounts.close()]);
     }
   };
 }
 var NsRoot = class {
   #work;
   #store;
+  #mounts;
   #helper;
   #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
   #stack = [];
   #running = Promise.resolve();
   #runs = 0;
-  constructor(work, store, helper) {
+  constructor(work, tools) {
     this.#work = work;
-    this.#store = store;
-    this.#helper = helper;
+    this.#store = tools.layers;
+    this.#mounts = tools.mounts;
+    this.#helper = tools.helper;
   }
-  async add(layer) {
+  async add(layer, tree) {
     if (this.#stack.length === maxLayers) throw new Error(`Cannot stack more than ${maxLayers} layers: overlayfs takes no more`);
-    const level = this.#store.add(layer, this.#topLevel());
+    const level = this.#store.add(layer, this.#topLevel(), tree);
     this.#stack.unshift(level);
-    return level.index;
+    return level.tree;
   }
   async run(command, lower, signal) {
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     const directories = await Promise.all(this.#stack.map(({ directory }) => directory));
     stopped.throwIfAborted();
     this.#runs += 1;
-    const home = join8(this.#work, String(this.#runs));
-    const made = join8(home, "layer");
-    const upper = join8(made, "fs");
-    await mkdir5(this.#work, { recursive: true, mode: 448 });
-    await mkdir5(upper, { recursive: true });
-    await Promise.all([mkdir5(join8(home, "work")), mkdir5(join8(home, "stage"))]);
-    await chmod2(upper, 493);
-    const place = { kind: "namespaces", lowers: directories, upper, work: join8(home, "work"), stage: join8(home, "stage") };
+    const home = join13(this.#work, String(this.#runs));
+    const made = join13(home, "layer");
+    const upper = join13(made, "fs");
+    await mkdir10(this.#work, { recursive: true, mode: 448 });
+    await mkdir10(upper, { recursive: true });
+    await Promise.all([mkdir10(join13(home, "work")), mkdir10(join13(home, "stage"))]);
+    await chmod4(upper, 493);
+    const place = { kind: "namespaces", lowers: directories, upper, work: join13(home, "work"), stage: join13(home, "stage") };
     const running = this.#start(command, place, home, stopped);
     this.#running = running.catch(() => {
     });
@@ -36406,7 +37874,7 @@ var NsRoot = class {
     const changes = await changesFromUpper(upper, lower, tools, { exclude: () => false });
     const top = { made, directory: Promise.resolve(upper) };
     this.#stack.unshift(top);
-    return { ...ending, changes, publish: (layer, index) => this.#publish(top, layer, index) };
+    return { ...ending, changes, publish: (layer, tree) => this.#publish(top, layer, tree) };
   }
   async close() {
     this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
@@ -36415,14 +37883,19 @@ var NsRoot = class {
   }
   async #start(command, place, home, signal) {
     const files = await writeEtcFiles(home, command.hostname);
-    return startCommand(command, place, { helper: this.#helper, files, signal });
+    const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
+    try {
+      return await startCommand(command, place, { helper: this.#helper, files, mounts, signal });
+    } finally {
+      await release();
+    }
   }
-  async #publish(top, layer, index) {
+  async #publish(top, layer, tree) {
     await this.#running;
     const at2 = this.#stack.indexOf(top);
     const below = this.#stack[at2 + 1];
     if (at2 < 0 || below !== void 0 && !isLevel(below)) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    this.#stack[at2] = await this.#store.publish(top.made, layer, below, index);
+    this.#stack[at2] = await this.#store.publish(top.made, layer, below, tree);
   }
   #topLevel() {
     const top = this.#stack[0];
@@ -36459,30 +37932,31 @@ async function chooseSandbox(choice, options2) {
     choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused.join("; ").slice(choice.length + 2)}`
   );
 }
-var nothing3 = {
+var nothing4 = {
   args: [],
   env: [],
   cwd: "/",
   user: { uid: 0, gid: 0, groups: [] },
   hostname: "probe",
   network: "default",
+  mounts: [],
   stdout() {
   },
   stderr() {
   }
 };
 async function tryRung(rung, helper, stateDir) {
-  const home = join9(stateDir, "work", `probe-${randomUUID5()}`);
-  const within = (name) => join9(home, name);
+  const home = join14(stateDir, "work", `probe-${randomUUID9()}`);
+  const within = (name) => join14(home, name);
   const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") } : { kind: "chroot", root: within("root"), scratch: within("scratch") };
   try {
-    await mkdir6(home, { recursive: true, mode: 448 });
-    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir6(within(name));
+    await mkdir11(home, { recursive: true, mode: 448 });
+    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir11(within(name));
     let warning;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
     };
-    await startCommand(nothing3, place, { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
+    await startCommand(nothing4, place, { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
     return warning === void 0 ? {} : { warning };
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
@@ -36519,34 +37993,38 @@ function openSandbox(choice, options2) {
 
 // src/build/assemble.ts
 var zeroTime = "0001-01-01T00:00:00Z";
-function assembleImage(plan, stages, options2) {
-  const stage = plan.stages[plan.target];
-  const built = stages[plan.target];
+function assembleImage(plan, stages, target, options2) {
+  const stage = plan.stages[target];
+  const built = stages[target];
   if (stage === void 0 || built === void 0) throw new Error("Cannot assemble image: its target was not built");
-  const made = madeBelow(plan, stages, plan.target);
-  const history = timeHistory(stage, made, options2.reproducible);
-  const created = options2.reproducible ? zeroTime : history.at(-1)?.created ?? (/* @__PURE__ */ new Date()).toISOString();
+  const made = madeBelow(plan, stages, target);
+  const fixedTime = options2.reproducible ? zeroTime : plan.epoch === void 0 ? void 0 : new Date(plan.epoch * 1e3).toISOString().replace(".000Z", "Z");
+  const history = timeHistory(stage, made, fixedTime);
+  const created = fixedTime ?? history.at(-1)?.created ?? (/* @__PURE__ */ new Date()).toISOString();
   const config = {
     ...stage.config,
     created,
     rootfs: { type: "layers", diff_ids: built.files.layers.map((layer) => layer.diffId) },
     history
   };
-  return { family: built.family, config, layers: built.files.layers };
+  return { family: options2.imageFormat ?? familyOf(built), config, layers: built.files.layers };
+}
+function familyOf({ files, family }) {
+  return files.layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
 }
 function madeBelow(plan, stages, number) {
   const base = plan.stages[number]?.base;
   const below = base?.kind === "stage" ? madeBelow(plan, stages, base.stage) : [];
   return [...below, ...stages[number]?.made ?? []];
 }
-function timeHistory(stage, made, reproducible) {
+function timeHistory(stage, made, fixedTime) {
   const lines = stage.config.history ?? [];
   let next = 0;
   let time = made[0]?.created ?? (/* @__PURE__ */ new Date()).toISOString();
   return lines.map((line, i) => {
     if (i < stage.inheritedHistory) return line;
     if (!line.empty_layer) time = made[next++]?.created ?? time;
-    return { created: reproducible ? zeroTime : time, ...line };
+    return { created: fixedTime ?? time, ...line };
   });
 }
 
@@ -36571,598 +38049,154 @@ function openBases(registry, signal) {
   };
 }
 
-// src/output/docker-archive.ts
-var import_tar_stream = __toESM(require_tar_stream(), 1);
-import { once as once4 } from "node:events";
-var unnamed = "docker.io/unset-repo/unset-image-name:latest";
-var suffixes = { gzip: ".tar.gz", zstd: ".tar.zst", none: ".tar" };
-async function* archiveImage(image, destinations, signal) {
-  const archive = (0, import_tar_stream.pack)();
-  const filling = fillArchive(archive, image, destinations, signal).then(
-    () => archive.finalize(),
-    (error) => archive.destroy(error instanceof Error ? error : new Error(String(error)))
-  );
-  try {
-    yield* archive;
-  } finally {
-    archive.destroy();
-    await filling;
-  }
-}
-async function fillArchive(archive, { image, config }, destinations, signal) {
-  await addFile(archive, config.descriptor.digest, config.descriptor.size, [config.bytes]);
-  const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
-  for (const [name, layer] of layers) await addFile(archive, name, layer.descriptor.size, layer.open(signal));
-  const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
-  const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  await addFile(archive, "manifest.json", bytes.length, [bytes]);
-}
-function layerName(layer) {
-  return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
-}
-function loadedName(reference) {
-  const { registry, repository, tag = "latest" } = withDefaultTag(reference);
-  return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
-}
-async function addFile(archive, name, size, chunks) {
-  const entry = archive.entry({ name, size, mode: 420, mtime: /* @__PURE__ */ new Date(0) });
-  const closed = once4(entry, "close");
-  closed.catch(() => {
-  });
-  for await (const chunk of chunks) {
-    if (entry.write(chunk)) continue;
-    await Promise.race([once4(entry, "drain"), closed]);
-    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
-  }
-  entry.end(null);
-  await closed;
-}
-
-// src/output/oci-layout.ts
-import { stat as stat4 } from "node:fs/promises";
-import path5 from "node:path";
-
-// src/output/pending.ts
-import { randomBytes } from "node:crypto";
-import { access as access2, chmod as chmod3, constants as constants3, lstat as lstat2, mkdir as mkdir7, open as open4, realpath as realpath2, rename as rename3, rmdir, stat as stat3, unlink } from "node:fs/promises";
-import path4 from "node:path";
-import { getSystemErrorMap } from "node:util";
-async function prepareFile(target, bytes, options2) {
-  const created = await makeDirectory(path4.dirname(target), options2.directoryMode, target);
-  try {
-    const place = await inspect(target);
-    if (place.isReplaceable) {
-      const written = await writeBeside(place.path, bytes, { ...options2, mode: place.mode ?? options2.mode }, target);
-      if (written !== void 0) return replacement(target, place, written, created);
-      if (place.mode === void 0) throw failure2(target, await reasonOf(access2(path4.dirname(place.path), constants3.W_OK)));
-    }
-    await access2(place.path, constants3.W_OK).catch((cause) => {
-      if (place.mode !== void 0) throw failure2(target, cause);
-    });
-    return inPlace(target, bytes, options2, created);
-  } catch (error) {
-    await removeDirectories(created);
-    throw error;
-  }
-}
-async function inspect(target) {
-  const found = await stat3(target).catch((cause) => {
-    if (cause.code === "ENOENT") return void 0;
-    throw failure2(target, cause);
-  });
-  if (found === void 0) {
-    const isDangling = await lstat2(target).then(
-      () => true,
-      () => false
-    );
-    return { path: target, isReplaceable: !isDangling, mode: void 0 };
-  }
-  if (found.isDirectory()) throw failure2(target, void 0, "it is a directory");
-  const mode = found.mode & 511;
-  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode };
-  const real = await realpath2(target);
-  const parent = await stat3(path4.dirname(real));
-  return { path: real, isReplaceable: parent.dev === found.dev, mode };
-}
-async function writeBeside(place, bytes, options2, target) {
-  const temporary = path4.join(path4.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
-  let handle;
-  try {
-    handle = await open4(temporary, "wx", options2.mode);
-  } catch (cause) {
-    if (codeOf3(cause) === "EACCES" || codeOf3(cause) === "EPERM" || codeOf3(cause) === "EROFS") return void 0;
-    throw failure2(target, cause);
-  }
-  try {
-    await writeAndClose(handle, bytes(), target);
-    return temporary;
-  } catch (error) {
-    await unlink(temporary).catch(() => {
-    });
-    throw error;
-  }
-}
-function replacement(target, place, temporary, created) {
-  let isCommitted = false;
-  return {
-    target,
-    isInPlace: false,
-    async commit() {
-      try {
-        if (place.mode !== void 0) await chmod3(temporary, place.mode);
-        await rename3(temporary, place.path);
-        isCommitted = true;
-      } catch (cause) {
-        if (codeOf3(cause) !== "EBUSY") throw failure2(target, cause);
-        const source = await open4(temporary, "r");
-        await overwrite(target, source.createReadStream());
-        await unlink(temporary);
-      }
-    },
-    async discard() {
-      if (!isCommitted) await unlink(temporary).catch(() => {
-      });
-      else if (place.mode === void 0) await unlink(place.path).catch(() => {
-      });
-      await removeDirectories(created);
-    }
-  };
-}
-function inPlace(target, bytes, options2, created) {
-  return {
-    target,
-    isInPlace: true,
-    commit: () => overwrite(target, bytes(), options2.mode),
-    discard: () => removeDirectories(created)
-  };
-}
-async function overwrite(target, bytes, mode) {
-  const isStream = /^\/(proc\/|dev\/(fd\/|std(out|err)$))/.test(target);
-  const flags2 = constants3.O_WRONLY | constants3.O_CREAT | (isStream ? constants3.O_APPEND : constants3.O_TRUNC);
-  const handle = await open4(target, flags2, mode).catch((cause) => {
-    throw failure2(target, cause);
-  });
-  await writeAndClose(handle, bytes, target);
-}
-async function writeAndClose(handle, bytes, target) {
-  const rephrase = (cause) => {
-    throw failure2(target, cause);
-  };
-  try {
-    for await (const chunk of bytes) await handle.writeFile(chunk).catch(rephrase);
-  } catch (error) {
-    await handle.close().catch(() => {
-    });
-    throw error;
-  }
-  await handle.close().catch(rephrase);
-}
-async function makeDirectory(directory, mode, target) {
-  const first = await mkdir7(directory, { recursive: true, mode }).catch((cause) => {
-    throw failure2(target, cause, codeOf3(cause) === "EEXIST" ? `"${directory}" is no directory` : void 0);
-  });
-  const created = [];
-  if (first !== void 0)
-    for (let made = path4.resolve(directory); made.length >= first.length; made = path4.dirname(made)) created.push(made);
-  return created;
-}
-async function removeDirectories(created) {
-  for (const directory of created) await rmdir(directory).catch(() => {
-  });
-}
-function failure2(target, cause, state) {
-  const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = state ?? getSystemErrorMap().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new Error(`Cannot write "${target}": ${words}`, { cause });
-}
-function codeOf3(error) {
-  return error instanceof Error && "code" in error ? error.code : void 0;
-}
-function reasonOf(attempt) {
-  return attempt.then(
-    () => void 0,
-    (cause) => cause
-  );
-}
-
-// src/output/oci-layout.ts
-var options = { mode: 420, directoryMode: 493 };
-async function prepareLayout(directory, image, destinations, signal) {
-  const done = [];
-  let isIndexReplaced = false;
-  const created = await makeDirectory(path5.join(directory, "blobs", "sha256"), options.directoryMode, directory);
-  const discard = async () => {
-    if (isIndexReplaced) return;
-    for (const pending of done.toReversed()) await pending.discard();
-    await removeDirectories(created);
-  };
-  async function put(place, bytes) {
-    const pending = await prepareFile(path5.join(directory, place), bytes, options);
-    done.push(pending);
-    await pending.commit();
-  }
-  async function putBlob(descriptor, bytes) {
-    const place = path5.join("blobs", "sha256", hexOf(descriptor.digest));
-    if (await sizeOf(path5.join(directory, place)) !== descriptor.size) await put(place, bytes);
-  }
-  try {
-    for (const layer of image.image.layers) await putBlob(layerDescriptor(layer, image.image.family), () => layer.open(signal));
-    for (const blob of [image.config, image.manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
-    if (await sizeOf(path5.join(directory, "oci-layout")) === void 0)
-      await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
-    const index = await prepareFile(path5.join(directory, "index.json"), () => json(indexOf(image, destinations)), options);
-    done.push(index);
-    const hadIndex = await sizeOf(path5.join(directory, "index.json")) !== void 0;
-    const commit = async () => {
-      await index.commit();
-      isIndexReplaced = hadIndex;
-    };
-    return { target: directory, isInPlace: false, commit, discard };
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-}
-function indexOf(image, destinations) {
-  const [only, ...others] = destinations;
-  const annotations = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.oci.index,
-    manifests: [{ ...image.manifest.descriptor, ...annotations === void 0 ? {} : { annotations } }]
-  };
-}
-function nameAnnotations({ registry, repository, tag = "latest" }) {
-  const host = registry === dockerHub ? "docker.io" : registry;
-  return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
-}
-async function sizeOf(place) {
-  return stat4(place).then(
-    (found) => found.isFile() ? found.size : void 0,
-    () => void 0
-  );
-}
-async function* bytesOf(blob) {
-  yield blob.bytes;
-}
-async function* json(value) {
-  yield Buffer.from(JSON.stringify(value));
-}
-
-// src/output/output.ts
-async function prepareOutputs(image, outputs, destinations, tools) {
-  const prepared = [];
-  const discard = async () => {
-    for (const pending of prepared.toReversed()) await pending.discard();
-  };
-  try {
-    for (const [target, text2] of digestTexts(image, outputs, destinations)) prepared.push(await prepareText(target, text2, tools));
-    const { tarPath, ociLayoutPath } = outputs;
-    if (ociLayoutPath !== void 0) prepared.push(await prepareLayout(ociLayoutPath, image, destinations, tools.signal));
-    if (tarPath !== void 0)
-      prepared.push(
-        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), { mode: 420, directoryMode: 493 })
-      );
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-  return { commit: () => commitAll(prepared, discard), discard };
-}
-async function commitAll(prepared, discard) {
-  const ordered = [...prepared.filter((pending) => pending.isInPlace), ...prepared.filter((pending) => !pending.isInPlace)];
-  try {
-    for (const pending of ordered) await pending.commit();
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-  return prepared.map((pending) => pending.target);
-}
-function digestTexts(image, outputs, destinations) {
-  const { digest } = image.manifest.descriptor;
-  const names2 = destinations.map((reference) => repositoryName(reference));
-  const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
-  const lines = (subjects) => subjects.map((subject) => `${subject}@${digest}
-`).join("");
-  const texts = [
-    [outputs.digestFile, digest],
-    [outputs.imageNameWithDigestFile, lines(names2)],
-    [outputs.imageNameTagWithDigestFile, lines(tagged)]
-  ];
-  return texts.filter((pair) => pair[0] !== void 0);
-}
-async function prepareText(target, text2, tools) {
-  if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text2), async discard() {
-  } };
-  return prepareFile(target, () => encode(text2), { mode: 420, directoryMode: 448 });
-}
-async function* encode(text2) {
-  yield Buffer.from(text2);
-}
-
-// src/build/failure.ts
-var BuildFailure = class extends Error {
-  phase;
-  /** 1, or the exit status of the RUN that failed. */
-  exitCode;
-  place;
-  /** One thing to try. */
-  hint;
-  /** The last lines that a failed command wrote. */
-  output;
-  constructor(message, details = {}) {
-    super(message, details.cause === void 0 ? void 0 : { cause: details.cause });
-    this.name = "BuildFailure";
-    this.phase = details.phase ?? "building image";
-    this.exitCode = details.exitCode ?? 1;
-    this.place = details.place;
-    this.hint = details.hint;
-    this.output = details.output ?? [];
-  }
-};
-async function during(phase, work) {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
-    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error.cause });
-  }
-}
-function hintOf(error) {
-  return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : void 0;
-}
-
-// src/build/put.ts
-async function putText(url, text2, options2) {
-  const http = openHttp(options2);
-  try {
-    const response = await http.request("PUT", url, { headers: { "content-type": "text/plain" }, body: Buffer.from(text2) });
-    await response.discard();
-    if (response.status < 200 || response.status > 299)
-      throw new Error(`Cannot put digest to "${new URL(url).host}": it answered ${response.status}`);
-  } finally {
-    await http.close();
-  }
-}
-
-// src/build/deliver.ts
-async function deliver(image, request, push, tools) {
-  const destinations = request.destinations.map(withDefaultTag);
-  const prepared = await during(
-    "writing outputs",
-    prepareOutputs(image, request.outputs, destinations, {
-      put: (url, text2) => putText(url, text2, request.registry),
-      signal: tools.signal
-    })
-  );
-  try {
-    const pushed = [];
-    if (push !== void 0) {
-      for (const destination of destinations)
-        tools.report.emit({ kind: "notice", text: `Pushing image to ${formatReference(destination)}` });
-      for (const { reference, digest } of await during("pushing image", push.finish(image))) {
-        tools.report.emit({ kind: "notice", text: `Pushed ${repositoryName(reference)}@${digest}` });
-        pushed.push(formatReference(reference));
-      }
-    }
-    return [...pushed, ...await during("writing outputs", prepared.commit())];
-  } catch (error) {
-    await prepared.discard();
-    throw error;
-  }
-}
-
-// src/build/stage-files.ts
-var StageFiles = class _StageFiles {
-  layers;
-  #sources;
-  #tree;
-  constructor(layers, sources, tree) {
-    this.layers = layers;
-    this.#sources = sources;
-    this.#tree = tree;
-  }
-  /** The merged tree; reads what it must of the layers the first time. */
-  tree() {
-    this.#tree ??= this.#merge();
-    return this.#tree;
-  }
-  async #merge() {
-    const indexes = await Promise.all(this.layers.map((layer) => this.#sources.index(layer)));
-    return indexes.reduce((tree, index) => tree.with(index), emptyTree);
-  }
-  with(layer, index) {
-    this.#sources.learn(index);
-    const tree = this.tree().then((below) => below.with(index));
-    tree.catch(() => {
-    });
-    return new _StageFiles([...this.layers, layer], this.#sources, tree);
-  }
-  /** Local bytes of files of the tree, all asked for at once. */
-  async contents(paths, files) {
-    const tree = await this.tree();
-    const wanted = /* @__PURE__ */ new Map();
-    for (const path6 of paths) {
-      const place = tree.locate(path6);
-      if (place === void 0) throw new Error(`Cannot read "/${path6}": no layer has its bytes`);
-      const group = wanted.get(place.layer);
-      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path6 }]);
-      else group.push({ from: place.path, path: path6 });
-    }
-    const found = /* @__PURE__ */ new Map();
-    for (const [number, group] of wanted) {
-      const layer = this.layers[number];
-      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.layers.length}`);
-      const located = await files.locate(
-        await this.#sources.fetch(layer),
-        group.map(({ from }) => from)
-      );
-      for (const { from, path: path6 } of group) {
-        const content = located.get(from);
-        if (content !== void 0) found.set(path6, content);
-      }
-    }
-    return found;
-  }
-};
-var StageRoot = class {
-  #open;
-  #sources;
-  #root;
-  #added = 0;
-  constructor(open6, sources) {
-    this.#open = open6;
-    this.#sources = sources;
-  }
-  /** The root with all of the stage's layers on it. */
-  async holding(files) {
-    this.#root ??= await (await this.#open()).openRoot();
-    const root = this.#root;
-    const missing = files.layers.slice(this.#added);
-    this.#added = files.layers.length;
-    await Promise.all(
-      missing.map(async (layer) => {
-        this.#sources.learn(await root.add(this.#sources.fetch(layer)));
-      })
-    );
-    return root;
-  }
-  /** The layer of the last run is already in place. */
-  skip() {
-    this.#added += 1;
-  }
-  async close() {
-    await this.#root?.close();
-  }
-};
-
-// src/build/step-copy.ts
-import { createHash as createHash10 } from "node:crypto";
-import { createReadStream as createReadStream5 } from "node:fs";
-
-// src/build/accounts.ts
-function accountsOf(tree) {
-  const passwd = resolvePath(tree, "etc/passwd").node?.text;
-  const group = resolvePath(tree, "etc/group").node?.text;
-  return { ...passwd === void 0 ? {} : { passwd }, ...group === void 0 ? {} : { group } };
-}
-
-// src/build/archive.ts
-import { createReadStream as createReadStream4 } from "node:fs";
-import { open as open5 } from "node:fs/promises";
-
 // src/build/draft.ts
-function parentOf3(path6) {
-  return path6.slice(0, Math.max(0, path6.lastIndexOf("/")));
-}
-function nameOf3(path6) {
-  return path6.slice(path6.lastIndexOf("/") + 1);
-}
-function joinPath2(directory, name) {
-  return directory === "" ? name : name === "" ? directory : `${directory}/${name}`;
-}
-function compareWalk(a, b) {
-  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
-  return left < right ? -1 : left > right ? 1 : 0;
-}
 function directoryAttributes(mode, uid, gid, mtime) {
   return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
 }
+var Place = class {
+  #attributes;
+  content;
+  sha256;
+  inode;
+  children;
+  /** What the tree has here and below is gone. */
+  isHiding = false;
+  /** Whether something has been put here, and not only below. */
+  get isPut() {
+    return this.#attributes !== void 0;
+  }
+  get attributes() {
+    if (this.#attributes === void 0) throw new Error("Cannot look at a path of a layer: nothing has been put there");
+    return this.#attributes;
+  }
+  put({ attributes, content: content2, sha256, inode }) {
+    this.#attributes = attributes;
+    this.content = content2;
+    this.sha256 = sha256;
+    this.inode = inode;
+  }
+  hide() {
+    this.#attributes = void 0;
+    this.children = void 0;
+    this.isHiding = true;
+  }
+};
 var Draft = class {
   #tree;
-  #additions = /* @__PURE__ */ new Map();
-  #children = /* @__PURE__ */ new Map();
-  /** Directories of the tree that something else took the place of: nothing below them shines through. */
-  #hidden = /* @__PURE__ */ new Set();
+  #root = new Place();
   constructor(tree) {
     this.#tree = tree;
   }
-  lstat(path6) {
-    const added = this.#additions.get(path6);
-    if (added !== void 0) return added.node;
-    return this.#isHidden(path6) ? void 0 : this.#tree.lstat(path6);
+  lstat(path8) {
+    const { place, isHidden } = this.#find(path8);
+    if (place?.isPut) return place;
+    return isHidden ? void 0 : this.#tree.lstat(path8);
   }
-  list(path6) {
-    const below = this.#hidden.has(path6) || this.#isHidden(path6) ? [] : this.#tree.list(path6);
-    const added = this.#children.get(path6);
-    if (added === void 0) return below;
-    return [.../* @__PURE__ */ new Set([...below, ...added])].sort();
+  list(path8) {
+    const { place, isHidden } = this.#find(path8);
+    const below = isHidden ? [] : this.#tree.list(path8);
+    const added = place?.children;
+    return added === void 0 ? below : [.../* @__PURE__ */ new Set([...below, ...added.keys()])].sort();
   }
   /** Puts an entry at a path whose parent exists. Directories over directories keep what is below them. */
-  put(path6, entry) {
-    const before = this.lstat(path6);
-    if (before?.attributes.type === "directory" && entry.attributes.type !== "directory") this.remove(path6);
-    const { attributes, content, sha256, inode } = entry;
-    const node = { attributes, inode: inode ?? {}, ...sha256 === void 0 ? {} : { sha256 } };
-    this.#additions.set(path6, { node, content });
-    if (path6 === "") return;
-    const parent = parentOf3(path6);
-    const siblings = this.#children.get(parent);
-    if (siblings === void 0) this.#children.set(parent, /* @__PURE__ */ new Set([nameOf3(path6)]));
-    else siblings.add(nameOf3(path6));
+  put(path8, entry) {
+    const before = this.lstat(path8);
+    const place = this.#make(path8);
+    if (before?.attributes.type === "directory" && entry.attributes.type !== "directory") place.hide();
+    place.put(entry);
   }
   /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
-  makeDirectories(path6, attributes) {
+  makeDirectories(path8, attributes) {
     let at2 = "";
-    for (const name of path6 === "" ? [] : path6.split("/")) {
-      at2 = joinPath2(at2, name);
+    for (const name of path8 === "" ? [] : path8.split("/")) {
+      at2 = joinPath(at2, name);
       const node = this.lstat(at2);
       if (node === void 0) this.put(at2, { attributes });
-      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path6}": "/${at2}" is not a directory`);
+      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path8}": "/${at2}" is not a directory`);
     }
-  }
-  /**
-   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them.
-   * `sameContent` decides about files whose attributes are equal on both sides.
-   */
-  async items(sameContent) {
-    const items = /* @__PURE__ */ new Map();
-    const links = /* @__PURE__ */ new Map();
-    for (const [path6, { node, content }] of [...this.#additions].sort(([a], [b]) => compareWalk(a, b))) {
-      if (await this.#isUnchanged(path6, node, content, sameContent)) continue;
-      for (let parent = parentOf3(path6); parent !== ""; parent = parentOf3(parent)) {
-        const above = this.lstat(parent);
-        if (!items.has(parent) && above !== void 0) items.set(parent, { entry: { ...above.attributes, path: parent } });
-      }
-      const first = node.attributes.type === "file" ? links.get(node.inode) : void 0;
-      if (first !== void 0) {
-        items.set(path6, { entry: { ...node.attributes, type: "hardlink", size: 0, link: first, path: path6 } });
-        continue;
-      }
-      links.set(node.inode, path6);
-      const entry = { ...node.attributes, path: path6, ...node.sha256 === void 0 ? {} : { sha256: node.sha256 } };
-      items.set(path6, content === void 0 ? { entry } : { entry, content });
-    }
-    return [...items.values()].sort((a, b) => compareWalk(a.entry.path, b.entry.path));
-  }
-  async #isUnchanged(path6, node, content, sameContent) {
-    const below = this.#isHidden(path6) || this.#hidden.has(path6) ? void 0 : this.#tree.lstat(path6);
-    if (below === void 0 || !sameAttributes(below.attributes, node.attributes)) return false;
-    if (node.attributes.type !== "file") return true;
-    if (below.sha256 === void 0) return false;
-    return node.sha256 === void 0 ? sameContent(content, below.sha256) : node.sha256 === below.sha256;
-  }
-  #isHidden(path6) {
-    if (this.#hidden.size === 0) return false;
-    for (let at2 = path6; at2 !== ""; ) {
-      at2 = parentOf3(at2);
-      if (this.#hidden.has(at2)) return true;
-    }
-    return false;
   }
   /** Takes away what is at a path and below it; the layer must then put something in its place. */
-  remove(path6) {
-    this.#hidden.add(path6);
-    for (const added of [...this.#additions.keys()]) {
-      if (!added.startsWith(`${path6}/`)) continue;
-      this.#additions.delete(added);
-      this.#children.delete(added);
+  remove(path8) {
+    this.#make(path8).hide();
+  }
+  /** The paths in the source whose bytes the layer may need. */
+  sources() {
+    return sourcesBelow(this.#root);
+  }
+  /**
+   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them. What has
+   * been given is forgotten, so that the draft is used up in the end.
+   */
+  async *items(contents) {
+    const links = /* @__PURE__ */ new Map();
+    const parents = [];
+    const pending = [{ path: "", place: this.#root, isHidden: false, depth: 0 }];
+    for (let next = pending.pop(); next !== void 0; next = pending.pop()) {
+      const { path: path8, place, depth } = next;
+      const isHidden = next.isHidden || place.isHiding;
+      parents.length = Math.min(parents.length, depth);
+      const below = isHidden ? void 0 : this.#tree.lstat(path8);
+      const isChanged2 = place.isPut && !await isSame(place, below, contents);
+      if (isChanged2) {
+        for (const parent of parents) if (parent !== given && parent.entry.path !== "") yield parent;
+        parents.fill(given);
+        yield this.#item(path8, place, links, contents);
+      }
+      if (place.children === void 0) continue;
+      const attributes = place.isPut ? place.attributes : below?.attributes;
+      parents.push(isChanged2 || attributes === void 0 ? given : { entry: makeEntry(path8, attributes, attributes.xattrs) });
+      const names3 = [...place.children.keys()].sort().reverse();
+      for (const name of names3) {
+        const child = place.children.get(name);
+        if (child !== void 0) pending.push({ path: joinPath(path8, name), place: child, isHidden, depth: depth + 1 });
+      }
+      place.children = void 0;
     }
-    this.#children.delete(path6);
+  }
+  #item(path8, { attributes, content: content2, sha256, inode }, links, { locate }) {
+    const first = inode === void 0 || attributes.type !== "file" ? void 0 : links.get(inode);
+    if (first !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: first, path: path8 } };
+    if (inode !== void 0) links.set(inode, path8);
+    const entry = makeEntry(path8, attributes, attributes.xattrs, sha256);
+    const bytes = typeof content2 === "string" ? locate(content2) : content2;
+    return bytes === void 0 ? { entry } : { entry, content: bytes };
+  }
+  #find(path8) {
+    let place = this.#root;
+    let isHidden = place.isHiding;
+    for (const name of path8 === "" ? [] : path8.split("/")) {
+      place = place.children?.get(name);
+      if (place === void 0) break;
+      isHidden ||= place.isHiding;
+    }
+    return { place, isHidden };
+  }
+  #make(path8) {
+    let place = this.#root;
+    for (const name of path8 === "" ? [] : path8.split("/")) {
+      place.children ??= /* @__PURE__ */ new Map();
+      let child = place.children.get(name);
+      if (child === void 0) {
+        child = new Place();
+        place.children.set(name, child);
+      }
+      place = child;
+    }
+    return place;
   }
 };
+var given = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
+function* sourcesBelow(place) {
+  if (typeof place.content === "string") yield place.content;
+  for (const child of place.children?.values() ?? []) yield* sourcesBelow(child);
+}
+async function isSame(place, below, { locate, hasDigest: hasDigest2 }) {
+  if (below === void 0 || !sameAttributes(below.attributes, place.attributes)) return false;
+  if (place.attributes.type !== "file") return true;
+  if (below.sha256 === void 0) return false;
+  if (place.sha256 !== void 0) return place.sha256 === below.sha256;
+  return hasDigest2(typeof place.content === "string" ? locate(place.content) : place.content, below.sha256);
+}
 function sameAttributes(a, b) {
   if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
   if (a.type === "directory") return sameXattrs(a, b);
@@ -37172,84 +38206,6 @@ function sameAttributes(a, b) {
 function sameXattrs(a, b) {
   const name = "security.capability";
   return a.xattrs?.get(name) === b.xattrs?.get(name);
-}
-
-// src/build/archive.ts
-var magics = [
-  ["gzip", [31, 139, 8]],
-  ["bzip2", [66, 90, 104]],
-  ["xz", [253, 55, 122, 88, 90, 0]],
-  ["zstd", [40, 181, 47, 253]]
-];
-async function* bytesOf2(content) {
-  if (content.kind === "bytes") yield content.bytes;
-  else if (content.size > 0)
-    yield* createReadStream4(toBytes(content.path), {
-      start: content.offset,
-      end: content.offset + content.size - 1,
-      highWaterMark: 1 << 20
-    });
-}
-async function sniff(content) {
-  for await (const start2 of bytesOf2(content)) {
-    const found = magics.find(([, magic]) => magic.every((byte, i) => start2[i] === byte));
-    return found === void 0 ? "tar" : found[0];
-  }
-  return void 0;
-}
-async function isArchive(content) {
-  const kind = await sniff(content);
-  if (kind === void 0) return false;
-  if (kind === "bzip2" || kind === "xz")
-    throw new Error(`ADD of an archive compressed with ${kind} is not yet supported; use gzip, or COPY it and unpack it in a RUN`);
-  try {
-    for await (const _ of readTar(decompress(bytesOf2(content)))) return true;
-  } catch {
-  }
-  return false;
-}
-async function unpackArchive(draft, archive, destination, options2, tools) {
-  var _stack = [];
-  try {
-    const made = directoryAttributes(493, options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
-    const root = resolvePath(draft, destination).path;
-    draft.makeDirectories(root, made);
-    const below = { lstat: (path6) => draft.lstat(joinPath2(root, path6)), list: (path6) => draft.list(joinPath2(root, path6)) };
-    const spoolPath = await tools.temporary();
-    const spool = __using(_stack, await open5(spoolPath, "w"), true);
-    let offset = 0;
-    const files = /* @__PURE__ */ new Map();
-    for await (const { entry, content } of readTar(decompress(bytesOf2(archive)))) {
-      const { path: name, sha256: _2, text: __, ...attributes } = entry;
-      const owned = { ...attributes, ...options2.owner, mtimeNs: 0 };
-      if (name === "") continue;
-      const parent = joinPath2(root, resolvePath(below, parentOf3(name)).path);
-      draft.makeDirectories(parent, made);
-      const path6 = joinPath2(parent, name.slice(name.lastIndexOf("/") + 1));
-      if (entry.type === "hardlink") {
-        const target = files.get(joinPath2(root, resolvePath(below, entry.link, { followLast: false }).path));
-        if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
-        draft.put(path6, target);
-        files.set(path6, target);
-        continue;
-      }
-      const start2 = offset;
-      for await (const chunk of content) {
-        await spool.write(chunk, 0, chunk.length, offset);
-        offset += chunk.length;
-      }
-      const file = { attributes: owned, inode: {}, content: { kind: "file", path: spoolPath, offset: start2, size: offset - start2 } };
-      if (entry.type === "file") files.set(path6, file);
-      const existing = draft.lstat(path6)?.attributes.type;
-      if (entry.type === "directory" && existing !== void 0 && existing !== "directory") draft.remove(path6);
-      draft.put(path6, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
-    }
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise = __callDispose(_stack, _error, _hasError);
-    _promise && await _promise;
-  }
 }
 
 // src/build/mode.ts
@@ -37269,17 +38225,17 @@ function readModeChange(text2) {
   }
   return { clauses };
 }
-function changeMode(change, mode, isDirectory) {
+function changeMode(change, mode, isDirectory2) {
   if ("octal" in change) return change.octal;
-  return change.clauses.reduce((before, clause) => applyClause(clause, before, isDirectory), mode);
+  return change.clauses.reduce((before, clause) => applyClause(clause, before, isDirectory2), mode);
 }
-function applyClause({ who, operator, what }, mode, isDirectory) {
+function applyClause({ who, operator, what }, mode, isDirectory2) {
   let wanted = 0;
   let covered = 0;
   for (const one2 of who) {
     const shift = shifts[one2] ?? 0;
     covered |= 7 << shift;
-    wanted |= permissions(what, mode, isDirectory) << shift;
+    wanted |= permissions(what, mode, isDirectory2) << shift;
     const special = one2 === "u" ? 2048 : one2 === "g" ? 1024 : 0;
     covered |= special;
     if (what.includes("s")) wanted |= special;
@@ -37290,10 +38246,10 @@ function applyClause({ who, operator, what }, mode, isDirectory) {
   if (operator === "-") return mode & ~wanted;
   return mode & ~covered | wanted;
 }
-function permissions(what, mode, isDirectory) {
+function permissions(what, mode, isDirectory2) {
   const copied = shifts[what];
   if (copied !== void 0) return mode >> copied & 7;
-  const runs = what.includes("X") && (isDirectory || (mode & 73) !== 0) ? 1 : 0;
+  const runs = what.includes("X") && (isDirectory2 || (mode & 73) !== 0) ? 1 : 0;
   return [...what].reduce((sum, letter) => sum | (bits[letter] ?? 0), runs);
 }
 function formatMode(change) {
@@ -37301,41 +38257,49 @@ function formatMode(change) {
   return change.clauses.map(({ who, operator, what }) => `${who}${operator}${what}`).join(",");
 }
 
-// src/build/copy.ts
-function madeMode(mode) {
-  return mode !== void 0 && "octal" in mode ? mode.octal : 493;
-}
+// src/build/select.ts
 var SourceNotFound = class extends Error {
   path;
-  constructor(path6) {
-    super(`failed to compute cache key: failed to calculate checksum "/${toText(path6)}": not found`);
-    this.path = path6;
+  constructor(path8) {
+    super(`failed to compute cache key: failed to calculate checksum "/${toText(path8)}": not found`);
+    this.path = path8;
   }
 };
-function cleanPath2(path6) {
+function cleanPath3(path8) {
   const parts = [];
-  for (const part of path6.split("/")) {
+  for (const part of path8.split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return parts.join("/");
 }
-function namesDirectory(path6) {
-  const last = nameOf3(path6);
-  return last === "" || last === ".";
+function selectSources(view, source, parents) {
+  if (!parents) return selectPaths(view, source);
+  const { base, pattern } = splitPivot(source);
+  const isLiteral = !hasWildcard(base) && !hasWildcard(pattern);
+  if (isLiteral && !isBelow(view, base, pattern)) throw new SourceNotFound(joinPath(base, pattern));
+  return selectPaths(view, base);
 }
-function selectSources(view, source) {
-  const parts = cleanPath2(source).split("/");
+function splitPivot(source) {
+  const pivot = source.indexOf("/./");
+  if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
+  return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
+}
+function isBelow(view, base, path8) {
+  return path8 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path8)) !== void 0;
+}
+function selectPaths(view, source) {
+  const parts = cleanPath3(source).split("/");
   const wild = parts.findIndex(hasWildcard);
   if (wild < 0) {
-    const path6 = parts.join("/");
-    if (resolvePath(view, path6).node === void 0) throw new SourceNotFound(path6);
-    return [path6];
+    const path8 = parts.join("/");
+    if (resolvePath(view, path8).node === void 0) throw new SourceNotFound(path8);
+    return [path8];
   }
   const base = parts.slice(0, wild).join("/");
   const root = resolvePath(view, base);
   if (root.node === void 0) return [];
-  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath2(base, rest));
+  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
 }
 function matchBelow(view, directory, [pattern, ...rest]) {
   if (pattern === void 0) return [];
@@ -37343,34 +38307,44 @@ function matchBelow(view, directory, [pattern, ...rest]) {
   for (const name of view.list(directory)) {
     if (!matchGlob(pattern, name)) continue;
     if (rest.length === 0) found.push(name);
-    else if (view.lstat(joinPath2(directory, name))?.attributes.type === "directory")
-      found.push(...matchBelow(view, joinPath2(directory, name), rest).map((below) => joinPath2(name, below)));
+    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
+      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
   }
   return found;
 }
 function hasWildcard(part) {
   return /[*?[]/.test(part.replace(/\\./gs, ""));
 }
+
+// src/build/copy.ts
+function madeMode(mode) {
+  return mode !== void 0 && "octal" in mode ? mode.octal : 493;
+}
+function namesDirectory(path8) {
+  const last = nameOf(path8);
+  return last === "" || last === ".";
+}
 function copyPath(draft, source, from, destination, options2) {
   const made = directoryAttributes(madeMode(options2.mode), options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
-  const ensured = namesDirectory(destination) ? destination : parentOf3(destination);
-  draft.makeDirectories(resolvePath(draft, cleanPath2(ensured)).path, made);
+  const ensured = namesDirectory(destination) ? destination : parentOf(destination);
+  draft.makeDirectories(resolvePath(draft, cleanPath3(ensured)).path, made);
   const followed = resolvePath(source.view, from);
   if (followed.node === void 0) throw new SourceNotFound(from);
-  let target = resolvePath(draft, cleanPath2(destination)).path;
+  let target = resolvePath(draft, cleanPath3(destination)).path;
   const existing = draft.lstat(target);
-  const isDirectory = followed.node.attributes.type === "directory";
-  if (!isDirectory && existing?.attributes.type === "directory") target = joinPath2(target, nameOf3(from));
-  draft.makeDirectories(isDirectory && existing === void 0 ? target : parentOf3(target), made);
+  const isDirectory2 = followed.node.attributes.type === "directory";
+  if (!isDirectory2 && existing?.attributes.type === "directory") target = joinPath(target, nameOf(from));
+  draft.makeDirectories(isDirectory2 && existing === void 0 ? target : parentOf(target), made);
   const copier = new Copier(draft, source, options2);
-  if (isDirectory) copier.copyContents(followed.path, followed.node, target);
-  else copier.copy(followed.path, followed.node, target);
+  if (isDirectory2) copier.copyContents(followed.path, followed.node, target);
+  else copier.copyFile(followed.path, followed.node, target);
 }
 var Copier = class {
   #draft;
   #source;
   #options;
   #inodes = /* @__PURE__ */ new Map();
+  #levels = [];
   constructor(draft, source, options2) {
     this.#draft = draft;
     this.#source = source;
@@ -37381,30 +38355,49 @@ var Copier = class {
     const target = this.#draft.lstat(to);
     if (target === void 0 || target.attributes.type !== "directory") throw new Error(`cannot copy to non-directory: ${toText(to)}`);
     this.#draft.put(to, { attributes: { ...target.attributes, mtime: node.attributes.mtime, mtimeNs: 0 } });
-    this.#copyChildren(from, to);
+    this.#copyChildren({ from, node, to, path: "", judgement: void 0, isMade: true });
   }
-  copy(from, node, to) {
-    const target = this.#draft.lstat(to)?.attributes.type;
+  copyFile(from, node, to) {
+    if (this.#draft.lstat(to)?.attributes.type === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
     const attributes = this.#attributes(node.attributes);
-    if (attributes.type === "directory") {
-      if (target !== void 0 && target !== "directory") throw new Error(`cannot copy to non-directory: ${toText(to)}`);
-      this.#draft.put(to, { attributes });
-      this.#copyChildren(from, to);
-      return;
-    }
-    if (target === "directory") throw new Error(`cannot replace to directory ${toText(to)} with file`);
-    const inode = this.#inodes.get(node.inode) ?? {};
-    this.#inodes.set(node.inode, inode);
-    const content = attributes.type === "file" && attributes.size > 0 ? this.#source.content(from) : void 0;
-    const sha256 = node.sha256 === void 0 ? {} : { sha256: node.sha256 };
-    this.#draft.put(to, { attributes, inode, ...sha256, ...content === void 0 ? {} : { content } });
+    const content2 = attributes.type === "file" && attributes.size > 0 ? this.#source.content?.(from) ?? from : void 0;
+    this.#draft.put(to, { attributes, inode: this.#inode(node), sha256: node.sha256, content: content2 });
   }
-  #copyChildren(from, to) {
-    for (const name of this.#source.view.list(from)) {
-      const path6 = joinPath2(from, name);
-      const node = this.#source.view.lstat(path6);
-      if (node !== void 0) this.copy(path6, node, joinPath2(to, name));
+  #inode({ inode }) {
+    if (inode === void 0) return void 0;
+    const copy = this.#inodes.get(inode) ?? {};
+    this.#inodes.set(inode, copy);
+    return copy;
+  }
+  #copyChildren(level) {
+    this.#levels.push(level);
+    for (const name of this.#source.view.list(level.from)) {
+      const from = joinPath(level.from, name);
+      const node = this.#source.view.lstat(from);
+      if (node !== void 0) this.#copyChild(level, { from, node, to: joinPath(level.to, name), path: joinPath(level.path, name) });
     }
+    this.#levels.pop();
+  }
+  #copyChild(level, child) {
+    const judgement = this.#options.filter?.judge(child.path, level.judgement);
+    const isTaken = judgement?.isTaken ?? true;
+    if (isTaken && !level.isMade) for (const above of this.#levels) this.#makeLevel(above);
+    if (child.node.attributes.type === "directory") {
+      const below = { ...child, judgement, isMade: false };
+      if (isTaken) this.#makeLevel(below);
+      if (judgement?.reachesBelow ?? true) this.#copyChildren(below);
+    } else if (isTaken) this.copyFile(child.from, child.node, child.to);
+  }
+  /** With --parents, a directory that is there already takes the source's mode, and nothing else of it. */
+  #makeLevel(level) {
+    if (level.isMade) return;
+    level.isMade = true;
+    const target = this.#draft.lstat(level.to)?.attributes;
+    if (target !== void 0 && target.type !== "directory") throw new Error(`cannot copy to non-directory: ${toText(level.to)}`);
+    const isKept = target !== void 0 && this.#options.filter?.isSelective === true;
+    const { mode, mtime } = level.node.attributes;
+    const attributes = isKept ? { ...target, mode, mtime, mtimeNs: 0 } : this.#attributes(level.node.attributes);
+    this.#draft.put(level.to, { attributes });
   }
   #attributes(attributes) {
     const { owner, mode } = this.#options;
@@ -37420,310 +38413,224 @@ var Copier = class {
   }
 };
 
-// src/build/step-copy.ts
-async function makeWorkdir(step2, tree, tools) {
-  const draft = new Draft(tree);
-  const owner = findUser(accountsOf(tree), step2.user);
-  draft.makeDirectories(resolvePath(draft, step2.path).path, directoryAttributes(493, owner.uid, owner.gid, tools.now));
-  return draft.items(hasDigest);
-}
-async function copyFiles(step2, tree, source, tools) {
-  const draft = new Draft(tree);
-  const options2 = { owner: lookUpOwner(step2, tree, tools), mode: step2.chmod, now: tools.now };
-  const deferred = /* @__PURE__ */ new Map();
-  const copySource = {
-    view: source.view,
-    keepsOwners: source.keepsOwners,
-    content(path6) {
-      const content = { kind: "file", path: path6, offset: 0, size: 0 };
-      deferred.set(content, path6);
-      return content;
-    }
-  };
-  for (const operand of step2.sources) {
-    if (operand.kind === "inline") {
-      copyPath(draft, inlineSource(operand.name, operand.text, tools.now), operand.name, step2.destination, options2);
-      continue;
-    }
-    for (const path6 of selectSources(source.view, operand.path)) {
-      const archive = step2.unpack ? await archiveAt(source, path6) : void 0;
-      if (archive === void 0) copyPath(draft, copySource, path6, step2.destination, options2);
-      else await unpackArchive(draft, archive, cleanPath2(step2.destination), options2, tools);
-    }
-  }
-  const located = await source.locate([...new Set(deferred.values())]);
-  const settle = (content) => {
-    const path6 = content === void 0 ? void 0 : deferred.get(content);
-    return path6 === void 0 ? content : located.get(path6);
-  };
-  const items = await draft.items((content, sha256) => hasDigest(settle(content), sha256));
-  return items.map((item) => {
-    const content = settle(item.content);
-    return content === void 0 ? { entry: item.entry } : { entry: item.entry, content };
-  });
-}
-async function archiveAt(source, path6) {
-  const followed = resolvePath(source.view, path6);
-  if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return void 0;
-  const content = (await source.locate([followed.path])).get(followed.path);
-  return content !== void 0 && await isArchive(content) ? content : void 0;
-}
-function lookUpOwner(step2, tree, tools) {
-  if (step2.chown === void 0) return void 0;
-  const { uid, gid, unknown } = findOwner(accountsOf(tree), step2.chown);
-  for (const name of unknown) tools.warn(`--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
-  return { uid, gid };
-}
-function inlineSource(name, text2, now) {
-  const bytes = Buffer.from(text2);
-  const attributes = {
-    type: "file",
-    mode: 420,
-    uid: 0,
-    gid: 0,
-    mtime: now,
-    mtimeNs: 0,
-    size: bytes.length,
-    link: "",
-    devMajor: 0,
-    devMinor: 0
-  };
-  const file = { attributes, inode: {} };
-  const root = { attributes: directoryAttributes(493, 0, 0, now), inode: {} };
+// src/build/evaluate-copy.ts
+function evaluateCopy(instruction, { variables, workdir, source, from }) {
+  const expand3 = (word2) => word2 === void 0 ? void 0 : expandWord(word2, variables) || void 0;
+  const word = instruction.kind === "add" ? "ADD" : "COPY";
+  const parents = instruction.kind === "copy" && instruction.parents;
+  const chown4 = expand3(instruction.chown);
+  const chmod7 = expand3(instruction.chmod);
+  const paths = instruction.sources.map((path8) => expand3(path8) ?? "");
+  const checksum = instruction.kind === "add" ? expand3(instruction.checksum) : void 0;
+  if (checksum !== void 0 && paths.length !== 1) throw new LineError("checksum can't be specified for multiple sources");
+  const files = instruction.contents.map((file) => ({
+    kind: "inline",
+    name: toRaw(file.name),
+    text: file.expand ? expandBody(file.content, variables) : file.content
+  }));
+  const destination = expand3(instruction.destination) ?? "";
+  const flags3 = instruction.kind === "add" ? instruction : { unpack: void 0, keepGitDir: void 0 };
+  const sources = paths.map((path8) => readSource(path8, { word, checksum, unpack: flags3.unpack, keepGitDir: flags3.keepGitDir }));
+  const operands = [...sources, ...files];
+  const exclude = readExcludes(instruction.exclude);
+  const words = [
+    word,
+    ...parents ? ["--parents"] : [],
+    ...chown4 ? [`--chown=${chown4}`] : [],
+    ...chmod7 ? [`--chmod=${chmod7}`] : [],
+    ...paths,
+    ...instruction.contents.map((file) => `<<${file.name}`),
+    destination
+  ];
+  const link2 = instruction.link && chmod7 === void 0;
+  if (link2 && chown4 !== void 0) refuseNames(chown4);
   return {
-    view: { lstat: (path6) => path6 === "" ? root : path6 === name ? file : void 0, list: (path6) => path6 === "" ? [name] : [] },
-    keepsOwners: false,
-    content: () => ({ kind: "bytes", bytes })
+    kind: "copy",
+    source,
+    from,
+    sources: operands,
+    parents,
+    link: link2,
+    exclude,
+    destination: joinDestination(workdir, destination),
+    chown: chown4,
+    chmod: chmod7 === void 0 ? void 0 : readModeChange(chmod7),
+    createdBy: `${words.join(" ")} # buildkit`
   };
 }
-async function hasDigest(content, sha256) {
-  const hash3 = createHash10("sha256");
-  if (content?.kind === "bytes") hash3.update(content.bytes);
-  else if (content !== void 0 && content.size > 0)
-    for await (const chunk of createReadStream5(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
-      hash3.update(chunk);
-  return hash3.digest("hex") === sha256;
+function refuseNames(chown4) {
+  const [user = "", group] = chown4.split(/:(.*)/s);
+  const kind = !isOwnerNumber(user) ? "user" : group !== void 0 && !isOwnerNumber(group) ? "group" : void 0;
+  if (kind !== void 0)
+    throw new LineError(`invalid ${kind} index: -1: --link with --chown=${chown4}`, "with --link, write owners as numbers");
+}
+function readExcludes(patterns) {
+  const raw = patterns.map(toRaw);
+  try {
+    readPatterns(raw);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new LineError(`invalid excludepatterns: [${patterns.join(" ")}]: ${error.message}`);
+  }
+  return raw;
 }
 function joinDestination(workdir, destination) {
-  const joined2 = destination.startsWith("/") ? destination : `${workdir}/${destination === "." ? "./" : destination}`;
-  const clean = cleanPath2(toRaw(joined2));
-  return destination !== "" && namesDirectory(toRaw(joined2)) ? `${clean}/` : clean;
+  const joined2 = toRaw(destination.startsWith("/") ? destination : `${workdir}/${destination}`);
+  return namesDirectory(joined2) ? `${cleanPath3(joined2)}/` : cleanPath3(joined2);
+}
+function readSource(text2, flags3) {
+  const { word, checksum, unpack } = flags3;
+  if (isGitSource(text2)) {
+    if (word === "COPY") throw new LineError("source can't be a git ref for COPY", "use ADD");
+    return { kind: "git", source: readGitSource(text2, flags3) };
+  }
+  if (/^https?:\/\//.test(text2)) {
+    if (word === "COPY") throw new LineError("source can't be a URL for COPY", "use ADD");
+    if (!URL.canParse(text2)) throw new LineError(`invalid URL: ${text2}`);
+    const digest = checksum === void 0 ? void 0 : readChecksum(checksum);
+    return { kind: "url", url: text2, name: toRaw(nameOfUrl(text2)), checksum: digest, unpack: unpack ?? false };
+  }
+  if (checksum !== void 0) throw new LineError("checksum requires HTTP(S) or Git sources");
+  return { kind: "path", path: toRaw(text2), unpack: unpack ?? word === "ADD" };
+}
+function readGitSource(text2, { checksum, keepGitDir }) {
+  try {
+    const source = parseGitSource(text2);
+    if (keepGitDir !== void 0 && /[?&]keep-git-dir/.test(text2) && keepGitDir !== source.keepGitDir)
+      throw new LineError("inconsistent keep-git-dir configuration");
+    const wanted = checksum === void 0 ? source.checksum : readCommit(checksum);
+    if (source.checksum !== void 0 && wanted !== source.checksum)
+      throw new LineError(`checksum mismatch ${JSON.stringify(wanted)} != ${JSON.stringify(source.checksum)}`);
+    return { ...source, ...wanted === void 0 ? {} : { checksum: wanted }, keepGitDir: keepGitDir ?? source.keepGitDir };
+  } catch (error) {
+    throw error instanceof SyntaxError && !(error instanceof LineError) ? new LineError(error.message) : error;
+  }
+}
+function nameOfUrl(url2) {
+  const path8 = url2.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
+  const last = path8.split("/").findLast((part) => part !== "");
+  if (last === void 0) return "__unnamed__";
+  try {
+    return decodeURIComponent(last).split("/").findLast((part) => part !== "" && part !== "." && part !== "..") ?? "__unnamed__";
+  } catch {
+    throw new LineError(`invalid URL escape in ${url2}`);
+  }
+}
+function readChecksum(text2) {
+  if (isDigest(text2)) return text2;
+  const [, algorithm, hex = ""] = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text2) ?? [];
+  const hint = "write sha256: and 64 hex digits";
+  if (algorithm === void 0) throw new LineError(`invalid checksum digest format: --checksum=${text2}`, hint);
+  if (algorithm !== "sha256") throw new LineError(`unsupported digest algorithm: --checksum=${text2}`, hint);
+  throw new LineError(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}: --checksum=${text2}`, hint);
 }
 
-// src/build/step-run.ts
-var keptLines = 20;
-async function runCommand(step2, root, tree, tools) {
-  const user = findUser(accountsOf(tree), step2.user);
-  const tail = new Tail(keptLines);
-  const show = (stream) => (bytes) => {
-    tail.write(bytes);
-    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
+// src/build/evaluate-run.ts
+function evaluateRun(instruction, surroundings) {
+  refuseRights(instruction);
+  const { command, file } = readScript(instruction);
+  const { env, mounts } = evaluateMounts(instruction, surroundings);
+  const script = file === void 0 ? [] : [{ kind: "script", target: file.path, text: file.content }];
+  return { command, env, network: networkOf(instruction, surroundings.policy), mounts: sortMounts([...mounts, ...script]) };
+}
+function refuseRights({ security, devices }) {
+  if (security === "insecure")
+    throw new LineError(
+      "RUN --security=insecure: entitlement security.insecure is not allowed: no sandbox gives a command more rights than Docker's default container"
+    );
+  const [device] = devices;
+  if (device !== void 0)
+    throw new LineError(`RUN --device=${device.name} is not allowed: no sandbox gives a command a device of this machine`);
+}
+function networkOf({ network }, policy) {
+  const wanted = network === "default" ? policy.network : network;
+  if (wanted === "host" && !policy.allowed.includes("network.host"))
+    throw new LineError(
+      "RUN --network=host: entitlement network.host is not allowed",
+      "pass --allow=network.host, or leave the flag out: without it a command has the machine's network too"
+    );
+  return wanted;
+}
+function evaluateMounts(instruction, { origins, workdir, env, expand: expand3 }) {
+  const files = [];
+  const secrets = [];
+  const agents = [];
+  for (const [i, flag2] of instruction.mounts.entries()) {
+    const mount = readMount(flag2, expand3);
+    const from = origins[i] ?? { kind: "context" };
+    const place = (target) => placeOf2(target, workdir);
+    switch (mount.type) {
+      case "bind": {
+        const { source = "", target = "" } = mount;
+        files.push({ kind: "bind", target: place(target), from, source: cleanPath3(toRaw(source)), writable: !mount.readonly });
+        break;
+      }
+      case "cache":
+        files.push(evaluateCache(mount, flag2.from ? from : { kind: "scratch" }, place));
+        break;
+      case "tmpfs":
+        files.push({ kind: "tmpfs", target: place(mount.target ?? ""), size: mount.size ?? 0, writable: !mount.readonly });
+        break;
+      case "secret":
+        secrets.push(evaluateSecret(mount, place));
+        break;
+      case "ssh": {
+        if (mount.source) throw new LineError("ssh does not support source");
+        const target = place(mount.target || `/run/buildkit/ssh_agent.${agents.length}`);
+        agents.push({ kind: "ssh", id: mount.id || "default", target, ...ownerOf(mount, 384), required: mount.required });
+        break;
+      }
+    }
+  }
+  const [agent] = agents;
+  const hasAgent = agent === void 0 || env.some((pair) => pair.startsWith("SSH_AUTH_SOCK="));
+  return { env: hasAgent ? env : [...env, `SSH_AUTH_SOCK=${agent.target}`], mounts: [...files, ...secrets, ...agents] };
+}
+function placeOf2(target, workdir) {
+  const clean = cleanPath3(toRaw(target.startsWith("/") ? target : `${workdir}/${target}`));
+  if (clean === "") throw new LineError(`invalid mount target ${JSON.stringify(target)}`);
+  const placed2 = `/${Buffer.from(clean, "latin1").toString("utf8")}`;
+  if (/^\/proc(?:\/|$)/.test(placed2)) throw new LineError(`invalid mount target "${placed2}": cannot be mounted because it is inside /proc`);
+  return placed2;
+}
+function ownerOf({ mode, uid = 0, gid = 0 }, usual) {
+  return { mode: (mode ?? usual) & 4095, uid, gid };
+}
+function evaluateCache(mount, from, place) {
+  const { target = "", id, sharing = "shared", mode, uid, gid } = mount;
+  const source = cleanPath3(toRaw(mount.source ?? ""));
+  const hasOwner = source === "" && (mode !== void 0 || uid !== void 0 || gid !== void 0);
+  const cleaned = Buffer.from(cleanPath3(toRaw(target)), "latin1").toString("utf8");
+  return {
+    kind: "cache",
+    target: place(target),
+    id: id || (target.startsWith("/") ? `/${cleaned}` : cleaned || "."),
+    sharing,
+    from,
+    source: hasOwner && from.kind !== "scratch" ? "cache" : source,
+    owner: hasOwner ? ownerOf(mount, 493) : void 0,
+    writable: !mount.readonly
   };
-  const result = await root.run(
-    {
-      args: step2.args,
-      env: step2.env.some((pair) => pair.startsWith("HOME=")) ? step2.env : [...step2.env, `HOME=${user.home}`],
-      cwd: step2.cwd,
-      user,
-      hostname: "buildkitsandbox",
-      network: step2.network,
-      stdout: show("stdout"),
-      stderr: show("stderr")
-    },
-    tree,
-    tools.signal
-  );
-  if (result.exitCode === 0) return result;
-  const command = `process "${step2.args.join(" ")}" did not complete successfully`;
-  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
-    exitCode: result.exitCode,
-    output: tail.lines()
-  });
 }
-var Tail = class {
-  #limit;
-  #text = "";
-  constructor(limit) {
-    this.#limit = limit;
-  }
-  write(bytes) {
-    this.#text += Buffer.from(bytes).toString("latin1");
-    if (this.#text.length < 65536) return;
-    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
-  }
-  lines() {
-    const text2 = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
-    return text2 === "" ? [] : text2.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
-  }
-};
-
-// src/build/execute.ts
-async function execute(plan, tools) {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([tools.signal, failed.signal]);
-  const shipped = stagesBelow(plan, plan.target);
-  const stages = [];
-  for (const [number, stage] of plan.stages.entries()) {
-    const building = new StageBuild(stage, stages, { ...tools, signal, onLayer: shipped.has(number) ? tools.onLayer : () => {
-    } }).build();
-    building.catch((error) => failed.abort(error));
-    stages.push(building);
-  }
-  const settled = await Promise.allSettled(stages);
-  tools.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return settled.flatMap((outcome) => outcome.status === "fulfilled" ? [outcome.value] : []);
+function evaluateSecret(mount, place) {
+  const { target, env, required } = mount;
+  const id = mount.source || mount.id || nameOf2(target ?? "");
+  const file = target || (env === void 0 ? `/run/secrets/${nameOf2(id)}` : void 0);
+  return {
+    kind: "secret",
+    id,
+    target: file === void 0 ? void 0 : place(file),
+    env: env === void 0 ? void 0 : env || id,
+    required,
+    ...ownerOf(mount, 256)
+  };
 }
-function stagesBelow(plan, target) {
-  const found = /* @__PURE__ */ new Set();
-  for (let at2 = target; at2 !== void 0; ) {
-    found.add(at2);
-    const base = plan.stages[at2]?.base;
-    at2 = base?.kind === "stage" ? base.stage : void 0;
-  }
-  return found;
+function nameOf2(path8) {
+  return path8.replace(/\/+$/, "").split("/").at(-1) || (path8 === "" ? "." : "/");
 }
-var StageBuild = class {
-  #stage;
-  #stages;
-  #tools;
-  #root;
-  #made = [];
-  constructor(stage, stages, tools) {
-    this.#stage = stage;
-    this.#stages = stages;
-    this.#tools = tools;
-    this.#root = new StageRoot(tools.sandbox, tools.layers);
-  }
-  async build() {
-    const { report } = this.#tools;
-    const { files: base, family } = await this.#openOrigin(this.#stage.base);
-    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length + 1 });
-    if (this.#stage.base.kind === "image") for (const layer of base.layers) this.#tools.onLayer(layer);
-    try {
-      let files = base;
-      for (const [i, step2] of this.#stage.steps.entries()) {
-        this.#tools.signal.throwIfAborted();
-        files = await this.#takeStep(step2, i, files);
-      }
-      return { files, family, made: this.#made };
-    } finally {
-      await this.#root.close();
-    }
-  }
-  async #takeStep(step2, i, files) {
-    const { report } = this.#tools;
-    const { source } = step2;
-    const [number, total] = [i + 2, this.#stage.steps.length + 1];
-    const id = `${this.#stage.name} ${number}/${total}`;
-    const name = { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
-    const started = performance.now();
-    report.emit({ kind: "step-start", step: name });
-    try {
-      const next = await this.#apply(step2, files, name, started);
-      const layer = next.layers.at(-1);
-      const summary = layer && { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size };
-      report.emit({ kind: "step-end", step: name, outcome: "done", ...summary === void 0 ? {} : { layer: summary } });
-      return next;
-    } catch (error) {
-      if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
-      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step2.source));
-    }
-  }
-  async #apply(step2, files, name, started) {
-    if (step2.kind === "run") {
-      const root = await this.#root.holding(files);
-      const result = await runCommand(step2, root, await files.tree(), { ...this.#tools, name });
-      const { layer: layer2, index: index2 } = await this.#write(result.changes);
-      await result.publish(layer2, index2);
-      this.#root.skip();
-      return this.#add(step2, files, layer2, index2, started);
-    }
-    const now = Math.floor(Date.now() / 1e3);
-    const warn = (text2) => this.#tools.report.emit({ kind: "warning", text: text2, line: step2.source.line });
-    const tools = { now, warn, temporary: () => this.#tools.blobs.temporary() };
-    const tree = await files.tree();
-    const items = step2.kind === "workdir" ? await makeWorkdir(step2, tree, tools) : await copyFiles(step2, tree, await this.#openSource(step2), tools);
-    const { layer, index } = await this.#write(items);
-    return this.#add(step2, files, layer, index, started);
-  }
-  #write(items) {
-    const { blobs, compression, compressionLevel, helper, signal, reproducible } = this.#tools;
-    return writeLayer(items, {
-      blobs,
-      compression,
-      helper,
-      signal,
-      ...compressionLevel === void 0 ? {} : { level: compressionLevel },
-      ...reproducible ? { clampMtime: 0 } : {}
-    });
-  }
-  #add(step2, files, layer, index, started) {
-    const seconds = (performance.now() - started) / 1e3;
-    this.#made.push({ layer, createdBy: step2.createdBy, created: (/* @__PURE__ */ new Date()).toISOString(), seconds });
-    this.#tools.onLayer(layer);
-    return files.with(layer, index);
-  }
-  async #openOrigin(origin) {
-    switch (origin.kind) {
-      case "scratch":
-        return { files: new StageFiles([], this.#tools.layers), family: "oci" };
-      case "stage": {
-        const stage = this.#stages[origin.stage];
-        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
-        return stage;
-      }
-      case "image": {
-        const image = await this.#tools.image(origin);
-        return { files: new StageFiles(image.layers, this.#tools.layers), family: image.family };
-      }
-      case "context":
-        throw new Error("Cannot use the build context as an image");
-    }
-  }
-  async #openSource(step2) {
-    if (step2.from.kind === "context") {
-      const { context } = this.#tools;
-      return {
-        view: context,
-        keepsOwners: false,
-        locate: async (paths) => new Map(paths.map((path6) => [path6, context.content(path6)]))
-      };
-    }
-    const { files } = await this.#openOrigin(step2.from);
-    return {
-      view: await files.tree(),
-      keepsOwners: true,
-      locate: (paths) => files.contents(paths, this.#tools.files)
-    };
-  }
-};
-function placed(error, place) {
-  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
-  const cause = error instanceof Error ? error.cause : void 0;
-  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause });
-}
-
-// src/build/layers.ts
-function openLayers(tools) {
-  const fetched = /* @__PURE__ */ new Map();
-  const indexes = /* @__PURE__ */ new Map();
-  const fetch = (layer) => remember(
-    fetched,
-    layer.descriptor.digest,
-    () => layer.file === void 0 ? tools.registry.fetch(layer, tools.blobs, tools.signal) : Promise.resolve(layer)
-  );
-  const index = (layer) => remember(indexes, layer.diffId, async () => indexLayer(await fetch(layer), { signal: tools.signal }));
-  return { fetch, index, learn: (known) => void indexes.set(known.diffId, Promise.resolve(known)) };
-}
-function remember(known, key, make) {
-  const before = known.get(key);
-  if (before !== void 0) return before;
-  const made = make();
-  made.catch(() => {
-  });
-  known.set(key, made);
-  return made;
+function sortMounts(mounts) {
+  const depth = (target) => target.split("/").length;
+  return mounts.toSorted(({ target: a = "" }, { target: b = "" }) => depth(a) - depth(b) || Number(a > b) - Number(a < b));
 }
 
 // src/build/history.ts
@@ -37776,48 +38683,22 @@ function comparePorts(a, b) {
   return Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-// src/build/refuse.ts
-function refuseLater(instruction) {
-  const flag = laterFlag(instruction);
-  if (flag !== void 0) throw new LineError(`${instruction.kind.toUpperCase()} ${flag} is not yet supported`);
-}
-function laterFlag(instruction) {
-  switch (instruction.kind) {
-    case "run":
-      if (instruction.mounts.length > 0) return "--mount";
-      if (instruction.security !== "sandbox") return "--security=insecure";
-      return instruction.devices.length > 0 ? "--device" : void 0;
-    case "copy":
-      if (instruction.parents) return "--parents";
-      return transferFlag(instruction);
-    case "add":
-      if (instruction.checksum !== void 0) return "--checksum";
-      if (instruction.keepGitDir !== void 0) return "--keep-git-dir";
-      return transferFlag(instruction);
-    default:
-      return void 0;
-  }
-}
-function transferFlag(instruction) {
-  if (instruction.link) return "--link";
-  return instruction.exclude.length > 0 ? "--exclude" : void 0;
-}
-
 // src/build/evaluate.ts
 var defaultShell = ["/bin/sh", "-c"];
 var Evaluation = class {
   steps = [];
-  warnings = [];
   #scope;
   #escape;
   #config;
   #history;
   #image;
+  #policy;
   #author;
   #setsCmd = false;
   /** `image` is the base's configuration, with what it triggers already taken out. */
-  constructor(image, scope, escapeCharacter) {
+  constructor(image, scope, escapeCharacter, policy) {
     this.#image = image;
+    this.#policy = policy;
     this.#scope = scope;
     this.#escape = escapeCharacter;
     this.#config = { ...image.config };
@@ -37829,9 +38710,8 @@ var Evaluation = class {
     const author = this.#author === void 0 ? {} : { author: this.#author };
     return { ...this.#image, ...author, config: { ...this.#config }, history: [...this.#history] };
   }
-  /** Takes in one instruction. Throws a LineError. `from` is what a COPY --from names. */
-  apply(instruction, source, from) {
-    refuseLater(instruction);
+  /** Takes in one instruction. Throws a LineError. `origins` are what a COPY or the mounts of a RUN name, in order. */
+  apply(instruction, source, origins) {
     switch (instruction.kind) {
       case "arg":
         this.#declare(instruction.args);
@@ -37843,13 +38723,11 @@ var Evaluation = class {
         this.#setLabels(instruction.pairs);
         break;
       case "run":
-        this.#run(instruction, source);
+        this.#run(instruction, source, origins);
         break;
       case "copy":
-        this.#copy(instruction, source, from, false);
-        break;
       case "add":
-        this.#copy(instruction, source, from, instruction.unpack ?? true);
+        this.#copy(instruction, source, origins[0] ?? { kind: "context" });
         break;
       case "workdir":
         this.#setWorkdir(instruction.path, source);
@@ -37931,63 +38809,23 @@ var Evaluation = class {
     this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(expanded) };
     this.#note(`LABEL ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
   }
-  #run(instruction, source) {
-    const { command, file } = readScript(instruction);
-    if (file !== void 0) throw new LineError("RUN with a heredoc that begins with #! is not yet supported");
+  #run(instruction, source, origins) {
+    const { command, ...reach } = evaluateRun(instruction, {
+      ...{ origins, policy: this.#policy, expand: (word) => this.#expand(word) },
+      ...{ workdir: this.#workdir(), env: this.#scope.environment() }
+    });
     const args = this.#commandOf(command);
-    this.#addStep({
-      kind: "run",
-      source,
-      args,
-      env: this.#scope.environment(),
-      cwd: this.#workdir(),
-      user: this.#config.User ?? "",
-      network: instruction.network,
-      createdBy: `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`
-    });
+    const createdBy = `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`;
+    this.#addStep({ kind: "run", source, args, cwd: this.#workdir(), user: this.#config.User ?? "", ...reach, createdBy });
   }
-  #copy(instruction, source, from, unpack) {
-    const word = instruction.kind === "add" ? "ADD" : "COPY";
-    const chown2 = instruction.chown === void 0 ? void 0 : this.#expand(instruction.chown);
-    const chmod4 = instruction.chmod === void 0 ? void 0 : this.#expand(instruction.chmod);
-    const paths = instruction.sources.map((path6) => this.#expand(path6));
-    if (instruction.kind === "add") for (const path6 of paths) refuseRemote(path6);
-    const files = instruction.contents.map((file) => ({
-      kind: "inline",
-      name: toRaw(file.name),
-      text: file.expand ? expandBody(file.content, { get: (name) => this.#scope.get(name) }) : file.content
-    }));
-    const destination = this.#expand(instruction.destination);
-    const operands = [...paths.map((path6) => ({ kind: "path", path: toRaw(path6) })), ...files];
-    const words = [
-      word,
-      ...chown2 ? [`--chown=${chown2}`] : [],
-      ...chmod4 ? [`--chmod=${chmod4}`] : [],
-      ...paths,
-      ...instruction.contents.map((file) => `<<${file.name}`),
-      destination
-    ];
-    if (operands.length > 1 && !destination.endsWith("/") && paths.every((path6) => !/[*?[]/.test(path6)))
-      this.warnings.push({
-        text: `${word} of several sources to "${destination}", which has no slash at its end: as in BuildKit, the last one wins`,
-        line: source.line
-      });
-    this.#addStep({
-      kind: "copy",
-      source,
-      unpack,
-      from,
-      sources: operands,
-      destination: joinDestination(this.#workdir(), destination),
-      chown: chown2 || void 0,
-      chmod: chmod4 ? readModeChange(chmod4) : void 0,
-      createdBy: `${words.join(" ")} # buildkit`
-    });
+  #copy(instruction, source, from) {
+    const variables = { get: (name) => this.#scope.get(name), escape: this.#escape };
+    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from }));
   }
-  #setWorkdir(path6, source) {
-    const wanted = this.#expand(path6);
+  #setWorkdir(path8, source) {
+    const wanted = this.#expand(path8);
     if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
-    const clean = cleanPath2(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
+    const clean = cleanPath3(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
     const directory = clean !== "" && wanted.endsWith("/") ? `/${clean}/` : `/${clean}`;
     this.#config.WorkingDir = directory;
     if (clean === "") this.#note("WORKDIR /");
@@ -37995,7 +38833,7 @@ var Evaluation = class {
   }
   /** Absolute and clean, whatever the base says. */
   #workdir() {
-    return `/${cleanPath2(this.#config.WorkingDir ?? "")}`;
+    return `/${cleanPath3(this.#config.WorkingDir ?? "")}`;
   }
   #setUser(user) {
     this.#config.User = this.#expand(user);
@@ -38030,7 +38868,7 @@ var Evaluation = class {
   #addVolumes(words) {
     const paths = words.map((word) => this.#expand(word));
     if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
-    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path6) => [path6, {}])) };
+    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path8) => [path8, {}])) };
     this.#note(`VOLUME ${plainList(paths)}`);
   }
   #setHealthcheck(instruction) {
@@ -38060,11 +38898,6 @@ function readPorts(spec) {
     throw error instanceof RangeError ? new LineError(error.message) : error;
   }
 }
-function refuseRemote(source) {
-  if (/^https?:\/\//i.test(source) && !/\.git(?:[#?]|$)/.test(source)) throw new LineError("ADD of a URL is not yet supported");
-  if (/^(?:https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source))
-    throw new LineError("ADD of a git repository is not yet supported");
-}
 var signalNumberLimit = 64;
 var signalName = /^(?:SIG)?(?:ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(?:\+(?:[1-9]|1[0-5]))?|RTMAX(?:-(?:[1-9]|1[0-4]))?)$/i;
 function checkSignal(text2) {
@@ -38072,6 +38905,99 @@ function checkSignal(text2) {
   const known = number === void 0 ? signalName.test(text2) : number > 0 && number <= signalNumberLimit;
   if (!known) throw new LineError(`invalid signal: ${text2}`);
   return text2;
+}
+
+// src/build/failure.ts
+var BuildFailure = class extends Error {
+  phase;
+  /** 1, or the exit status of the RUN that failed. */
+  exitCode;
+  place;
+  /** One thing to try. */
+  hint;
+  /** The last lines that a failed command wrote. */
+  output;
+  constructor(message, details = {}) {
+    super(message, details.cause === void 0 ? void 0 : { cause: details.cause });
+    this.name = "BuildFailure";
+    this.phase = details.phase ?? "building image";
+    this.exitCode = details.exitCode ?? 1;
+    this.place = details.place;
+    this.hint = details.hint;
+    this.output = details.output ?? [];
+  }
+};
+async function during(phase, work) {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
+    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error });
+  }
+}
+function hintOf(error) {
+  return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : void 0;
+}
+
+// src/build/directives.ts
+var ownFrontend = /(?:^|\/)docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
+function directiveWarnings({ directives: { syntax } }) {
+  const warnings = [];
+  if (syntax !== void 0 && !ownFrontend.test(syntax.value))
+    warnings.push({ text: `syntax=${syntax.value} is not used: the file is read as a Dockerfile`, line: syntax.line });
+  return warnings;
+}
+
+// src/build/emulation.ts
+import { readdir as readdir2, readFile as readFile7 } from "node:fs/promises";
+var registrations = "/proc/sys/fs/binfmt_misc";
+var names2 = { aarch64: "arm64", x86_64: "amd64", i386: "386", mips64el: "mips64le", mipsel: "mipsle" };
+async function findEmulators() {
+  const found = [];
+  for (const name of await readdir2(registrations).catch(() => [])) {
+    const program = /^qemu-(.+)$/.exec(name)?.[1];
+    if (program === void 0) continue;
+    const state = await readFile7(`${registrations}/${name}`, "utf8").catch(() => "");
+    if (state.startsWith("enabled")) found.push(names2[program] ?? program);
+  }
+  return found;
+}
+function canRun(platform, emulators) {
+  const host = hostPlatform();
+  if (platform.os !== host.os) return false;
+  if (platform.architecture === host.architecture || emulators.includes(platform.architecture)) return true;
+  return host.architecture === "amd64" && platform.architecture === "386";
+}
+
+// src/build/named-context.ts
+var reserved = ["scratch", "context"];
+function readNamedContext(name, value) {
+  const fail3 = (why) => new SyntaxError(`Cannot use build context "${name}=${value}": ${why}`);
+  if (reserved.includes(name.toLowerCase())) throw fail3(`the name "${name}" is reserved`);
+  const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
+  if (image !== void 0) return { kind: "image", reference: withDefaultTag(parseReference(image)) };
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value)?.[0] ?? /^git@/.exec(value)?.[0];
+  if (scheme !== void 0) throw fail3(`${scheme} is not yet supported; give a directory or docker-image://REFERENCE`);
+  if (!value.startsWith("/")) throw fail3("it must be an absolute directory");
+  return { kind: "directory", path: value };
+}
+function contextKey(name) {
+  try {
+    return formatReference(withDefaultTag(parseReference(name.toLowerCase())));
+  } catch {
+    return name.toLowerCase();
+  }
+}
+
+// src/build/plan.ts
+function originsOf2(step2) {
+  if (step2.kind === "copy") return [step2.from];
+  return step2.kind === "run" ? step2.mounts.flatMap((mount) => "from" in mount ? [mount.from] : []) : [];
+}
+function renumberStep(step2, renumber) {
+  if (step2.kind === "copy") return { ...step2, from: renumber(step2.from) };
+  if (step2.kind !== "run") return step2;
+  return { ...step2, mounts: step2.mounts.map((mount) => "from" in mount ? { ...mount, from: renumber(mount.from) } : mount) };
 }
 
 // src/build/scope.ts
@@ -38128,12 +39054,11 @@ var Scope = class {
   inherited() {
     return { env: [...this.#env], declared: [...this.#declared] };
   }
-  names() {
-    return this.#env.keys();
-  }
 };
 
 // src/build/make-plan.ts
+var epochName = "SOURCE_DATE_EPOCH";
+var lastSecond = 253402300799;
 var defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 function makePlan(dockerfile, bases, request) {
   const planner = new Planner(dockerfile, bases, request);
@@ -38148,12 +39073,17 @@ var Planner = class {
   #bases;
   #request;
   #globals;
+  /** By `contextKey`, with the name as it was given. */
+  #contexts;
   /** By index in the Dockerfile; undefined while something of the stage is wanted. */
   #visited = /* @__PURE__ */ new Map();
   constructor(dockerfile, bases, request) {
     this.#dockerfile = dockerfile;
     this.#bases = bases;
     this.#request = request;
+    this.#contexts = new Map(
+      [...request.buildContexts].map(([name, value]) => [contextKey(name), { name, context: readNamedContext(name, value) }])
+    );
     this.#globals = this.#evaluateGlobals();
   }
   target() {
@@ -38190,12 +39120,30 @@ var Planner = class {
         baseText: entry.stage.from.image,
         line: entry.stage.from.range.start.line,
         platform: entry.platform,
-        steps: entry.evaluation.steps.map((step2) => step2.kind === "copy" ? { ...step2, from: renumber(step2.from) } : step2),
+        steps: entry.evaluation.steps.map((step2) => renumberStep(step2, renumber)),
         config: { ...entry.evaluation.image(), ...platformFields(entry.platform) },
         inheritedHistory: entry.inheritedHistory
       };
     });
-    return { stages, target: places.get(target.index) ?? 0, warnings: visited.flatMap(({ evaluation }) => evaluation.warnings) };
+    return {
+      stages,
+      targets: [places.get(target.index) ?? 0],
+      epoch: this.#epoch(),
+      warnings: directiveWarnings(this.#dockerfile)
+    };
+  }
+  /** A build argument, or the default of a global ARG; empty is not given. */
+  #epoch() {
+    const text2 = this.#globals.get(epochName) ?? this.#request.buildArgs.get(epochName) ?? "";
+    if (text2 === "" || text2 === "context") return void 0;
+    if (/^\d{1,15}$/.test(text2) && Number(text2) <= lastSecond) return Number(text2);
+    const { globalArgs, stages } = this.#dockerfile;
+    const range = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range ?? stages[0]?.from.range;
+    const why = stages.some((stage) => stage.name === text2.toLowerCase()) ? "taking it from a stage is not yet supported" : "it must be seconds since 1970";
+    throw new DockerfileError(`invalid ${epochName} "${text2}": ${why}`, {
+      file: this.#dockerfile.file,
+      range: range ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } }
+    });
   }
   #evaluateGlobals() {
     const { buildArgs, platform, target } = this.#request;
@@ -38224,24 +39172,36 @@ var Planner = class {
     const { OnBuild: _, ...inherited } = config.config ?? {};
     const env = splitEnv(inherited.Env).some(([name]) => name === "PATH") ? inherited.Env ?? [] : [...inherited.Env ?? [], defaultPath];
     for (const [name, value] of splitEnv(env)) if (scope.get(name) === void 0) scope.set(name, value);
-    const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape);
+    const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
     const placed2 = [
       ...triggers.map((text2) => ({ instruction: parseOnbuild(text2, this.#dockerfile.file, from.range.start.line), range: from.range })),
       ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range }))
     ];
     const inheritedHistory = config.history?.length ?? 0;
-    const origins = placed2.map(({ instruction, range }) => this.#sourceOf(instruction, range, stage, above));
-    if (origins.includes(void 0)) return void 0;
-    for (const [i, { instruction, range }] of placed2.entries())
-      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), origins[i] ?? { kind: "context" }));
-    if (evaluation.steps.some((step2) => step2.kind === "run") && formatPlatform(platform) !== formatPlatform(hostPlatform()))
-      this.#fail(from.range, `RUN for ${formatPlatform(platform)} on ${formatPlatform(hostPlatform())} is not yet supported`);
+    const origins = placed2.map((one2) => namesOf(one2.instruction).map((from2) => this.#sourceOf(from2, one2, stage, above)));
+    if (origins.flat().includes(void 0)) return void 0;
+    for (const [i, { instruction, range }] of placed2.entries()) {
+      const known = origins[i]?.filter((origin) => origin !== void 0) ?? [];
+      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), known));
+    }
+    const run2 = evaluation.steps.find((step2) => step2.kind === "run");
+    if (run2 !== void 0 && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run2.source, stage, platform);
     return { stage, platform, evaluation, scope, base, inheritedHistory };
+  }
+  #refuseForeign(source, stage, platform) {
+    const wanted = formatPlatform(platform);
+    const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
+    const { file } = this.#dockerfile;
+    const hint = `register an emulator for ${wanted} with binfmt_misc, or build the stage with FROM --platform=$BUILDPLATFORM`;
+    throw new DockerfileError(reason, { file, range: stage.from.range, hint });
   }
   #openBase(stage, image, platform, above) {
     const { buildArgs } = this.#request;
     const none = { env: [], declared: [] };
-    const parent = findBaseStage(this.#dockerfile.stages, stage.index, image);
+    const named2 = this.#contexts.get(contextKey(image));
+    const source = sourceAt(stage.from, stage.from.range);
+    if (named2?.context.kind === "directory") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
+    const parent = named2 === void 0 ? findBaseStage(this.#dockerfile.stages, stage.index, image) : void 0;
     if (parent !== void 0) {
       const visited = this.visit(parent, above);
       if (visited === void 0) return void 0;
@@ -38249,31 +39209,51 @@ var Planner = class {
       return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope: scope2 };
     }
     const scope = new Scope(this.#globals, buildArgs, none);
-    if (image === "scratch") return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
-    const base = this.#findImage(image, platform, stage.from.range, sourceAt(stage.from, stage.from.range));
+    if (image === "scratch" && named2 === void 0) return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
+    const reference = named2 === void 0 ? this.#at(stage.from.range, () => readReference(image)) : named2.context.reference;
+    const base = this.#findImage(reference, platform, source, this.#nearStage(image));
     if (base === void 0) return void 0;
     const { created: _, ...config } = base.config;
     return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
   }
-  /** Where a COPY takes its files from; undefined while that must be known first. */
-  #sourceOf(instruction, range, stage, above) {
-    if (instruction.kind !== "copy" || instruction.from === void 0) return { kind: "context" };
-    const { from } = instruction;
-    const found = this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from)));
-    if (found === void 0) {
-      const base = this.#findImage(from, this.#request.platform, range, sourceAt(instruction, range));
-      return base && { kind: "image", reference: base.reference, digest: base.digest, platform: this.#request.platform };
-    }
+  /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
+  #sourceOf(from, { instruction, range }, stage, above) {
+    if (!from) return { kind: "context" };
+    const named2 = this.#contexts.get(contextKey(from));
+    if (named2?.context.kind === "directory") return { kind: "context", name: named2.name };
+    if (named2 !== void 0) return this.#imageOrigin(named2.context.reference, sourceAt(instruction, range));
+    if (from === "scratch") return { kind: "scratch" };
+    const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
+    const isStage = takesNumbers || !/^\d+$/.test(from);
+    const found = isStage ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : void 0;
+    if (found === void 0)
+      return this.#imageOrigin(
+        this.#at(range, () => readReference(from)),
+        sourceAt(instruction, range),
+        this.#nearStage(from)
+      );
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
-      this.#fail(range, `cannot copy from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
+      this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
-  #findImage(text2, platform, range, source) {
-    const reference = this.#at(range, () => readReference(text2));
+  #imageOrigin(reference, source, hint) {
+    const { platform } = this.#request;
+    const base = this.#findImage(reference, platform, source, hint);
+    return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
+  }
+  #findImage(reference, platform, source, hint) {
     const base = this.#bases.get(baseKey(reference, platform));
-    if (base === void 0) this.wanted.push({ reference, platform, source });
+    if (base === void 0) this.wanted.push({ reference, platform, source, hint });
     return base;
+  }
+  /** A name that is no stage is an image; perhaps it should have been a stage. */
+  #nearStage(name) {
+    const near = suggest(
+      name.toLowerCase(),
+      this.#dockerfile.stages.flatMap((stage) => stage.name ?? [])
+    );
+    return near && `there is no stage "${name}" before this line; ${near}`;
   }
   #platformOf(text2) {
     if (text2 === "") return this.#request.platform;
@@ -38284,12 +39264,10 @@ var Planner = class {
     }
   }
   #at(range, action) {
-    const { file, source } = this.#dockerfile;
-    return locateErrors({ file, source, range }, action);
+    return locateErrors({ file: this.#dockerfile.file, range }, action);
   }
   #fail(range, reason) {
-    const { file, source } = this.#dockerfile;
-    throw new DockerfileError(reason, { file, source, range });
+    throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
   }
 };
 function readReference(text2) {
@@ -38307,6 +39285,10 @@ function rangeErrorsAsLineErrors(action) {
     throw error instanceof RangeError ? new LineError(error.message) : error;
   }
 }
+function namesOf(instruction) {
+  if (instruction.kind === "run") return instruction.mounts.map(({ from }) => from);
+  return [instruction.kind === "copy" ? instruction.from : void 0];
+}
 function sourceAt(instruction, range) {
   return { line: range.start.line, endLine: range.end.line, text: instruction.text.replace(/\s+/g, " ") };
 }
@@ -38321,18 +39303,1503 @@ function platformFields(platform) {
   return { os, architecture, ...variant === void 0 ? {} : { variant } };
 }
 
+// src/build/check.ts
+function checkBeforeBuild(dockerfile, known, request, context) {
+  const target = findTarget(dockerfile, request.target) ?? dockerfile.stages.at(-1);
+  return runChecks(dockerfile, known, request, context, target);
+}
+function reportChecked({ file, findings, error }, report) {
+  for (const { rule, message, range } of findings)
+    report.emit({ kind: "warning", text: `${rule}: ${message}`, file, line: range.start.line });
+  if (error) throw new BuildFailure(error.message, { place: error.place });
+}
+function joinChecked(checked) {
+  const [first] = checked;
+  if (first === void 0) throw new TypeError("a build has a platform");
+  const findings = new Map(checked.flatMap((one2) => one2.findings).map((finding) => [JSON.stringify(finding), finding]));
+  const error = checked.find((one2) => one2.error !== void 0)?.error;
+  const sorted = [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
+  return { ...first, findings: sorted, ...error ? { error } : {} };
+}
+function runChecks(dockerfile, known, request, context, target) {
+  const config = readConfig2(dockerfile, request.buildArgs);
+  const findings = checkDockerfile(dockerfile, config, gatherFacts(dockerfile, known, request, context, target));
+  const violation = formatViolation(config, findings);
+  const { file } = dockerfile;
+  const { text: source } = context.dockerfile;
+  const error = violation && { message: violation.message, place: placeOf3({ file, source }, violation.range) };
+  return { file, source, findings, silenced: findSilenced(dockerfile, config), ...error ? { error } : {} };
+}
+async function checkOnly(file, request, context, bases, report) {
+  const { text: text2 } = context.dockerfile;
+  const known = /* @__PURE__ */ new Map();
+  const asked = /* @__PURE__ */ new Set();
+  const find = async ({ reference, platform }) => {
+    const key = baseKey(reference, platform);
+    if (asked.has(key)) return;
+    asked.add(key);
+    try {
+      known.set(key, await bases.base(reference, platform));
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      const without = "without it, InvalidBaseImagePlatform and part of UndefinedVar are left out";
+      report.emit({ kind: "notice", text: `Base image ${formatReference(reference)} cannot be looked at (${error.message}); ${without}` });
+    }
+  };
+  let checked = { file, source: text2, findings: [], silenced: /* @__PURE__ */ new Set() };
+  try {
+    const dockerfile = parseDockerfile(text2, file);
+    await Promise.all([...findBases(dockerfile, request).values()].map(find));
+    checked = runChecks(dockerfile, known, request, context, findTarget(dockerfile, request.target));
+    for (let tried = -1; tried < asked.size; ) {
+      tried = asked.size;
+      const made = makePlan(dockerfile, known, request);
+      if ("wanted" in made) await Promise.all(made.wanted.map(find));
+    }
+    return checked;
+  } catch (error) {
+    if (!(error instanceof DockerfileError)) throw error;
+    const message = error.hint === void 0 ? error.reason : `${error.reason} (${error.hint})`;
+    return { ...checked, error: { message, place: placeOf3({ file, source: text2 }, error.range) } };
+  }
+}
+function readConfig2(dockerfile, buildArgs) {
+  try {
+    return readCheckConfig(dockerfile, buildArgs);
+  } catch (error) {
+    if (!(error instanceof LineError)) throw error;
+    throw new BuildFailure(`Cannot use the build argument BUILDKIT_DOCKERFILE_CHECK: ${error.message}`, { hint: error.hint, cause: error });
+  }
+}
+function placeOf3({ file, source }, range) {
+  return { file, source, line: range.start.line, endLine: range.end.line };
+}
+function findTarget({ stages }, name) {
+  return name === void 0 ? void 0 : stages.findLast((stage) => stage.name === name.toLowerCase());
+}
+function gatherFacts(dockerfile, known, request, context, target) {
+  const bases = /* @__PURE__ */ new Map();
+  for (const [index, { reference, platform }] of findBases(dockerfile, request)) {
+    const base = known.get(baseKey(reference, platform));
+    if (base) bases.set(index, describeBase(base, platform));
+  }
+  const isIgnored = (source) => context.isIgnored(toRaw(source.replace(/^\/+/, "")));
+  const images = /* @__PURE__ */ new Map();
+  const instructions = dockerfile.stages.flatMap((stage) => stage.instructions);
+  for (const name of instructions.flatMap((one2) => one2.kind === "copy" ? one2.from ?? [] : [])) {
+    const reference = findReference(name, request);
+    const base = reference && known.get(baseKey(reference, request.platform));
+    if (base) images.set(name, describeBase(base, request.platform));
+  }
+  return { ...given2(dockerfile, request), target, bases, images, isIgnored: context.hasExceptions ? void 0 : isIgnored };
+}
+function given2(dockerfile, { buildArgs, platform, target }) {
+  const defaults = platformArguments(platform, target ?? dockerfile.stages.at(-1)?.name ?? "default");
+  return { buildArgs, predefined: new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value])) };
+}
+function findBases(dockerfile, request) {
+  const found = /* @__PURE__ */ new Map();
+  for (const [index, { image, platform }] of findBaseImages(dockerfile, given2(dockerfile, request))) {
+    const reference = findReference(image, request);
+    const wanted = platform === "" ? request.platform : orUndefined(() => parsePlatform(platform));
+    if (reference && wanted) found.set(index, { reference, platform: wanted });
+  }
+  return found;
+}
+function findReference(name, { buildContexts }) {
+  const named2 = [...buildContexts].find(([context]) => contextKey(context) === contextKey(name));
+  return orUndefined(() => {
+    const context = named2 && readNamedContext(...named2);
+    return context?.kind === "directory" ? void 0 : context?.reference ?? withDefaultTag(parseReference(name));
+  });
+}
+function orUndefined(read) {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SyntaxError) return void 0;
+    throw error;
+  }
+}
+function describeBase({ config, platform }, wanted) {
+  const { Env, Shell, OnBuild } = config.config ?? {};
+  return {
+    env: new Map(splitEnv(Env)),
+    hasShell: (Shell ?? []).length > 0,
+    triggers: OnBuild ?? [],
+    platform: parsePlatform(formatPlatform({ ...platform, os: config.os, architecture: config.architecture })),
+    wanted
+  };
+}
+
+// src/output/archive.ts
+var import_tar_stream = __toESM(require_tar_stream(), 1);
+import { once as once4 } from "node:events";
+async function* archiveFiles(fill) {
+  const archive = (0, import_tar_stream.pack)();
+  const filling = fill((name, size, chunks) => addFile(archive, name, size, chunks)).then(
+    () => archive.finalize(),
+    (error) => archive.destroy(error instanceof Error ? error : new Error(String(error)))
+  );
+  try {
+    yield* archive;
+  } finally {
+    archive.destroy();
+    await filling;
+  }
+}
+async function addFile(archive, name, size, chunks) {
+  const entry = archive.entry({ name, size, mode: 420, mtime: /* @__PURE__ */ new Date(0) });
+  const closed = once4(entry, "close");
+  closed.catch(() => {
+  });
+  for await (const chunk of chunks) {
+    if (entry.write(chunk)) continue;
+    await Promise.race([once4(entry, "drain"), closed]);
+    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
+  }
+  entry.end(null);
+  await closed;
+}
+
+// src/output/docker-archive.ts
+var unnamed = "docker.io/unset-repo/unset-image-name:latest";
+var suffixes = { gzip: ".tar.gz", zstd: ".tar.zst", none: ".tar" };
+function archiveImage(image, destinations, signal) {
+  return archiveFiles((add) => addImage(add, image, destinations, signal));
+}
+async function addImage(add, { image, config }, destinations, signal) {
+  await add(config.descriptor.digest, config.descriptor.size, [config.bytes]);
+  const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
+  for (const [name, layer] of layers) await add(name, layer.descriptor.size, layer.open(signal));
+  const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
+  const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  await add("manifest.json", bytes.length, [bytes]);
+}
+function layerName(layer) {
+  return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
+}
+function loadedName(reference) {
+  const { registry, repository, tag = "latest" } = withDefaultTag(reference);
+  return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
+}
+
+// src/output/oci-layout.ts
+import { stat as stat6 } from "node:fs/promises";
+import path6 from "node:path";
+
+// src/output/pending.ts
+import { randomBytes } from "node:crypto";
+import { access as access2, chmod as chmod5, constants as constants4, lstat as lstat2, open as open6, realpath as realpath3, rename as rename4, rmdir as rmdir2, stat as stat5, unlink } from "node:fs/promises";
+import path5 from "node:path";
+import { getSystemErrorMap } from "node:util";
+
+// src/output/pipe.ts
+import { constants as constants3, open as open5 } from "node:fs";
+import { Socket } from "node:net";
+import { pipeline as pipeline3 } from "node:stream/promises";
+import { setTimeout as sleep3 } from "node:timers/promises";
+import { promisify as promisify3 } from "node:util";
+var pollMs = 50;
+var patienceMs2 = 3e4;
+async function writePipe(target, bytes, signal) {
+  const socket = new Socket({ fd: await waitForReader(target, signal), readable: false, writable: true });
+  try {
+    await pipeline3(bytes, socket, signal === void 0 ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+async function waitForReader(target, signal) {
+  const end = Date.now() + patienceMs2;
+  for (; ; ) {
+    signal?.throwIfAborted();
+    try {
+      return await promisify3(open5)(target, constants3.O_WRONLY | constants3.O_NONBLOCK);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENXIO")) throw error;
+      if (Date.now() > end)
+        throw new Error(`no program has opened this pipe for reading within ${patienceMs2 / 1e3} seconds`, { cause: error });
+    }
+    await sleep3(pollMs);
+  }
+}
+
+// src/output/pending.ts
+async function prepareFile(target, bytes, options2) {
+  const created = await makeDirectory(path5.dirname(target), options2.directoryMode, target);
+  try {
+    const place = await inspect(target);
+    if (place.isReplaceable) {
+      const written = await writeBeside(place.path, bytes, { ...options2, mode: place.mode ?? options2.mode }, target);
+      if (written !== void 0) return replacement(target, place, written, created);
+      if (place.mode === void 0) throw failure3(target, await reasonOf(access2(path5.dirname(place.path), constants4.W_OK)));
+    }
+    await access2(place.path, constants4.W_OK).catch((cause) => {
+      if (place.mode !== void 0) throw failure3(target, cause);
+    });
+    return place.isPipe ? intoPipe(target, bytes, options2, created) : inPlace(target, bytes, options2, created);
+  } catch (error) {
+    await removeDirectories(created);
+    throw error;
+  }
+}
+async function inspect(target) {
+  const found = await stat5(target).catch((cause) => {
+    if (cause.code === "ENOENT") return void 0;
+    throw failure3(target, cause);
+  });
+  if (found === void 0) {
+    const isDangling = await lstat2(target).then(
+      () => true,
+      () => false
+    );
+    return { path: target, isReplaceable: !isDangling, mode: void 0, isPipe: false };
+  }
+  if (found.isDirectory()) throw failure3(target, void 0, "it is a directory");
+  const mode = found.mode & 511;
+  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode, isPipe: found.isFIFO() };
+  const real = await realpath3(target);
+  const parent = await stat5(path5.dirname(real));
+  return { path: real, isReplaceable: parent.dev === found.dev, mode, isPipe: false };
+}
+async function writeBeside(place, bytes, options2, target) {
+  const temporary = path5.join(path5.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
+  let handle;
+  try {
+    handle = await open6(temporary, "wx", options2.mode);
+  } catch (cause) {
+    if (codeOf3(cause) === "EACCES" || codeOf3(cause) === "EPERM" || codeOf3(cause) === "EROFS") return void 0;
+    throw failure3(target, cause);
+  }
+  try {
+    await writeAndClose(handle, bytes(), target);
+    return temporary;
+  } catch (error) {
+    await unlink(temporary).catch(() => {
+    });
+    throw error;
+  }
+}
+function replacement(target, place, temporary, created) {
+  let isCommitted = false;
+  return {
+    target,
+    isInPlace: false,
+    async commit() {
+      try {
+        if (place.mode !== void 0) await chmod5(temporary, place.mode);
+        await rename4(temporary, place.path);
+        isCommitted = true;
+      } catch (cause) {
+        if (codeOf3(cause) !== "EBUSY") throw failure3(target, cause);
+        const source = await open6(temporary, "r");
+        await overwrite(target, source.createReadStream());
+        await unlink(temporary);
+      }
+    },
+    async discard() {
+      if (!isCommitted) await unlink(temporary).catch(() => {
+      });
+      else if (place.mode === void 0) await unlink(place.path).catch(() => {
+      });
+      await removeDirectories(created);
+    }
+  };
+}
+function intoPipe(target, bytes, { signal }, created) {
+  return {
+    target,
+    isInPlace: true,
+    async commit() {
+      await writePipe(target, bytes(), signal).catch((cause) => {
+        throw signal?.aborted ? cause : failure3(target, cause);
+      });
+    },
+    discard: () => removeDirectories(created)
+  };
+}
+function inPlace(target, bytes, options2, created) {
+  return {
+    target,
+    isInPlace: true,
+    commit: () => overwrite(target, bytes(), options2.mode),
+    discard: () => removeDirectories(created)
+  };
+}
+async function overwrite(target, bytes, mode) {
+  const isStream = /^\/(proc\/|dev\/(fd\/|std(out|err)$))/.test(target);
+  const flags3 = constants4.O_WRONLY | constants4.O_CREAT | (isStream ? constants4.O_APPEND : constants4.O_TRUNC);
+  const handle = await open6(target, flags3, mode).catch((cause) => {
+    throw failure3(target, cause);
+  });
+  await writeAndClose(handle, bytes, target);
+}
+async function writeAndClose(handle, bytes, target) {
+  const rephrase = (cause) => {
+    throw failure3(target, cause);
+  };
+  try {
+    for await (const chunk of bytes) await handle.writeFile(chunk).catch(rephrase);
+  } catch (error) {
+    await handle.close().catch(() => {
+    });
+    throw error;
+  }
+  await handle.close().catch(rephrase);
+}
+async function makeDirectory(directory, mode, target) {
+  try {
+    return await makeDirectories(path5.resolve(directory), mode);
+  } catch (cause) {
+    const at2 = cause instanceof Error && "path" in cause ? cause.path : directory;
+    throw failure3(target, cause, codeOf3(cause) === "EEXIST" ? `"${at2}" is no directory` : void 0);
+  }
+}
+async function removeDirectories(created) {
+  for (const directory of created) await rmdir2(directory).catch(() => {
+  });
+}
+function failure3(target, cause, state) {
+  const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = state ?? getSystemErrorMap().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new Error(`Cannot write "${target}": ${words}`, { cause });
+}
+function codeOf3(error) {
+  return error instanceof Error && "code" in error ? error.code : void 0;
+}
+function reasonOf(attempt) {
+  return attempt.then(
+    () => void 0,
+    (cause) => cause
+  );
+}
+
+// src/output/oci-layout.ts
+var options = { mode: 420, directoryMode: 493 };
+async function prepareLayout(directory, { images, top }, destinations, signal) {
+  const done = [];
+  let isIndexReplaced = false;
+  const created = await makeDirectory(path6.join(directory, "blobs", "sha256"), options.directoryMode, directory);
+  const discard = async () => {
+    if (isIndexReplaced) return;
+    for (const pending of done.toReversed()) await pending.discard();
+    await removeDirectories(created);
+  };
+  async function put(place, bytes) {
+    const pending = await prepareFile(path6.join(directory, place), bytes, options);
+    done.push(pending);
+    await pending.commit();
+  }
+  async function putBlob(descriptor, bytes) {
+    const place = path6.join("blobs", "sha256", hexOf(descriptor.digest));
+    if (await sizeOf(path6.join(directory, place)) !== descriptor.size) await put(place, bytes);
+  }
+  try {
+    for (const { image, config, manifest } of images) {
+      for (const layer of image.layers) await putBlob(layerDescriptor(layer, image.family), () => layer.open(signal));
+      for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf2(blob));
+    }
+    await putBlob(top.descriptor, () => bytesOf2(top));
+    if (await sizeOf(path6.join(directory, "oci-layout")) === void 0)
+      await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
+    const index = await prepareFile(path6.join(directory, "index.json"), () => json(indexOf(top, destinations)), options);
+    done.push(index);
+    const hadIndex = await sizeOf(path6.join(directory, "index.json")) !== void 0;
+    const commit2 = async () => {
+      await index.commit();
+      isIndexReplaced = hadIndex;
+    };
+    return { target: directory, isInPlace: false, commit: commit2, discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+function indexOf(top, destinations) {
+  const [only, ...others] = destinations;
+  const annotations = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.index,
+    manifests: [{ ...top.descriptor, ...annotations === void 0 ? {} : { annotations } }]
+  };
+}
+function nameAnnotations({ registry, repository, tag = "latest" }) {
+  const host = registry === dockerHub ? "docker.io" : registry;
+  return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
+}
+async function sizeOf(place) {
+  return stat6(place).then(
+    (found) => found.isFile() ? found.size : void 0,
+    () => void 0
+  );
+}
+async function* bytesOf2(blob) {
+  yield blob.bytes;
+}
+async function* json(value) {
+  yield Buffer.from(JSON.stringify(value));
+}
+
+// src/output/oci-archive.ts
+function archiveLayout({ images, top }, destinations, signal) {
+  return archiveFiles(async (add) => {
+    const done = /* @__PURE__ */ new Set();
+    const addBlob = async (digest, size, open8) => {
+      if (done.has(digest)) return;
+      done.add(digest);
+      await add(`blobs/sha256/${hexOf(digest)}`, size, open8());
+    };
+    for (const { image, config, manifest } of images) {
+      for (const layer of image.layers) {
+        const { digest, size } = layerDescriptor(layer, image.family);
+        await addBlob(digest, size, () => layer.open(signal));
+      }
+      for (const { descriptor, bytes } of [config, manifest]) await addBlob(descriptor.digest, descriptor.size, () => [bytes]);
+    }
+    await addBlob(top.descriptor.digest, top.descriptor.size, () => [top.bytes]);
+    for (const [name, value] of [
+      ["index.json", indexOf(top, destinations)],
+      ["oci-layout", { imageLayoutVersion: "1.0.0" }]
+    ]) {
+      const bytes = Buffer.from(JSON.stringify(value));
+      await add(name, bytes.length, [bytes]);
+    }
+  });
+}
+
+// src/output/root-files.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
+import { createReadStream as createReadStream4, createWriteStream as createWriteStream2 } from "node:fs";
+import { chmod as chmod6, lchown, link, lstat as lstat3, lutimes, mkdir as mkdir12, readdir as readdir3, rename as rename5, rm as rm7, symlink, utimes, writeFile as writeFile3 } from "node:fs/promises";
+import path7 from "node:path";
+import { pipeline as pipeline4 } from "node:stream/promises";
+function prepareRootTar(target, items, signal) {
+  return prepareFile(target, () => packItems(items(), { signal }), { mode: 420, directoryMode: 493 });
+}
+async function prepareRootDirectory(target, items, signal) {
+  const found = await lstat3(target).catch(() => void 0);
+  if (found !== void 0 && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
+  await mkdir12(path7.dirname(target), { recursive: true });
+  const temporary = path7.join(path7.dirname(target), `.${path7.basename(target)}.${randomBytes2(6).toString("hex")}`);
+  const discard = () => rm7(temporary, { recursive: true, force: true });
+  try {
+    await mkdir12(temporary, { mode: 493 });
+    await writeItems(toRaw(temporary), items(), signal);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  const commit2 = async () => {
+    await merge2(toRaw(temporary), toRaw(target));
+    await discard();
+  };
+  return { target, isInPlace: false, commit: commit2, discard };
+}
+async function writeItems(root, items, signal) {
+  const directories = [];
+  for await (const { entry, content: content2 } of items) {
+    signal?.throwIfAborted();
+    const place = toBytes(`${root}/${entry.path}`);
+    switch (entry.type) {
+      case "directory":
+        await mkdir12(place, { mode: 448 });
+        directories.push(entry);
+        continue;
+      case "hardlink":
+        await link(toBytes(`${root}/${entry.link}`), place);
+        continue;
+      case "symlink":
+        await symlink(toBytes(entry.link), place);
+        break;
+      case "file":
+        await writeContent(place, content2, signal);
+        break;
+      default:
+        throw new Error(`Cannot write "${toText(entry.path)}" to a directory: it is a device or pipe; write a tar instead`);
+    }
+    await setAttributes(place, entry);
+  }
+  for (const entry of directories.reverse()) await setAttributes(toBytes(`${root}/${entry.path}`), entry);
+}
+async function writeContent(place, content2, signal) {
+  if (content2 === void 0 || content2.kind === "bytes") {
+    await writeFile3(place, content2?.bytes ?? new Uint8Array(), { flag: "wx" });
+    return;
+  }
+  const { offset, size } = content2;
+  const source = createReadStream4(toBytes(content2.path), { start: offset, end: offset + size - 1 });
+  await pipeline4(source, createWriteStream2(place, { flags: "wx" }), signal === void 0 ? {} : { signal });
+}
+async function setAttributes(place, { type, uid, gid, mode, mtime }) {
+  if (process.getuid?.() === 0) await lchown(place, uid, gid);
+  if (type === "symlink") return lutimes(place, mtime, mtime);
+  await chmod6(place, mode);
+  await utimes(place, mtime, mtime);
+}
+async function merge2(from, to) {
+  const there = await lstat3(toBytes(to)).catch(() => void 0);
+  const isDirectory2 = (await lstat3(toBytes(from))).isDirectory();
+  if (there?.isDirectory() && isDirectory2) {
+    for (const name of await readdir3(toBytes(from), { encoding: "latin1" })) await merge2(`${from}/${name}`, `${to}/${name}`);
+    return;
+  }
+  if (there !== void 0) await rm7(toBytes(to), { recursive: true, force: true });
+  await rename5(toBytes(from), toBytes(to));
+}
+
+// src/output/output.ts
+async function prepareOutputs(release, outputs, destinations, tools) {
+  const prepared = [];
+  const discard = async () => {
+    for (const pending of prepared.toReversed()) await pending.discard();
+  };
+  try {
+    for (const [target, text2] of digestTexts(release, outputs, destinations)) prepared.push(await prepareText(target, text2, tools));
+    const { tarPath, ociLayoutPath, ociTarPath, rootTarPath, rootPath } = outputs;
+    if (rootPath !== void 0) prepared.push(await prepareRootDirectory(rootPath, tools.rootItems, tools.signal));
+    if (rootTarPath !== void 0) prepared.push(await prepareRootTar(rootTarPath, tools.rootItems, tools.signal));
+    if (ociTarPath !== void 0)
+      prepared.push(
+        await prepareFile(ociTarPath, () => archiveLayout(release, destinations, tools.signal), { mode: 420, directoryMode: 493 })
+      );
+    if (ociLayoutPath !== void 0) prepared.push(await prepareLayout(ociLayoutPath, release, destinations, tools.signal));
+    const [image, ...others] = release.images;
+    if (tarPath !== void 0 && (image === void 0 || others.length > 0))
+      throw new Error(`Cannot write "${tarPath}": a tar for docker load holds one image, not one for each of several platforms`);
+    if (tarPath !== void 0 && image !== void 0)
+      prepared.push(
+        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), {
+          mode: 420,
+          directoryMode: 493,
+          signal: tools.signal
+        })
+      );
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return { commit: () => commitAll(prepared, discard), discard };
+}
+async function commitAll(prepared, discard) {
+  const ordered = [...prepared.filter((pending) => pending.isInPlace), ...prepared.filter((pending) => !pending.isInPlace)];
+  try {
+    for (const pending of ordered) await pending.commit();
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return prepared.map((pending) => pending.target);
+}
+function digestTexts({ top }, outputs, destinations) {
+  const { digest } = top.descriptor;
+  const names3 = destinations.map((reference) => repositoryName(reference));
+  const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
+  const lines = (subjects) => subjects.map((subject) => `${subject}@${digest}
+`).join("");
+  const texts = [
+    [outputs.digestFile, digest],
+    [outputs.imageNameWithDigestFile, lines(names3)],
+    [outputs.imageNameTagWithDigestFile, lines(tagged)]
+  ];
+  return texts.filter((pair) => pair[0] !== void 0);
+}
+async function prepareText(target, text2, tools) {
+  if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text2), async discard() {
+  } };
+  return prepareFile(target, () => encode(text2), { mode: 420, directoryMode: 448, signal: tools.signal });
+}
+async function* encode(text2) {
+  yield Buffer.from(text2);
+}
+
+// src/build/put.ts
+async function putText(url2, text2, options2) {
+  const http = openHttp(options2);
+  try {
+    const response = await http.request("PUT", url2, { headers: { "content-type": "text/plain" }, body: Buffer.from(text2) });
+    await response.discard();
+    if (response.status < 200 || response.status > 299)
+      throw new Error(`Cannot put digest to "${new URL(url2).host}": it answered ${response.status}`);
+  } finally {
+    await http.close();
+  }
+}
+
+// src/build/deliver.ts
+async function deliver(release, request, push, tools) {
+  const destinations = request.destinations.map(withDefaultTag);
+  const prepared = await during(
+    "writing outputs",
+    prepareOutputs(release, request.outputs, destinations, {
+      put: (url2, text2) => putText(url2, text2, request.registry),
+      signal: tools.signal,
+      rootItems: tools.rootItems
+    })
+  );
+  try {
+    const pushed = [];
+    if (push !== void 0) {
+      for (const destination of destinations)
+        tools.report.emit({ kind: "notice", text: `Pushing image to ${formatReference(destination)}` });
+      for (const { reference, digest } of await during("pushing image", push.finish(release))) {
+        tools.report.emit({ kind: "notice", text: `Pushed ${repositoryName(reference)}@${digest}` });
+        pushed.push(formatReference(reference));
+      }
+    }
+    return [...pushed, ...await during("writing outputs", prepared.commit())];
+  } catch (error) {
+    await prepared.discard();
+    throw error;
+  }
+}
+
+// src/build/downloads.ts
+async function beginDownloads(plan, tools) {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([tools.signal, stop.signal]);
+  const fetching = { ...tools, directory: tools.scratch, signal };
+  const { proxies, roots } = tools.registry;
+  const files = /* @__PURE__ */ new Map();
+  const checkouts = /* @__PURE__ */ new Map();
+  const download = ({ url: url2, checksum }) => remember(files, `${checksum ?? ""} ${url2}`, () => beginDownload(url2, checksum, fetching));
+  const checkOut2 = ({ source }) => remember(
+    checkouts,
+    JSON.stringify(source),
+    () => beginCheckout(source, { ...fetching, proxies, authorities: roots.files, sshAgent: tools.ssh.get("default") })
+  );
+  const close = async () => {
+    stop.abort();
+    for (const outcome of await Promise.allSettled([...files.values(), ...checkouts.values()]))
+      if (outcome.status === "fulfilled") await Promise.allSettled([outcome.value.finished]);
+  };
+  const begin = async (operand, source) => {
+    try {
+      if (operand.kind === "url") await download(operand);
+      if (operand.kind === "git") await checkOut2(operand);
+    } catch (error) {
+      fail(error, tools.place(source), tools.signal);
+    }
+  };
+  try {
+    const steps = plan.stages.flatMap((stage) => stage.steps);
+    await Promise.all(steps.flatMap((step2) => step2.kind === "copy" ? step2.sources.map((operand) => begin(operand, step2.source)) : []));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    download: async (operand) => (await download(operand)).finished,
+    checkOut: async (operand) => (await checkOut2(operand)).finished,
+    close
+  };
+}
+function remember(known, key, begin) {
+  const begun = known.get(key) ?? begin();
+  known.set(key, begun);
+  return begun;
+}
+function fail(error, place, signal) {
+  signal.throwIfAborted();
+  if (!(error instanceof Error)) throw error;
+  throw new BuildFailure(error.message, { place, hint: hintOf(error), cause: error.cause });
+}
+
+// src/build/mount-source.ts
+function findSource(view, source) {
+  const { path: path8, node } = resolvePath(view, source);
+  if (node === void 0) throw new SourceNotFound(source);
+  return { path: path8, node };
+}
+async function listSource({ view, locate }, source) {
+  const root = findSource(view, source);
+  const found = [];
+  const visit = (from, path8, node) => {
+    found.push({ from, path: path8, node });
+    if (node.attributes.type !== "directory") return;
+    for (const name of view.list(from)) {
+      const child = view.lstat(joinPath(from, name));
+      if (child !== void 0) visit(joinPath(from, name), joinPath(path8, name), child);
+    }
+  };
+  visit(root.path, "", root.node);
+  const isFilled = ({ attributes: { type, size } }) => type === "file" && size > 0;
+  const contentOf = await locate(found.flatMap(({ from, node }) => isFilled(node) ? [from] : []));
+  const first = /* @__PURE__ */ new Map();
+  return found.map(({ from, path: path8, node }) => {
+    const { attributes, inode } = node;
+    const link2 = inode === void 0 ? void 0 : first.get(inode);
+    if (link2 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link2, path: path8 } };
+    if (inode !== void 0 && attributes.type === "file") first.set(inode, path8);
+    const content2 = isFilled(node) ? contentOf(from) : void 0;
+    return { entry: { ...attributes, path: path8 }, ...content2 === void 0 ? {} : { content: content2 } };
+  });
+}
+
+// src/build/sources.ts
+function filesOf(contexts2, origin) {
+  const files = contexts2.get(origin.name ?? "");
+  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
+  return files;
+}
+async function openContexts(plan, context, { buildContexts, stateDir }) {
+  const contexts2 = /* @__PURE__ */ new Map([["", context]]);
+  const steps = plan.stages.flatMap((stage) => stage.steps);
+  for (const origin of steps.flatMap(originsOf2)) {
+    if (origin.kind !== "context" || origin.name === void 0 || contexts2.has(origin.name)) continue;
+    contexts2.set(origin.name, await openFiles(buildContexts.get(origin.name) ?? "", { stateDir }));
+  }
+  return contexts2;
+}
+function checkSources(plan, contexts2, place) {
+  for (const step2 of plan.stages.flatMap((stage) => stage.steps)) {
+    for (const { origin, path: path8, parents } of pathsOf(step2)) {
+      if (origin.kind !== "context") continue;
+      const files = filesOf(contexts2, origin);
+      try {
+        if (parents === void 0) findSource(files, path8);
+        else selectSources(files, path8, parents);
+      } catch (error) {
+        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
+          place: place(step2.source),
+          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
+          cause: error
+        });
+      }
+    }
+  }
+}
+function pathsOf(step2) {
+  if (step2.kind === "run")
+    return step2.mounts.flatMap((mount) => mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []);
+  if (step2.kind !== "copy") return [];
+  const { from, parents } = step2;
+  return step2.sources.flatMap((source) => source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []);
+}
+function sourceHint(error, files) {
+  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
+  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.directory}`;
+}
+
+// src/build/stage-files.ts
+var StageFiles = class _StageFiles {
+  levels;
+  #sources;
+  #read;
+  #tree;
+  /** `read` finds out what the layers come to where the last one does not say so. */
+  constructor(levels, sources, read) {
+    this.levels = levels;
+    this.#sources = sources;
+    this.#read = read;
+  }
+  get layers() {
+    return this.levels.map(({ layer }) => layer);
+  }
+  /** The merged tree; reads what it must of the layers the first time. */
+  tree() {
+    this.#tree ??= this.#read();
+    return this.#tree;
+  }
+  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
+  async with(layer, index) {
+    const merge3 = async () => (await this.tree()).with(index);
+    if (this.#tree === void 0) return new _StageFiles([...this.levels, { layer }], this.#sources, merge3);
+    const tree = await merge3();
+    const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
+    files.#tree = Promise.resolve(tree);
+    return files;
+  }
+  /** Local bytes of files of the tree, all asked for at once. */
+  async contents(paths, files) {
+    const tree = await this.tree();
+    const wanted = /* @__PURE__ */ new Map();
+    for (const path8 of paths) {
+      const place = tree.locate(path8);
+      if (place === void 0) throw new Error(`Cannot read "/${path8}": no layer has its bytes`);
+      const group = wanted.get(place.layer);
+      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path8 }]);
+      else group.push({ from: place.path, path: path8 });
+    }
+    const found = /* @__PURE__ */ new Map();
+    for (const [number, group] of wanted) {
+      const layer = this.levels[number]?.layer;
+      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
+      const located = await files.locate(
+        await this.#sources.fetch(layer),
+        group.map(({ from }) => from)
+      );
+      for (const { from, path: path8 } of group) {
+        const content2 = located.get(from);
+        if (content2 !== void 0) found.set(path8, content2);
+      }
+    }
+    return found;
+  }
+};
+var StageRoot = class {
+  #open;
+  #sources;
+  #root;
+  #tree = Promise.resolve(emptyTree);
+  #added = 0;
+  constructor(open8, sources) {
+    this.#open = open8;
+    this.#sources = sources;
+  }
+  /** The root with layers on it that those it holds already are the lowest of. */
+  async holding(levels) {
+    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
+    const root = await this.#root;
+    const missing = levels.slice(this.#added);
+    this.#added = levels.length;
+    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
+    this.#tree = trees.at(-1) ?? this.#tree;
+    await Promise.all(trees);
+    return root;
+  }
+  /** What layers come to, found while they are put on the root. */
+  async unpack(layers) {
+    await this.holding(layers.map((layer) => ({ layer })));
+    return this.#tree;
+  }
+  /** The layer of the last run is already in place. */
+  skip() {
+    this.#added += 1;
+  }
+  async close() {
+    const root = await this.#root?.catch(() => void 0);
+    await root?.close();
+  }
+};
+
+// src/build/step-copy.ts
+import { createHash as createHash12 } from "node:crypto";
+import { createReadStream as createReadStream6 } from "node:fs";
+
+// src/build/accounts.ts
+function accountsOf(tree) {
+  const passwd = resolvePath(tree, "etc/passwd").node?.text;
+  const group = resolvePath(tree, "etc/group").node?.text;
+  return { ...passwd === void 0 ? {} : { passwd }, ...group === void 0 ? {} : { group } };
+}
+
+// src/build/archive.ts
+import { randomUUID as randomUUID10 } from "node:crypto";
+import { createReadStream as createReadStream5 } from "node:fs";
+import { mkdir as mkdir13, open as open7 } from "node:fs/promises";
+import { join as join15 } from "node:path";
+var magics = [
+  ["gzip", [31, 139, 8]],
+  ["bzip2", [66, 90, 104]],
+  ["xz", [253, 55, 122, 88, 90, 0]],
+  ["zstd", [40, 181, 47, 253]]
+];
+var UnpackError = class extends Error {
+  hint;
+  constructor(message, hint, cause) {
+    super(message, { cause });
+    this.hint = hint;
+  }
+};
+var packages = { bzip2: "bzip2", xz: "xz-utils" };
+async function* openArchive(archive) {
+  const kind = await sniff(archive);
+  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], bytesOf3(archive));
+  else yield* decompress(bytesOf3(archive));
+}
+async function* bytesOf3(content2) {
+  if (content2.kind === "bytes") yield content2.bytes;
+  else if (content2.size > 0)
+    yield* createReadStream5(toBytes(content2.path), {
+      start: content2.offset,
+      end: content2.offset + content2.size - 1,
+      highWaterMark: 1 << 20
+    });
+}
+async function sniff(content2) {
+  for await (const start2 of bytesOf3(content2)) {
+    const found = magics.find(([, magic]) => magic.every((byte, i) => start2[i] === byte));
+    return found === void 0 ? "tar" : found[0];
+  }
+  return void 0;
+}
+async function isArchive(content2) {
+  try {
+    for await (const _ of readTar(openArchive(content2))) return true;
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) return false;
+    const { program } = error;
+    const hint = `install the package ${packages[program] ?? program}, or take the file as it is with ADD --unpack=false`;
+    throw new UnpackError(`Cannot tell whether a file compressed with ${program} is an archive: ${program} is not installed`, hint, error);
+  }
+  return false;
+}
+async function unpackArchive(draft, archive, destination, options2, tools) {
+  var _stack = [];
+  try {
+    const made = directoryAttributes(493, options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
+    const root = resolvePath(draft, destination).path;
+    draft.makeDirectories(root, made);
+    const below = { lstat: (path8) => draft.lstat(joinPath(root, path8)), list: (path8) => draft.list(joinPath(root, path8)) };
+    await mkdir13(tools.scratch, { recursive: true, mode: 448 });
+    const spoolPath = join15(tools.scratch, randomUUID10());
+    const spool = __using(_stack, await open7(spoolPath, "w"), true);
+    let offset = 0;
+    const files = /* @__PURE__ */ new Map();
+    for await (const { entry, content: content2 } of readTar(openArchive(archive))) {
+      const { path: name, sha256: _2, text: __, ...attributes } = entry;
+      const owned = { ...attributes, ...options2.owner, mtimeNs: 0 };
+      if (name === "") continue;
+      const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
+      draft.makeDirectories(parent, made);
+      const path8 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
+      if (entry.type === "hardlink") {
+        const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
+        if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
+        draft.put(path8, target);
+        files.set(path8, target);
+        continue;
+      }
+      const start2 = offset;
+      for await (const chunk of content2) {
+        await spool.write(chunk, 0, chunk.length, offset);
+        offset += chunk.length;
+      }
+      const file = {
+        attributes: owned,
+        inode: {},
+        content: { kind: "file", path: toRaw(spoolPath), offset: start2, size: offset - start2 }
+      };
+      if (entry.type === "file") files.set(path8, file);
+      const existing = draft.lstat(path8)?.attributes.type;
+      if (entry.type === "directory" && existing !== void 0 && existing !== "directory") draft.remove(path8);
+      draft.put(path8, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
+    }
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise = __callDispose(_stack, _error, _hasError);
+    _promise && await _promise;
+  }
+}
+
+// src/build/filter.ts
+var Filter = class {
+  /** Only what a pattern names is taken: directories on the way are no more than the way. */
+  isSelective;
+  #include;
+  #exclude;
+  constructor(include, exclude) {
+    this.isSelective = include !== void 0;
+    this.#include = include === void 0 ? void 0 : readPatterns([include]);
+    this.#exclude = exclude.length === 0 ? void 0 : readPatterns(exclude);
+  }
+  /** `parent` is the judgement of the directory that the path lies in; undefined for the children of the copied directory itself. */
+  judge(path8, parent) {
+    const included = this.#include?.match(path8, parent?.included);
+    const excluded = this.#exclude?.match(path8, parent?.excluded);
+    const isIncluded = included?.isIgnored ?? true;
+    const isExcluded = excluded?.isIgnored ?? false;
+    return {
+      isTaken: isIncluded && !isExcluded,
+      reachesBelow: (isIncluded || this.#include?.mayIgnoreBelow(path8) === true) && (!isExcluded || this.#exclude?.mayReincludeBelow(path8) === true),
+      included,
+      excluded
+    };
+  }
+  /** Whether `--exclude` would hide a file that a source names directly, if it were meant to. */
+  wouldExclude(name) {
+    return this.#exclude?.match(name, void 0).isIgnored ?? false;
+  }
+};
+
+// src/build/step-copy.ts
+function makeWorkdir(step2, tree, tools) {
+  const draft = new Draft(tree);
+  const owner = findUser(accountsOf(tree), step2.user);
+  draft.makeDirectories(resolvePath(draft, step2.path).path, directoryAttributes(493, owner.uid, owner.gid, tools.now));
+  return draft.items({ locate: () => void 0, hasDigest });
+}
+async function copyFiles(step2, tree, source, tools) {
+  const draft = new Draft(tree);
+  const options2 = { owner: lookUpOwner(step2, tree, tools), mode: step2.chmod, filter: void 0, now: tools.now };
+  const namedOutright = [];
+  for (const operand of step2.sources) {
+    if (operand.kind === "inline") {
+      const bytes = Buffer.from(operand.text);
+      const attributes = { ...plainFile, mode: 420, mtime: tools.now, size: bytes.length };
+      copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step2.destination, options2);
+      continue;
+    }
+    if (operand.kind === "url") {
+      const { path: path8, size, mtime } = await tools.downloads.download(operand);
+      const content2 = { kind: "file", path: toRaw(path8), offset: 0, size };
+      const file = fileSource(operand.name, { ...plainFile, mode: 384, mtime, size }, content2);
+      if (operand.unpack && await isArchive(content2)) await unpackArchive(draft, content2, cleanPath3(step2.destination), options2, tools);
+      else copyPath(draft, file, operand.name, step2.destination, options2);
+      continue;
+    }
+    if (operand.kind === "git") {
+      const checkout = await tools.downloads.checkOut(operand);
+      const source2 = { view: checkout, keepsOwners: false, content: (path8) => checkout.content(path8) };
+      copyPath(draft, source2, checkout.base, step2.destination, { ...options2, filter: filterOf(step2, "") });
+      continue;
+    }
+    const filter = filterOf(step2, operand.path);
+    const selected = selectSources(source.view, operand.path, step2.parents);
+    if (selected.length === 0) tools.warn("WildcardSelectsNothing", `"${toText(operand.path)}" matches nothing, so nothing is copied`);
+    for (const path8 of selected) {
+      if (filter?.wouldExclude(nameOf(path8)) && resolvePath(source.view, path8).node?.attributes.type !== "directory")
+        namedOutright.push(path8);
+      const archive = operand.unpack ? await archiveAt(source, path8) : void 0;
+      if (archive === void 0) copyPath(draft, source, path8, step2.destination, { ...options2, filter });
+      else await unpackArchive(draft, archive, cleanPath3(step2.destination), options2, tools);
+    }
+  }
+  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
+  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
+}
+function filterOf(step2, source) {
+  if (step2.parents) return new Filter(splitPivot(source).pattern, step2.exclude);
+  return step2.exclude.length === 0 ? void 0 : new Filter(void 0, step2.exclude);
+}
+function excludeWarning([first = "", ...rest]) {
+  const others = rest.length === 0 ? "" : ` and ${rest.length} more`;
+  return `--exclude does not keep "${toText(first)}"${others} out: as in BuildKit, it hides what is in a copied directory, not a file that a source names or matches`;
+}
+async function archiveAt(source, path8) {
+  const followed = resolvePath(source.view, path8);
+  if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return void 0;
+  const content2 = (await source.locate([followed.path]))(followed.path);
+  return content2 !== void 0 && await isArchive(content2) ? content2 : void 0;
+}
+function lookUpOwner(step2, tree, tools) {
+  if (step2.chown === void 0) return void 0;
+  const { uid, gid, unknown } = findOwner(accountsOf(tree), step2.chown);
+  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+  return { uid, gid };
+}
+var plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 };
+function fileSource(name, attributes, content2) {
+  const file = { attributes, inode: void 0 };
+  const root = { attributes: directoryAttributes(493, 0, 0, attributes.mtime), inode: void 0 };
+  return {
+    view: { lstat: (path8) => path8 === "" ? root : path8 === name ? file : void 0, list: (path8) => path8 === "" ? [name] : [] },
+    keepsOwners: false,
+    content: () => content2
+  };
+}
+async function hasDigest(content2, sha256) {
+  const hash3 = createHash12("sha256");
+  if (content2?.kind === "bytes") hash3.update(content2.bytes);
+  else if (content2 !== void 0 && content2.size > 0)
+    for await (const chunk of createReadStream6(toBytes(content2.path), { start: content2.offset, end: content2.offset + content2.size - 1 }))
+      hash3.update(chunk);
+  return hash3.digest("hex") === sha256;
+}
+
+// src/build/step-mounts.ts
+async function resolveMounts(step2, tools) {
+  const mounts = [];
+  for (const mount of step2.mounts) mounts.push(...await resolveMount(mount, tools));
+  const variables = step2.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
+  const names3 = new Set(variables.map(([name]) => name));
+  const env = step2.env.filter((pair) => !names3.has(pair.slice(0, pair.indexOf("="))));
+  return { mounts, env: [...env, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("=")) };
+}
+async function resolveMount(mount, tools) {
+  switch (mount.kind) {
+    case "bind": {
+      const origin = await tools.open(mount.from);
+      const source = { key: `${origin.key}\0${mount.source}`, items: () => listSource(origin, mount.source) };
+      return [{ kind: "bind", target: mount.target, source, writable: mount.writable }];
+    }
+    case "cache":
+      return [await resolveCache(mount, tools)];
+    case "tmpfs":
+      return [mount];
+    case "secret": {
+      const bytes = secretOf(mount, tools);
+      if (bytes === void 0 || mount.target === void 0) return [];
+      const { target, mode, uid, gid } = mount;
+      return [{ kind: "content", target, mode, uid, gid, bytes, executable: false }];
+    }
+    case "ssh": {
+      const socket = tools.ssh.get(mount.id);
+      if (socket === void 0 && mount.required)
+        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, { hint: `pass --ssh ${mount.id}` });
+      const { target, mode, uid, gid } = mount;
+      return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
+    }
+    case "script": {
+      const bytes = Buffer.from(mount.text);
+      return [{ kind: "content", target: mount.target, mode: 493, uid: 0, gid: 0, bytes, executable: true }];
+    }
+  }
+}
+function secretOf({ id, required }, { secrets }) {
+  const bytes = secrets.get(id);
+  if (bytes === void 0 && required)
+    throw new BuildFailure(`secret ${id}: not found`, { hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME` });
+  return bytes;
+}
+function variableOf(mount, tools) {
+  if (mount.env === void 0) return [];
+  const bytes = secretOf(mount, tools) ?? new Uint8Array();
+  if (bytes.includes(0)) throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`);
+  return [[mount.env, Buffer.from(bytes).toString("utf8")]];
+}
+async function resolveCache(mount, tools) {
+  const { target, id, sharing, source, owner, writable } = mount;
+  const origin = mount.from.kind === "scratch" ? void 0 : await tools.open(mount.from);
+  const key = JSON.stringify([id, origin?.key ?? "", owner ?? null]);
+  const seed = origin && { key, items: async () => withCache(await listSource(origin, ""), owner) };
+  return { kind: "cache", target, key, id, sharing, seed, owner: owner ?? { mode: 493, uid: 0, gid: 0 }, source, writable };
+}
+function withCache(items, owner) {
+  if (owner === void 0 || items.some(({ entry }) => entry.path === "cache")) return items;
+  return [...items, { entry: { ...directoryAttributes(owner.mode, owner.uid, owner.gid, 0), path: "cache" } }];
+}
+
+// src/build/step-run.ts
+var keptLines = 20;
+async function runCommand(step2, mounts, root, tree, tools) {
+  const user = findUser(accountsOf(tree), step2.user);
+  const tail = new Tail(keptLines);
+  const show = (stream) => (bytes) => {
+    tail.write(bytes);
+    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
+  };
+  const result = await root.run(
+    {
+      args: step2.args,
+      env: step2.env.some((pair) => pair.startsWith("HOME=")) ? step2.env : [...step2.env, `HOME=${user.home}`],
+      cwd: step2.cwd,
+      user,
+      hostname: "buildkitsandbox",
+      network: step2.network,
+      mounts,
+      stdout: show("stdout"),
+      stderr: show("stderr")
+    },
+    tree,
+    tools.signal
+  );
+  if (result.exitCode === 0) return result;
+  const command = `process "${step2.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
+  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
+    exitCode: result.exitCode,
+    output: tail.lines()
+  });
+}
+var Tail = class {
+  #limit;
+  #text = "";
+  constructor(limit) {
+    this.#limit = limit;
+  }
+  write(bytes) {
+    this.#text += Buffer.from(bytes).toString("latin1");
+    if (this.#text.length < 65536) return;
+    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
+  }
+  lines() {
+    const text2 = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
+    return text2 === "" ? [] : text2.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
+  }
+};
+
+// src/build/execute.ts
+async function execute(plan, tools) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([tools.signal, failed.signal]);
+  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
+  const unpacked = basesBelowRuns(plan);
+  const stages = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    const onLayer = shipped.has(number) ? tools.onLayer : () => {
+    };
+    const building = new StageBuild(stage, { stages, unpacked, epoch: plan.epoch }, { ...tools, signal, onLayer }).build();
+    building.catch((error) => failed.abort(error));
+    stages.push(building);
+  }
+  const settled = await Promise.allSettled(stages);
+  tools.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return settled.flatMap((outcome) => outcome.status === "fulfilled" ? [outcome.value] : []);
+}
+function stagesBelow(plan, target) {
+  const found = /* @__PURE__ */ new Set();
+  for (let at2 = target; at2 !== void 0; ) {
+    found.add(at2);
+    const base = plan.stages[at2]?.base;
+    at2 = base?.kind === "stage" ? base.stage : void 0;
+  }
+  return found;
+}
+function basesBelowRuns(plan) {
+  const found = /* @__PURE__ */ new Set();
+  for (const stage of plan.stages) {
+    if (!hasRun(stage)) continue;
+    let base = stage.base;
+    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
+    if (base?.kind === "image") found.add(base.digest);
+  }
+  return found;
+}
+function hasRun(stage) {
+  return stage.steps.some(({ kind }) => kind === "run");
+}
+var StageBuild = class {
+  #stage;
+  #siblings;
+  #epoch;
+  #tools;
+  #root;
+  #made = [];
+  constructor(stage, siblings, tools) {
+    this.#stage = stage;
+    this.#siblings = siblings;
+    this.#epoch = siblings.epoch;
+    this.#tools = tools;
+    this.#root = new StageRoot(tools.sandbox, tools.layers);
+  }
+  async build() {
+    const { report } = this.#tools;
+    const { files: base, family } = await this.#openOrigin(this.#stage.base);
+    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length + 1 });
+    if (this.#stage.base.kind === "image") for (const layer of base.layers) this.#tools.onLayer(layer);
+    try {
+      let files = base;
+      for (const [i, step2] of this.#stage.steps.entries()) {
+        this.#tools.signal.throwIfAborted();
+        files = await this.#takeStep(step2, i, files);
+      }
+      return { files, family, made: this.#made };
+    } finally {
+      await this.#root.close();
+    }
+  }
+  async #takeStep(step2, i, files) {
+    const { report } = this.#tools;
+    const { source } = step2;
+    const [number, total] = [i + 2, this.#stage.steps.length + 1];
+    const id = `${this.#stage.name} ${number}/${total}`;
+    const name = { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
+    const started = performance.now();
+    report.emit({ kind: "step-start", step: name });
+    try {
+      const next = await this.#apply(step2, files, name, started);
+      const layer = next.layers.at(-1);
+      const summary = layer && { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size };
+      report.emit({ kind: "step-end", step: name, outcome: "done", ...summary === void 0 ? {} : { layer: summary } });
+      return next;
+    } catch (error) {
+      if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
+      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step2.source));
+    }
+  }
+  async #apply(step2, files, name, started) {
+    if (step2.kind === "run") {
+      const root = await this.#root.holding(files.levels);
+      const below2 = await files.tree();
+      const reach = await resolveMounts(step2, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+      const result = await runCommand({ ...step2, env: reach.env }, reach.mounts, root, below2, { ...this.#tools, name });
+      const { layer: layer2, index: index2 } = await this.#write(result.changes);
+      const next = await files.with(layer2, index2);
+      await result.publish(layer2, await next.tree());
+      this.#root.skip();
+      return this.#finish(step2, next, layer2, started);
+    }
+    const now = this.#epoch ?? Math.floor(Date.now() / 1e3);
+    const { file, line } = this.#tools.place(step2.source);
+    const warn = (rule, text2) => {
+      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
+      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text2}`, file, line });
+    };
+    const tools = { now, warn, scratch: this.#tools.scratch, downloads: this.#tools.downloads };
+    const below = step2.kind === "copy" && step2.link ? emptyTree : await files.tree();
+    const items = step2.kind === "workdir" ? makeWorkdir(step2, below, tools) : await copyFiles(step2, below, await this.#openSource(step2.from), tools);
+    const { layer, index } = await this.#write(items);
+    return this.#finish(step2, await files.with(layer, index), layer, started);
+  }
+  #write(items) {
+    const { blobs, compression, compressionLevel, helper, signal, reproducible, rewriteTimestamp } = this.#tools;
+    const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : void 0;
+    return writeLayer(items, {
+      blobs,
+      compression,
+      helper,
+      signal,
+      ...compressionLevel === void 0 ? {} : { level: compressionLevel },
+      ...latest === void 0 ? {} : { clampMtime: latest }
+    });
+  }
+  /** The files with the step's layer on top, which is now known. */
+  #finish(step2, files, layer, started) {
+    const seconds = (performance.now() - started) / 1e3;
+    this.#made.push({ layer, createdBy: step2.createdBy, created: (/* @__PURE__ */ new Date()).toISOString(), seconds });
+    this.#tools.onLayer(layer);
+    return files;
+  }
+  async #openOrigin(origin) {
+    switch (origin.kind) {
+      case "scratch":
+        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
+      case "stage": {
+        const stage = this.#siblings.stages[origin.stage];
+        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
+        return stage;
+      }
+      case "image": {
+        const image = await this.#tools.image(origin);
+        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
+        const read = () => isUnpacked ? this.#unpackBase(image.layers) : this.#tools.layers.tree(image.layers);
+        return { files: this.#filesOf(image.layers, read), family: image.family };
+      }
+      case "context":
+        throw new Error("Cannot use the build context as an image");
+    }
+  }
+  #filesOf(layers, read) {
+    return new StageFiles(
+      layers.map((layer) => ({ layer })),
+      this.#tools.layers,
+      read
+    );
+  }
+  /** Layers that a command needs on disk are read once, for their files and for their tree. */
+  async #unpackBase(layers) {
+    const sandbox = await this.#tools.sandbox().catch(() => void 0);
+    const isWorthIt = sandbox !== void 0 && (sandbox.sharesLayers || hasRun(this.#stage));
+    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
+  }
+  async #openSource(origin) {
+    if (origin.kind === "context") {
+      const files2 = filesOf(this.#tools.contexts, origin);
+      return {
+        key: `context ${origin.name ?? ""}`,
+        view: files2,
+        keepsOwners: false,
+        locate: async () => files2.content
+      };
+    }
+    const { files } = await this.#openOrigin(origin);
+    return {
+      key: files.layers.map(({ diffId }) => diffId).join(" "),
+      view: await files.tree(),
+      keepsOwners: true,
+      locate: async (paths) => {
+        const contents = await files.contents(paths, this.#tools.files);
+        return (path8) => contents.get(path8);
+      }
+    };
+  }
+};
+function placed(error, place) {
+  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
+  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
+}
+
+// src/build/join-plans.ts
+function joinPlans(plans, besides = []) {
+  const stages = [];
+  const places = /* @__PURE__ */ new Map();
+  const warnings = /* @__PURE__ */ new Map();
+  const targets = plans.flatMap(add);
+  for (const plan of besides) add(plan);
+  return { stages, targets, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
+  function add(plan) {
+    const joined2 = [];
+    const renumber = (origin) => origin.kind === "stage" ? { kind: "stage", stage: joined2[origin.stage] ?? origin.stage } : origin;
+    for (const stage of plan.stages) {
+      const steps = stage.steps.map((step2) => renumberStep(step2, renumber));
+      const renumbered = { ...stage, base: renumber(stage.base), steps };
+      const key = JSON.stringify(renumbered);
+      const place = places.get(key) ?? stages.push(renumbered) - 1;
+      places.set(key, place);
+      joined2.push(place);
+    }
+    for (const warning of plan.warnings) warnings.set(JSON.stringify(warning), warning);
+    return plan.targets.map((target) => joined2[target] ?? target);
+  }
+}
+
+// src/build/layers.ts
+function openLayers(tools) {
+  const fetched = /* @__PURE__ */ new Map();
+  const trees = /* @__PURE__ */ new Map();
+  const fetch = (layer) => remember2(
+    fetched,
+    layer.descriptor.digest,
+    () => layer.file === void 0 ? tools.registry.fetch(layer, tools.blobs, tools.signal) : Promise.resolve(layer)
+  );
+  const merge3 = async (top, below) => {
+    const index = fetch(top).then((layer) => indexLayer(layer, { signal: tools.signal }));
+    const [lower, read] = await Promise.all([below, index]);
+    return lower.with(read);
+  };
+  const tree = (layers) => {
+    const top = layers.at(-1);
+    if (top === void 0) return Promise.resolve(emptyTree);
+    const chain = layers.map(({ diffId }) => diffId).join(" ");
+    return remember2(trees, chain, () => merge3(top, tree(layers.slice(0, -1))));
+  };
+  return { fetch, tree };
+}
+function remember2(known, key, make) {
+  const before = known.get(key);
+  if (before !== void 0) return before;
+  const made = make();
+  made.catch(() => {
+  });
+  known.set(key, made);
+  return made;
+}
+
+// src/build/root-items.ts
+async function* rootItems(stage, files, prefix) {
+  const tree = await stage.tree();
+  const filled = [...tree.walk()].flatMap(({ path: path8, node }) => node.attributes.type === "file" && node.attributes.size > 0 ? [path8] : []);
+  const contents = await stage.contents(filled, files);
+  const first = /* @__PURE__ */ new Map();
+  if (prefix !== "") yield { entry: { ...tree.lstat("")?.attributes ?? fail2(prefix), path: prefix } };
+  for (const { path: path8, node } of tree.walk()) {
+    if (path8 === "") continue;
+    const placed2 = prefix === "" ? path8 : `${prefix}/${path8}`;
+    const { attributes, inode } = node;
+    const link2 = inode === void 0 || attributes.type !== "file" ? void 0 : first.get(inode);
+    if (link2 !== void 0) {
+      yield { entry: { ...attributes, type: "hardlink", size: 0, link: link2, path: placed2 } };
+      continue;
+    }
+    if (inode !== void 0) first.set(inode, placed2);
+    const entry = makeEntry(placed2, attributes, attributes.xattrs);
+    const content2 = contents.get(path8);
+    yield content2 === void 0 ? { entry } : { entry, content: content2 };
+  }
+}
+function fail2(prefix) {
+  throw new Error(`Cannot write "${prefix}": the image has no root`);
+}
+
 // src/build/show.ts
 function showPlan(plan) {
-  const blocks = plan.stages.map((stage, number) => showStage(stage, plan, number === plan.target));
-  return `${blocks.join("\n\n")}
+  const blocks = plan.stages.map((stage, number) => showStage(stage, plan, plan.targets.includes(number)));
+  const epoch = plan.epoch === void 0 ? [] : [`SOURCE_DATE_EPOCH ${plan.epoch}`];
+  return `${[...epoch, ...blocks].join("\n\n")}
 `;
 }
 function showStage(stage, plan, isTarget) {
   const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}`;
-  const own = (stage.config.history ?? []).slice(stage.inheritedHistory);
+  const own2 = (stage.config.history ?? []).slice(stage.inheritedHistory);
   const lines = [`FROM ${showOrigin(stage.base, plan)}`, ...stage.steps.flatMap((step2) => showStep(step2, plan))];
   const config = Object.entries(stage.config.config ?? {}).sort(([a], [b]) => a < b ? -1 : 1).map(([key, value]) => `CONFIG ${key} ${JSON.stringify(value)}`);
-  const history = own.map((line) => `HISTORY ${line.empty_layer ? "-" : "+"} ${line.created_by ?? ""}`);
+  const history = own2.map((line) => `HISTORY ${line.empty_layer ? "-" : "+"} ${line.created_by ?? ""}`);
   return [head, ...[...lines, ...config, ...history].map((line) => `  ${line}`)].join("\n");
 }
 function showStep(step2, plan) {
@@ -38341,7 +40808,9 @@ function showStep(step2, plan) {
     case "run":
       return [
         `RUN ${quoteList(step2.args)} in ${step2.cwd}${step2.user === "" ? "" : ` as ${step2.user}`} ${at2}`,
-        ...step2.env.map((pair) => `  ENV ${pair}`)
+        ...step2.network === "default" ? [] : [`  NETWORK ${step2.network}`],
+        ...step2.env.map((pair) => `  ENV ${pair}`),
+        ...step2.mounts.map((mount) => `  MOUNT ${showMount(mount, plan)}`)
       ];
     case "workdir":
       return [`MKDIR /${toText(step2.path)}${step2.user === "" ? "" : ` as ${step2.user}`} ${at2}`];
@@ -38349,14 +40818,59 @@ function showStep(step2, plan) {
       return [showCopy(step2, plan, at2)];
   }
 }
+function showMount(mount, plan) {
+  const owner = (given3) => given3 === void 0 ? "" : ` mode=${given3.mode.toString(8).padStart(4, "0")} uid=${given3.uid} gid=${given3.gid}`;
+  const required = "required" in mount && mount.required ? " required" : "";
+  const access3 = "writable" in mount ? ` ${mount.writable ? "rw" : "ro"}` : "";
+  switch (mount.kind) {
+    case "bind":
+      return `bind ${showOrigin(mount.from, plan)} /${toText(mount.source)} to ${mount.target}${access3}`;
+    case "cache": {
+      const seed = mount.from.kind === "scratch" ? "" : ` from ${showOrigin(mount.from, plan)}`;
+      const part = mount.source === "" ? "" : ` /${toText(mount.source)}`;
+      return `cache ${JSON.stringify(mount.id)}${seed}${part} to ${mount.target} ${mount.sharing}${owner(mount.owner)}${access3}`;
+    }
+    case "tmpfs":
+      return `tmpfs to ${mount.target}${mount.size === 0 ? "" : ` size=${mount.size}`}${access3}`;
+    case "secret": {
+      const places = [mount.target === void 0 ? "" : ` to ${mount.target}`, mount.env === void 0 ? "" : ` as $${mount.env}`];
+      return `secret ${JSON.stringify(mount.id)}${places.join("")}${mount.target === void 0 ? "" : owner(mount)}${required}`;
+    }
+    case "ssh":
+      return `ssh ${JSON.stringify(mount.id)} to ${mount.target}${owner(mount)}${required}`;
+    case "script":
+      return `script to ${mount.target} ${JSON.stringify(mount.text)}`;
+  }
+}
 function showCopy(step2, plan, at2) {
-  const sources = step2.sources.map((source) => source.kind === "path" ? toText(source.path) : `<<${toText(source.name)}`);
+  const sources = step2.sources.map(showOperand);
   const options2 = [
     step2.chown === void 0 ? "" : ` chown=${step2.chown}`,
     step2.chmod === void 0 ? "" : ` chmod=${formatMode(step2.chmod)}`,
-    step2.unpack ? " unpack" : ""
+    step2.sources.some((source) => "unpack" in source && source.unpack) ? " unpack" : "",
+    ...step2.sources.map((source) => source.kind === "url" && source.checksum !== void 0 ? ` checksum=${source.checksum}` : ""),
+    step2.parents ? " parents" : "",
+    step2.link ? " link" : "",
+    ...step2.exclude.map((pattern) => ` exclude=${toText(pattern)}`)
   ].join("");
-  return `COPY ${quoteList(sources)} from ${showOrigin(step2.from, plan)} to /${toText(step2.destination)}${options2} ${at2}`;
+  return `COPY ${quoteList(sources)} from ${showOrigin(step2.from, plan)} to /${toText(step2.destination).replace(/^\//, "")}${options2} ${at2}`;
+}
+function showGit({ remote, ref, subdir, checksum, submodules, keepGitDir, mtime, fetchByCommit }) {
+  const query = [
+    ref === void 0 ? "" : `ref=${ref}`,
+    subdir === void 0 ? "" : `subdir=${subdir}`,
+    checksum === void 0 ? "" : `checksum=${checksum}`,
+    submodules ? "" : "submodules=false",
+    keepGitDir ? "keep-git-dir=true" : "",
+    mtime === "checkout" ? "" : `mtime=${mtime}`,
+    fetchByCommit ? "fetch-by-commit=true" : ""
+  ].filter((part) => part !== "");
+  return query.length === 0 ? remote : `${remote}?${query.join("&")}`;
+}
+function showOperand(operand) {
+  if (operand.kind === "path") return toText(operand.path);
+  if (operand.kind === "url") return operand.url;
+  return operand.kind === "git" ? showGit(operand.source) : `<<${toText(operand.name)}`;
 }
 function showOrigin(origin, plan) {
   switch (origin.kind) {
@@ -38364,37 +40878,16 @@ function showOrigin(origin, plan) {
       return `${formatReference({ ...origin.reference, digest: origin.digest })}`;
     case "stage":
       return `stage ${plan.stages[origin.stage]?.index}`;
-    default:
-      return origin.kind;
+    case "context":
+      return origin.name === void 0 ? "context" : `context "${origin.name}"`;
+    case "scratch":
+      return "scratch";
   }
-}
-
-// src/build/sources.ts
-function checkSources(plan, context, place) {
-  for (const step2 of plan.stages.flatMap((stage) => stage.steps)) {
-    if (step2.kind !== "copy" || step2.from.kind !== "context") continue;
-    for (const operand of step2.sources) {
-      if (operand.kind === "inline") continue;
-      try {
-        selectSources(context, operand.path);
-      } catch (error) {
-        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step2.source),
-          hint: error instanceof SourceNotFound ? sourceHint(error, context) : void 0,
-          cause: error
-        });
-      }
-    }
-  }
-}
-function sourceHint(error, context) {
-  if (context.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
-  return `check the spelling, and that "${toText(error.path)}" lies in the context ${context.directory}`;
 }
 
 // src/build/summary.ts
-function summarize(image, stages, plan, written) {
-  const made = madeBelow(plan, stages, plan.target);
+function summarize(image, stages, plan, target, written) {
+  const made = madeBelow(plan, stages, target);
   const { layers, config } = image.image;
   const inherited = layers.length - made.length;
   const lines = (config.history ?? []).filter((line) => !line.empty_layer);
@@ -38414,8 +40907,55 @@ function summarize(image, stages, plan, written) {
   };
 }
 
+// src/build/merge.ts
+async function mergeImages(request, tools) {
+  const registry = openRegistry(request.registry, tools);
+  const destinations = request.destinations.map(withDefaultTag);
+  try {
+    const images = await during(
+      "building image",
+      Promise.all(request.sources.map((source) => registry.resolve(withDefaultTag(source), hostPlatform(), tools.signal)))
+    );
+    checkPlatforms(images);
+    await during("checking push permissions", registry.checkPush(destinations, tools.signal));
+    const family = images.every((image) => image.family === "docker") ? "docker" : "oci";
+    const release = encodeIndex(
+      images.map((image) => ({ image, ...image.documents })),
+      family,
+      Object.fromEntries(request.annotations)
+    );
+    const push = registry.openPush(destinations, tools.signal);
+    try {
+      const delivery = { destinations, outputs: request.outputs, registry: request.registry };
+      const written = await deliver(release, delivery, push, { ...tools, rootItems: noItems });
+      return { digest: release.top.descriptor.digest, written };
+    } catch (error) {
+      await push.abort();
+      throw error;
+    }
+  } finally {
+    await registry.close();
+  }
+}
+async function* noItems() {
+}
+function checkPlatforms(images) {
+  const taken = /* @__PURE__ */ new Map();
+  for (const image of images) {
+    const name = formatReference(image.reference);
+    if (image.digest !== image.manifestDigest)
+      throw new BuildFailure(`Cannot merge "${name}": it is an index already`, { hint: "name the images in it by their digests" });
+    const platform = formatPlatform(image.platform);
+    const other = taken.get(platform);
+    if (other !== void 0)
+      throw new BuildFailure(`Cannot merge "${name}" with "${formatReference(other.reference)}": both are for ${platform}`);
+    taken.set(platform, image);
+  }
+}
+
 // src/build/build.ts
 async function build(request, tools) {
+  for (const secret of request.secrets.values()) tools.report.mask(Buffer.from(secret).toString("utf8"));
   for (const text2 of request.notices) tools.report.emit({ kind: "notice", text: text2 });
   const registry = openRegistry(request.registry, tools);
   try {
@@ -38426,49 +40966,70 @@ async function build(request, tools) {
 }
 async function buildWith(registry, request, tools) {
   const { report, signal } = tools;
-  const context = await during("building image", openContext(request.context, { ...request, subPath: request.contextSubPath }));
+  const context = await during("building image", openContext2(request.context, { ...request, subPath: request.contextSubPath }));
   try {
-    const { path: path6, text: source } = context.dockerfile;
-    const file = displayPath(path6, request.workingDirectory);
+    const { path: path8, text: source } = context.dockerfile;
+    if (context.stateDir !== void 0)
+      report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
+    const file = displayPath(path8, request.workingDirectory);
     const place = ({ line, endLine }) => ({ file, source, line, endLine });
     const bases = openBases(registry, signal);
-    const plan = await planBuild(request, context, bases, place);
+    const emulators = await findEmulators();
+    const [target, ...others] = request.targets;
+    const requestsFor = (name) => request.platforms.map((platform) => ({ ...request, target: name, platform, emulators }));
+    if (request.checkOnly) {
+      const requests = [...requestsFor(target), ...others.flatMap(requestsFor)];
+      const checked2 = Promise.all(requests.map((one2) => checkOnly(file, one2, context, bases, report)));
+      return { written: [], checked: joinChecked(await during("building image", checked2)) };
+    }
+    const planned = [requestsFor(target), others.flatMap(requestsFor)].map(
+      (group) => Promise.all(group.map((one2) => planBuild(one2, context, bases, place)))
+    );
+    const [wanted = [], besides = []] = await during("building image", Promise.all(planned));
+    const plan = joinPlans(
+      wanted.map((one2) => one2.plan),
+      besides.map((one2) => one2.plan)
+    );
     for (const { text: text2, line } of plan.warnings) report.emit({ kind: "warning", text: text2, line, file });
+    const checked = joinChecked([...wanted, ...besides].map((one2) => one2.checked));
+    reportChecked(checked, report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
-    checkSources(plan, context, place);
+    const contexts2 = await during("building image", openContexts(plan, context, request));
+    checkSources(plan, contexts2, place);
+    await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)
       await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
-    return await carryOut(plan, { context, bases, place, registry }, request, tools);
+    return await carryOut(plan, { contexts: contexts2, bases, place, registry, silenced: checked.silenced }, request, tools);
   } finally {
     await context.close();
   }
 }
 async function planBuild(request, context, bases, place) {
   const known = /* @__PURE__ */ new Map();
-  const find = async ({ reference, platform, source }) => {
+  const find = async ({ reference, platform, source, hint }) => {
     try {
       known.set(baseKey(reference, platform), await bases.base(reference, platform));
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error.cause });
+      throw new BuildFailure(error.message, { place: place(source), hint: hint ?? hintOf(error), cause: error });
     }
   };
   try {
     const dockerfile = parseDockerfile(context.dockerfile.text, displayPath(context.dockerfile.path, request.workingDirectory));
     for (; ; ) {
       const made = makePlan(dockerfile, known, request);
-      if ("plan" in made) return made.plan;
+      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, request, context) };
       await Promise.all(made.wanted.map(find));
     }
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     const lines = { line: error.range.start.line, endLine: error.range.end.line };
-    throw new BuildFailure(error.message, { place: place(lines), hint: error.hint, cause: error.cause });
+    throw new BuildFailure(error.reason, { place: place(lines), hint: error.hint, cause: error.cause });
   }
 }
-function displayPath(path6, workingDirectory) {
-  const short = relative(workingDirectory, path6);
-  return short.startsWith("..") ? path6 : short;
+function displayPath(path8, workingDirectory) {
+  const short = relative2(workingDirectory, path8);
+  return short.startsWith("..") ? path8 : short;
 }
 async function carryOut(plan, parts, request, tools) {
   const { registry, bases } = parts;
@@ -38476,22 +41037,27 @@ async function carryOut(plan, parts, request, tools) {
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : void 0;
   const opened = [];
+  let downloads2;
+  const scratch = join16(stateDir, "work", randomUUID11());
   try {
-    await during("building image", mkdir8(stateDir, { recursive: true, mode: 448 }));
+    await during("building image", makeStateDirectory(stateDir));
     const helper = await during("building image", openHelper());
     const blobs = await during("building image", openBlobs(stateDir));
-    const files = openLayerFiles(join10(stateDir, "spool"));
+    const files = openLayerFiles(scratch);
     const openOnce = () => {
       const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, blobs, files, helper, report });
       opened[0] = sandbox;
       return sandbox;
     };
+    downloads2 = await beginDownloads(plan, { ...request, ...parts, http: registry.http, registry: request.registry, scratch, signal });
     const stages = await execute(plan, {
       ...tools,
       ...request,
       ...parts,
+      downloads: downloads2,
       blobs,
       files,
+      scratch,
       helper,
       layers: openLayers({ registry, blobs, signal }),
       image: (origin) => bases.image(origin.reference, origin.platform),
@@ -38500,19 +41066,45 @@ async function carryOut(plan, parts, request, tools) {
       onLayer: (layer) => void push?.layer(layer).catch(() => {
       })
     });
-    const image = encodeImage(assembleImage(plan, stages, request));
-    const written = await deliver(image, request, push, tools);
-    report.emit({ kind: "result", result: summarize(image, stages, plan, written) });
-    return { digest: image.manifest.descriptor.digest, imageId: image.config.descriptor.digest, written };
+    const annotations = Object.fromEntries(request.annotations);
+    const images = plan.targets.map((target) => encodeImage(assembleImage(plan, stages, target, request), annotations));
+    const release = encodeRelease(images);
+    const rootItemsOfAll = async function* () {
+      for (const target of plan.targets) {
+        const [stage, platform] = [stages[target], plan.stages[target]?.platform];
+        if (stage === void 0 || platform === void 0) continue;
+        const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
+        yield* rootItems(stage.files, files, prefix);
+      }
+    };
+    const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
+    for (const [i, image] of images.entries()) {
+      const isLast = i === images.length - 1;
+      report.emit({ kind: "result", result: summarize(image, stages, plan, plan.targets[i] ?? 0, isLast ? written : []) });
+    }
+    const { digest } = release.top.descriptor;
+    if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
+    const [only, ...others] = images;
+    return { digest, written, ...only === void 0 || others.length > 0 ? {} : { imageId: only.config.descriptor.digest } };
   } catch (error) {
     await push?.abort();
     throw error;
   } finally {
+    await downloads2?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
-    if (request.stateIsPrivate) await removeTree(stateDir);
+    await removeTree(request.stateIsPrivate ? stateDir : scratch);
+  }
+}
+async function makeStateDirectory(directory) {
+  try {
+    await makeDirectories(directory, 448);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot make the state directory "${directory}": ${why}; give another with --state-dir`, { cause });
   }
 }
 export {
   BuildFailure,
-  build
+  build,
+  mergeImages
 };

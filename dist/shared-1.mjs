@@ -206,10 +206,6 @@ export {
   __toESM,
   __using,
   __callDispose,
-  parsePlatform,
-  formatPlatform,
-  hostPlatform,
-  platformDistance,
   isDigest,
   hexOf,
   dockerHub,
@@ -217,5 +213,9 @@ export {
   parseReference,
   withDefaultTag,
   repositoryName,
-  formatReference
+  formatReference,
+  parsePlatform,
+  formatPlatform,
+  hostPlatform,
+  platformDistance
 };

@@ -2,6 +2,7 @@
 import { createRequire as __createRequire } from "node:module";
 const require = __createRequire(import.meta.url);
 import {
+  formatPlatform,
   hostPlatform,
   parsePlatform,
   parseReference,
@@ -11,13 +12,14 @@ import {
 // src/main.ts
 import { existsSync as existsSync2, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 // src/report/neutral.ts
 var unsafe = (
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what it looks for
   /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g
 );
-function neutralizeLine(line, colors) {
+function neutralizeLine(line, colors, place = "start") {
   let colored = false;
   const plain = line.replace(unsafe, (sequence, parameters, final) => {
     if (final === "m" && colors && /^[0-9;:]*$/.test(parameters ?? "")) {
@@ -26,8 +28,13 @@ function neutralizeLine(line, colors) {
     }
     return sequence.length > 1 ? "" : escapeCharacter(sequence);
   });
-  const broken = plain.replace(/##(?=[\w.-]*\[)/g, "## ").replace(/section_(start|end):/g, "section_$1 :").replace(/^(\s*):(?=:)/, "$1: ").replace(/^(?=(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))/, " ");
+  const anywhere = plain.replace(/##(?=[\w.-]*\[)/g, "## ");
+  const sectionless = plain === line ? anywhere : anywhere.replace(/section_(start|end):/g, "section_$1 :");
+  const broken = place === "inside" ? sectionless : breakStart(sectionless);
   return colored ? `${broken}\x1B[0m` : broken;
+}
+function breakStart(text) {
+  return text.replace(/^(\s*):(?=:)/, "$1: ").replace(/^(?=(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))/, " ");
 }
 function escapeCharacter(character) {
   const code = character.charCodeAt(0);
@@ -438,16 +445,16 @@ function openPlainRenderer(options) {
 }
 function renderLines(lines, options, masks) {
   const time = new Date(options.clock.now());
-  const clean = (text, isRedacted = false) => {
+  const clean = (text, place, isRedacted = false) => {
     const hidden = isRedacted ? text : masks.redact(text);
-    const shown = neutralizeLine(hidden, options.format === "color");
+    const shown = neutralizeLine(hidden, options.format === "color", place);
     return shown === hidden ? shown : masks.redact(shown);
   };
   const least = levels.indexOf(options.verbosity === "panic" ? "fatal" : options.verbosity);
   return lines.filter((line) => line.level === "output" || levels.indexOf(line.level) >= least).map((line) => ({
     ...line,
-    text: clean(line.text, line.level === "output"),
-    ...line.step === void 0 ? {} : { step: clean(line.step) }
+    text: clean(line.text, line.step === void 0 && options.format !== "json" ? "start" : "inside", line.level === "output"),
+    ...line.step === void 0 ? {} : { step: clean(line.step, "inside") }
   })).map((line) => `${formatLine(line, options, time)}
 `).join("");
 }
@@ -548,6 +555,219 @@ var systemClock = {
   }
 };
 
+// src/host/failure.ts
+import { getSystemErrorMap } from "node:util";
+var prefixes = {
+  "building image": "error building image",
+  "pushing image": "error pushing image",
+  "writing outputs": "error pushing image",
+  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
+};
+var hints = [
+  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
+  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
+  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"]
+];
+var sayings = {
+  ENOENT: /does not exist|there is no|no such file/i,
+  ENOTDIR: /is no directory|is not a directory/,
+  EEXIST: /is no directory/,
+  EISDIR: /is a directory/,
+  ECONNREFUSED: /the connection was refused/,
+  ENOTFOUND: /the host name has no address/,
+  ENXIO: /opened this pipe/
+};
+var mostCauses = 8;
+var contextLines = 2;
+var longestExcerpt = 20;
+function describeFailure(error, detailed) {
+  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
+  if (isBuildFailure(error)) {
+    const hint2 = error.hint ?? findHint(error, error.phase);
+    return {
+      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
+      failure: {
+        headline: `${prefixes[error.phase]}: ${error.message}`,
+        causes: listCauses(error, detailed),
+        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
+        ...error.output.length === 0 ? {} : { output: error.output },
+        ...hint2 === void 0 ? {} : { hint: hint2 },
+        ...stack
+      }
+    };
+  }
+  const message2 = error instanceof Error ? error.message || error.name : String(error);
+  if (isBug(error)) {
+    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
+    return {
+      exitCode: 1,
+      failure: {
+        headline: `error building image: this is a bug in Slipway: ${message2}`,
+        causes: listCauses(error, detailed),
+        hint: hint2,
+        ...stack
+      }
+    };
+  }
+  const hint = findHint(error, "building image");
+  return {
+    exitCode: 1,
+    failure: {
+      headline: `error building image: ${message2}`,
+      causes: listCauses(error, detailed),
+      ...hint === void 0 ? {} : { hint },
+      ...stack
+    }
+  };
+}
+function isBuildFailure(error) {
+  return error instanceof Error && error.name === "BuildFailure";
+}
+function isBug(error) {
+  if (!(error instanceof Error)) return true;
+  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
+}
+function* causesOf(error) {
+  const seen = /* @__PURE__ */ new Set();
+  const waiting = [error];
+  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
+    if (!(next instanceof Error) || seen.has(next)) continue;
+    seen.add(next);
+    if (next !== error) yield next;
+    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
+    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
+  }
+}
+function listCauses(error, detailed) {
+  const told = [error instanceof Error ? error.message : ""];
+  const causes = [];
+  for (const cause of causesOf(error)) {
+    const { message: message2 } = cause;
+    if (message2 === "" || told.some((text) => text.includes(message2) || !detailed && isSaidBy(text, cause))) continue;
+    told.push(message2);
+    causes.push(message2);
+  }
+  return causes.slice(0, mostCauses);
+}
+function isSaidBy(text, cause) {
+  if (!("code" in cause) || typeof cause.code !== "string") return false;
+  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = getSystemErrorMap().get(errno)?.[1];
+  return words !== void 0 && text.toLowerCase().includes(words.toLowerCase()) || (sayings[cause.code]?.test(text) ?? false);
+}
+function findHint(error, phase) {
+  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
+  for (const one of [error, ...causesOf(error), ...output]) {
+    if (!(one instanceof Error)) continue;
+    const found = hints.find(([code2, words]) => "code" in one && one.code === code2 || words.test(one.message));
+    if (found === void 0) continue;
+    const [code, , state, cure] = found;
+    const elsewhere = code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
+    return `${state}: ${cure}${elsewhere}`;
+  }
+  return void 0;
+}
+function showPlace({ file, line, endLine, source }) {
+  const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
+  const first = Math.max(1, line - contextLines);
+  const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);
+  const numberWidth = String(last).length + 2;
+  const shown = lines.slice(first - 1, last).map((text, i) => {
+    const number = first + i;
+    const mark = number >= line && number <= endLine ? ">>>" : "   ";
+    return `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
+  });
+  const rule = "-".repeat(20);
+  return [`${file}:${line}`, rule, ...shown, rule].join("\n");
+}
+
+// src/host/sarif.ts
+import { isAbsolute } from "node:path";
+import { pathToFileURL } from "node:url";
+
+// src/host/version.ts
+var version = "0.1.0";
+
+// src/host/sarif.ts
+function formatSarif({ file, findings, error }) {
+  const reported = [...new Map(findings.map((finding) => [finding.rule, finding])).values()];
+  const artifactLocation = isAbsolute(file) ? { uri: pathToFileURL(file).href } : { uri: file.split("/").map(encodeURIComponent).join("/"), uriBaseId: "%SRCROOT%" };
+  const locate = (region) => [{ physicalLocation: { artifactLocation, region } }];
+  const failure = error && {
+    level: "error",
+    message: { text: error.message },
+    locations: locate({ startLine: error.place.line, endLine: Math.max(error.place.line, error.place.endLine) })
+  };
+  return {
+    $schema: "https://json.schemastore.org/sarif-2.1.0.json",
+    version: "2.1.0",
+    runs: [
+      {
+        tool: { driver: { name: "slipway", semanticVersion: version, rules: reported.map(describeRule) } },
+        columnKind: "utf16CodeUnits",
+        invocations: [{ executionSuccessful: error === void 0, ...failure ? { toolExecutionNotifications: [failure] } : {} }],
+        results: findings.map((finding) => ({
+          ruleId: finding.rule,
+          ruleIndex: reported.findIndex(({ rule }) => rule === finding.rule),
+          level: "warning",
+          message: { text: finding.message },
+          locations: locate(regionOf(finding))
+        }))
+      }
+    ]
+  };
+}
+function describeRule({ rule, description, url }) {
+  return {
+    id: rule,
+    shortDescription: { text: description },
+    ...url === void 0 ? {} : { helpUri: url },
+    defaultConfiguration: { level: "warning" }
+  };
+}
+function regionOf({ range: { start, end } }) {
+  return { startLine: start.line, startColumn: start.column, endLine: end.line, endColumn: end.column };
+}
+
+// src/host/check.ts
+function showChecked(checked, format) {
+  if (format === "json") return harmless(formatJson2(checked));
+  if (format === "sarif") return harmless(formatSarif(checked));
+  return formatText(checked).split("\n").map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function harmless(value) {
+  return `${JSON.stringify(value, void 0, 2).replaceAll("##[", "#\\u0023[")}
+`;
+}
+function formatText({ file, source, findings, error }) {
+  const count = findings.length === 1 ? "1 warning has been found!" : `${findings.length} warnings have been found!`;
+  const head = findings.length > 0 ? [`Check complete, ${count}`] : error === void 0 ? ["Check complete, no warnings found."] : [];
+  const blocks = findings.map(({ rule, url, message: message2, range }) => {
+    const place = showPlace({ file, source, line: range.start.line, endLine: range.end.line });
+    return `WARNING: ${rule}${url === void 0 ? "" : ` - ${url}`}
+${message2}
+${place}`;
+  });
+  const failed = error === void 0 ? [] : [`ERROR: ${error.message}
+${showPlace(error.place)}`];
+  return [...head, ...blocks, ...failed].join("\n\n");
+}
+function formatJson2({ file, source, findings, error }) {
+  const located = (line, endLine) => ({ ranges: [{ start: { line }, end: { line: Math.max(line, endLine) } }] });
+  return {
+    warnings: findings.map(({ rule, description, url, message: message2, range }) => ({
+      ruleName: rule,
+      description,
+      ...url === void 0 ? {} : { url },
+      detail: message2,
+      location: located(range.start.line, range.end.line)
+    })),
+    sources: [{ fileName: file, language: "Dockerfile", data: Buffer.from(source).toString("base64") }],
+    ...error === void 0 ? {} : { error: { message: error.message, location: located(error.place.line, error.place.endLine) } }
+  };
+}
+
 // src/host/credentials.ts
 import { join, resolve } from "node:path";
 function findDockerConfig({ env, directory, fileExists }) {
@@ -598,100 +818,6 @@ function isRecord(value) {
   return typeof value === "object" && value !== null;
 }
 
-// src/host/failure.ts
-var prefixes = {
-  "building image": "error building image",
-  "pushing image": "error pushing image",
-  "writing outputs": "error pushing image",
-  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
-};
-var hints = {
-  ENOSPC: "the disk is full: free some space, or choose a larger disk with --state-dir",
-  EDQUOT: "the disk quota is used up: free some space, or choose another disk with --state-dir",
-  EMFILE: "too many files are open: raise the limit with ulimit -n"
-};
-var mostCauses = 8;
-var contextLines = 2;
-var longestExcerpt = 20;
-function describeFailure(error, detailed) {
-  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
-  if (isBuildFailure(error)) {
-    const hint2 = error.hint ?? findHint(error);
-    return {
-      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
-      failure: {
-        headline: `${prefixes[error.phase]}: ${error.message}`,
-        causes: listCauses(error),
-        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
-        ...error.output.length === 0 ? {} : { output: error.output },
-        ...hint2 === void 0 ? {} : { hint: hint2 },
-        ...stack
-      }
-    };
-  }
-  const message2 = error instanceof Error ? error.message || error.name : String(error);
-  if (isBug(error)) {
-    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
-    return {
-      exitCode: 1,
-      failure: { headline: `error building image: this is a bug in Slipway: ${message2}`, causes: listCauses(error), hint: hint2, ...stack }
-    };
-  }
-  const hint = findHint(error);
-  return {
-    exitCode: 1,
-    failure: { headline: `error building image: ${message2}`, causes: listCauses(error), ...hint === void 0 ? {} : { hint }, ...stack }
-  };
-}
-function isBuildFailure(error) {
-  return error instanceof Error && error.name === "BuildFailure";
-}
-function isBug(error) {
-  if (!(error instanceof Error)) return true;
-  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
-}
-function* causesOf(error) {
-  const seen = /* @__PURE__ */ new Set();
-  const waiting = [error];
-  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
-    if (!(next instanceof Error) || seen.has(next)) continue;
-    seen.add(next);
-    if (next !== error) yield next;
-    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
-    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
-  }
-}
-function listCauses(error) {
-  const told = [error instanceof Error ? error.message : ""];
-  const causes = [];
-  for (const { message: message2 } of causesOf(error)) {
-    if (message2 === "" || told.some((text) => text.includes(message2))) continue;
-    told.push(message2);
-    causes.push(message2);
-  }
-  return causes.slice(0, mostCauses);
-}
-function findHint(error) {
-  for (const one of [error, ...causesOf(error)]) {
-    const code = one instanceof Error && "code" in one ? one.code : void 0;
-    if (typeof code === "string" && hints[code] !== void 0) return hints[code];
-  }
-  return void 0;
-}
-function showPlace({ file, line, endLine, source }) {
-  const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
-  const first = Math.max(1, line - contextLines);
-  const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);
-  const numberWidth = String(last).length + 2;
-  const shown = lines.slice(first - 1, last).map((text, i) => {
-    const number = first + i;
-    const mark = number >= line && number <= endLine ? ">>>" : "   ";
-    return `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
-  });
-  const rule = "-".repeat(20);
-  return [`${file}:${line}`, rule, ...shown, rule].join("\n");
-}
-
 // src/host/flags.ts
 var groups = ["Inputs", "Registries and TLS", "Outputs and push", "Build behaviour", "Cache", "Log", "Slipway's own"];
 var inputs = [
@@ -719,25 +845,47 @@ var inputs = [
     value: "NAME[=VALUE]",
     help: "value of an ARG; a name alone takes the value of the environment variable; may be repeated"
   },
-  { name: "target", type: "string", value: "STAGE", defaultText: "the last", help: "stage to build" },
+  {
+    name: "target",
+    type: "multi",
+    value: "STAGE",
+    help: "stage to build instead of the last; of several the first is the image, the others are only built"
+  },
   {
     name: "custom-platform",
     aliases: ["customPlatform"],
     type: "string",
     value: "OS/ARCH[/VARIANT]",
     defaultText: "this machine's",
-    help: "platform to build for"
+    help: "platform to build for; several, separated by commas, give an index"
+  },
+  { name: "platform", type: "multi", value: "OS/ARCH[/VARIANT]", help: "the same as --custom-platform; may be repeated" },
+  {
+    name: "build-context",
+    type: "keyValue",
+    value: "NAME=DIR|docker-image://IMAGE",
+    help: "directory or image that FROM and COPY --from name so; may be repeated"
   },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {
     name: "annotation",
     type: "keyValue",
     value: "NAME=VALUE",
-    help: "annotation of the image's manifest; may be repeated",
-    status: "not yet"
+    help: "annotation of the image's manifest; may be repeated"
   },
   { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
-  { name: "secret", type: "multi", value: "id=NAME[,src=PATH][,env=NAME]", help: "secret for RUN --mount=type=secret", status: "not yet" },
+  {
+    name: "secret",
+    type: "multi",
+    value: "id=NAME[,src=PATH][,env=NAME]",
+    help: "secret for RUN --mount=type=secret: a file or an environment variable, by default one with its name; may be repeated"
+  },
+  {
+    name: "ssh",
+    type: "multi",
+    value: "ID[=SOCKET]",
+    help: "SSH agent for RUN --mount=type=ssh; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated"
+  },
   {
     name: "kaniko-dir",
     type: "string",
@@ -824,6 +972,12 @@ var outputs = [
     value: "FILE",
     help: "where to write registry/repository:tag@digest, a line per destination: a file or an https:// URL"
   },
+  {
+    name: "output",
+    type: "multi",
+    value: "type=TYPE,KEY=VALUE",
+    help: "what to write, as docker buildx build has it: type=image, registry, oci, docker, local or tar with name, push, dest and others; may be repeated"
+  },
   { name: "tar-path", aliases: ["tarPath"], type: "string", value: "FILE", help: "write a tar that docker load reads" },
   { name: "oci-layout-path", type: "string", value: "DIR", help: "write an OCI image layout" },
   {
@@ -842,12 +996,33 @@ var outputs = [
     defaultText: "the compressor's usual",
     help: "how much to compress"
   },
-  { name: "image-format", type: "string", value: "NAME", help: "media types of the image: docker or oci", status: "not yet" },
+  {
+    name: "image-format",
+    type: "string",
+    value: "NAME",
+    choices: ["docker", "oci"],
+    defaultText: "the base's, oci from scratch",
+    help: "media types of the image: docker or oci"
+  },
   { name: "reproducible", type: "boolean", help: "set the times in config and new layers to fixed ones" },
+  {
+    name: "rewrite-timestamp",
+    type: "boolean",
+    help: "lower the times of files in new layers to the build argument SOURCE_DATE_EPOCH"
+  },
   { name: "dryrun", type: "boolean", help: "print the plan of the build and stop" }
 ];
 var machine = "nothing of the machine's own file system is changed";
 var behaviour = [
+  {
+    name: "network",
+    type: "string",
+    value: "MODE",
+    choices: ["default", "none", "host"],
+    default: "default",
+    help: "network of the RUNs that do not say themselves: default, none, host"
+  },
+  { name: "allow", type: "multi", value: "RIGHT", help: "what RUN may ask for beyond the usual: network.host; may be repeated" },
   {
     name: "snapshot-mode",
     aliases: ["snapshotMode"],
@@ -937,7 +1112,7 @@ var own = [
     type: "string",
     value: "PATH",
     defaultText: "a private one that is removed after the build",
-    help: "where blobs, indexes and unpacked layers lie; several builds may share it; env SLIPWAY_HOME"
+    help: "where blobs and unpacked layers lie; several builds may share it; env SLIPWAY_HOME"
   },
   {
     name: "sandbox",
@@ -946,6 +1121,15 @@ var own = [
     choices: ["auto", "ns", "chroot-bare"],
     default: "auto",
     help: "where RUN runs: auto (the strongest that works here), ns, chroot-bare"
+  },
+  {
+    name: "format",
+    type: "string",
+    value: "NAME",
+    choices: ["text", "json", "sarif"],
+    default: "text",
+    command: "check",
+    help: "of slipway check: how to print what was found: text, json (as BuildKit), sarif (2.1.0)"
   }
 ];
 var flags = [
@@ -985,6 +1169,9 @@ function describeUsage() {
     "",
     "Usage:",
     "  slipway [build] FLAGS",
+    "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
+    "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
+    "                          joins images of single platforms that were pushed into one index",
     "  slipway version",
     "  slipway help",
     "",
@@ -1019,21 +1206,25 @@ function wrap(text, margin) {
 }
 
 // src/host/interruption.ts
-var patienceMs = 5e3;
+var patienceMs = 4e3;
 var codes2 = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
-function watchInterruption(surroundings) {
+function watchInterruption(surroundings, giveUp) {
   const controller = new AbortController();
   let exitCode;
   let stopTimer = () => {
   };
+  const exitNow = (code) => {
+    giveUp();
+    surroundings.exit(code);
+  };
   const stopListening = surroundings.onTrouble((trouble) => {
     if (exitCode !== void 0) {
-      if ("signal" in trouble) surroundings.exit(exitCode);
+      if ("signal" in trouble) exitNow(exitCode);
       return;
     }
     const code = codeOf(trouble);
     exitCode = code;
-    stopTimer = surroundings.clock.every(patienceMs, () => surroundings.exit(code));
+    stopTimer = surroundings.clock.every(patienceMs, () => exitNow(code));
     controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
   });
   return {
@@ -1114,6 +1305,15 @@ function parseMultiMap(texts) {
     }
   }
   return map;
+}
+function splitFields(text) {
+  const fields = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
+  const pairs = fields.map((field) => {
+    const plain = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
+    const equals = plain.indexOf("=");
+    return equals < 1 ? void 0 : [plain.slice(0, equals).trim().toLowerCase(), plain.slice(equals + 1)];
+  });
+  return pairs.some((pair) => pair === void 0) ? void 0 : pairs.filter((pair) => pair !== void 0);
 }
 
 // src/host/parse-flags.ts
@@ -1209,35 +1409,8 @@ function checkSupport(given) {
   ];
 }
 
-// src/host/request.ts
-import { join as join2, resolve as resolve3 } from "node:path";
-
-// src/host/environment.ts
-function parseVariable(env, name) {
-  const text = env[name];
-  if (text === void 0 || text === "") return void 0;
-  const value = parseBoolean(text);
-  if (value === void 0)
-    throw new UsageError(`invalid value ${JSON.stringify(text)} of the environment variable ${name}: must be true or false`);
-  return value;
-}
-var cleaning = ["KANIKO_CLEANUP", "KANIKO_PRE_CLEANUP", "KANIKO_PRESERVE_CONTEXT"];
-function listNotices(env) {
-  const features = Object.keys(env).filter((name) => name.startsWith("FF_KANIKO_")).sort();
-  const set = cleaning.filter((name) => parseBoolean(env[name] ?? "") === true);
-  return [
-    ...features.length === 0 ? [] : [`No effect: ${features.join(", ")}; kaniko's feature flags switch nothing here`],
-    ...set.map((name) => `No effect: ${name}; nothing of the machine's own file system is changed`)
-  ];
-}
-
 // src/host/registry-options.ts
 import { resolve as resolve2 } from "node:path";
-
-// src/host/version.ts
-var version = "0.1.0";
-
-// src/host/registry-options.ts
 function readRegistryOptions(values, surroundings) {
   const { env, directory } = surroundings;
   const path = (file) => resolve2(directory, file);
@@ -1281,6 +1454,135 @@ function readProxies(env) {
   return { ...http ? { http } : {}, ...https ? { https } : {}, ...noProxy ? { noProxy } : {} };
 }
 
+// src/host/request.ts
+import { join as join2, resolve as resolve4 } from "node:path";
+
+// src/host/environment.ts
+function parseVariable(env, name) {
+  const text = env[name];
+  if (text === void 0 || text === "") return void 0;
+  const value = parseBoolean(text);
+  if (value === void 0)
+    throw new UsageError(`invalid value ${JSON.stringify(text)} of the environment variable ${name}: must be true or false`);
+  return value;
+}
+var cleaning = ["KANIKO_CLEANUP", "KANIKO_PRE_CLEANUP", "KANIKO_PRESERVE_CONTEXT"];
+function listNotices(env) {
+  const features = Object.keys(env).filter((name) => name.startsWith("FF_KANIKO_")).sort();
+  const set = cleaning.filter((name) => parseBoolean(env[name] ?? "") === true);
+  return [
+    ...features.length === 0 ? [] : [`No effect: ${features.join(", ")}; kaniko's feature flags switch nothing here`],
+    ...set.map((name) => `No effect: ${name}; nothing of the machine's own file system is changed`)
+  ];
+}
+
+// src/host/output-flag.ts
+var types = ["image", "registry", "oci", "docker", "local", "tar"];
+function readOutputFlags(given) {
+  const choice = { pushed: [], named: [], files: {}, annotations: /* @__PURE__ */ new Map() };
+  for (const value of given) readOne(value, choice);
+  return choice;
+}
+function readOne({ text, source }, choice) {
+  const fail = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+  const fields = text.includes("=") ? splitFields(text) : [["type", "local"], ["dest", text]];
+  if (fields === void 0) throw fail("must be type=NAME,KEY=VALUE");
+  const values = new Map(fields);
+  const type = values.get("type") ?? "";
+  if (!types.includes(type)) throw fail(`type must be one of ${types.join(", ")}`);
+  const dest = values.get("dest");
+  const isSet = (key, fallback) => values.has(key) ? parseBoolean(values.get(key) ?? "") === true : fallback;
+  const isImage = type === "image" || type === "registry";
+  if (dest === "-") throw fail("writing to standard output is not supported; give a file");
+  if (!isImage && !dest) throw fail("dest is missing");
+  const names = (values.get("name") ?? "").split(",").filter((name) => name !== "");
+  if (isImage && isSet("push", type === "registry")) {
+    if (names.length === 0) throw fail("name is missing");
+    choice.pushed.push(...names);
+  } else choice.named.push(...names);
+  if (dest !== void 0 && !isImage) choice.files = { ...choice.files, [fileOf(type, isSet("tar", true))]: dest };
+  for (const [key, value] of fields) readOption(key, value, type, choice, fail);
+}
+function fileOf(type, isTar) {
+  if (type === "docker") return "tarPath";
+  if (type === "oci") return isTar ? "ociTarPath" : "ociLayoutPath";
+  return type === "tar" ? "rootTarPath" : "rootPath";
+}
+function readOption(key, value, type, choice, fail) {
+  const annotation = /^annotation(?:-manifest)?\.(.+)$/.exec(key)?.[1];
+  if (annotation !== void 0) choice.annotations.set(annotation, value);
+  else if (key === "rewrite-timestamp") choice.rewriteTimestamp = parseBoolean(value) === true;
+  else if (key === "oci-mediatypes") choice.ociTypes = parseBoolean(value) === true;
+  else if (key === "compression" && (value === "gzip" || value === "zstd")) choice.compression = value;
+  else if (key === "compression") throw fail(`compression "${value}" is not yet supported; use gzip or zstd`);
+  else if (key === "compression-level") choice.compressionLevel = value;
+  else if (key === "tar" && (type === "oci" || type === "docker")) {
+    if (type === "docker" && parseBoolean(value) !== true) throw fail("type=docker is always a tar");
+  } else if (!["type", "dest", "name", "push"].includes(key)) throw fail(`"${key}" is not yet supported`);
+}
+
+// src/host/secrets.ts
+import { resolve as resolve3 } from "node:path";
+var maxSecretBytes = 500 * 1024;
+function readSecrets(given, surroundings) {
+  const secrets = /* @__PURE__ */ new Map();
+  for (const value of given) {
+    const secret = parseSecret(value);
+    if (secrets.has(secret.id)) throw new UsageError(`${value.source}: secret ${secret.id} is given twice`);
+    secrets.set(secret.id, readSecret(secret, value.source, surroundings));
+  }
+  return secrets;
+}
+function parseSecret({ text, source }) {
+  const fail = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+  const found = {};
+  for (const [key, value] of splitFields(text) ?? [["", ""]]) {
+    const name = key === "source" ? "src" : key;
+    if (name !== "id" && name !== "type" && name !== "src" && name !== "env")
+      throw fail("must be id=NAME[,src=PATH][,env=NAME][,type=file|env]");
+    found[name] = value;
+  }
+  const { id, type, src, env } = found;
+  if (!id) throw fail("it needs an id");
+  if (type !== void 0 && type !== "file" && type !== "env") throw fail(`unsupported secret type ${JSON.stringify(type)}`);
+  return { id, type, file: src || void 0, env: env || void 0 };
+}
+function readSecret({ id, type, file, env }, source, surroundings) {
+  const variable = type === "env" ? env ?? file ?? id : type === "file" ? void 0 : env ?? (file === void 0 ? id : void 0);
+  const text = variable === void 0 ? void 0 : surroundings.env[variable];
+  if (text !== void 0) return checkSize(id, Buffer.from(text), source);
+  if (type === "env" || type === void 0 && env !== void 0)
+    throw new UsageError(`${source}: secret ${id}: the environment variable ${variable} is not set`);
+  const path = resolve3(surroundings.directory, file ?? id);
+  const bytes = surroundings.readBytes(path);
+  if (bytes === void 0) throw new UsageError(`${source}: secret ${id}: cannot read ${JSON.stringify(path)}`);
+  return checkSize(id, bytes, source);
+}
+function checkSize(id, bytes, source) {
+  if (bytes.length > maxSecretBytes)
+    throw new UsageError(`${source}: secret ${id} is too big: it has ${bytes.length} bytes, ${maxSecretBytes} at most`);
+  return bytes;
+}
+function readAgents(given, { env, directory, isSocket, fileExists }) {
+  const agents = /* @__PURE__ */ new Map();
+  for (const { text, source } of given) {
+    const equals = text.indexOf("=");
+    const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
+    const path = equals < 0 ? env.SSH_AUTH_SOCK : text.slice(equals + 1);
+    if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
+    if (!path) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+    const socket = resolve3(directory, path);
+    if (!isSocket(socket)) {
+      const what = fileExists(resolve3(directory, path.split(",")[0] ?? path)) ? "no socket" : "not there";
+      throw new UsageError(
+        `${source} ${id}: ${JSON.stringify(path)} is ${what}; for a key, start ssh-agent, ssh-add it, and pass ${source} ${id}`
+      );
+    }
+    agents.set(id, socket);
+  }
+  return agents;
+}
+
 // src/host/values.ts
 function valuesOf(given) {
   const valuesByName = /* @__PURE__ */ new Map();
@@ -1302,20 +1604,30 @@ function valuesOf(given) {
 }
 
 // src/host/request.ts
-function readRequest(given, surroundings) {
+function readRequest(given, surroundings, checkOnly = false) {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
   const values = valuesOf(given);
   const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
-  const destinations = values.list("destination").map(readDestination);
-  const outputs2 = readOutputs(values, directory);
+  const choice = readOutputFlags(values.list("output"));
+  const named = (names) => names.map((text) => readDestination({ text, source: "--output" }));
+  const flagged = [...values.list("destination").map(readDestination), ...named(choice.pushed)];
+  const destinations = [...flagged, ...flagged.length === 0 ? named(choice.named) : []];
+  const outputs2 = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve4(directory, file)) };
+  const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
-  if (push && destinations.length === 0 && !dryRun) throw new UsageError("you must provide --destination, or use --no-push");
+  if (push && destinations.length === 0 && !dryRun && !checkOnly && !isElsewhere)
+    throw new UsageError("you must provide --destination, or use --no-push");
   if (destinations.length === 0 && outputs2.imageNameWithDigestFile !== void 0)
     throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
   if (destinations.length === 0 && outputs2.imageNameTagWithDigestFile !== void 0)
     throw new UsageError("you must provide --destination if setting ImageNameTagDigestFile");
-  const compression = values.text("compression") === "zstd" ? "zstd" : "gzip";
+  const compression = (choice.compression ?? values.text("compression")) === "zstd" ? "zstd" : "gzip";
+  const imageFormat = choice.ociTypes ? "oci" : values.text("image-format");
+  if (imageFormat === "docker" && compression === "zstd")
+    throw new UsageError("--image-format=docker cannot be used with --compression=zstd");
+  if (imageFormat === "oci" && outputs2.tarPath !== void 0)
+    throw new UsageError("--image-format=oci cannot be used with --tar-path: its tar is for docker load");
   if (compression === "zstd" && outputs2.tarPath !== void 0)
     throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
   const request = {
@@ -1324,26 +1636,47 @@ function readRequest(given, surroundings) {
     dockerfile: values.text("dockerfile"),
     workingDirectory: directory,
     buildArgs: readBuildArgs(values.list("build-arg"), env),
+    buildContexts: readBuildContexts(values.list("build-context"), directory),
     labels: new Map(values.list("label").map(({ text, source }) => parsePair(text, source))),
-    target: readTarget(given, values),
-    platform: readPlatform(values.text("custom-platform")),
+    targets: readTargets(values),
+    secrets: readSecrets(values.list("secret"), surroundings),
+    ssh: readAgents(values.list("ssh"), surroundings),
+    ...readRights(values),
+    platforms: readPlatforms(values),
     destinations,
-    push: push && destinations.length > 0,
+    push: push && flagged.length > 0,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
     outputs: outputs2,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
+    rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
+    annotations: new Map([...values.list("annotation").map(({ text, source }) => parsePair(text, source)), ...choice.annotations]),
+    imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : void 0,
     compression,
-    compressionLevel: readLevel(values, compression === "zstd" ? 22 : 9),
+    compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox"),
+    checkOnly,
     dryRun,
     notices
   };
   return { ...request, ...readStateDir(values, surroundings) };
 }
+function mapValues(values, change) {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, value === void 0 ? value : change(value)])
+  );
+}
 function readContext(source, directory) {
-  if (source.startsWith("dir://")) return `dir://${resolve3(directory, source.slice("dir://".length))}`;
-  return source.includes("://") ? source : resolve3(directory, source);
+  if (source.startsWith("dir://")) return `dir://${resolve4(directory, source.slice("dir://".length))}`;
+  return source.includes("://") ? source : resolve4(directory, source);
+}
+function readBuildContexts(given, directory) {
+  return new Map(
+    given.map(({ text, source }) => {
+      const [name, value] = parsePair(text, source);
+      return [name, /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? value : resolve4(directory, value)];
+    })
+  );
 }
 function readBuildArgs(given, env) {
   const args = /* @__PURE__ */ new Map();
@@ -1358,18 +1691,31 @@ function readBuildArgs(given, env) {
   }
   return args;
 }
-function readTarget(given, values) {
-  const targets = new Set(given.filter(({ flag }) => flag.name === "target").flatMap(({ value }) => value.split(",")));
-  targets.delete("");
-  if (targets.size > 1) throw new UsageError(`several targets (${[...targets].join(", ")}) are not yet supported`);
-  return values.text("target") === "" ? void 0 : [...targets][0];
+function readRights(values) {
+  const allowed = values.list("allow").flatMap(({ text }) => text.split(","));
+  const unknown = allowed.find((name) => name !== "network.host");
+  if (unknown !== void 0)
+    throw new UsageError(`invalid argument ${JSON.stringify(unknown)} for --allow: must be network.host; no sandbox can give more`);
+  const network = values.text("network");
+  if (network === "host" && !allowed.includes("network.host")) throw new UsageError("--network=host needs --allow=network.host");
+  return { network, allowed };
 }
-function readPlatform(text) {
-  try {
-    return text === "" ? hostPlatform() : parsePlatform(text);
-  } catch (cause) {
-    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
-  }
+function readTargets(values) {
+  const names = values.list("target").flatMap(({ text }) => text.split(","));
+  return [...new Set(names.filter((name) => name !== ""))];
+}
+function readPlatforms(values) {
+  const platforms = /* @__PURE__ */ new Map();
+  for (const { text, source } of [...values.list("platform"), ...values.list("custom-platform")])
+    for (const name of text.split(",").filter((part) => part !== "")) {
+      try {
+        const platform = parsePlatform(name);
+        platforms.set(formatPlatform(platform), platform);
+      } catch (cause) {
+        throw new UsageError(`invalid argument ${JSON.stringify(name)} for ${source}: must be os/architecture[/variant]`, { cause });
+      }
+    }
+  return platforms.size === 0 ? [hostPlatform()] : [...platforms.values()];
 }
 function readDestination({ text, source }) {
   let reference;
@@ -1383,7 +1729,7 @@ function readDestination({ text, source }) {
   return withDefaultTag(reference);
 }
 function readOutputs(values, directory) {
-  const file = (name) => values.text(name) === "" ? void 0 : resolve3(directory, values.text(name));
+  const file = (name) => values.text(name) === "" ? void 0 : resolve4(directory, values.text(name));
   const target = (name) => /^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name);
   const outputs2 = {
     tarPath: file("tar-path"),
@@ -1394,8 +1740,7 @@ function readOutputs(values, directory) {
   };
   return Object.fromEntries(Object.entries(outputs2).filter(([, path]) => path !== void 0));
 }
-function readLevel(values, most) {
-  const text = values.text("compression-level");
+function readLevel(text, most) {
   const level = parseInteger(text) ?? -1;
   if (level === 0 || level === -1) return void 0;
   if (level < 0 || level > most)
@@ -1404,28 +1749,63 @@ function readLevel(values, most) {
 }
 function readStateDir(values, { env, directory, makeDirectory }) {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
-  if (given) return { stateDir: resolve3(directory, given), stateIsPrivate: false };
-  const parent = resolve3(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  if (given) return { stateDir: resolve4(directory, given), stateIsPrivate: false };
+  const parent = resolve4(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
   try {
     return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {
-    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: give another with --state-dir`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: ${why}; give another with --state-dir`, { cause });
+  }
+}
+
+// src/host/merge.ts
+var taken = ["destination", "annotation", "digest-file", "image-name-with-digest-file", "image-name-tag-with-digest-file", "push-retry"];
+function readMergeRequest({ given, positional }, surroundings) {
+  const foreign = given.find(({ flag }) => !taken.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
+  if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} has no meaning for slipway merge`);
+  checkSupport(given);
+  const values = valuesOf(given);
+  const destinations = values.list("destination").map(readDestination);
+  if (destinations.length === 0) throw new UsageError("you must provide --destination");
+  if (positional.length === 0) throw new UsageError("name the images to merge: slipway merge --destination IMAGE:TAG IMAGE@DIGEST ...");
+  const { digestFile, imageNameWithDigestFile, imageNameTagWithDigestFile } = readOutputs(values, surroundings.directory);
+  return {
+    sources: positional.map(readSource),
+    destinations,
+    annotations: new Map(values.list("annotation").map(({ text, source }) => parsePair(text, source))),
+    outputs: {
+      ...digestFile === void 0 ? {} : { digestFile },
+      ...imageNameWithDigestFile === void 0 ? {} : { imageNameWithDigestFile },
+      ...imageNameTagWithDigestFile === void 0 ? {} : { imageNameTagWithDigestFile }
+    },
+    registry: readRegistryOptions(values, surroundings)
+  };
+}
+function readSource(text) {
+  try {
+    return parseReference(text);
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
 // src/host/shell.ts
-var commands = ["build", "version", "help"];
-var laterCommands = ["warm", "push", "login", "plan", "check", "merge", "prune", "doctor"];
-async function runShell(build2, surroundings) {
+var commands = ["build", "check", "merge", "version", "help"];
+var laterCommands = ["warm", "push", "login", "plan", "prune", "doctor"];
+async function runShell(build2, merge, surroundings) {
   const [first = "", ...rest] = surroundings.args;
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
-    if (first !== "" && !first.startsWith("-") && first !== "build") refuseCommand(first);
-    const parsed = parseFlags(first === "build" ? rest : surroundings.args);
+    const command = first === "build" || first === "check" || first === "merge" ? first : void 0;
+    if (first !== "" && !first.startsWith("-") && command === void 0) refuseCommand(first);
+    const parsed = parseFlags(command === void 0 ? surroundings.args : rest);
     if (parsed.help) return showHelp(surroundings);
+    refuseForeign(parsed, command ?? "build");
+    if (command === "merge") return await runMerge(parsed, merge, surroundings);
     refusePositional(parsed);
-    return await runBuild(parsed, build2, surroundings);
+    return await runBuild(parsed, build2, surroundings, command === "check");
   } catch (error) {
     const { failure } = describeFailure(error, true);
     surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}
@@ -1435,19 +1815,44 @@ ${failure.headline}
     return 1;
   }
 }
-async function runBuild({ given }, build2, surroundings) {
-  const request = readRequest(given, surroundings);
+async function runBuild({ given }, build2, surroundings, checkOnly) {
+  const request = readRequest(given, surroundings, checkOnly);
   const values = valuesOf(given);
+  const cleanUp = {
+    now: () => request.stateIsPrivate ? surroundings.removeDirectoryNow(request.stateDir) : void 0,
+    later: async () => request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : void 0
+  };
+  return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
+    const { plan, checked } = await build2(request, tools);
+    if (plan !== void 0) surroundings.stdout.write(renderer.redact(showPlan(plan)));
+    if (checked !== void 0) surroundings.stdout.write(renderer.redact(showChecked(checked, values.text("format"))));
+    return checked !== void 0 && (checked.error !== void 0 || checked.findings.length > 0) ? 1 : 0;
+  });
+}
+async function runMerge(parsed, merge, surroundings) {
+  const request = readMergeRequest(parsed, surroundings);
+  const nothing = { now() {
+  }, async later() {
+  } };
+  return await observe(valuesOf(parsed.given), request.registry, surroundings, nothing, async (tools) => {
+    const { digest } = await merge(request, tools);
+    tools.report.emit({ kind: "notice", text: `Index of ${request.sources.length} images: ${digest}` });
+    return 0;
+  });
+}
+async function observe(values, registry, surroundings, cleanUp, work) {
   const verbosity = values.text("verbosity");
   const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : void 0);
   const choice = { verbosity, format, timestamps: values.isSet("log-timestamp") };
   const renderer = openRenderer(surroundings.stderr, choice, surroundings.clock);
-  const interruption = watchInterruption(surroundings);
+  const interruption = watchInterruption(surroundings, () => {
+    const { failure } = describeFailure(interruption.signal.reason, false);
+    renderer.fail({ ...failure, hint: "the build was ended before it had cleaned up" });
+    cleanUp.now();
+  });
   try {
-    for (const secret of findSecrets(request.registry.dockerConfig, surroundings)) renderer.mask(secret);
-    const { plan } = await build2(request, { report: renderer, signal: interruption.signal });
-    if (plan !== void 0) surroundings.stdout.write(renderer.redact(showPlan(plan)));
-    return 0;
+    for (const secret of findSecrets(registry.dockerConfig, surroundings)) renderer.mask(secret);
+    return await work({ report: renderer, signal: interruption.signal }, renderer);
   } catch (error) {
     const reason = interruption.exitCode === void 0 ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
@@ -1455,7 +1860,7 @@ async function runBuild({ given }, build2, surroundings) {
     return interruption.exitCode ?? exitCode;
   } finally {
     renderer.close();
-    if (request.stateIsPrivate) await surroundings.removeDirectory(request.stateDir);
+    await cleanUp.later();
     interruption.stop();
   }
 }
@@ -1474,6 +1879,10 @@ function showHelp({ stdout }) {
   stdout.write(describeUsage());
   return 0;
 }
+function refuseForeign({ given }, command) {
+  const foreign = given.find(({ flag }) => flag.command !== void 0 && flag.command !== command);
+  if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} is one of slipway ${foreign.flag.command} alone`);
+}
 function refuseCommand(name) {
   if (laterCommands.includes(name)) throw new UsageError(`command ${name} is not yet supported`);
   const nearest = findNearest(name, [...commands, ...laterCommands]);
@@ -1483,9 +1892,18 @@ function refuseCommand(name) {
 }
 
 // src/host/surroundings.ts
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+var removal = 'for i in 1 2 3 4 5; do rm -rf --one-file-system -- "$0" && exit; sleep 0.1; done';
+function readOrNothing(path) {
+  try {
+    return readFileSync(path);
+  } catch {
+    return void 0;
+  }
+}
 function ownProcess() {
   process.stdout.on("error", () => {
   });
@@ -1502,19 +1920,16 @@ function ownProcess() {
       columns: () => process.stderr.isTTY === true ? process.stderr.columns : void 0
     },
     clock: systemClock,
-    readFile(path) {
-      try {
-        return readFileSync(path, "utf8");
-      } catch {
-        return void 0;
-      }
-    },
+    readFile: (path) => readOrNothing(path)?.toString("utf8"),
+    readBytes: readOrNothing,
     fileExists: existsSync,
+    isSocket: (path) => statSync(path, { throwIfNoEntry: false })?.isSocket() === true,
     makeDirectory(prefix) {
-      mkdirSync(dirname(prefix), { recursive: true });
+      makeParents(dirname(prefix));
       return mkdtempSync(prefix);
     },
     removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+    removeDirectoryNow: (path) => void spawnSync("sh", ["-c", removal, path], { stdio: "ignore", timeout: 3e3 }),
     onTrouble(listener) {
       const signals = ["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => ({ signal, listener: () => listener({ signal }) }));
       const crash = (error) => listener({ error });
@@ -1528,10 +1943,15 @@ function ownProcess() {
     exit: (code) => process.exit(code)
   };
 }
+function makeParents(directory) {
+  if (existsSync(directory)) return;
+  makeParents(dirname(directory));
+  mkdirSync(directory);
+}
 
 // src/host/host.ts
 function findHost(surroundings = ownProcess()) {
-  return { run: (build2) => runShell(build2, surroundings) };
+  return { run: (build2, merge) => runShell(build2, merge, surroundings) };
 }
 
 // src/main.ts
@@ -1539,9 +1959,17 @@ async function build(request, tools) {
   const core = await import("./build.mjs");
   return await core.build(request, tools);
 }
+async function mergeImages(request, tools) {
+  const core = await import("./build.mjs");
+  return await core.mergeImages(request, tools);
+}
 var program = process.argv[1];
 var isProgram = program !== void 0 && existsSync2(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
-if (isProgram) process.exitCode = await findHost().run(build);
+if (isProgram) {
+  for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
+  process.exitCode = await findHost().run(build, mergeImages);
+}
 export {
-  build
+  build,
+  mergeImages
 };
