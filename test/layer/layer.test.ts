@@ -318,7 +318,7 @@ test("a helper that breaks off says why", async () => {
   const broken: Helper = { path: "", start: (_args, options) => (helper as Helper).start(["pack", "/nowhere/file", "6"], options) };
   await assert.rejects(
     writeLayer(sample, { blobs, compression: "gzip", helper: broken }),
-    /helper ended with 1: Cannot write "\/nowhere\/file": No such file/,
+    /Cannot write a layer: Cannot write "\/nowhere\/file": No such file/,
   );
 });
 
