@@ -38,9 +38,16 @@ export class StageFiles {
 
   /** With a layer on top. Layers that nobody has looked into yet stay unread. */
   async with(layer: Layer, index: LayerIndex): Promise<StageFiles> {
-    const merge = async () => (await this.tree()).with(index);
-    if (this.#tree === undefined) return new StageFiles([...this.levels, { layer }], this.#sources, merge);
-    const tree = await merge();
+    if (this.#tree === undefined) return this.#withUnread(layer, index);
+    return this.#withTree(layer, (await this.#tree).with(index));
+  }
+
+  #withUnread(layer: Layer, index: LayerIndex): StageFiles {
+    return new StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
+  }
+
+  // Apart from the other: closures of one function share what they capture, and the index must not stay in memory.
+  #withTree(layer: Layer, tree: Tree): StageFiles {
     const files = new StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
     files.#tree = Promise.resolve(tree);
     return files;
