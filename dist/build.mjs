@@ -40106,9 +40106,14 @@ var StageFiles = class _StageFiles {
   }
   /** With a layer on top. Layers that nobody has looked into yet stay unread. */
   async with(layer, index) {
-    const merge3 = async () => (await this.tree()).with(index);
-    if (this.#tree === void 0) return new _StageFiles([...this.levels, { layer }], this.#sources, merge3);
-    const tree = await merge3();
+    if (this.#tree === void 0) return this.#withUnread(layer, index);
+    return this.#withTree(layer, (await this.#tree).with(index));
+  }
+  #withUnread(layer, index) {
+    return new _StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
+  }
+  // Apart from the other: closures of one function share what they capture, and the index must not stay in memory.
+  #withTree(layer, tree) {
     const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
     files.#tree = Promise.resolve(tree);
     return files;
