@@ -68,8 +68,8 @@ async function runInside(test: TestContext, runIn: string, { environment, volume
   chmodSync(join(home, "state"), 0o777);
   // The container has the layout of the project's parent folder, so that both find the shared data.
   const parent = join(repository, "..");
-  const inside = (path: string) => join("/work/project", path);
-  const binds = [`/usr:/usr:ro`, `${repository}:${inside("")}:ro`, `${join(parent, "shared")}:/work/shared:ro`];
+  const inside = (path: string) => join("/checkout/project", path);
+  const binds = [`/usr:/usr:ro`, `${repository}:${inside("")}:ro`, `${join(parent, "shared")}:/checkout/shared:ro`];
   if (volume) binds.push(`${join(home, "state")}:/state`);
   const node = existsSync(join(repository, "node_modules/.bin/node")) ? inside("node_modules/.bin/node") : process.execPath;
   const args = [environment, rootfs, ...binds.flatMap((bind) => ["-v", bind]), "--", node, inside("test/sandbox/inside.ts"), "/state"];
