@@ -1217,7 +1217,12 @@ function watchInterruption(surroundings, giveUp) {
     giveUp();
     surroundings.exit(code);
   };
-  const stopListening = surroundings.onTrouble((trouble) => {
+  let endedWith;
+  surroundings.onTrouble((trouble) => {
+    if (endedWith !== void 0 && "signal" in trouble) {
+      surroundings.exit(endedWith);
+      return;
+    }
     if (exitCode !== void 0) {
       if ("signal" in trouble) exitNow(exitCode);
       return;
@@ -1232,8 +1237,8 @@ function watchInterruption(surroundings, giveUp) {
     get exitCode() {
       return exitCode;
     },
-    stop() {
-      stopListening();
+    end(code) {
+      endedWith = code;
       stopTimer();
     }
   };
@@ -1850,19 +1855,21 @@ async function observe(values, registry, surroundings, cleanUp, work) {
     renderer.fail({ ...failure, hint: "the build was ended before it had cleaned up" });
     cleanUp.now();
   });
+  let code = 1;
   try {
     for (const secret of findSecrets(registry.dockerConfig, surroundings)) renderer.mask(secret);
-    return await work({ report: renderer, signal: interruption.signal }, renderer);
+    code = await work({ report: renderer, signal: interruption.signal }, renderer);
   } catch (error) {
     const reason = interruption.exitCode === void 0 ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
     renderer.fail(failure);
-    return interruption.exitCode ?? exitCode;
+    code = interruption.exitCode ?? exitCode;
   } finally {
     renderer.close();
     await cleanUp.later();
-    interruption.stop();
+    interruption.end(code);
   }
+  return code;
 }
 function showPlan(plan) {
   const lines = plan.replace(/\n$/, "").split("\n");
@@ -1935,10 +1942,6 @@ function ownProcess() {
       const crash = (error) => listener({ error });
       for (const one of signals) process.on(one.signal, one.listener);
       process.on("uncaughtException", crash);
-      return () => {
-        for (const one of signals) process.off(one.signal, one.listener);
-        process.off("uncaughtException", crash);
-      };
     },
     exit: (code) => process.exit(code)
   };

@@ -12,7 +12,8 @@ export interface Interruption {
   readonly signal: AbortSignal;
   /** 128 and the signal's number; 1 after an uncaught error; undefined while there was neither. */
   readonly exitCode: number | undefined;
-  stop(): void;
+  /** The work is over: from now on a signal ends the process at once, with this exit code. */
+  end(exitCode: number): void;
 }
 
 /** `giveUp` runs just before the process ends with its cleaning up undone. */
@@ -24,7 +25,12 @@ export function watchInterruption(surroundings: Pick<Surroundings, "onTrouble" |
     giveUp();
     surroundings.exit(code);
   };
-  const stopListening = surroundings.onTrouble((trouble) => {
+  let endedWith: number | undefined;
+  surroundings.onTrouble((trouble) => {
+    if (endedWith !== undefined && "signal" in trouble) {
+      surroundings.exit(endedWith);
+      return;
+    }
     if (exitCode !== undefined) {
       if ("signal" in trouble) exitNow(exitCode);
       return;
@@ -39,8 +45,8 @@ export function watchInterruption(surroundings: Pick<Surroundings, "onTrouble" |
     get exitCode() {
       return exitCode;
     },
-    stop() {
-      stopListening();
+    end(code) {
+      endedWith = code;
       stopTimer();
     },
   };

@@ -89,19 +89,21 @@ async function observe(
     renderer.fail({ ...failure, hint: "the build was ended before it had cleaned up" });
     cleanUp.now();
   });
+  let code = 1;
   try {
     for (const secret of findSecrets(registry.dockerConfig, surroundings)) renderer.mask(secret);
-    return await work({ report: renderer, signal: interruption.signal }, renderer);
+    code = await work({ report: renderer, signal: interruption.signal }, renderer);
   } catch (error) {
     const reason: unknown = interruption.exitCode === undefined ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
     renderer.fail(failure);
-    return interruption.exitCode ?? exitCode;
+    code = interruption.exitCode ?? exitCode;
   } finally {
     renderer.close();
     await cleanUp.later();
-    interruption.stop();
+    interruption.end(code);
   }
+  return code;
 }
 
 // It quotes the Dockerfile, so it may hold what a CI system would obey.

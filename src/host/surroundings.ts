@@ -30,8 +30,8 @@ export interface Surroundings {
   removeDirectory(path: string): Promise<void>;
   /** The same for a process that is about to end, and that cannot wait for anything. */
   removeDirectoryNow(path: string): void;
-  /** Calls for SIGINT, SIGTERM, SIGHUP, and for errors that nobody caught, until the returned function is called. */
-  onTrouble(listener: (trouble: Trouble) => void): () => void;
+  /** Calls for SIGINT, SIGTERM, SIGHUP, and for errors that nobody caught, from now to the end of the process. */
+  onTrouble(listener: (trouble: Trouble) => void): void;
   /** Ends the process at once. */
   exit(code: number): void;
 }
@@ -80,10 +80,6 @@ export function ownProcess(): Surroundings {
       const crash = (error: unknown) => listener({ error });
       for (const one of signals) process.on(one.signal, one.listener);
       process.on("uncaughtException", crash);
-      return () => {
-        for (const one of signals) process.off(one.signal, one.listener);
-        process.off("uncaughtException", crash);
-      };
     },
     exit: (code) => process.exit(code),
   };

@@ -198,3 +198,10 @@ test("a build that has succeeded all the same ends with 0", async () => {
   };
   assert.equal(await runShell(build, neverMerge, surroundings), 0);
 });
+
+test("a signal after the work is over ends the process with the work's own code", async () => {
+  const surroundings = openTestSurroundings(["--no-push"]);
+  assert.equal(await runShell(emptyBuild, neverMerge, surroundings), 0);
+  surroundings.trouble({ signal: "SIGTERM" });
+  assert.deepEqual(surroundings.exits, [0]);
+});

@@ -38,7 +38,6 @@ export function openTestSurroundings(
     removeDirectoryNow: (path) => void removed.push(path),
     onTrouble(listener) {
       listeners.add(listener);
-      return () => listeners.delete(listener);
     },
     exit: (code) => exits.push(code),
     out,
