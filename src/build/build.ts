@@ -6,6 +6,7 @@ import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { makeDirectories, openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
+import { annotationsOfImage, annotationsOfIndex, needsOciTypes } from "../image/annotation.ts";
 import { encodeImage, encodeRelease } from "../image/encode.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { withDefaultTag } from "../image/reference.ts";
@@ -176,9 +177,14 @@ async function carryOut(
       // What goes wrong is thrown again by `finish`.
       onLayer: (layer) => void push?.layer(layer).catch(() => {}),
     });
-    const annotations = Object.fromEntries(request.annotations);
-    const images = plan.targets.map((target) => encodeImage(assembleImage(plan, stages, target, request), annotations));
-    const release = encodeRelease(images);
+    const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
+    const images = request.platforms.flatMap((platform, i) => {
+      const target = plan.targets[i];
+      if (target === undefined) return [];
+      const image = assembleImage(plan, stages, target, { ...request, imageFormat });
+      return [encodeImage(image, annotationsOfImage(request.annotations, platform))];
+    });
+    const release = encodeRelease(images, annotationsOfIndex(request.annotations));
     const rootItemsOfAll = async function* () {
       for (const target of plan.targets) {
         const [stage, platform] = [stages[target], plan.stages[target]?.platform];

@@ -1,6 +1,7 @@
 // Joins images that separate jobs have pushed, one per platform, into one index.
 
-import { encodeIndex } from "../image/encode.ts";
+import { type Annotation, annotationsOfImage, annotationsOfIndex } from "../image/annotation.ts";
+import { annotate, type EncodedImage, encodeIndex } from "../image/encode.ts";
 import { formatPlatform, hostPlatform } from "../image/platform.ts";
 import { formatReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { FileOutputs } from "../output/output.ts";
@@ -14,8 +15,8 @@ export interface MergeRequest {
   readonly sources: readonly Reference[];
   /** At least one. */
   readonly destinations: readonly Reference[];
-  /** Of the index. */
-  readonly annotations: ReadonlyMap<string, string>;
+  /** Of the index and of the descriptors in it; later ones win. */
+  readonly annotations: readonly Annotation[];
   readonly outputs: Pick<FileOutputs, "digestFile" | "imageNameWithDigestFile" | "imageNameTagWithDigestFile">;
   readonly registry: RegistryOptions;
 }
@@ -31,11 +32,12 @@ export async function mergeImages(request: MergeRequest, tools: BuildTools): Pro
     );
     checkPlatforms(images);
     await during("checking push permissions", registry.checkPush(destinations, tools.signal));
-    const family = images.every((image) => image.family === "docker") ? "docker" : "oci";
+    checkAnnotations(request.annotations, images);
+    const isDocker = request.annotations.length === 0 && images.every((image) => image.family === "docker");
     const release = encodeIndex(
-      images.map((image) => ({ image, ...image.documents })),
-      family,
-      Object.fromEntries(request.annotations),
+      images.map((image) => describeImage(image, request.annotations)),
+      isDocker ? "docker" : "oci",
+      annotationsOfIndex(request.annotations),
     );
     const push = registry.openPush(destinations, tools.signal);
     try {
@@ -52,6 +54,20 @@ export async function mergeImages(request: MergeRequest, tools: BuildTools): Pro
 }
 
 async function* noItems(): AsyncGenerator<never, void, void> {}
+
+/** The image as it is, under a descriptor with annotations. */
+function describeImage(image: ResolvedImage, annotations: readonly Annotation[]): EncodedImage {
+  const { config, manifest } = image.documents;
+  const descriptor = annotate(manifest.descriptor, annotationsOfImage(annotations, image.platform).descriptor);
+  return { image, config, manifest: { ...manifest, descriptor } };
+}
+
+function checkAnnotations(annotations: readonly Annotation[], images: readonly ResolvedImage[]): void {
+  const platforms = images.map((image) => formatPlatform(image.platform));
+  const lost = annotations.find(({ platform }) => platform !== undefined && !platforms.includes(formatPlatform(platform)));
+  if (lost?.platform === undefined) return;
+  throw new BuildFailure(`Cannot annotate "${formatPlatform(lost.platform)}": the images are for ${platforms.join(", ")}`);
+}
 
 function checkPlatforms(images: readonly ResolvedImage[]): void {
   const taken = new Map<string, ResolvedImage>();

@@ -1,5 +1,6 @@
 // What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
 
+import type { Annotation } from "../image/annotation.ts";
 import type { MediaFamily } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
 import type { Reference } from "../image/reference.ts";
@@ -40,9 +41,9 @@ export interface Request {
   readonly reproducible: boolean;
   /** Lower the times of new layers to SOURCE_DATE_EPOCH, where that is given. */
   readonly rewriteTimestamp: boolean;
-  /** Of the manifest. */
-  readonly annotations: ReadonlyMap<string, string>;
-  /** undefined: as the base's. */
+  /** Later ones win. Those of indexes are of a build for several platforms alone. */
+  readonly annotations: readonly Annotation[];
+  /** undefined: as the base's, unless annotations need OCI's. */
   readonly imageFormat: MediaFamily | undefined;
   readonly compression: "gzip" | "zstd";
   /** undefined: the compressor's usual level. */

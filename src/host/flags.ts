@@ -88,8 +88,8 @@ const inputs: readonly Row[] = [
   {
     name: "annotation",
     type: "keyValue",
-    value: "NAME=VALUE",
-    help: "annotation of the image's manifest; may be repeated",
+    value: "[LEVEL[,...]:]NAME=VALUE",
+    help: "annotation of the image's manifest, or at another LEVEL: manifest, manifest-descriptor (either with [PLATFORM]), index, index-descriptor; may be repeated",
   },
   { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
   {

@@ -2,12 +2,12 @@
 
 import type { MergeRequest } from "../build/build.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
+import { placeMergeAnnotations, readAnnotation } from "./annotation-flag.ts";
 import { checkSupport, type ParsedFlags } from "./parse-flags.ts";
 import { readRegistryOptions } from "./registry-options.ts";
 import { readDestination, readOutputs } from "./request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage.ts";
-import { parsePair } from "./value.ts";
 import { valuesOf } from "./values.ts";
 
 const taken = ["destination", "annotation", "digest-file", "image-name-with-digest-file", "image-name-tag-with-digest-file", "push-retry"];
@@ -25,7 +25,7 @@ export function readMergeRequest({ given, positional }: ParsedFlags, surrounding
   return {
     sources: positional.map(readSource),
     destinations,
-    annotations: new Map(values.list("annotation").map(({ text, source }) => parsePair(text, source))),
+    annotations: placeMergeAnnotations(values.list("annotation").flatMap(readAnnotation)),
     outputs: {
       ...(digestFile === undefined ? {} : { digestFile }),
       ...(imageNameWithDigestFile === undefined ? {} : { imageNameWithDigestFile }),

@@ -1,5 +1,6 @@
 // The values of --output, as `docker buildx build` takes them: a line of CSV that says what to write and where.
 
+import { type GivenAnnotation, readAnnotationField } from "./annotation-flag.ts";
 import { UsageError } from "./usage.ts";
 import { parseBoolean, splitFields } from "./value.ts";
 import type { Value } from "./values.ts";
@@ -11,7 +12,7 @@ export interface OutputChoice {
   /** Names of `type=image` without push: names in tars and layouts. */
   readonly named: readonly string[];
   readonly files: { readonly [key in "tarPath" | "ociTarPath" | "ociLayoutPath" | "rootTarPath" | "rootPath"]?: string };
-  readonly annotations: ReadonlyMap<string, string>;
+  readonly annotations: readonly GivenAnnotation[];
   readonly rewriteTimestamp?: boolean;
   readonly ociTypes?: boolean;
   readonly compression?: string;
@@ -21,19 +22,20 @@ export interface OutputChoice {
 type Draft = { -readonly [key in keyof OutputChoice]: OutputChoice[key] } & {
   pushed: string[];
   named: string[];
-  annotations: Map<string, string>;
+  annotations: GivenAnnotation[];
 };
 
 const types = ["image", "registry", "oci", "docker", "local", "tar"];
 
 /** Throws a UsageError that quotes the value. */
 export function readOutputFlags(given: readonly Value[]): OutputChoice {
-  const choice: Draft = { pushed: [], named: [], files: {}, annotations: new Map() };
+  const choice: Draft = { pushed: [], named: [], files: {}, annotations: [] };
   for (const value of given) readOne(value, choice);
   return choice;
 }
 
-function readOne({ text, source }: Value, choice: Draft): void {
+function readOne(given: Value, choice: Draft): void {
+  const { text, source } = given;
   const fail = (why: string) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
   const fields = text.includes("=") ? splitFields(text) : [["type", "local"] as const, ["dest", text] as const];
   if (fields === undefined) throw fail("must be type=NAME,KEY=VALUE");
@@ -51,7 +53,11 @@ function readOne({ text, source }: Value, choice: Draft): void {
     choice.pushed.push(...names);
   } else choice.named.push(...names);
   if (dest !== undefined && !isImage) choice.files = { ...choice.files, [fileOf(type, isSet("tar", true))]: dest };
-  for (const [key, value] of fields) readOption(key, value, type, choice, fail);
+  for (const [key, value] of fields) {
+    const annotation = readAnnotationField(key, value, given);
+    if (annotation === undefined) readOption(key, value, type, choice, fail);
+    else choice.annotations.push(annotation);
+  }
 }
 
 function fileOf(type: string, isTar: boolean): keyof OutputChoice["files"] {
@@ -61,9 +67,7 @@ function fileOf(type: string, isTar: boolean): keyof OutputChoice["files"] {
 }
 
 function readOption(key: string, value: string, type: string, choice: Draft, fail: (why: string) => UsageError): void {
-  const annotation = /^annotation(?:-manifest)?\.(.+)$/.exec(key)?.[1];
-  if (annotation !== undefined) choice.annotations.set(annotation, value);
-  else if (key === "rewrite-timestamp") choice.rewriteTimestamp = parseBoolean(value) === true;
+  if (key === "rewrite-timestamp") choice.rewriteTimestamp = parseBoolean(value) === true;
   else if (key === "oci-mediatypes") choice.ociTypes = parseBoolean(value) === true;
   else if (key === "compression" && (value === "gzip" || value === "zstd")) choice.compression = value;
   else if (key === "compression") throw fail(`compression "${value}" is not yet supported; use gzip or zstd`);

@@ -5,6 +5,7 @@ import type { Request } from "../build/build.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
+import { listLostAnnotations, placeAnnotations, readAnnotation } from "./annotation-flag.ts";
 import { listNotices, parseVariable } from "./environment.ts";
 import { readOutputFlags } from "./output-flag.ts";
 import { checkSupport, type GivenFlag } from "./parse-flags.ts";
@@ -42,6 +43,9 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     throw new UsageError("--image-format=oci cannot be used with --tar-path: its tar is for docker load");
   if (compression === "zstd" && outputs.tarPath !== undefined)
     throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
+  const platforms = readPlatforms(values);
+  const givenAnnotations = [...values.list("annotation").flatMap(readAnnotation), ...choice.annotations];
+  const annotations = placeAnnotations(givenAnnotations, platforms, imageFormat === "docker");
   const request = {
     context: readContext(values.text("context"), directory),
     contextSubPath: values.text("context-sub-path"),
@@ -54,7 +58,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     secrets: readSecrets(values.list("secret"), surroundings),
     ssh: readAgents(values.list("ssh"), surroundings),
     ...readRights(values),
-    platforms: readPlatforms(values),
+    platforms,
     destinations,
     push: push && flagged.length > 0,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
@@ -62,14 +66,14 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
     rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
-    annotations: new Map([...values.list("annotation").map(({ text, source }) => parsePair(text, source)), ...choice.annotations]),
+    annotations,
     imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : undefined,
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
     checkOnly,
     dryRun,
-    notices,
+    notices: [...notices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],
   } as const;
   return { ...request, ...readStateDir(values, surroundings) };
 }

@@ -1,6 +1,7 @@
 // Writes an image down as the exact bytes of its configuration and manifest.
 
 import { createHash } from "node:crypto";
+import type { Annotations } from "./annotation.ts";
 import type { Digest } from "./digest.ts";
 import type { Compression, Descriptor, Image, ImageConfig, MediaFamily } from "./image.ts";
 import type { Platform } from "./platform.ts";
@@ -33,6 +34,8 @@ export const mediaTypes = {
 export function isForeignLayer(mediaType: string): boolean {
   return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
 }
+
+const none: Annotations = { document: {}, descriptor: {} };
 
 /** A document together with the descriptor that names it. */
 export interface EncodedBlob {
@@ -76,7 +79,7 @@ export function layerDescriptor(layer: Image["layers"][number], family: MediaFam
  * Encodes an image: the configuration with sorted keys and no white space, the manifest indented by two, as BuildKit writes them.
  * Equal images give equal bytes. Throws when history and layers do not align.
  */
-export function encodeImage(image: Image, annotations: Readonly<Record<string, string>> = {}): EncodedImage {
+export function encodeImage(image: Image, annotations: Annotations = none): EncodedImage {
   checkHistory(image);
   const types = mediaTypes[image.family];
   const config = encodeBlob(types.config, JSON.stringify(sortKeys(image.config)));
@@ -85,32 +88,28 @@ export function encodeImage(image: Image, annotations: Readonly<Record<string, s
     mediaType: types.manifest,
     config: config.descriptor,
     layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }),
+    ...annotationsField(annotations.document),
   };
-  return { image, config, manifest: encodeBlob(types.manifest, JSON.stringify(manifest, null, 2)) };
+  return { image, config, manifest: encodeBlob(types.manifest, JSON.stringify(manifest, null, 2), annotations.descriptor) };
 }
 
 /** One image stands for itself; several get an index of the first one's family. */
-export function encodeRelease(images: readonly EncodedImage[], annotations: Readonly<Record<string, string>> = {}): Release {
+export function encodeRelease(images: readonly EncodedImage[], annotations: Annotations = none): Release {
   const [first, ...others] = images;
   if (first === undefined) throw new Error("Cannot encode a release without an image");
   return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
 }
 
 /** https://github.com/opencontainers/image-spec/blob/main/image-index.md, even of a single image. */
-export function encodeIndex(
-  images: readonly EncodedImage[],
-  family: MediaFamily,
-  annotations: Readonly<Record<string, string>> = {},
-): Release {
+export function encodeIndex(images: readonly EncodedImage[], family: MediaFamily, annotations: Annotations = none): Release {
   const mediaType = mediaTypes[family].index;
   const index = {
     schemaVersion: 2,
     mediaType,
     manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }),
+    ...annotationsField(annotations.document),
   };
-  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2)) };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations.descriptor) };
 }
 
 function platformOf(config: ImageConfig): Platform {
@@ -124,9 +123,19 @@ function platformOf(config: ImageConfig): Platform {
   };
 }
 
-function encodeBlob(mediaType: string, text: string): EncodedBlob {
+function encodeBlob(mediaType: string, text: string, annotations: Annotations["descriptor"] = {}): EncodedBlob {
   const bytes = Buffer.from(text);
-  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations) };
+}
+
+export function annotate(descriptor: Descriptor, annotations: Annotations["descriptor"]): Descriptor {
+  return { ...descriptor, ...annotationsField(annotations) };
+}
+
+/** Absent where there are none. */
+function annotationsField(annotations: Readonly<Record<string, string>>): Pick<Descriptor, "annotations"> {
+  const keys = Object.keys(annotations).sort();
+  return keys.length === 0 ? {} : { annotations: Object.fromEntries(keys.map((key) => [key, annotations[key] ?? ""])) };
 }
 
 function checkHistory({ config, layers }: Image): void {

@@ -65,7 +65,8 @@ export async function prepareLayout(
 /** The document `index.json`, which names one image or index. */
 export function indexOf(top: EncodedBlob, destinations: readonly Reference[]): unknown {
   const [only, ...others] = destinations;
-  const annotations = only === undefined || others.length > 0 ? undefined : nameAnnotations(withDefaultTag(only));
+  const names = only === undefined || others.length > 0 ? undefined : nameAnnotations(withDefaultTag(only));
+  const annotations = names === undefined ? top.descriptor.annotations : { ...top.descriptor.annotations, ...names };
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.oci.index,

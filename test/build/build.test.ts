@@ -221,7 +221,7 @@ describe("the time and form of an image", () => {
     await putBase(t, registry, "base:1", baseLayers);
     const builder = await openBuilder(t);
     const destinations = [parseReference(`${registry.host}/app:1`)];
-    const annotations = new Map([["org.opencontainers.image.title", "app"]]);
+    const annotations = [{ level: "manifest", key: "org.opencontainers.image.title", value: "app" }] as const;
     await builder.build({ ...files, Dockerfile: dockerfile(registry.host) }, { destinations, imageFormat: "oci", annotations });
     const image = pushed(registry, "app", "1");
     assert.equal(image?.manifest.mediaType, "application/vnd.oci.image.manifest.v1+json");
@@ -229,7 +229,7 @@ describe("the time and form of an image", () => {
     assert.ok(
       image?.manifest.layers.every(({ mediaType }: { mediaType: string }) => mediaType === "application/vnd.oci.image.layer.v1.tar+gzip"),
     );
-    assert.deepEqual(image?.manifest.annotations, Object.fromEntries(annotations));
+    assert.deepEqual(image?.manifest.annotations, { "org.opencontainers.image.title": "app" });
   });
 });
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type MergeRequest, mergeImages } from "../../src/build/merge.ts";
 import { mediaTypes } from "../../src/image/encode.ts";
+import { parsePlatform } from "../../src/image/platform.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import { fileItem, putBase, temporaryDirectory } from "../support/build.ts";
@@ -16,7 +17,7 @@ function merge(sources: readonly string[], destinations: readonly string[], more
   const request: MergeRequest = {
     sources: sources.map(parseReference),
     destinations: destinations.map(parseReference),
-    annotations: new Map(),
+    annotations: [],
     outputs: {},
     registry: defaultRegistryOptions,
     ...more,
@@ -36,8 +37,7 @@ describe("mergeImages", () => {
     const digestFile = join(await temporaryDirectory(t), "digest");
     const digests = [one, two].map((image) => image.manifest.descriptor.digest);
     const sources = [`${registry.host}/app@${digests[0]}`, `${registry.host}/other:arm`];
-    const annotations = new Map([["title", "both"]]);
-    const { digest } = await merge(sources, [`${registry.host}/app:1`, `${registry.host}/app:2`], { outputs: { digestFile }, annotations });
+    const { digest } = await merge(sources, [`${registry.host}/app:1`, `${registry.host}/app:2`], { outputs: { digestFile } });
     const index = indexAt(registry, "app", "1");
     assert.deepEqual(
       index.manifests.map((part: { digest: string; platform: { architecture: string } }) => [part.digest, part.platform.architecture]),
@@ -46,12 +46,36 @@ describe("mergeImages", () => {
         [digests[1], "arm64"],
       ],
     );
-    assert.deepEqual(index.annotations, { title: "both" });
     assert.equal(index.mediaType, mediaTypes.docker.index);
     assert.deepEqual(indexAt(registry, "app", "2"), index);
     assert.ok(registry.repositories.get("app")?.manifests.has(digests[1] ?? ""));
     assert.equal(registry.count("PUT", /uploads.*digest=/) + registry.count("PATCH", /uploads/), 1, "the foreign configuration alone");
     assert.equal(readFileSync(digestFile, "utf8"), digest);
+  });
+
+  test("annotates the index and the descriptors in it, which then are OCI's", async (t) => {
+    const registry = await startRegistry(t);
+    await putBase(t, registry, "app:amd", [[fileItem("a", "1")]], {}, "amd64");
+    await putBase(t, registry, "app:arm", [[fileItem("a", "2")]], {}, "arm64");
+    const sources = [`${registry.host}/app:amd`, `${registry.host}/app:arm`];
+    const annotations = [
+      { level: "index", key: "title", value: "both" },
+      { level: "manifest-descriptor", key: "of", value: "each" },
+      { level: "manifest-descriptor", platform: parsePlatform("linux/arm64"), key: "of", value: "arm" },
+    ] as const;
+    await merge(sources, [`${registry.host}/app:1`], { annotations });
+    const index = indexAt(registry, "app", "1");
+    assert.equal(index.mediaType, mediaTypes.oci.index);
+    assert.deepEqual(index.annotations, { title: "both" });
+    assert.deepEqual(
+      index.manifests.map((part: { annotations: unknown }) => part.annotations),
+      [{ of: "each" }, { of: "arm" }],
+    );
+    const foreign = [{ level: "manifest-descriptor", platform: parsePlatform("linux/s390x"), key: "a", value: "b" }] as const;
+    await assert.rejects(
+      merge(sources, [`${registry.host}/app:2`], { annotations: foreign }),
+      /Cannot annotate "linux\/s390x": the images are for linux\/amd64, linux\/arm64/,
+    );
   });
 
   test("refuses two images of one platform, and indexes", async (t) => {

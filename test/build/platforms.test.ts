@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { canRun } from "../../src/build/emulation.ts";
+import { annotationLevels } from "../../src/image/annotation.ts";
 import { mediaTypes } from "../../src/image/encode.ts";
+import type { Descriptor } from "../../src/image/image.ts";
 import { hostPlatform, parsePlatform } from "../../src/image/platform.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { fileItem, openBuilder, putBase } from "../support/build.ts";
@@ -58,6 +60,39 @@ describe("a build for several platforms", () => {
     }
     assert.equal(readFileSync(digestFile, "utf8"), digest);
     assert.equal(JSON.parse(readFileSync(join(ociLayoutPath, "index.json"), "utf8")).manifests[0].digest, digest);
+  });
+
+  test("annotates each level, for every platform or one", async (t) => {
+    const registry = await startRegistry(t);
+    await putIndex(t, registry);
+    const builder = await openBuilder(t);
+    const destinations = [parseReference(`${registry.host}/app:1`)];
+    const second = parsePlatform(`linux/${foreign}`);
+    const annotations = [
+      ...annotationLevels.map((level) => ({ level, key: "at", value: level })),
+      ...(["manifest", "manifest-descriptor"] as const).map((level) => ({ level, platform: second, key: "at", value: "second" })),
+    ];
+    const ociLayoutPath = join(builder.directory, "layout");
+    const files = { Dockerfile: `FROM ${registry.host}/base:1` };
+    await builder.build(files, { platforms, destinations, annotations, outputs: { ociLayoutPath } });
+    const index = read(registry, "app", "1");
+    assert.equal(index.mediaType, mediaTypes.oci.index);
+    assert.deepEqual(index.annotations, { at: "index" });
+    assert.deepEqual(
+      index.manifests.map((part: Descriptor) => part.annotations),
+      [{ at: "manifest-descriptor" }, { at: "second" }],
+    );
+    const manifests = index.manifests.map(({ digest }: Descriptor) => read(registry, "app", digest));
+    assert.deepEqual(
+      manifests.map((manifest: { annotations: unknown; mediaType: string }) => [manifest.annotations, manifest.mediaType]),
+      [
+        [{ at: "manifest" }, mediaTypes.oci.manifest],
+        [{ at: "second" }, mediaTypes.oci.manifest],
+      ],
+    );
+    const [top] = JSON.parse(readFileSync(join(ociLayoutPath, "index.json"), "utf8")).manifests;
+    assert.equal(top.annotations.at, "index-descriptor");
+    assert.equal(top.annotations["org.opencontainers.image.ref.name"], "1");
   });
 
   test("builds a stage of the build platform once", async (t) => {

@@ -39,7 +39,7 @@ describe("slipway merge", () => {
       request?.destinations.map(({ repository, tag }) => `${repository}:${tag}`),
       ["a:1"],
     );
-    assert.deepEqual(request?.annotations, new Map([["x", "y"]]));
+    assert.deepEqual(request?.annotations, [{ level: "index", key: "x", value: "y" }]);
     assert.deepEqual(request?.outputs, { digestFile: "/work/d" });
     assert.equal(request?.registry.insecure, true);
     assert.match(said, /Index of 2 images: sha256:0/);
@@ -50,6 +50,8 @@ describe("slipway merge", () => {
     [["-d", "r.test/a:1"], /name the images to merge/],
     [["-d", "r.test/a:1", "UPPER//x"], /UPPER/],
     [["-d", "r.test/a:1", "r.test/a:2", "--target=x"], /flag --target has no meaning for slipway merge/],
+    [["-d", "r.test/a:1", "r.test/a:2", "--annotation=manifest:a=b"], /the images keep their digests/],
+    [["-d", "r.test/a:1", "r.test/a:2", "--annotation=index-descriptor:a=b"], /nothing in a registry describes an index/],
   ];
   for (const [args, said] of wrong)
     test(`refuses ${args.join(" ")}`, async () => {

@@ -2,13 +2,17 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type OutputChoice, readOutputFlags } from "../../src/host/output-flag.ts";
+import { readOutputFlags } from "../../src/host/output-flag.ts";
 import { UsageError } from "../../src/host/usage.ts";
 
-const nothing: OutputChoice = { pushed: [], named: [], files: {}, annotations: new Map() };
-const read = (...texts: string[]) => readOutputFlags(texts.map((text) => ({ text, source: "--output" })));
+const nothing: ReturnType<typeof read> = { pushed: [], named: [], files: {}, annotations: [] };
 
-const rows: readonly (readonly [texts: string[], expected: Partial<OutputChoice>])[] = [
+function read(...texts: string[]) {
+  const { annotations, ...rest } = readOutputFlags(texts.map((text) => ({ text, source: "--output" })));
+  return { ...rest, annotations: annotations.map(({ given: _, ...annotation }) => annotation) };
+}
+
+const rows: readonly (readonly [texts: string[], expected: Partial<ReturnType<typeof read>>])[] = [
   [["out"], { files: { rootPath: "out" } }],
   [["type=local,dest=out"], { files: { rootPath: "out" } }],
   [["type=tar,dest=out.tar"], { files: { rootTarPath: "out.tar" } }],
@@ -19,10 +23,15 @@ const rows: readonly (readonly [texts: string[], expected: Partial<OutputChoice>
   [["type=registry,name=r/a"], { pushed: ["r/a"] }],
   [["type=image,name=r/a"], { named: ["r/a"] }],
   [
-    ["type=image,name=a,push=true,annotation.x.y=z,oci-mediatypes=true,rewrite-timestamp=true,compression=zstd,compression-level=19"],
+    [
+      "type=image,name=a,push=true,annotation.x.y=z,annotation-index.a=b,oci-mediatypes=true,rewrite-timestamp=true,compression=zstd,compression-level=19",
+    ],
     {
       pushed: ["a"],
-      annotations: new Map([["x.y", "z"]]),
+      annotations: [
+        { level: "manifest", key: "x.y", value: "z" },
+        { level: "index", key: "a", value: "b" },
+      ],
       ociTypes: true,
       rewriteTimestamp: true,
       compression: "zstd",

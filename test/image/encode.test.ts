@@ -36,7 +36,7 @@ function imageOf(layers: readonly Layer[], history: readonly History[], family: 
 const decode = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString()) as unknown;
 
 test("a configuration has sorted keys and no white space, a manifest is indented by two", () => {
-  const encoded = encodeImage(imageOf([], []), { b: "2", a: "1" });
+  const encoded = encodeImage(imageOf([], []), { document: { b: "2", a: "1" }, descriptor: { c: "3" } });
   assert.equal(
     Buffer.from(encoded.config.bytes).toString(),
     '{"architecture":"amd64","history":[],"os":"linux","rootfs":{"diff_ids":[],"type":"layers"}}',
@@ -58,6 +58,7 @@ test("a configuration has sorted keys and no white space, a manifest is indented
   }
 }`,
   );
+  assert.deepEqual(encoded.manifest.descriptor.annotations, { c: "3" });
 });
 
 const relabelled: [family: Image["family"], compression: Layer["compression"], mediaType: string][] = [

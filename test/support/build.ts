@@ -64,7 +64,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         registry: { ...defaultRegistryOptions },
         reproducible: false,
         rewriteTimestamp: false,
-        annotations: new Map(),
+        annotations: [],
         imageFormat: undefined,
         compression: "gzip",
         compressionLevel: undefined,
