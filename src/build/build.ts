@@ -31,6 +31,7 @@ import { rootItems } from "./root-items.ts";
 import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, openContexts } from "./sources.ts";
 import { summarize } from "./summary.ts";
+import { freshCaches } from "./uncached.ts";
 
 export type { Checked } from "./check.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
@@ -79,7 +80,7 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
       wanted.map((one) => one.plan),
       besides.map((one) => one.plan),
     );
-    for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, line, file });
+    for (const { text, line } of plan.warnings) report.emit({ kind: "warning", text, ...(line === undefined ? {} : { line, file }) });
     const checked = joinChecked([...wanted, ...besides].map((one) => one.checked));
     reportChecked(checked, report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
@@ -156,8 +157,9 @@ async function carryOut(
     const helper = await during("building image", openHelper());
     const blobs = await during("building image", openBlobs(stateDir));
     const files = openLayerFiles(scratch);
+    const fresh = freshCaches(plan);
     const openOnce = () => {
-      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, blobs, files, helper, report });
+      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report });
       opened[0] = sandbox;
       return sandbox;
     };

@@ -25,6 +25,7 @@ import type { RunPolicy } from "./evaluate-run.ts";
 import { contextKey, type NamedContext, readNamedContext } from "./named-context.ts";
 import { type Base, type Origin, type Plan, renumberStep, type Source, type StagePlan } from "./plan.ts";
 import { platformArguments, Scope } from "./scope.ts";
+import { isUncached, type Uncached, unknownStageWarnings } from "./uncached.ts";
 
 export interface PlanRequest extends RunPolicy {
   readonly target: string | undefined;
@@ -32,6 +33,7 @@ export interface PlanRequest extends RunPolicy {
   readonly labels: ReadonlyMap<string, string>;
   readonly buildContexts: ReadonlyMap<string, string>;
   readonly platform: Platform;
+  readonly uncached: Uncached;
   /** Architectures that an emulator serves. */
   readonly emulators: readonly string[];
 }
@@ -143,6 +145,7 @@ class Planner {
         baseText: entry.stage.from.image,
         line: entry.stage.from.range.start.line,
         platform: entry.platform,
+        isUncached: isUncached(entry.stage, this.#request.uncached),
         steps: entry.evaluation.steps.map((step) => renumberStep(step, renumber)),
         config: { ...entry.evaluation.image(), ...platformFields(entry.platform) },
         inheritedHistory: entry.inheritedHistory,
@@ -152,7 +155,7 @@ class Planner {
       stages,
       targets: [places.get(target.index) ?? 0],
       epoch: this.#epoch(),
-      warnings: directiveWarnings(this.#dockerfile),
+      warnings: [...directiveWarnings(this.#dockerfile), ...unknownStageWarnings(this.#dockerfile.stages, this.#request.uncached)],
     };
   }
 

@@ -161,6 +161,8 @@ export interface StagePlan {
   readonly baseText: string;
   readonly line: number;
   readonly platform: Platform;
+  /** Nothing of earlier builds is to be used for it. */
+  readonly isUncached: boolean;
   readonly steps: readonly Step[];
   /**
    * The configuration after the stage: `rootfs` and the base's part of the history as in the base, then one history line for each
@@ -178,7 +180,7 @@ export interface Plan {
   readonly targets: readonly number[];
   /** SOURCE_DATE_EPOCH, seconds since 1970: the time of the image and of what the build creates itself. */
   readonly epoch: number | undefined;
-  readonly warnings: readonly { readonly text: string; readonly line: number }[];
+  readonly warnings: readonly { readonly text: string; readonly line?: number }[];
 }
 
 /** What planning must know of an image that a FROM or COPY --from names. */

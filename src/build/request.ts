@@ -7,6 +7,7 @@ import type { Reference } from "../image/reference.ts";
 import type { FileOutputs } from "../output/output.ts";
 import type { RegistryOptions } from "../registry/registry.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
+import type { Uncached } from "./uncached.ts";
 
 export interface Request {
   /** As given: a path or `dir://` path; relative paths are already absolute. */
@@ -33,6 +34,7 @@ export interface Request {
   readonly targets: readonly string[];
   /** At least one; several give an index. */
   readonly platforms: readonly Platform[];
+  readonly uncached: Uncached;
   readonly destinations: readonly Reference[];
   readonly push: boolean;
   readonly checkPushPermission: boolean;

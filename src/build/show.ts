@@ -16,7 +16,7 @@ export function showPlan(plan: Plan): string {
 }
 
 function showStage(stage: StagePlan, plan: Plan, isTarget: boolean): string {
-  const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}`;
+  const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}${stage.isUncached ? " uncached" : ""}`;
   const own = (stage.config.history ?? []).slice(stage.inheritedHistory);
   const lines = [`FROM ${showOrigin(stage.base, plan)}`, ...stage.steps.flatMap((step) => showStep(step, plan))];
   const config = Object.entries(stage.config.config ?? {})

@@ -294,6 +294,8 @@ const behaviour: readonly Row[] = [
 ];
 
 const cache: readonly Row[] = [
+  { name: "no-cache", type: "boolean", help: "use nothing that earlier builds left, and empty the caches that RUN mounts" },
+  { name: "no-cache-filter", type: "multi", value: "STAGE[,...]", help: "the same for these stages and their RUNs alone; may be repeated" },
   { name: "cache", type: "boolean", help: "use and fill the layer cache", status: "not yet" },
   { name: "cache-repo", type: "string", value: "REPOSITORY", help: "where cached layers lie", status: "not yet" },
   { name: "cache-dir", type: "string", value: "PATH", default: "/cache", help: "where cached base images lie", status: "not yet" },

@@ -59,6 +59,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     ssh: readAgents(values.list("ssh"), surroundings),
     ...readRights(values),
     platforms,
+    uncached: readUncached(values),
     destinations,
     push: push && flagged.length > 0,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
@@ -121,6 +122,14 @@ function readRights(values: Values): Pick<Request, "network" | "allowed"> {
   const network = values.text("network") as Request["network"];
   if (network === "host" && !allowed.includes("network.host")) throw new UsageError("--network=host needs --allow=network.host");
   return { network, allowed };
+}
+
+/** Both lists and repeated flags; the two exclude each other, as in docker buildx. */
+function readUncached(values: Values): Request["uncached"] {
+  const all = values.isSet("no-cache");
+  const stages = values.list("no-cache-filter").flatMap(({ text }) => text.split(",").filter((name) => name !== ""));
+  if (all && stages.length > 0) throw new UsageError("--no-cache and --no-cache-filter cannot be used together");
+  return { all, stages };
 }
 
 /** kaniko takes lists; the first target is the image. */

@@ -1,7 +1,7 @@
 // The directories of cache mounts: below the state directory, shared by all builds that have it, and locked while in use.
 
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,9 +31,14 @@ export interface TakenCache {
 
 export class CacheStore {
   readonly #folder: string;
+  readonly #fresh: ReadonlySet<string>;
+  /** By id. */
+  readonly #emptied = new Map<string, Promise<void>>();
 
-  constructor(folder: string) {
+  /** Caches whose id is in `fresh` are emptied when they are first taken. */
+  constructor(folder: string, fresh: ReadonlySet<string>) {
     this.#folder = folder;
+    this.#fresh = fresh;
   }
 
   /**
@@ -41,7 +46,9 @@ export class CacheStore {
    * `locked` waits for slot 0. With `alone` nobody else may use the slot at the same time, and `shared` waits like `locked`.
    */
   async take(mount: CacheMount, hold: Hold, alone: boolean, tools: CacheTools): Promise<string> {
-    const folder = join(this.#folder, createHash("sha256").update(mount.key).digest("hex"));
+    const all = join(this.#folder, hashOf(mount.id));
+    const folder = join(all, hashOf(mount.key));
+    if (this.#fresh.has(mount.id)) await this.#emptyOnce(mount.id, all, tools);
     const waits = mount.sharing === "locked" || (alone && mount.sharing === "shared");
     for (;;) {
       for (let slot = 0; slot === 0 || !waits; slot += 1) {
@@ -61,6 +68,12 @@ export class CacheStore {
     const { path, node } = resolvePath(diskView(join(directory, content)), source);
     if (node === undefined) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
     return path === "" ? content : `${content}/${path}`;
+  }
+
+  #emptyOnce(id: string, all: string, tools: CacheTools): Promise<void> {
+    const emptied = this.#emptied.get(id) ?? empty(all, tools);
+    this.#emptied.set(id, emptied);
+    return emptied;
   }
 
   /** Others who share the slot may want to make it at the same time. */
@@ -84,6 +97,33 @@ export class CacheStore {
       await making.close();
     }
   }
+}
+
+/** Empties every slot of the caches in a folder, each when nobody uses it. */
+async function empty(all: string, tools: CacheTools): Promise<void> {
+  for (const slot of listDirectories(all).flatMap(listDirectories)) {
+    const hold = new Hold(tools.helper);
+    const gone = join(slot, `gone-${randomUUID()}`);
+    try {
+      while (!(await hold.take(slot, "alone"))) await sleep(retryMs, undefined, { signal: tools.signal });
+      if (!existsSync(join(slot, content))) continue;
+      await rename(join(slot, content), gone);
+      await removeTree(gone);
+    } finally {
+      await hold.close();
+    }
+  }
+}
+
+function listDirectories(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 function typeOf(stats: ReturnType<typeof lstatSync>): EntryType {

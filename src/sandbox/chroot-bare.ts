@@ -5,21 +5,18 @@ import { randomUUID } from "node:crypto";
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { changesFromScan, emptyTree, type LayerFiles, removeTree, snapshot, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
-import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
-import { MountShop } from "./prepare-mounts.ts";
+import { MountShop, type MountTools } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
-interface BareTools {
-  readonly stateDir: string;
-  readonly helper: Helper;
+interface BareTools extends MountTools {
   readonly files: LayerFiles;
 }
 
 export function openChrootBare(tools: BareTools, why: string): Sandbox {
-  const mounts = new MountShop(tools.stateDir, tools.helper, { moves: true });
+  const mounts = new MountShop(tools, { moves: true });
   const roots = new Set<BareRoot>();
   return {
     name: "chroot-bare",

@@ -8,22 +8,21 @@ import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
-import { MountShop } from "./prepare-mounts.ts";
+import { MountShop, type MountTools } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
 /** The kernel's OVL_MAX_STACK. */
 const maxLayers = 500;
 
-interface NsTools {
-  readonly stateDir: string;
-  readonly helper: Helper;
+interface NsTools extends MountTools {
   readonly files: LayerFiles;
 }
 
-export function openNs({ stateDir, helper, files }: NsTools, why: string): Sandbox {
+export function openNs(tools: NsTools, why: string): Sandbox {
+  const { stateDir, helper, files } = tools;
   const layers = new LayerStore(join(stateDir, "layers"), { helper, files });
-  const mounts = new MountShop(stateDir, helper, { moves: false });
+  const mounts = new MountShop(tools, { moves: false });
   const roots = new Set<NsRoot>();
   return {
     name: "ns",

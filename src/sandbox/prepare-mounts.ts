@@ -11,6 +11,7 @@ import { CacheStore } from "./caches.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { AgentMount, BindMount, CacheMount, ContentMount, Mount, MountSource, TmpfsMount } from "./mount.ts";
+import type { SandboxOptions } from "./sandbox.ts";
 
 /** What the helper is told: `below` names what of a directory is mounted. */
 export type ReadyMount =
@@ -24,6 +25,10 @@ export interface ReadyMounts {
   release(): Promise<void>;
 }
 
+export interface MountTools extends Pick<SandboxOptions, "stateDir" | "freshCaches"> {
+  readonly helper: Helper;
+}
+
 /** The mounts of all commands of one sandbox. */
 export class MountShop {
   readonly #work: string;
@@ -34,9 +39,9 @@ export class MountShop {
   readonly #shared = new Map<string, Promise<string>>();
 
   /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
-  constructor(stateDir: string, helper: Helper, { moves }: { readonly moves: boolean }) {
+  constructor({ stateDir, freshCaches, helper }: MountTools, { moves }: { readonly moves: boolean }) {
     this.#work = join(stateDir, "work", randomUUID());
-    this.#caches = new CacheStore(join(stateDir, "caches"));
+    this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches);
     this.#helper = helper;
     this.#moves = moves;
   }

@@ -80,6 +80,8 @@ export interface RunResult {
 export interface SandboxOptions {
   /** Absolute; unpacked layers and work directories lie below it. */
   readonly stateDir: string;
+  /** Ids of caches that are emptied before the first command that mounts them. */
+  readonly freshCaches: ReadonlySet<string>;
   readonly blobs: Blobs;
   readonly files: LayerFiles;
   /** Without it no command can run. */

@@ -19,6 +19,8 @@ interface Case {
   readonly buildContexts?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly allowed?: readonly string[];
+  /** --no-cache-filter. */
+  readonly uncached?: readonly string[];
   /** By reference: the `config` objects of base images. */
   readonly bases?: Readonly<Record<string, ContainerConfig>>;
 }
@@ -33,6 +35,7 @@ function requestOf(given: Case): PlanRequest {
     buildContexts: new Map(Object.entries(given.buildContexts ?? {})),
     platform,
     emulators: [],
+    uncached: { all: false, stages: given.uncached ?? [] },
     network: "default",
     allowed: given.allowed ?? [],
   };

@@ -176,6 +176,35 @@ for (const sandbox of ["ns", "chroot-bare"] as const)
     );
   });
 
+for (const sandbox of ["ns", "chroot-bare"] as const)
+  test(`--no-cache empties every variant of the caches that are mounted, once, and for later builds too (${sandbox})`, async (t) => {
+    const opened = await open(t);
+    if (opened === undefined) return;
+    const { builder, fill } = opened;
+    const request = { sandbox, stateDir: join(builder.directory, "state"), stateIsPrivate: false };
+    const build = (uncached: Partial<Request["uncached"]>, ...tests: readonly string[]) => {
+      const runs = tests.map(
+        (test) => `RUN --mount=type=cache,target=/c --mount=type=cache,target=/m,id=/c,mode=0773 --mount=type=cache,target=/d ${test}`,
+      );
+      const text = fill(["FROM BASE AS One", ...runs].join("\n"));
+      return builder.build({ Dockerfile: text }, { ...request, uncached: { all: false, stages: [], ...uncached } });
+    };
+    const shows = (...names: readonly string[]) =>
+      ["c", "m", "d"].map((at) => `test "$(echo $(ls /${at}))" = "${names.join(" ")}"`).join(" && ");
+    const put = (name: string) => `touch /c/${name} /m/${name} /d/${name}`;
+    await build({}, put("a"));
+    await build({}, `${shows("a")} && ${put("b")}`);
+    await build({ stages: ["other"] }, shows("a", "b"));
+    assert.deepEqual(
+      builder.events.flatMap((event) => (event.kind === "warning" && /no-cache/.test(event.text) ? [event.text] : [])),
+      ['--no-cache-filter: there is no stage "other"'],
+    );
+    await build({ all: true }, `${shows()} && ${put("d")}`, shows("d"));
+    await build({}, shows("d"));
+    await build({ stages: ["ONE"] }, `${shows()} && ${put("e")}`, shows("e"));
+    await build({}, shows("e"));
+  });
+
 /** Every text of an OCI layout: its blobs, those that are gzip as they are inside. */
 function blobsOf(layout: string): Buffer[] {
   const folder = join(layout, "blobs/sha256");

@@ -49,6 +49,7 @@ const usual: Request = {
   network: "default",
   allowed: [],
   platforms: [hostPlatform()],
+  uncached: { all: false, stages: [] },
   destinations: [],
   push: false,
   checkPushPermission: true,
@@ -112,6 +113,8 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
     },
   ],
   [["--custom-platform="], { platforms: [hostPlatform()] }],
+  [["--no-cache"], { uncached: { all: true, stages: [] } }],
+  [["--no-cache-filter=a,B", "--no-cache-filter", "c"], { uncached: { all: false, stages: ["a", "B", "c"] } }],
   [["--skip-push-permission-check"], { checkPushPermission: false }],
   [["--tarPath=a.tar"], { outputs: { tarPath: "/work/a.tar" }, notices: ["--tarPath is deprecated: write --tar-path"] }],
   [["--digest-file=d", "--oci-layout-path=/o"], { outputs: { digestFile: "/work/d", ociLayoutPath: "/o" } }],
@@ -230,6 +233,7 @@ const refused: readonly [args: string[], env: Environment, message: string | Reg
   [["--no-push", "--allow=security.insecure"], {}, /^invalid argument "security.insecure" for --allow: must be network.host; no sandbox/],
   [["--no-push", "--network=host"], {}, "--network=host needs --allow=network.host"],
   [["--no-push", "--secret=id=none"], {}, /^--secret: secret none: cannot read/],
+  [["--no-push", "--no-cache", "--no-cache-filter=a"], {}, "--no-cache and --no-cache-filter cannot be used together"],
   [["--no-push", "--cache=true"], {}, "flag --cache is not yet supported"],
 ];
 

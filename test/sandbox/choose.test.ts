@@ -16,6 +16,7 @@ async function makeOptions(test: { after(clean: () => void): void }): Promise<Sa
   test.after(() => rmSync(stateDir, { recursive: true, force: true }));
   return {
     stateDir,
+    freshCaches: new Set(),
     blobs: await openBlobs(stateDir),
     files: openLayerFiles(join(stateDir, "spool")),
     helper: await openHelper(),

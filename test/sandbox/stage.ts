@@ -82,7 +82,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
   const files = openLayerFiles(join(directory, "spool"));
   const events: Event[] = [];
   const report = { emit: (event: Event) => void events.push(event), mask() {} };
-  const sandbox = await openSandbox(choice, { stateDir: directory, blobs, files, helper, report });
+  const sandbox = await openSandbox(choice, { stateDir: directory, freshCaches: new Set(), blobs, files, helper, report });
   test.after(async () => {
     await sandbox.close();
     if (stateDir === undefined) await rm(directory, { recursive: true, force: true });

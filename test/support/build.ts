@@ -57,6 +57,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         network: "default",
         allowed: [],
         platforms: [hostPlatform()],
+        uncached: { all: false, stages: [] },
         destinations: [],
         push: (more.destinations ?? []).length > 0,
         checkPushPermission: true,
