@@ -1,10 +1,10 @@
 // A build from request to result: the architecture in one function.
 
 import { randomUUID } from "node:crypto";
-import { join, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
-import { makeDirectories, openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
+import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
 import { annotationsOfImage, annotationsOfIndex, needsOciTypes } from "../image/annotation.ts";
 import { encodeImage, encodeRelease } from "../image/encode.ts";
@@ -21,6 +21,7 @@ import { beginDownloads, type Downloads } from "./downloads.ts";
 import { findEmulators } from "./emulation.ts";
 import { execute } from "./execute.ts";
 import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
+import { contextOptions, fetchTools, makeStateDirectory, secretsOf } from "./fetching.ts";
 import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
@@ -29,7 +30,7 @@ import type { Request } from "./request.ts";
 import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
 import { showPlan } from "./show.ts";
-import { type Contexts, checkSources, openContexts } from "./sources.ts";
+import { type Contexts, checkSources, openContexts, openNamedFiles } from "./sources.ts";
 import { summarize } from "./summary.ts";
 import { freshCaches } from "./uncached.ts";
 
@@ -41,7 +42,7 @@ export type { BuildResult, BuildTools } from "./result.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
-  for (const secret of request.secrets.values()) tools.report.mask(Buffer.from(secret).toString("utf8"));
+  for (const secret of secretsOf(request)) tools.report.mask(secret);
   for (const text of request.notices) tools.report.emit({ kind: "notice", text });
   const registry = openRegistry(request.registry, tools);
   try {
@@ -55,9 +56,12 @@ type PlaceOf = (lines: { readonly line: number; readonly endLine: number }) => P
 
 async function buildWith(registry: Registry, request: Request, tools: BuildTools): Promise<BuildResult> {
   const { report, signal } = tools;
-  const context = await during("building image", openContext(request.context, { ...request, subPath: request.contextSubPath }));
+  const fetching = fetchTools(request, registry, tools);
+  const context = await during("building image", openContext(request.context, contextOptions(request), fetching));
+  const named = openNamedFiles(request, fetching);
   try {
     const { path, text: source } = context.dockerfile;
+    if (context.commit !== undefined) report.emit({ kind: "notice", text: `Context ${context.location} is at commit ${context.commit}` });
     if (context.stateDir !== undefined)
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path, request.workingDirectory);
@@ -84,13 +88,14 @@ async function buildWith(registry: Registry, request: Request, tools: BuildTools
     const checked = joinChecked([...wanted, ...besides].map((one) => one.checked));
     reportChecked(checked, report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
-    const contexts = await during("building image", openContexts(plan, context, request));
+    const contexts = await during("building image", openContexts(plan, context, named, place));
     checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
     if (request.push && request.checkPushPermission)
       await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
     return await carryOut(plan, { contexts, bases, place, registry, silenced: checked.silenced }, request, tools);
   } finally {
+    await named.close();
     await context.close();
   }
 }
@@ -128,6 +133,7 @@ async function planBuild(request: Request & PlanRequest, context: Context, bases
 
 /** As short as the user would write it. */
 function displayPath(path: string, workingDirectory: string): string {
+  if (!isAbsolute(path)) return path;
   const short = relative(workingDirectory, path);
   return short.startsWith("..") ? path : short;
 }
@@ -211,14 +217,5 @@ async function carryOut(
     await downloads?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
-  }
-}
-
-async function makeStateDirectory(directory: string): Promise<void> {
-  try {
-    await makeDirectories(directory, 0o700);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot make the state directory "${directory}": ${why}; give another with --state-dir`, { cause });
   }
 }

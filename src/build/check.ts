@@ -171,7 +171,7 @@ function findReference(name: string, { buildContexts }: PlanRequest): Reference 
   const named = [...buildContexts].find(([context]) => contextKey(context) === contextKey(name));
   return orUndefined(() => {
     const context = named && readNamedContext(...named);
-    return context?.kind === "directory" ? undefined : (context?.reference ?? withDefaultTag(parseReference(name)));
+    return context?.kind === "files" ? undefined : (context?.reference ?? withDefaultTag(parseReference(name)));
   });
 }
 

@@ -1,8 +1,16 @@
 // COPY and ADD as BuildKit's file operations do them, computed on trees: nothing is read but attributes.
 
-import { type FileNode, type FileView, joinPath, nameOf, parentOf, resolvePath } from "../filesystem/filesystem.ts";
+import {
+  type Draft,
+  directoryAttributes,
+  type FileNode,
+  type FileView,
+  joinPath,
+  nameOf,
+  parentOf,
+  resolvePath,
+} from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toText } from "../layer/entry.ts";
-import { type Draft, directoryAttributes } from "./draft.ts";
 import type { Filter, Judgement } from "./filter.ts";
 import { changeMode, type ModeChange } from "./mode.ts";
 import { cleanPath, SourceNotFound } from "./select.ts";

@@ -190,7 +190,8 @@ class StageBuild {
       if (this.#tools.silenced.has(`${rule} ${line}`)) return;
       this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
     };
-    const tools = { now, warn, scratch: this.#tools.scratch, downloads: this.#tools.downloads };
+    const { scratch, downloads, signal } = this.#tools;
+    const tools = { now, warn, scratch, downloads, signal };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
@@ -261,7 +262,7 @@ class StageBuild {
       return {
         key: `context ${origin.name ?? ""}`,
         view: files,
-        keepsOwners: false,
+        keepsOwners: files.keepsOwners,
         locate: async () => files.content,
       };
     }

@@ -240,7 +240,7 @@ class Planner {
     const none = { env: [], declared: [] };
     const named = this.#contexts.get(contextKey(image));
     const source = sourceAt(stage.from, stage.from.range);
-    if (named?.context.kind === "directory") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
+    if (named?.context.kind === "files") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
     const parent = named === undefined ? findBaseStage(this.#dockerfile.stages, stage.index, image) : undefined;
     if (parent !== undefined) {
       const visited = this.visit(parent, above);
@@ -261,7 +261,7 @@ class Planner {
   #sourceOf(from: string | undefined, { instruction, range }: Placed, stage: Stage, above: readonly Stage[]): Origin | undefined {
     if (!from) return { kind: "context" };
     const named = this.#contexts.get(contextKey(from));
-    if (named?.context.kind === "directory") return { kind: "context", name: named.name };
+    if (named?.context.kind === "files") return { kind: "context", name: named.name };
     if (named !== undefined) return this.#imageOrigin(named.context.reference, sourceAt(instruction, range));
     if (from === "scratch") return { kind: "scratch" };
     const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];

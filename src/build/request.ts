@@ -1,5 +1,6 @@
 // What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
 
+import type { GitOptions } from "../context/context.ts";
 import type { Annotation } from "../image/annotation.ts";
 import type { MediaFamily } from "../image/image.ts";
 import type { Platform } from "../image/platform.ts";
@@ -10,16 +11,18 @@ import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import type { Uncached } from "./uncached.ts";
 
 export interface Request {
-  /** As given: a path or `dir://` path; relative paths are already absolute. */
+  /** As given: a path or an address; relative paths are already absolute. */
   readonly context: string;
+  /** Of contexts that are git repositories. */
+  readonly git: GitOptions;
   /** Below the context; "" is its root. */
   readonly contextSubPath: string;
-  /** As given; looked up from `workingDirectory`, then from the context. */
+  /** As given: an address, or a path that is looked up from `workingDirectory`, then from the context. */
   readonly dockerfile: string;
   readonly workingDirectory: string;
   /** In the order given; a name without a value whose environment variable is absent is left out by the host. */
   readonly buildArgs: ReadonlyMap<string, string>;
-  /** `--build-context`, in the order given; directories are absolute. */
+  /** `--build-context`, in the order given; paths are absolute. */
   readonly buildContexts: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
   /** `--secret`: their bytes by id. They are shown to the steps that mount them, and hidden from the report. */

@@ -8,6 +8,8 @@ export interface BuildTools {
   readonly report: Report;
   /** Aborting it ends the build within seconds: commands, mounts, downloads. */
   readonly signal: AbortSignal;
+  /** What the program is given to read, for `--context=tar://stdin`; undefined where there is nothing to read. */
+  readonly stdin?: (() => AsyncIterable<Uint8Array>) | undefined;
 }
 
 export interface BuildResult {

@@ -1,9 +1,10 @@
-// Checks before the build starts that what COPY, ADD and mounts take from the context is there.
+// The contexts of a build: opens them, and checks before the build starts that what COPY, ADD and mounts take from them is there.
 
-import { type Files, openFiles } from "../context/context.ts";
+import { type FetchTools, type Files, openFiles } from "../context/context.ts";
 import { type RawPath, toText } from "../layer/entry.ts";
-import { BuildFailure, type Place } from "./failure.ts";
+import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import { findSource } from "./mount-source.ts";
+import { readNamedContext } from "./named-context.ts";
 import { type Origin, originsOf, type Plan, type Source, type Step } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
@@ -17,19 +18,50 @@ export function filesOf(contexts: Contexts, origin: { readonly name?: string }):
   return files;
 }
 
-/** The build context and the directories of --build-context that the plan takes files from. */
-export async function openContexts(
-  plan: Plan,
-  context: Files,
-  { buildContexts, stateDir }: Pick<Request, "buildContexts" | "stateDir">,
-): Promise<Contexts> {
-  const contexts = new Map([["", context]]);
-  const steps = plan.stages.flatMap((stage) => stage.steps);
-  for (const origin of steps.flatMap(originsOf)) {
-    if (origin.kind !== "context" || origin.name === undefined || contexts.has(origin.name)) continue;
-    contexts.set(origin.name, await openFiles(buildContexts.get(origin.name) ?? "", { stateDir }));
-  }
-  return contexts;
+/** Opens what --build-context names, each once. */
+export interface NamedFiles {
+  /** Throws a SyntaxError, or where its files are not to be had. */
+  open(name: string): Promise<Files>;
+  close(): Promise<void>;
+}
+
+export function openNamedFiles({ buildContexts, stateDir }: Pick<Request, "buildContexts" | "stateDir">, tools: FetchTools): NamedFiles {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([tools.signal, stop.signal]);
+  const opened = new Map<string, Promise<Files>>();
+  const openNow = async (name: string) => {
+    const context = readNamedContext(name, buildContexts.get(name) ?? "");
+    if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
+    return openFiles(context.source, name, { stateDir }, { ...tools, signal });
+  };
+  return {
+    open(name) {
+      const files = opened.get(name) ?? openNow(name);
+      opened.set(name, files);
+      return files;
+    },
+    async close() {
+      stop.abort();
+      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
+    },
+  };
+}
+
+/** The build context and those of --build-context that the plan takes files from. Throws a BuildFailure where they are first used. */
+export async function openContexts(plan: Plan, context: Files, named: NamedFiles, place: (source: Source) => Place): Promise<Contexts> {
+  const users = new Map<string, Source>();
+  for (const step of plan.stages.flatMap((stage) => stage.steps))
+    for (const origin of originsOf(step))
+      if (origin.kind === "context" && origin.name !== undefined && !users.has(origin.name)) users.set(origin.name, step.source);
+  const open = async ([name, source]: readonly [string, Source]) => {
+    try {
+      return [name, await named.open(name)] as const;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error });
+    }
+  };
+  return new Map([["", context], ...(await Promise.all([...users].map(open)))]);
 }
 
 /** Throws a BuildFailure for the first literal source that is absent or ignored. */
@@ -63,5 +95,5 @@ function pathsOf(step: Step): readonly { readonly origin: Origin; readonly path:
 
 function sourceHint(error: SourceNotFound, files: Files): string {
   if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
-  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.directory}`;
+  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
 }

@@ -2,14 +2,22 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { type ArchiveTools, isArchive, unpackArchive } from "../context/context.ts";
 import type { LateRuleName } from "../dockerfile/dockerfile.ts";
-import { type FileView, findOwner, findUser, nameOf, resolvePath, type Tree } from "../filesystem/filesystem.ts";
+import {
+  Draft,
+  directoryAttributes,
+  type FileView,
+  findOwner,
+  findUser,
+  nameOf,
+  resolvePath,
+  type Tree,
+} from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
-import { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
 import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
 import type { Downloads } from "./downloads.ts";
-import { Draft, directoryAttributes } from "./draft.ts";
 import { Filter } from "./filter.ts";
 import type { CopyStep, WorkdirStep } from "./plan.ts";
 import { cleanPath, selectSources, splitPivot } from "./select.ts";
@@ -53,7 +61,8 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       const { path, size, mtime } = await tools.downloads.download(operand);
       const content: Content = { kind: "file", path: toRaw(path), offset: 0, size };
       const file = fileSource(operand.name, { ...plainFile, mode: 0o600, mtime, size }, content);
-      if (operand.unpack && (await isArchive(content))) await unpackArchive(draft, content, cleanPath(step.destination), options, tools);
+      if (operand.unpack && (await isArchive(content, orWhole)))
+        await unpackArchive(draft, content, cleanPath(step.destination), options, tools);
       else copyPath(draft, file, operand.name, step.destination, options);
       continue;
     }
@@ -93,7 +102,7 @@ async function archiveAt(source: StepSource, path: RawPath): Promise<Content | u
   const followed = resolvePath(source.view, path);
   if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return undefined;
   const content = (await source.locate([followed.path]))(followed.path);
-  return content !== undefined && (await isArchive(content)) ? content : undefined;
+  return content !== undefined && (await isArchive(content, orWhole)) ? content : undefined;
 }
 
 function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: number; gid: number } | undefined {
@@ -104,6 +113,8 @@ function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: numbe
 }
 
 const plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 } as const;
+
+const orWhole = ", or take the file as it is with ADD --unpack=false";
 
 /** A view of one file that is in no tree. */
 function fileSource(name: RawPath, attributes: Attributes, content: Content): CopySource {

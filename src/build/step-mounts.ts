@@ -1,8 +1,8 @@
 // Finds what the mounts of a RUN show: files of contexts and stages, secrets, agents.
 
+import { directoryAttributes } from "../filesystem/filesystem.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import type { Mount, MountSource } from "../sandbox/sandbox.ts";
-import { directoryAttributes } from "./draft.ts";
 import { BuildFailure } from "./failure.ts";
 import { listSource } from "./mount-source.ts";
 import type { CacheMount, Origin, RunMount, RunStep, SecretMount } from "./plan.ts";

@@ -1,69 +1,183 @@
-// Opens a build context: finds its directory, its Dockerfile and its ignore file, and shows it as a tree of files.
+// Opens a build context: finds its files, its Dockerfile and its ignore file, and shows it as a tree of files.
 
-import { realpath } from "node:fs/promises";
+import { readFile, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import type { FileView } from "../filesystem/filesystem.ts";
-import { type Content, type RawPath, toRaw } from "../layer/entry.ts";
+import { resolvePath } from "../filesystem/filesystem.ts";
+import { redactText } from "../http/http.ts";
+import { type RawPath, toRaw } from "../layer/entry.ts";
 import { openDirectory } from "./directory.ts";
-import { type DockerfileSource, findDockerfile, isAbsent } from "./dockerfile.ts";
-import { hidePath, type IgnorePatterns } from "./ignore.ts";
+import { type DockerfileSource, findDockerfile, maxBytes } from "./dockerfile.ts";
+import { beginDownload } from "./download.ts";
+import { type Fetched, type FetchTools, fetchFiles, type RemoteSource, singleName } from "./fetch.ts";
+import type { GitCredentials } from "./git.ts";
+import type { GitSource } from "./git-reference.ts";
+import { hidePath, type IgnorePatterns, noPatterns } from "./ignore.ts";
 import { readIgnoreFile } from "./ignore-file.ts";
-import { locateContext } from "./source.ts";
+import { isAbsent, type Place, type Shelf, shelfInView, shelfOnDisk } from "./place.ts";
+import { hideIgnored, type ShownView, viewBelow } from "./shown.ts";
+import { ContextError, type ContextSource, type GitChoices, parseContextSource } from "./source.ts";
 
+export { type ArchiveTools, isArchive, unpackArchive } from "./archive.ts";
 export type { DockerfileSource } from "./dockerfile.ts";
 export { beginDownload, type Download } from "./download.ts";
+export type { FetchTools } from "./fetch.ts";
 export { beginCheckout, type Checkout } from "./git.ts";
 export { type GitSource, isGitSource, parseGitSource, readCommit } from "./git-reference.ts";
 export { type IgnorePatterns, type IgnoreResult, readPatterns } from "./ignore.ts";
+export type { ContextSource } from "./source.ts";
 
-/** Files to COPY, as they will be in the image, without what an ignore file hides. */
-export interface Files extends FileView {
-  /** Absolute local directory, symlinks resolved. */
-  readonly directory: string;
-  /** Where the bytes of a regular file are; throws for what is no file. */
-  content(path: RawPath): Content;
-  /** Whether the ignore file hides a path, be there such a file or not. Directories with re-included files below count as hidden. */
-  isIgnored(path: RawPath): boolean;
+/** Files to COPY, as they will be in the image, without what an ignore file hides; of whole seconds. */
+export interface Files extends ShownView {
+  /** An absolute local directory, symlinks resolved, or an address without its secrets. */
+  readonly location: string;
   /** Where in here the state directory lies, which is left out; undefined where it lies elsewhere. */
   readonly stateDir: RawPath | undefined;
-}
-
-/**
- * The files a Dockerfile may COPY, as they will be in the image: owned by 0:0, whole seconds, without what the ignore file hides.
- * Extended attributes are left out: Node.js cannot read them.
- */
-export interface Context extends Files {
-  /** As the user gave it. */
-  readonly name: string;
-  readonly dockerfile: DockerfileSource;
-  /** The ignore file brings paths back with `!`. */
-  readonly hasExceptions: boolean;
+  /** Files have the owners that their archive gives them; else all are owned by 0:0. */
+  readonly keepsOwners: boolean;
+  /** What SOURCE_DATE_EPOCH takes from it, in seconds since 1970: a commit's time, a host's, the newest file's of an archive. */
+  readonly time: number | undefined;
+  /** Of a repository. */
+  readonly commit?: string | undefined;
+  /** Removes what was fetched. */
   close(): Promise<void>;
 }
 
+/** The files a Dockerfile may COPY. Extended attributes are left out: Node.js cannot read them. */
+export interface Context extends Files {
+  readonly dockerfile: DockerfileSource;
+  /** The ignore file brings paths back with `!`. */
+  readonly hasExceptions: boolean;
+}
+
+/** What flags, environment and build arguments say of a context that is a git repository. */
+export interface GitOptions extends GitChoices {
+  readonly credentials: GitCredentials | undefined;
+  readonly skipTlsVerify: boolean;
+}
+
 export interface ContextOptions {
-  /** Below the context's directory; "" is its root. */
+  /** Below the context's root; "" is the root. */
   readonly subPath: string;
-  /** As given: a path that is looked up from `workingDirectory` first, then from the context. */
+  /** As given: a path that is looked up from `workingDirectory` first, then from the context, or an address. */
   readonly dockerfile: string;
   /** Absolute. */
   readonly workingDirectory: string;
   /** Absolute; where it lies in the context it is no part of it, since it grows while the context is read. */
   readonly stateDir: string;
+  readonly git: GitOptions;
+  /** Of a repository: where its address does not say it. */
+  readonly keepGitDir: boolean;
+  readonly mtime: GitSource["mtime"];
 }
 
-/** Opens a further directory, under the `.dockerignore` in it. Throws when it is not there. */
-export async function openFiles(path: string, { stateDir }: Pick<ContextOptions, "stateDir">): Promise<Files> {
-  const directory = await locateContext(path, { subPath: "", workingDirectory: "/" });
-  return showFiles(directory, await readIgnoreFile(undefined, directory), stateDir);
+/** Opens further files: of a directory under the `.dockerignore` in it, all others as they are. Throws when they are not there. */
+export async function openFiles(
+  source: ContextSource,
+  name: string,
+  { stateDir }: Pick<ContextOptions, "stateDir">,
+  tools: FetchTools,
+): Promise<Files> {
+  if (source.kind !== "directory")
+    return fetchFrom(source, name, tools, async (fetched, found) => ({ ...found, ...hideIgnored(fetched.view, noPatterns) }));
+  const directory = await findDirectory(source.path, name);
+  return showDirectory(directory, await readIgnoreFile([shelfOnDisk(directory)(".dockerignore")]), stateDir);
 }
 
-async function showFiles(directory: string, ignore: IgnorePatterns, stateDir: string): Promise<Files> {
+/** Opens what kaniko's and BuildKit's forms of a context name. Throws with the place that is missing, or with what is not yet supported. */
+export async function openContext(text: string, options: ContextOptions, tools: FetchTools): Promise<Context> {
+  const source = parseContextSource(text, options.workingDirectory, options.git);
+  const { workingDirectory, subPath, stateDir } = options;
+  const onDisk = shelfOnDisk(workingDirectory);
+  if (source.kind === "directory") {
+    const directory = await findDirectory(join(source.path, subPath), text);
+    const shelf = shelfOnDisk(directory);
+    const { dockerfile, beside } = await readDockerfile(options.dockerfile, [onDisk, shelf], tools);
+    const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
+    return { dockerfile, hasExceptions: ignore.hasExceptions, ...(await showDirectory(directory, ignore, stateDir)) };
+  }
+  const { credentials, skipTlsVerify } = options.git;
+  return fetchFrom(withDefaults(source, options), text, { ...tools, credentials, skipTlsVerify }, async (fetched, found) => {
+    const root = resolvePath(fetched.view, toRaw(subPath));
+    if (root.node?.attributes.type !== "directory") throw new ContextError(text, `there is no directory "${subPath}" in it`);
+    const view = viewBelow(fetched.view, root.path);
+    const shelf = shelfInView(view, found.location);
+    const isItself = fetched.isSingle && options.dockerfile === "Dockerfile";
+    const { dockerfile, beside } = isItself
+      ? await readDockerfile(singleName, [shelf], tools)
+      : await readDockerfile(options.dockerfile, [onDisk, shelf], tools);
+    const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
+    return { ...found, dockerfile, hasExceptions: ignore.hasExceptions, ...hideIgnored(view, ignore) };
+  });
+}
+
+function withDefaults(source: RemoteSource, { keepGitDir, mtime }: ContextOptions): RemoteSource {
+  if (source.kind !== "git") return source;
+  const { source: git } = source;
+  return { kind: "git", source: { ...git, keepGitDir: keepGitDir || git.keepGitDir, mtime: git.mtime === "checkout" ? mtime : git.mtime } };
+}
+
+/** Fetches files into a directory of their own, which goes when they are closed, or cannot be used. */
+async function fetchFrom<T>(
+  source: RemoteSource,
+  name: string,
+  tools: FetchTools,
+  open: (fetched: Fetched, found: Omit<Files, keyof ShownView>) => Promise<T>,
+): Promise<T> {
+  const directory = await tools.makeDirectory();
+  const close = () => rm(directory, { recursive: true, force: true });
+  try {
+    const fetched = await fetchFiles(source, name, directory, tools);
+    const { keepsOwners, time, commit } = fetched;
+    return await open(fetched, { location: redactText(name), stateDir: undefined, keepsOwners, time, commit, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function readDockerfile(
+  name: string,
+  shelves: readonly Shelf[],
+  tools: FetchTools,
+): Promise<{ readonly dockerfile: DockerfileSource; readonly beside: readonly Place[] }> {
+  if (!/^https?:\/\//i.test(name)) {
+    const { dockerfile, beside } = await findDockerfile(name, shelves);
+    return { dockerfile, beside: [beside] };
+  }
+  const directory = await tools.makeDirectory();
+  try {
+    const download = await (await beginDownload(name, undefined, { ...tools, directory })).finished;
+    const { size } = download;
+    if (size > maxBytes) throw new Error(`Cannot read Dockerfile "${redactText(name)}": it has ${size} bytes; ${maxBytes} are the limit`);
+    return { dockerfile: { path: redactText(name), text: await readFile(download.path, "utf8") }, beside: [] };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Absolute and without symlinks. */
+async function findDirectory(directory: string, name: string): Promise<string> {
+  const fail = (why: string, cause?: unknown) => new ContextError(name, why, { cause });
+  let real: string;
+  try {
+    real = await realpath(directory);
+  } catch (cause) {
+    throw fail(`directory "${directory}" ${isMissing(cause) ? "does not exist" : "cannot be reached"}`, cause);
+  }
+  if (!(await stat(real)).isDirectory()) throw fail(`"${directory}" is no directory`);
+  return real;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+async function showDirectory(directory: string, ignore: IgnorePatterns, stateDir: string): Promise<Files> {
   const below = relative(directory, await resolveLinks(stateDir));
   const isInside = below !== "" && below !== ".." && !below.startsWith("../");
   const hidden = isInside ? toRaw(below) : undefined;
   const view = openDirectory(directory, hidden === undefined ? ignore : hidePath(ignore, hidden));
-  return { directory, stateDir: hidden, ...view };
+  return { location: directory, stateDir: hidden, keepsOwners: false, time: undefined, ...view, async close() {} };
 }
 
 /** A path without symlinks, as far as it is there. */
@@ -74,16 +188,4 @@ async function resolveLinks(path: string): Promise<string> {
     if (!isAbsent(error) || path === dirname(path)) throw error;
     return join(await resolveLinks(dirname(path)), basename(path));
   }
-}
-
-/**
- * Opens a context after kaniko's `--context` forms: a path or `dir://path`. Throws with the place that is missing, or "not yet
- * supported" for the other schemes.
- */
-export async function openContext(source: string, options: ContextOptions): Promise<Context> {
-  const directory = await locateContext(source, options);
-  const dockerfile = await findDockerfile(options.dockerfile, [options.workingDirectory, directory]);
-  const ignore = await readIgnoreFile(dockerfile.path, directory);
-  const { hasExceptions } = ignore;
-  return { name: source, dockerfile, hasExceptions, ...(await showFiles(directory, ignore, options.stateDir)), async close() {} };
 }

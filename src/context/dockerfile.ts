@@ -1,11 +1,11 @@
 // Finds the Dockerfile as kaniko does: from the working directory first, then in the context.
 
-import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
+import type { Place, Shelf } from "./place.ts";
 
 /** The text of a build's Dockerfile. It may lie outside the context, and an ignore file does not hide it from the build. */
 export interface DockerfileSource {
-  /** Absolute. */
+  /** Absolute; inside a context that was fetched, relative to its root; an address. */
   readonly path: string;
   readonly text: string;
 }
@@ -13,34 +13,28 @@ export interface DockerfileSource {
 /** Dockerfiles and ignore files are written by hand; what is larger is something else. */
 export const maxBytes = 16 * 1024 * 1024;
 
-/** Throws with all places that were tried when there is none. */
-export async function findDockerfile(name: string, directories: readonly string[]): Promise<DockerfileSource> {
+/** Gives it with the place of its own ignore file. Throws with all places that were tried when there is none. */
+export async function findDockerfile(
+  name: string,
+  shelves: readonly Shelf[],
+): Promise<{ readonly dockerfile: DockerfileSource; readonly beside: Place }> {
   const fail = (why: string, cause?: unknown) => new Error(`Cannot read Dockerfile "${name}": ${why}`, { cause });
-  if (/^https?:\/\//.test(name)) throw fail("fetching a Dockerfile from a URL is not yet supported");
   if (name === "") throw fail("its name is empty");
-  const asNamed = directories.map((directory) => path.resolve(directory, name));
-  const lowerCase = path.basename(name) === "Dockerfile" ? asNamed.map((place) => path.join(path.dirname(place), "dockerfile")) : [];
-  for (const place of [...asNamed, ...lowerCase]) {
-    try {
-      const { size, isDirectory } = await statFile(place);
-      if (isDirectory) throw fail(`"${place}" is a directory`);
-      if (size > maxBytes) throw fail(`"${place}" has ${size} bytes; ${maxBytes} are the limit`);
-      return { path: place, text: await readFile(place, "utf8") };
-    } catch (cause) {
-      if (isAbsent(cause)) continue;
-      throw cause instanceof Error && "code" in cause ? fail(`"${place}" cannot be read`, cause) : cause;
+  const lowerCase = path.basename(name) === "Dockerfile" ? [path.join(path.dirname(name), "dockerfile")] : [];
+  for (const spelling of [name, ...lowerCase])
+    for (const shelf of shelves) {
+      const place = shelf(spelling);
+      try {
+        const found = await place.look();
+        if (found === undefined) continue;
+        if (found.type === "directory") throw fail(`${place.shown} is a directory`);
+        if (found.size > maxBytes) throw fail(`${place.shown} has ${found.size} bytes; ${maxBytes} are the limit`);
+        const text = (await found.read()).toString("utf8");
+        return { dockerfile: { path: place.path, text }, beside: shelf(`${spelling}.dockerignore`) };
+      } catch (cause) {
+        throw cause instanceof Error && "code" in cause ? fail(`${place.shown} cannot be read`, cause) : cause;
+      }
     }
-  }
-  const tried = [...new Set(asNamed)].map((place) => `"${place}"`).join(" and ");
+  const tried = [...new Set(shelves.map((shelf) => shelf(name).shown))].join(" and ");
   throw fail(`there is no file ${tried}; please provide a valid path to a Dockerfile within the build context with --dockerfile`);
-}
-
-/** Whether an error says that a file or one of its parents is not there. */
-export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-
-async function statFile(place: string): Promise<{ size: number; isDirectory: boolean }> {
-  const found = await stat(place);
-  return { size: found.size, isDirectory: found.isDirectory() };
 }

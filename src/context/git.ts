@@ -16,7 +16,16 @@ import { readSecret, type Secrets } from "./secret.ts";
 export interface Checkout extends FileView {
   /** Where what is wanted begins: the repository's root, or the subdirectory. */
   readonly base: RawPath;
+  readonly commit: string;
+  /** When it was committed, in seconds since 1970. */
+  readonly time: number;
   content(path: RawPath): Content;
+}
+
+/** What kaniko's environment says to a repository's host. */
+export interface GitCredentials {
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface GitTools {
@@ -27,6 +36,10 @@ export interface GitTools {
   readonly authorities: readonly string[];
   /** By id; `GIT_AUTH_TOKEN` and `GIT_AUTH_HEADER`, either also with `.HOST`, say who we are. */
   readonly secrets: Secrets;
+  /** For the repository's host, and the submodules there, where neither a secret nor the address says who we are. */
+  readonly credentials?: GitCredentials | undefined;
+  /** Accept any certificate. */
+  readonly skipTlsVerify?: boolean;
   /** The socket of the agent whose keys ssh may use. */
   readonly sshAgent: string | undefined;
   readonly signal: AbortSignal;
@@ -48,8 +61,9 @@ export async function beginCheckout(source: GitSource, tools: GitTools): Promise
   await mkdir(tree, { recursive: true });
   const git = new Git(source, tree, tools);
   await git.run(["-c", "init.defaultBranch=master", "init", "--quiet"]);
+  const { remote } = splitUserinfo(source.remote);
   // Not by its arguments, which everyone on the machine can read.
-  await appendFile(join(tree, ".git", "config"), `[remote "origin"]\n\turl = "${source.remote.replace(/["\\]/g, "\\$&")}"\n`);
+  await appendFile(join(tree, ".git", "config"), `[remote "origin"]\n\turl = "${remote.replace(/["\\]/g, "\\$&")}"\n`);
   const found = await findRef(git, source);
   const finished = checkOut(git, source, found, tree);
   finished.catch(() => {});
@@ -111,12 +125,13 @@ async function checkOut(git: Git, source: GitSource, { name, objects }: Found, t
   const view = openDirectory(tree, noPatterns);
   const base = resolvePath(view, toRaw(subdir ?? ""));
   if (base.node?.attributes.type !== "directory") throw new GitError(source, `there is no directory "${subdir}" in it at ${sha}`);
-  if (source.mtime === "checkout") return { ...view, base: base.path };
+  const found = { base: base.path, commit: sha, time: Number(seconds) };
+  if (source.mtime === "checkout") return { ...view, ...found };
   const lstat: FileView["lstat"] = (path) => {
     const node = view.lstat(path);
-    return node && { ...node, attributes: { ...node.attributes, mtime: Number(seconds), mtimeNs: 0 } };
+    return node && { ...node, attributes: { ...node.attributes, mtime: found.time, mtimeNs: 0 } };
   };
-  return { ...view, lstat, base: base.path };
+  return { ...view, lstat, ...found };
 }
 
 /** The program in one work tree, knowing nothing of the user and asking nothing. */
@@ -179,8 +194,8 @@ class Git {
   }
 
   #environment(): Record<string, string> {
-    const { proxies, authorities, secrets, sshAgent } = this.#tools;
-    const header = findAuthorization(this.#source.remote, secrets);
+    const { proxies, authorities, skipTlsVerify, sshAgent } = this.#tools;
+    const header = findHeader(this.#source.remote, this.#tools);
     return {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: "/dev/null",
@@ -194,25 +209,55 @@ class Git {
       // Neither in arguments, which everyone on the machine can read, nor in the .git that may end up in an image.
       ...(header === undefined
         ? {}
-        : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${scopeOf(this.#source.remote)}.extraheader`, GIT_CONFIG_VALUE_0: header }),
+        : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${header.scope}.extraheader`, GIT_CONFIG_VALUE_0: header.text }),
       // Without known hosts, as BuildKit does it.
       GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
       ...(sshAgent === undefined ? {} : { SSH_AUTH_SOCK: sshAgent }),
       ...(authorities[0] === undefined ? {} : { GIT_SSL_CAINFO: authorities[0] }),
+      ...(skipTlsVerify ? { GIT_SSL_NO_VERIFY: "1" } : {}),
     };
   }
 }
 
-/** The first of the secrets that there is, the host's own before those for all, headers before tokens. */
-function findAuthorization(remote: string, secrets: Secrets): string | undefined {
-  if (!/^https?:/i.test(remote)) return undefined;
-  for (const suffix of [`.${new URL(remote).host}`, ""]) {
+/** A header and the addresses that it is sent to. */
+interface Header {
+  readonly text: string;
+  readonly scope: string;
+}
+
+/** The first of what says who we are: the host's own secrets before those for all, headers before tokens, the address, the environment. */
+function findHeader(address: string, { secrets, credentials }: GitTools): Header | undefined {
+  if (!/^https?:/i.test(address)) return undefined;
+  const { remote, userinfo } = splitUserinfo(address);
+  const { host, origin } = new URL(remote);
+  for (const suffix of [`.${host}`, ""]) {
     const header = readSecret(secrets, `GIT_AUTH_HEADER${suffix}`);
-    if (header !== undefined) return `Authorization: ${header}`;
+    if (header !== undefined) return { text: `Authorization: ${header}`, scope: scopeOf(remote) };
     const token = readSecret(secrets, `GIT_AUTH_TOKEN${suffix}`);
-    if (token !== undefined) return `Authorization: basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;
+    if (token !== undefined) return { text: basic(`x-access-token:${token}`), scope: scopeOf(remote) };
   }
-  return undefined;
+  if (userinfo !== undefined) return { text: basic(userinfo), scope: `${origin}/` };
+  return credentials && { text: basic(`${credentials.username}:${credentials.password}`), scope: `${origin}/` };
+}
+
+function basic(userinfo: string): string {
+  return `Authorization: basic ${Buffer.from(userinfo).toString("base64")}`;
+}
+
+/** Takes the user's name and password out of a web address; git would keep them, and ask for what is missing. */
+function splitUserinfo(address: string): { readonly remote: string; readonly userinfo: string | undefined } {
+  const [, before, userinfo, after] = /^(https?:\/\/)([^/?#]*)@(.*)$/is.exec(address) ?? [];
+  if (userinfo === undefined) return { remote: address, userinfo: undefined };
+  const [user = "", password = ""] = userinfo.split(/:(.*)/s);
+  return { remote: `${before}${after}`, userinfo: `${decode(user)}:${decode(password)}` };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Which addresses the secret is shown to: the repository alone, on GitHub all, as its own checkout action does. */

@@ -1,6 +1,7 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
+export { Draft, directoryAttributes } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
 export { makeDirectories } from "./make-directories.ts";

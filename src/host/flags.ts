@@ -45,15 +45,15 @@ const inputs: readonly Row[] = [
     type: "string",
     value: "PATH",
     default: "Dockerfile",
-    help: "Dockerfile, looked up from the working directory, then from the context",
+    help: "Dockerfile, looked up from the working directory, then from the context; or its https:// URL",
   },
   {
     name: "context",
     short: "c",
     type: "string",
-    value: "PATH",
+    value: "PATH|URL",
     default: "/workspace/",
-    help: "directory to build from: a path or dir://PATH",
+    help: "what to build from: a directory, tar://FILE or tar://stdin, a git repository, an https:// URL of an archive or a Dockerfile",
   },
   { name: "context-sub-path", type: "string", value: "PATH", help: "directory below the context to build from instead" },
   { name: "bucket", short: "b", type: "string", value: "NAME", help: "bucket that holds the context", status: "not yet", hidden: true },
@@ -81,8 +81,8 @@ const inputs: readonly Row[] = [
   {
     name: "build-context",
     type: "keyValue",
-    value: "NAME=DIR|docker-image://IMAGE",
-    help: "directory or image that FROM and COPY --from name so; may be repeated",
+    value: "NAME=DIR|IMAGE|URL",
+    help: "directory, docker-image://IMAGE, git repository or https:// URL that FROM and COPY --from name so; may be repeated",
   },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {
@@ -91,7 +91,12 @@ const inputs: readonly Row[] = [
     value: "[LEVEL[,...]:]NAME=VALUE",
     help: "annotation of the image's manifest, or at another LEVEL: manifest, manifest-descriptor (either with [PLATFORM]), index, index-descriptor; may be repeated",
   },
-  { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
+  {
+    name: "git",
+    type: "multi",
+    value: "OPTION=VALUE",
+    help: "of a context that is a git repository: branch=, recurse-submodules=, insecure-skip-tls=; env GIT_TOKEN, or GIT_USERNAME and GIT_PASSWORD",
+  },
   {
     name: "secret",
     type: "multi",

@@ -7,6 +7,7 @@ import { parseReference, type Reference, withDefaultTag } from "../image/referen
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listLostAnnotations, placeAnnotations, readAnnotation } from "./annotation-flag.ts";
 import { listNotices, parseVariable } from "./environment.ts";
+import { readGitOptions } from "./git.ts";
 import { readOutputFlags } from "./output-flag.ts";
 import { checkSupport, type GivenFlag } from "./parse-flags.ts";
 import { readRegistryOptions } from "./registry-options.ts";
@@ -46,8 +47,11 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
   const platforms = readPlatforms(values);
   const givenAnnotations = [...values.list("annotation").flatMap(readAnnotation), ...choice.annotations];
   const annotations = placeAnnotations(givenAnnotations, platforms, imageFormat === "docker");
+  const context = readContext(values.text("context"), directory);
+  const { git, notices: gitNotices } = readGitOptions(values.list("git"), env, context);
   const request = {
-    context: readContext(values.text("context"), directory),
+    context,
+    git,
     contextSubPath: values.text("context-sub-path"),
     dockerfile: values.text("dockerfile"),
     workingDirectory: directory,
@@ -74,7 +78,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     sandbox: values.text("sandbox") as SandboxChoice,
     checkOnly,
     dryRun,
-    notices: [...notices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],
+    notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],
   } as const;
   return { ...request, ...readStateDir(values, surroundings) };
 }
@@ -85,19 +89,26 @@ function mapValues<K extends string>(values: { readonly [key in K]?: string }, c
   ) as { [key in K]?: string };
 }
 
+/** Paths become absolute, in an address as well. */
 function readContext(source: string, directory: string): string {
-  if (source.startsWith("dir://")) return `dir://${resolve(directory, source.slice("dir://".length))}`;
-  return source.includes("://") ? source : resolve(directory, source);
+  const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
+  if (source === "tar://stdin" || isAddress(path)) return source;
+  return `${scheme}${resolve(directory, path)}`;
 }
 
-/** Directories become absolute; a name that is given again overwrites. */
+/** The same for named contexts; a name that is given again overwrites. */
 function readBuildContexts(given: readonly Value[], directory: string): Map<string, string> {
   return new Map(
     given.map(({ text, source }) => {
       const [name, value] = parsePair(text, source);
-      return [name, /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? value : resolve(directory, value)];
+      return [name, isAddress(value) ? value : resolve(directory, value)];
     }),
   );
+}
+
+/** `SCHEME://…`, a repository as ssh names it, or a target of a bake file. */
+function isAddress(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
 }
 
 function readBuildArgs(given: readonly Value[], env: Environment): Map<string, string> {

@@ -92,7 +92,7 @@ async function observe(
   let code = 1;
   try {
     for (const secret of findSecrets(registry.dockerConfig, surroundings)) renderer.mask(secret);
-    code = await work({ report: renderer, signal: interruption.signal }, renderer);
+    code = await work({ report: renderer, signal: interruption.signal, stdin: surroundings.stdin }, renderer);
   } catch (error) {
     const reason: unknown = interruption.exitCode === undefined ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");

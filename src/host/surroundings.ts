@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isatty } from "node:tty";
 import type { Clock } from "../report/plain.ts";
 import { type LogStream, systemClock } from "../report/renderer.ts";
 
@@ -16,6 +17,8 @@ export interface Surroundings {
   readonly env: Environment;
   /** The working directory, absolute. */
   readonly directory: string;
+  /** What is there to be read; undefined at a terminal, where nothing is. */
+  readonly stdin: (() => AsyncIterable<Uint8Array>) | undefined;
   readonly stdout: { write(text: string): void };
   readonly stderr: LogStream;
   readonly clock: Clock;
@@ -58,6 +61,8 @@ export function ownProcess(): Surroundings {
     args: process.argv.slice(2),
     env: process.env,
     directory: process.cwd(),
+    // Node makes the stream, and may not be able to, when it is first looked at.
+    stdin: isatty(0) ? undefined : () => process.stdin,
     stdout: { write: (text) => void process.stdout.write(text) },
     stderr: {
       write: (text) => void process.stderr.write(text),

@@ -13,6 +13,8 @@ export function redactUrl(url: string): string {
 export function redactText(text: string): string {
   return text
     .replace(/https?:\/\/[^\s"'<>]+/gi, (url) => redactUrl(url))
+    .replace(/\b(git:\/\/)[^/@\s"'<>]*@/gi, "$1")
+    .replace(/\b(ssh:\/\/[^/:@\s"'<>]*):[^/@\s"'<>]*@/gi, "$1@")
     .replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 …")
     .replace(/("(?:token|access_token|refresh_token|identitytoken|password|secret)"\s*:\s*)"[^"]*"/gi, '$1"…"');
 }

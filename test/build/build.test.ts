@@ -257,8 +257,9 @@ describe("--build-context", () => {
   });
 
   const wrong: readonly (readonly [value: string, reason: RegExp])[] = [
-    ["https://example.com/x.git", /Cannot use build context "c=https:\/\/example.com\/x.git": https:\/\/ is not yet supported/],
-    ["oci-layout:///x", /oci-layout:\/\/ is not yet supported/],
+    ["https://example.com/x.git?a=1", /Cannot use build context "c=https:\/\/example.com\/x.git\?a=…": unexpected query "a"/],
+    ["target:x", /Cannot use build context "c=target:x": it names a target of a bake file; name a stage of the Dockerfile itself instead/],
+    ["ftp://x", /unsupported context source ftp:\/\//],
     ["docker-image://UPPER", /UPPER/],
     ["/nowhere/at/all", /"\/nowhere\/at\/all" does not exist/],
   ];

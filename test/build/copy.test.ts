@@ -362,6 +362,7 @@ function toolsWith(warnings: string[]): StepTools {
     warn: (rule, text) => void warnings.push(`${rule}: ${text}`),
     downloads: { download: () => assert.fail("nothing is downloaded here"), checkOut: () => assert.fail("nothing is checked out here") },
     scratch: "/no/archive/is/unpacked/here",
+    signal: new AbortController().signal,
   };
 }
 

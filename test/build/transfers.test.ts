@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, type TestContext, test } from "node:test";
+import type { RequestListener } from "node:http";
+import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { BuildFailure } from "../../src/build/build.ts";
 import { parseReference } from "../../src/image/reference.ts";
@@ -14,6 +13,7 @@ import { directoryItem, fileItem, openBuilder, putBase } from "../support/build.
 import { startGitServer } from "../support/git-server.ts";
 import { layerLines, layerTimes, pushed, tarOf } from "../support/pushed.ts";
 import { startRegistry } from "../support/registry.ts";
+import { serve } from "../support/web.ts";
 
 const passwd = fileItem("etc/passwd", "root:x:0:0::/root:/bin/sh\nwww:x:33:33::/var/www:/bin/sh\n");
 const baseLayers = [
@@ -66,17 +66,6 @@ describe("COPY --link", () => {
     ]);
   });
 });
-
-/** A web server for the time of the test; gives its address without a slash. */
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const archive = await tarOf([directoryItem("d", 0o700), fileItem("d/f", "F", { uid: 5, gid: 6 }), fileItem("g", "G")]);
 

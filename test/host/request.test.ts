@@ -35,8 +35,11 @@ const registry: Request["registry"] = {
   userAgent: `slipway/${version}`,
 };
 
+const noGit: Request["git"] = { branch: undefined, submodules: undefined, skipTlsVerify: false, protocol: "https", credentials: undefined };
+
 const usual: Request = {
   context: "/workspace",
+  git: noGit,
   contextSubPath: "",
   dockerfile: "Dockerfile",
   workingDirectory: "/work",
@@ -79,6 +82,22 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
   [["--context=dir:///a/b"], { context: "dir:///a/b" }],
   [["--context=dir://sub"], { context: "dir:///work/sub" }],
   [["--context=git://github.com/a/b#refs/heads/c"], { context: "git://github.com/a/b#refs/heads/c" }],
+  [["--context=tar://a.tgz"], { context: "tar:///work/a.tgz" }],
+  [["--context=tar://stdin"], { context: "tar://stdin" }],
+  [["--context=git@host:a/b.git#c"], { context: "git@host:a/b.git#c" }],
+  [
+    ["--context=https://host/a.git", "--git=branch=b,recurse-submodules=true"],
+    { context: "https://host/a.git", git: { ...noGit, branch: "b", submodules: true } },
+  ],
+  [["--context=git://h/a", "--git=insecure-skip-tls=1"], { context: "git://h/a", git: { ...noGit, skipTlsVerify: true } }],
+  [
+    ["--context=git://h/a", "--git=single-branch=true", "--git=depth=1"],
+    {
+      context: "git://h/a",
+      notices: ["No effect: --git single-branch, depth; nothing but the commit that is built is fetched without it"],
+    },
+  ],
+  [["--git=branch=b"], { git: { ...noGit, branch: "b" }, notices: ["No effect: --git; the context is no git repository"] }],
   [["--context-sub-path=app"], { contextSubPath: "app" }],
   [["-f", "docker/Dockerfile.dev"], { dockerfile: "docker/Dockerfile.dev" }],
   [
@@ -91,11 +110,13 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
     },
   ],
   [
-    ["--build-context=a=../x", "--build-context=b=docker-image://c:1"],
+    ["--build-context=a=../x", "--build-context=b=docker-image://c:1", "--build-context=c=me@host:d.git", "--build-context=d=target:e"],
     {
       buildContexts: new Map([
         ["a", "/x"],
         ["b", "docker-image://c:1"],
+        ["c", "me@host:d.git"],
+        ["d", "target:e"],
       ]),
     },
   ],
@@ -211,7 +232,37 @@ for (const [args, env, expected] of variables) {
   });
 }
 
+const gitCredentials: readonly [env: Environment, expected: Request["git"]["credentials"]][] = [
+  [{ GIT_TOKEN: "t" }, { username: "t", password: "" }],
+  [
+    { GIT_TOKEN: "t", GIT_USERNAME: "u", GIT_PASSWORD: "p" },
+    { username: "t", password: "" },
+  ],
+  [
+    { GIT_USERNAME: "u", GIT_PASSWORD: "p" },
+    { username: "u", password: "p" },
+  ],
+  [{ GIT_PASSWORD: "p" }, { username: "", password: "p" }],
+  [{ GIT_TOKEN: "" }, undefined],
+];
+
+for (const [env, expected] of gitCredentials)
+  test(`credentials of git contexts with ${JSON.stringify(env)}`, () =>
+    assert.deepEqual(read(["--no-push"], env).git.credentials, expected));
+
+test("GIT_PULL_METHOD says how git:// is spoken", () => {
+  assert.equal(read(["--no-push"], { GIT_PULL_METHOD: "http" }).git.protocol, "http");
+  assert.equal(read(["--no-push"], { GIT_PULL_METHOD: "ssh" }).git.protocol, "https");
+});
+
 const refused: readonly [args: string[], env: Environment, message: string | RegExp][] = [
+  [
+    ["--no-push", "--git=tag=x"],
+    {},
+    'invalid argument "tag=x" for --git: must be branch=, single-branch=, recurse-submodules=, insecure-skip-tls=, depth=',
+  ],
+  [["--no-push", "--git=depth=all"], {}, /depth must be a number/],
+  [["--no-push", "--git=recurse-submodules=yes"], {}, /recurse-submodules must be true or false/],
   [[], {}, "you must provide --destination, or use --no-push"],
   [["-d", "a"].slice(2), { KANIKO_NO_PUSH: "0" }, "you must provide --destination, or use --no-push"],
   [["--no-push", "--image-name-with-digest-file=x"], {}, "you must provide --destination if setting ImageNameDigestFile"],

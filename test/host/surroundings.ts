@@ -24,6 +24,7 @@ export function openTestSurroundings(
     args,
     env,
     directory: "/work",
+    stdin: undefined,
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text), isTerminal: terminal, columns: () => (terminal ? 80 : undefined) },
     clock: openTestClock(),

@@ -16,6 +16,8 @@ for (const [given, shown] of urls) test(`redactUrl shows ${shown}`, () => assert
 
 const texts: readonly [given: string, hidden: string][] = [
   ["see https://u:hunter2@h.test/x for more", "hunter2"],
+  ["git://t0ken@h.test/x and ssh://me:hunter2@h.test/x", "t0ken"],
+  ["git://t0ken@h.test/x and ssh://me:hunter2@h.test/x", "hunter2"],
   ["Authorization: Bearer abcdef.ghijkl-mnop", "abcdef"],
   ["sent Basic dXNlcjpwYXNzd29yZA==", "dXNlcjp"],
   ['{"token":"t0psecret","x":1}', "t0psecret"],

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
-import { type BuildResult, build, type Request } from "../../src/build/build.ts";
+import { type BuildResult, type BuildTools, build, type Request } from "../../src/build/build.ts";
 import { type EncodedImage, encodeImage } from "../../src/image/encode.ts";
 import type { ContainerConfig, ImageConfig, Layer } from "../../src/image/image.ts";
 import { hostPlatform } from "../../src/image/platform.ts";
@@ -26,7 +26,12 @@ export interface Builder {
   readonly directory: string;
   readonly events: Event[];
   /** Writes the files into the context, then builds `Dockerfile` from there. */
-  build(files: Readonly<Record<string, string | Uint8Array>>, request?: Partial<Request>, signal?: AbortSignal): Promise<BuildResult>;
+  build(
+    files: Readonly<Record<string, string | Uint8Array>>,
+    request?: Partial<Request>,
+    signal?: AbortSignal,
+    stdin?: BuildTools["stdin"],
+  ): Promise<BuildResult>;
 }
 
 export async function openBuilder(test: TestContext): Promise<Builder> {
@@ -36,7 +41,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
   return {
     directory,
     events,
-    async build(files, more = {}, signal = new AbortController().signal) {
+    async build(files, more = {}, signal = new AbortController().signal, stdin = undefined) {
       const context = join(directory, `context-${++number}`);
       await mkdir(context);
       for (const [name, text] of Object.entries(files)) {
@@ -45,6 +50,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
       }
       const request: Request = {
         context,
+        git: { branch: undefined, submodules: undefined, skipTlsVerify: false, protocol: "https", credentials: undefined },
         contextSubPath: "",
         dockerfile: "Dockerfile",
         workingDirectory: context,
@@ -77,7 +83,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
         notices: [],
         ...more,
       };
-      return build(request, { report: { emit: (event) => events.push(event), mask() {} }, signal });
+      return build(request, { report: { emit: (event) => events.push(event), mask() {} }, signal, stdin });
     },
   };
 }

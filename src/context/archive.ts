@@ -1,18 +1,24 @@
-// Archives that ADD unpacks: recognised by content, put into a draft as tar(1) would put them on disk.
+// Archives that are unpacked, by ADD and as contexts: recognised by content, put into a draft as tar(1) would put them on disk.
 
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { type FileView, joinPath, parentOf, resolvePath } from "../filesystem/filesystem.ts";
+import { type Draft, directoryAttributes, type FileView, joinPath, parentOf, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { decompress, MissingProgramError, readTar, runProgram } from "../layer/layer.ts";
-import type { CopyOptions } from "./copy.ts";
-import { type Draft, directoryAttributes } from "./draft.ts";
 
 export interface ArchiveTools {
-  /** A directory, made when it is needed, that keeps what archives hold until the layer is written. */
+  /** A directory, made when it is needed, that keeps what files of archives hold for as long as it is needed. */
   readonly scratch: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ArchiveOptions {
+  /** Whose everything becomes; undefined: as the archive says. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Seconds since 1970: the time of directories that the archive needs and does not hold. */
+  readonly now: number;
 }
 
 type ArchiveKind = "tar" | "gzip" | "bzip2" | "xz" | "zstd";
@@ -39,11 +45,12 @@ const packages: Readonly<Record<string, string>> = { bzip2: "bzip2", xz: "xz-uti
 /** The tar inside. */
 async function* openArchive(archive: Content): AsyncIterable<Uint8Array> {
   const kind = await sniff(archive);
-  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], bytesOf(archive));
-  else yield* decompress(bytesOf(archive));
+  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], readRange(archive));
+  else yield* decompress(readRange(archive));
 }
 
-async function* bytesOf(content: Content): AsyncIterable<Uint8Array> {
+/** The bytes of a file, wherever they are. */
+export async function* readRange(content: Content): AsyncIterable<Uint8Array> {
   if (content.kind === "bytes") yield content.bytes;
   else if (content.size > 0)
     yield* createReadStream(toBytes(content.path), {
@@ -55,34 +62,40 @@ async function* bytesOf(content: Content): AsyncIterable<Uint8Array> {
 
 /** What wraps a file's content, by its first bytes; undefined when it can be no archive. */
 async function sniff(content: Content): Promise<ArchiveKind | undefined> {
-  for await (const start of bytesOf(content)) {
+  for await (const start of readRange(content)) {
     const found = magics.find(([, magic]) => magic.every((byte, i) => start[i] === byte));
     return found === undefined ? "tar" : found[0];
   }
   return undefined;
 }
 
-/** Whether a file is a tar, plain or compressed, whose first header parses. Throws with advice where the program for it is missing. */
-export async function isArchive(content: Content): Promise<boolean> {
+/**
+ * Whether a file is a tar, plain or compressed, whose first header parses. Throws with advice where the program for it is missing, to
+ * which `otherwise` adds what can be done instead.
+ */
+export async function isArchive(content: Content, otherwise = ""): Promise<boolean> {
   try {
     for await (const _ of readTar(openArchive(content))) return true;
   } catch (error) {
     if (!(error instanceof MissingProgramError)) return false;
     const { program } = error;
-    const hint = `install the package ${packages[program] ?? program}, or take the file as it is with ADD --unpack=false`;
+    const hint = `install the package ${packages[program] ?? program}${otherwise}`;
     throw new UnpackError(`Cannot tell whether a file compressed with ${program} is an archive: ${program} is not installed`, hint, error);
   }
   return false;
 }
 
-/** Unpacks an archive below a directory, which is made where it is absent; owners are the archive's unless `--chown` says otherwise. */
+/**
+ * Unpacks an archive below a directory, which is made where it is absent. Nothing is written to disk under a name of the archive's.
+ * Gives the newest time of its files.
+ */
 export async function unpackArchive(
   draft: Draft,
   archive: Content,
   destination: RawPath,
-  options: CopyOptions,
+  options: ArchiveOptions,
   tools: ArchiveTools,
-): Promise<void> {
+): Promise<{ readonly newest: number | undefined }> {
   const made = directoryAttributes(0o755, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
   const root = resolvePath(draft, destination).path;
   draft.makeDirectories(root, made);
@@ -91,9 +104,12 @@ export async function unpackArchive(
   const spoolPath = join(tools.scratch, randomUUID());
   await using spool = await open(spoolPath, "w");
   let offset = 0;
+  let newest: number | undefined;
   const files = new Map<RawPath, { readonly attributes: Attributes; readonly inode: object; readonly content: Content }>();
   for await (const { entry, content } of readTar(openArchive(archive))) {
+    tools.signal.throwIfAborted();
     const { path: name, sha256: _, text: __, ...attributes } = entry;
+    if (entry.type === "file" || entry.type === "hardlink") newest = Math.max(entry.mtime, newest ?? entry.mtime);
     const owned = { ...attributes, ...options.owner, mtimeNs: 0 };
     if (name === "") continue;
     // Links in an archive lead no further than where it is unpacked.
@@ -122,4 +138,5 @@ export async function unpackArchive(
     if (entry.type === "directory" && existing !== undefined && existing !== "directory") draft.remove(path);
     draft.put(path, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
   }
+  return { newest };
 }

@@ -1,7 +1,8 @@
 // A layer in the making: a tree together with the entries that an instruction has put on top of it so far.
 
-import { type FileNode, type FileView, joinPath, type Tree } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type LayerItem, makeEntry, type RawPath } from "../layer/entry.ts";
+import type { Tree } from "./tree.ts";
+import { type FileNode, type FileView, joinPath } from "./view.ts";
 
 /** What a new entry is made from. */
 export interface NewEntry {
@@ -80,6 +81,11 @@ export class Draft implements FileView {
     const below = isHidden ? [] : this.#tree.list(path);
     const added = place?.children;
     return added === undefined ? below : [...new Set([...below, ...added.keys()])].sort();
+  }
+
+  /** What was put at a path as its content. */
+  contentAt(path: RawPath): Content | RawPath | undefined {
+    return this.#find(path).place?.content;
   }
 
   /** Puts an entry at a path whose parent exists. Directories over directories keep what is below them. */
