@@ -13,6 +13,7 @@ import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
 import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
 import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
@@ -44,17 +45,19 @@ export type { BuildResult, BuildTools } from "./result.ts";
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
   for (const secret of secretsOf(request)) tools.report.mask(secret);
   for (const text of request.notices) tools.report.emit({ kind: "notice", text });
+  const agents = await during("building image", openAgents(request));
   const registry = openRegistry(request.registry, tools);
   try {
-    return await buildWith(registry, request, tools);
+    return await buildWith(registry, request, { ...tools, ssh: agents.sockets });
   } finally {
     await registry.close();
+    await agents.close();
   }
 }
 
 type PlaceOf = (lines: { readonly line: number; readonly endLine: number }) => Place;
 
-async function buildWith(registry: Registry, request: Request, tools: BuildTools): Promise<BuildResult> {
+async function buildWith(registry: Registry, request: Request, tools: AgentTools): Promise<BuildResult> {
   const { report, signal } = tools;
   const fetching = fetchTools(request, registry, tools);
   const context = await during("building image", openContext(request.context, contextOptions(request), fetching));
@@ -148,10 +151,10 @@ async function carryOut(
     readonly silenced: Checked["silenced"];
   },
   request: Request,
-  tools: BuildTools,
+  tools: AgentTools,
 ): Promise<BuildResult> {
   const { registry, bases } = parts;
-  const { report, signal } = tools;
+  const { report, signal, ssh } = tools;
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
   const opened: Promise<Sandbox>[] = [];
@@ -169,11 +172,12 @@ async function carryOut(
       opened[0] = sandbox;
       return sandbox;
     };
-    downloads = await beginDownloads(plan, { ...request, ...parts, http: registry.http, registry: request.registry, scratch, signal });
+    downloads = await beginDownloads(plan, { ...request, ...parts, ssh, http: registry.http, registry: request.registry, scratch, signal });
     const stages = await execute(plan, {
       ...tools,
       ...request,
       ...parts,
+      ssh,
       downloads,
       blobs,
       files,

@@ -22,6 +22,7 @@ export interface DownloadsTools {
   readonly registry: Pick<RegistryOptions, "proxies" | "roots">;
   /** `--secret` and `--ssh`. */
   readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Sockets of agents by id. */
   readonly ssh: ReadonlyMap<string, string>;
   readonly scratch: string;
   readonly signal: AbortSignal;

@@ -32,6 +32,7 @@ export interface ExecuteTools {
   readonly helper: Helper | undefined;
   readonly layers: Layers;
   readonly secrets: ReadonlyMap<string, Uint8Array>;
+  /** Sockets of agents by id. */
   readonly ssh: ReadonlyMap<string, string>;
   /** The image behind an origin of kind `image`. */
   image(origin: Origin & { readonly kind: "image" }): Promise<ResolvedImage>;

@@ -5,17 +5,13 @@ import { join } from "node:path";
 import type { ContextOptions, FetchTools } from "../context/context.ts";
 import { makeDirectories } from "../filesystem/filesystem.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { AgentTools } from "./agents.ts";
 import type { Request } from "./request.ts";
-import type { BuildTools } from "./result.ts";
 
-export function fetchTools(request: Request, { http }: Registry, { signal, stdin }: BuildTools): FetchTools {
-  const { secrets, ssh, stateDir } = request;
+export function fetchTools(request: Request, { http }: Registry, { signal, stdin, ssh }: AgentTools): FetchTools {
+  const { secrets } = request;
   const { proxies, roots } = request.registry;
-  const makeDirectory = async () => {
-    const directory = join(stateDir, "work", randomUUID());
-    await makeStateDirectory(directory);
-    return directory;
-  };
+  const makeDirectory = () => makeWorkDirectory(request);
   return { http, secrets, signal, stdin, proxies, authorities: roots.files, sshAgent: ssh.get("default"), makeDirectory };
 }
 
@@ -24,6 +20,13 @@ export function contextOptions(request: Request): ContextOptions {
   const { buildArgs, contextSubPath: subPath } = request;
   const keepGitDir = /^(?:1|t|T|TRUE|true|True)$/.test(buildArgs.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") ?? "");
   return { ...request, subPath, keepGitDir, mtime: buildArgs.get("SOURCE_DATE_EPOCH") ? "commit" : "checkout" };
+}
+
+/** A new directory of the build's own, for this user alone. */
+export async function makeWorkDirectory({ stateDir }: Pick<Request, "stateDir">): Promise<string> {
+  const directory = join(stateDir, "work", randomUUID());
+  await makeStateDirectory(directory);
+  return directory;
 }
 
 export async function makeStateDirectory(directory: string): Promise<void> {

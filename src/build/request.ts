@@ -1,5 +1,6 @@
 // What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
 
+import type { AgentSource } from "../agent/agent.ts";
 import type { GitOptions } from "../context/context.ts";
 import type { Annotation } from "../image/annotation.ts";
 import type { MediaFamily } from "../image/image.ts";
@@ -27,8 +28,8 @@ export interface Request {
   readonly labels: ReadonlyMap<string, string>;
   /** `--secret`: their bytes by id. They are shown to the steps that mount them, and hidden from the report. */
   readonly secrets: ReadonlyMap<string, Uint8Array>;
-  /** `--ssh`: absolute paths of agents' sockets by id. */
-  readonly ssh: ReadonlyMap<string, string>;
+  /** `--ssh`, by id. */
+  readonly ssh: ReadonlyMap<string, AgentSource>;
   /** Of RUNs that say nothing else. */
   readonly network: "default" | "none" | "host";
   /** `--allow`: `network.host`. */

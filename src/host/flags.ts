@@ -106,8 +106,8 @@ const inputs: readonly Row[] = [
   {
     name: "ssh",
     type: "multi",
-    value: "ID[=SOCKET]",
-    help: "SSH agent for RUN --mount=type=ssh; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated",
+    value: "ID[=SOCKET|KEY[,...]]",
+    help: "SSH agent for RUN --mount=type=ssh, or the files of unencrypted private keys; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated",
   },
   {
     name: "kaniko-dir",

@@ -1,6 +1,7 @@
 // Reads what `--secret` and `--ssh` name: at once, so that no step of the build can change it.
 
 import { resolve } from "node:path";
+import type { AgentSource } from "../agent/agent.ts";
 import type { Request } from "../build/build.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage.ts";
@@ -9,6 +10,7 @@ import type { Value } from "./values.ts";
 
 /** As BuildKit has it. */
 const maxSecretBytes = 500 * 1024;
+const maxKeyBytes = 100 * 1024;
 
 /** `id=NAME[,src=FILE][,env=NAME][,type=file|env]`, as kaniko and buildx have it. No error shows a secret. */
 export function readSecrets(given: readonly Value[], surroundings: Surroundings): Request["secrets"] {
@@ -61,23 +63,32 @@ function checkSize(id: string, bytes: Uint8Array, source: string): Uint8Array {
   return bytes;
 }
 
-/** `ID[=SOCKET]`; without a socket it is the one of the environment. */
-export function readAgents(given: readonly Value[], { env, directory, isSocket, fileExists }: Surroundings): Request["ssh"] {
-  const agents = new Map<string, string>();
+/** `ID[=SOCKET|KEY[,KEY...]]`; without either it is the socket of the environment. */
+export function readAgents(given: readonly Value[], surroundings: Surroundings): Request["ssh"] {
+  const agents = new Map<string, AgentSource>();
   for (const { text, source } of given) {
     const equals = text.indexOf("=");
     const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
-    const path = equals < 0 ? env.SSH_AUTH_SOCK : text.slice(equals + 1);
+    const paths = (equals < 0 ? "" : text.slice(equals + 1)) || surroundings.env.SSH_AUTH_SOCK;
     if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
-    if (!path) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
-    const socket = resolve(directory, path);
-    if (!isSocket(socket)) {
-      const what = fileExists(resolve(directory, path.split(",")[0] ?? path)) ? "no socket" : "not there";
-      throw new UsageError(
-        `${source} ${id}: ${JSON.stringify(path)} is ${what}; for a key, start ssh-agent, ssh-add it, and pass ${source} ${id}`,
-      );
-    }
-    agents.set(id, socket);
+    if (!paths) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+    agents.set(id, readAgent(paths.split(","), `${source} ${id}`, surroundings));
   }
   return agents;
+}
+
+function readAgent(paths: readonly string[], flag: string, { directory, isSocket, readBytes }: Surroundings): AgentSource {
+  const places = paths.map((path) => resolve(directory, path));
+  const [socket] = places.filter(isSocket);
+  if (socket !== undefined && places.length > 1)
+    throw new UsageError(`${flag}: invalid combination of keys and sockets: one socket, or keys alone`);
+  if (socket !== undefined) return { kind: "socket", path: socket };
+  const files = places.map((path) => {
+    const bytes = readBytes(path);
+    if (bytes === undefined) throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}`);
+    if (bytes.length > maxKeyBytes)
+      throw new UsageError(`${flag}: ${JSON.stringify(path)} is no private key: it has ${bytes.length} bytes`);
+    return { path, bytes };
+  });
+  return { kind: "keys", files };
 }

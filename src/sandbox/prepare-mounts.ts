@@ -3,10 +3,11 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Listener } from "../agent/agent.ts";
 import { removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { RawPath } from "../layer/entry.ts";
-import { type AgentProxy, openAgentProxy } from "./agent-proxy.ts";
+import { openAgentProxy } from "./agent-proxy.ts";
 import { CacheStore } from "./caches.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
@@ -49,7 +50,7 @@ export class MountShop {
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
   async prepare(mounts: readonly Mount[], home: string, signal: AbortSignal): Promise<ReadyMounts> {
     const hold = new Hold(this.#helper);
-    const agents: AgentProxy[] = [];
+    const agents: Listener[] = [];
     const copies: string[] = [];
     const release = async () => {
       await hold.close();
@@ -123,7 +124,7 @@ export class MountShop {
   }
 }
 
-async function readyAgent(mount: AgentMount, home: string, name: string, agents: AgentProxy[]): Promise<ReadyMount> {
+async function readyAgent(mount: AgentMount, home: string, name: string, agents: Listener[]): Promise<ReadyMount> {
   agents.push(await openAgentProxy(home, name, mount));
   return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
 }

@@ -2,13 +2,16 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
+import { readPrivateKey } from "../../src/agent/agent.ts";
 import { BuildFailure, type Request } from "../../src/build/build.ts";
 import { needsRoot } from "../sandbox/root.ts";
 import { openBase } from "../sandbox/stage.ts";
@@ -289,9 +292,55 @@ RUN --mount=type=ssh test -S $SSH_AUTH_SOCK && test $(stat -c %a:%u $SSH_AUTH_SO
 RUN --mount=type=ssh,id=git,target=/agent,mode=0666,uid=3 --mount=type=ssh test $SSH_AUTH_SOCK = /agent && test $(stat -c %a:%u /agent) = 666:3 && test -S /run/buildkit/ssh_agent.1
 RUN test ! -e /agent && test ! -e /run/buildkit && test -z "$SSH_AUTH_SOCK"
 `;
-  const ssh = new Map([
-    ["default", socket],
-    ["git", socket],
-  ]);
+  const ssh = new Map(["default", "git"].map((id) => [id, { kind: "socket", path: socket } as const]));
   for (const sandbox of ["ns", "chroot-bare"] as const) await builder.build({ Dockerfile: fill(dockerfile) }, { ssh, sandbox });
 });
+
+/** A directory with this machine's ssh-add, the libraries that it needs, and `ld` to start it with. */
+async function openOpenssh(t: TestContext): Promise<string> {
+  const directory = await temporaryDirectory(t);
+  const copy = `cp "$(command -v ssh-add)" $(ldd "$(command -v ssh-add)" | grep -o '/[^ ]*') "$0" && mv "$0"/ld-linux* "$0/ld"`;
+  await promisify(execFile)("sh", ["-c", copy, directory]);
+  return directory;
+}
+
+for (const sandbox of ["ns", "chroot-bare"] as const)
+  test(`keys are served to the RUN that mounts them, and lie in no file (${sandbox})`, async (t) => {
+    const opened = await open(t);
+    if (opened === undefined) return;
+    const { builder, fill } = opened;
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const pem = Buffer.from(privateKey.export({ format: "pem", type: "pkcs8" }));
+    const ssh = new Map([["default", { kind: "keys", files: [{ path: "/key", bytes: pem }] } as const]]);
+    const stateDir = join(builder.directory, "state");
+    const ociLayoutPath = join(builder.directory, "layout");
+    const buildContexts = new Map([["openssh", await openOpenssh(t)]]);
+    const run = "/o/ld --library-path /o";
+    const dockerfile = `FROM BASE
+RUN --mount=type=ssh --mount=from=openssh,target=/o ${run} /o/ssh-add -L >/answer && ${run} /o/ssh-add -T /answer && sleep 1
+`;
+    const files = { Dockerfile: fill(dockerfile) };
+    const building = builder.build(files, { ssh, buildContexts, sandbox, stateDir, stateIsPrivate: false, outputs: { ociLayoutPath } });
+    const forms = [pem.toString().split("\n")[1] ?? "", privateKey.export({ format: "jwk" }).d ?? ""];
+    const found: string[] = [];
+    while (await Promise.race([building.then(() => false), sleep(200, true)])) {
+      const grep = promisify(execFile)("grep", ["-rlaF", ...forms.flatMap((form) => ["-e", form]), stateDir]);
+      found.push(
+        await grep.then(
+          ({ stdout }) => stdout,
+          () => "",
+        ),
+      );
+    }
+    assert.equal(found.join(""), "");
+    assert.ok(found.length > 2, "the build was looked at while it ran");
+    const blobs = blobsOf(ociLayoutPath).map((bytes) => bytes.toString("latin1"));
+    assert.ok(blobs.some((text) => text.includes(readPrivateKey(pem).blob.toString("base64"))));
+    for (const text of blobs) for (const form of forms) assert.ok(!text.includes(form));
+    assert.deepEqual(readdirSync(join(stateDir, "work")), []);
+    const wrong = new Map([["git", { kind: "keys", files: [{ path: "/k", bytes: Buffer.from("x") }] } as const]]);
+    await assert.rejects(builder.build(files, { ssh: wrong, buildContexts, sandbox }), {
+      name: "BuildFailure",
+      message: 'Cannot use the key "/k" of --ssh git: it is no private key',
+    });
+  });

@@ -5,7 +5,11 @@ import { test } from "node:test";
 import { readAgents, readSecrets } from "../../src/host/secrets.ts";
 import { openTestSurroundings } from "./surroundings.ts";
 
-const files = { "/work/s": "of s", "/abs": "of abs", "/work/ID": "of ID", "/work/a,b": "comma", "/run/agent": "a socket", "/key": "a key" };
+const files = {
+  ...{ "/work/s": "of s", "/abs": "of abs", "/work/ID": "of ID", "/work/a,b": "comma", "/run/agent": "a socket" },
+  "/work/key": "a key",
+  "/big": "x".repeat(100 * 1024 + 1),
+};
 const env = { V: "of V", NAME: "of NAME", EMPTY: "", SSH_AUTH_SOCK: "/run/agent", BIG: "x".repeat(600_000) };
 const given = (flag: string, texts: readonly string[]) => texts.map((text) => ({ text, source: flag }));
 const read = (...texts: string[]) => {
@@ -47,18 +51,26 @@ const refused: readonly (readonly [texts: readonly string[], message: RegExp])[]
 for (const [texts, message] of refused)
   test(`--secret ${texts.join(" and ")} is refused`, () => assert.throws(() => read(...texts), { name: "UsageError", message }));
 
-const agents = (texts: readonly string[], variables: Record<string, string> = env) =>
-  Object.fromEntries(readAgents(given("--ssh", texts), openTestSurroundings([], { env: variables, files })));
+const agents = (texts: readonly string[], variables: Record<string, string> = env) => {
+  const read = readAgents(given("--ssh", texts), openTestSurroundings([], { env: variables, files }));
+  return Object.fromEntries(
+    [...read].map(([id, agent]) => [id, agent.kind === "socket" ? agent.path : agent.files.map(({ path }) => path)]),
+  );
+};
 
-test("--ssh takes the environment's agent, or a socket", () => {
+test("--ssh takes the environment's agent, a socket, or keys", () => {
   assert.deepEqual(agents(["default"]), { default: "/run/agent" });
+  assert.deepEqual(agents(["default="]), { default: "/run/agent" });
   assert.deepEqual(agents(["", "git=../run/agent"]), { default: "/run/agent", git: "/run/agent" });
+  assert.deepEqual(agents(["default=key"]), { default: ["/work/key"] });
+  assert.deepEqual(agents(["a=key,/abs"]), { a: ["/work/key", "/abs"] });
 });
 
 const refusedAgents: readonly (readonly [texts: readonly string[], message: RegExp])[] = [
-  [["default=/key"], /^--ssh default: "\/key" is no socket; for a key, start ssh-agent, ssh-add it, and pass --ssh default$/],
-  [["a=/key,/abs"], /"\/key,\/abs" is no socket/],
-  [["a=/nope"], /"\/nope" is not there/],
+  [["a=key,/run/agent"], /^--ssh a: invalid combination of keys and sockets/],
+  [["a=/run/agent,/run/agent"], /one socket, or keys alone$/],
+  [["a=key,/nope"], /^--ssh a: cannot read "\/nope"$/],
+  [["a=/big"], /^--ssh a: "\/big" is no private key: it has 102401 bytes$/],
   [["a", "a"], /agent a is given twice/],
 ];
 for (const [texts, message] of refusedAgents)

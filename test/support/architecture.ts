@@ -10,7 +10,7 @@ const rows: readonly (readonly string[])[] = [
   ["context", "sandbox", "cache", "output"],
   ["filesystem", "registry"],
   ["layer", "dockerfile"],
-  ["image", "report", "http", "helper"],
+  ["image", "report", "http", "agent", "helper"],
 ];
 
 /** The folders that may import a package. */
