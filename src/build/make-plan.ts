@@ -226,7 +226,7 @@ class Planner {
     const wanted = formatPlatform(platform);
     const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
     const { file } = this.#dockerfile;
-    const hint = `register an emulator for ${wanted} with binfmt_misc, or build the stage with FROM --platform=$BUILDPLATFORM`;
+    const hint = `register an emulator for ${wanted} with binfmt_misc and its flag F, or build the stage with FROM --platform=$BUILDPLATFORM`;
     throw new DockerfileError(reason, { file, range: stage.from.range, hint });
   }
 

@@ -1,20 +1,22 @@
 // Images for several platforms: what is built once, what an index holds, and what cannot run here.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { canRun } from "../../src/build/emulation.ts";
+import { fileURLToPath } from "node:url";
+import { canRun, emulatedArchitecture, findEmulators } from "../../src/build/emulation.ts";
 import { annotationLevels } from "../../src/image/annotation.ts";
 import { mediaTypes } from "../../src/image/encode.ts";
 import type { Descriptor } from "../../src/image/image.ts";
 import { hostPlatform, parsePlatform } from "../../src/image/platform.ts";
 import { parseReference } from "../../src/image/reference.ts";
-import { fileItem, openBuilder, putBase } from "../support/build.ts";
+import { needsRoot } from "../sandbox/root.ts";
+import { fileItem, openBuilder, putBase, temporaryDirectory } from "../support/build.ts";
+import { foreign, foreignProgram, openEmulator } from "../support/emulator.ts";
 import { startRegistry, type TestRegistry } from "../support/registry.ts";
 import { putDocument } from "../support/registry-image.ts";
 
-const foreign = hostPlatform().architecture === "arm64" ? "amd64" : "arm64";
 const platforms = [hostPlatform(), parsePlatform(`linux/${foreign}`)];
 
 /** An index `base:1` of one image per platform, each with a file that names its platform. */
@@ -116,12 +118,16 @@ describe("a build for several platforms", () => {
       builder.build({ Dockerfile: dockerfile }, { platforms: [parsePlatform("linux/s390x")] }),
       /no match for platform in manifest/,
     );
+    const emulators = await findEmulators();
+    const strange = ["s390x", "arm64", "amd64"].find((architecture) => !canRun({ os: "linux", architecture }, emulators));
+    if (strange === undefined) return t.skip("every processor is emulated here");
+    await putBase(t, registry, "base:strange", [[fileItem("a", "a")]], {}, strange);
     await assert.rejects(
-      builder.build({ Dockerfile: dockerfile.replace("base:1", `base:${foreign}`) }, { platforms: platforms.slice(1) }),
+      builder.build({ Dockerfile: dockerfile.replace("base:1", "base:strange") }, { platforms: [parsePlatform(`linux/${strange}`)] }),
       (error) => {
         assert.match(
           String(error),
-          new RegExp(`stage "compile" is for linux/${foreign}, and this machine is linux/${hostPlatform().architecture}`),
+          new RegExp(`stage "compile" is for linux/${strange}, and this machine is linux/${hostPlatform().architecture}`),
         );
         return true;
       },
@@ -135,6 +141,51 @@ describe("a build for several platforms", () => {
     await assert.rejects(builder.build({ Dockerfile: "FROM scratch\nCOPY a /", a: "a" }, { platforms, outputs }), /holds one image/);
   });
 });
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+for (const sandbox of ["ns", "chroot-bare"])
+  test(`RUN runs programs of a foreign platform where an emulator is registered (${sandbox})`, async (t) => {
+    const run = needsRoot(t) ? await openEmulator(t) : undefined;
+    if (run === undefined) return;
+    const context = await temporaryDirectory(t);
+    copyFileSync(foreignProgram, join(context, "foreign"));
+    copyFileSync("/bin/busybox", join(context, "busybox"));
+    const dockerfile = `FROM scratch
+COPY --chmod=755 busybox /bin/sh
+COPY --chmod=755 foreign /foreign
+RUN ["/foreign", "version"]
+RUN test "$(/foreign version)" = "slipway-helper 1" && /foreign version >/made
+FROM scratch
+COPY --from=0 /made /
+`;
+    writeFileSync(join(context, "Dockerfile"), dockerfile);
+    const options = [`--platform=linux/${foreign}`, `--sandbox=${sandbox}`, `--state-dir=${join(context, "state")}`, "--no-push"];
+    const out = join(context, "out");
+    const said = await run(process.execPath, [main, `--context=${context}`, ...options, `--output=${out}`]);
+    assert.match(said, /\[stage-0 4\/5\] .*slipway-helper 1/);
+    assert.equal(readFileSync(join(out, "made"), "utf8"), "slipway-helper 1\n");
+  });
+
+const registrations: readonly (readonly [architecture: string | undefined, magic: string, state?: string])[] = [
+  ["arm64", "7f454c460201010000000000000000000200b700"],
+  ["amd64", "7f454c4602010100000000000000000002003e00"],
+  ["arm", "7f454c4601010100000000000000000002002800"],
+  ["386", "7f454c4601010100000000000000000002000300"],
+  ["s390x", "7f454c4602020100000000000000000000020016"],
+  ["ppc64le", "7f454c4602010100000000000000000002001500"],
+  ["riscv64", "7f454c460201010000000000000000000200f300"],
+  ["arm64", "7f454c460201010000000000000000000200b7000000"],
+  [undefined, "7f454c460201010000000000000000000200b700", "disabled"],
+  [undefined, "7f454c46020101000000000000000000020026ff"],
+  [undefined, "a70d0d0a"],
+  [undefined, "7f454c46"],
+];
+for (const [architecture, magic, state = "enabled"] of registrations)
+  test(`a registration of ${magic}, ${state}, is for ${architecture ?? "nothing known"}`, () => {
+    const text = `${state}\ninterpreter /usr/bin/x\nflags: F\noffset 0\nmagic ${magic}\nmask ffff\n`;
+    assert.equal(emulatedArchitecture(text), architecture);
+  });
 
 test("canRun knows the processor's own programs and those of emulators", () => {
   assert.equal(canRun(hostPlatform(), []), true);
