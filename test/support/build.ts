@@ -15,8 +15,11 @@ import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import type { Event } from "../../src/report/report.ts";
 import type { TestRegistry } from "./registry.ts";
 
-/** A directory that goes with the test. */
-export async function temporaryDirectory(test: TestContext): Promise<string> {
+/** What things made for a test go with: the test, or what a file of tests shares. */
+export type Owner = Pick<TestContext, "after">;
+
+/** A directory that goes with its owner. */
+export async function temporaryDirectory(test: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "slipway-test-"));
   test.after(() => rm(directory, { recursive: true, force: true }));
   return directory;
@@ -34,7 +37,7 @@ export interface Builder {
   ): Promise<BuildResult>;
 }
 
-export async function openBuilder(test: TestContext): Promise<Builder> {
+export async function openBuilder(test: Owner): Promise<Builder> {
   const directory = await temporaryDirectory(test);
   const events: Event[] = [];
   let number = 0;
@@ -90,7 +93,7 @@ export async function openBuilder(test: TestContext): Promise<Builder> {
 
 /** Puts a base image of real layers into the registry; `layers` are lists of items. */
 export async function putBase(
-  test: TestContext,
+  test: Owner,
   registry: TestRegistry,
   name: string,
   layers: readonly (readonly LayerItem[])[],

@@ -65,7 +65,7 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-export async function startRegistry(test: TestContext, options: TestRegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry(test: Pick<TestContext, "after">, options: TestRegistryOptions = {}): Promise<TestRegistry> {
   const requests: LoggedRequest[] = [];
   const faults: (Fault & { left: number })[] = [];
   const repositories: TestRegistry["repositories"] = new Map();

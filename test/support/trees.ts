@@ -1,4 +1,5 @@
-// Trees written as lines: `d 755 0:0 usr/bin`, `f 644 0:0 etc/hosts content`, `l usr/lib ../lib`, `h b a` (b is a hard link of a).
+// Trees written as lines: `d 755 0:0 usr/bin`, `f 644 0:0 etc/hosts content`, `l usr/lib ../lib`, `h b a` (b is a hard link of a),
+// `p 644 0:0 pipe` and `c 666 0:0 dev/null 1,3`. In accounts a `|` ends a line, elsewhere `\n` does.
 
 import { createHash } from "node:crypto";
 import { type Tree, treeOf } from "../../src/filesystem/filesystem.ts";
@@ -26,18 +27,33 @@ function entryOf(line: string): Entry {
       return { ...attributes("symlink", "777", "0:0"), path: a, link: b };
     case "h":
       return { ...attributes("hardlink", "644", "0:0"), path: a, link: b };
+    case "p":
+      return { ...attributes("fifo", a, b), path: c };
+    case "c": {
+      const [devMajor = 0, devMinor = 0] = rest.join("").split(",").map(Number);
+      return { ...attributes("char", a, b), path: c, devMajor, devMinor };
+    }
     default:
       throw new Error(`no such line: ${line}`);
   }
 }
 
+const linesOf = (lines: string): string[] => lines.split("\n").filter((line) => line.trim() !== "");
+
+/** What a layer that holds the lines is written from. Paths are raw. */
+export function itemsOfLines(lines: string): LayerItem[] {
+  return linesOf(lines).map((line) => {
+    const { text, sha256: _, ...entry } = entryOf(line);
+    if (entry.type !== "file") return { entry };
+    const content = text ?? line.trim().split(" ").slice(4).join(" ").replaceAll("\\n", "\n");
+    const bytes = Buffer.from(content, "latin1");
+    return { entry: { ...entry, size: bytes.length }, content: { kind: "bytes", bytes } };
+  });
+}
+
 /** The tree of one layer that holds the lines. */
 export function treeOfLines(lines: string): Tree {
-  const entries = lines
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map(entryOf);
-  return treeOf([{ entries }]);
+  return treeOf([{ entries: linesOf(lines).map(entryOf) }]);
 }
 
 /** The items of a layer as such lines, contents by what `read` finds for them. */
@@ -51,10 +67,12 @@ export async function linesOfItems(
 }
 
 function lineOfItem(item: LayerItem, read: (item: LayerItem) => string): string {
-  const { type, mode, uid, gid, path, link } = item.entry;
+  const { type, mode, uid, gid, path, link, devMajor, devMinor } = item.entry;
   const head = `${mode.toString(8)} ${uid}:${gid}`;
+  if (type === "fifo") return `p ${head} ${path}`;
+  if (type === "char") return `c ${head} ${path} ${devMajor},${devMinor}`;
   if (type === "directory") return `d ${head} ${path}`;
-  if (type === "symlink") return `l ${path} ${link}`;
+  if (type === "symlink") return `l ${path} ${link}${uid === 0 && gid === 0 ? "" : ` ${uid}:${gid}`}`;
   if (type === "hardlink") return `h ${path} ${link}`;
   return `${type[0]} ${head} ${path} ${read(item)}`.trimEnd();
 }

@@ -1,0 +1,162 @@
+// Builds small Dockerfiles whose contexts and bases are written as lines, and gives what came of them: what the tests of this folder share.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, type TestContext, test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { type BuildResult, type Request } from "../../src/build/build.ts";
+import type { ContainerConfig, ImageConfig, Layer } from "../../src/image/image.ts";
+import { parseReference } from "../../src/image/reference.ts";
+import { defaultRegistryOptions } from "../../src/registry/registry.ts";
+import { needsRoot } from "../sandbox/root.ts";
+import { layerOf, openBase, path } from "../sandbox/stage.ts";
+import { type Builder, openBuilder, putLayers } from "../support/build.ts";
+import { layerLines, pushed, tarOf } from "../support/pushed.ts";
+import { startRegistry, type TestRegistry } from "../support/registry.ts";
+import type { Event } from "../../src/report/report.ts";
+import { itemsOfLines } from "../support/trees.ts";
+import { writeLines } from "./write-lines.ts";
+
+export interface Given {
+  readonly dockerfile: string;
+  /** The build context, as test/support/trees.ts writes trees; the Dockerfile comes on top. */
+  readonly context?: string;
+  readonly request?: Partial<Request>;
+}
+
+export interface Built {
+  readonly result: BuildResult;
+  readonly image: ImageConfig;
+  readonly config: ContainerConfig;
+  // biome-ignore lint/suspicious/noExplicitAny: manifests are looked at field by field.
+  readonly manifest: any;
+  readonly warnings: readonly string[];
+  /** What commands wrote to both streams. */
+  readonly output: string;
+  /** `created_by` without the comment that BuildKit puts at the end. */
+  readonly history: readonly string[];
+  /** A layer as lines; -1 is the last one. */
+  layer(at: number): Promise<string[]>;
+  /** Its archive. */
+  tar(at: number): Promise<Buffer>;
+}
+
+export interface Workbench {
+  registry(): TestRegistry;
+  /** A directory that goes with the file of tests. */
+  directory(): string;
+  build(given: Given): Promise<Built>;
+  /** Has a base `shell`, busybox with its applets; false after the test was marked as skipped. */
+  shell(t: TestContext): Promise<boolean>;
+  /** Puts an image of layers, each as lines or as an archive, under a bare name. */
+  image(name: string, layers: readonly (string | Buffer)[], config?: ContainerConfig): Promise<void>;
+}
+
+/** Without them the first RUN would make them. */
+const mountPoints = "d 755 0:0 proc\nd 755 0:0 sys\nd 755 0:0 dev";
+
+async function layerOfLines(lines: string): Promise<Layer> {
+  return layerOf(gzipSync(await tarOf(itemsOfLines(lines))), "gzip");
+}
+
+/** One workbench for a file of tests; `prepare` puts the images that all of them use. */
+export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = async () => {}): Workbench {
+  const closers: (() => unknown)[] = [];
+  // What it takes is called without a test.
+  const owner = { after: (close: unknown) => void closers.push(close as () => unknown) };
+  let opened: { readonly registry: TestRegistry; readonly builder: Builder } | undefined;
+  const use = () => {
+    if (opened === undefined) throw new Error("the workbench opens before the first test");
+    return opened;
+  };
+  let number = 0;
+  const bench: Workbench = {
+    registry: () => use().registry,
+    directory: () => use().builder.directory,
+    async build({ dockerfile, context = "", request = {} }) {
+      const { registry, builder } = use();
+      const directory = mkdtempSync(join(builder.directory, "own-"));
+      await writeLines(directory, context);
+      writeFileSync(join(directory, "Dockerfile"), dockerfile);
+      const name = `app-${++number}`;
+      const first = builder.events.length;
+      const result = await builder.build(
+        {},
+        {
+          ...{ context: directory, workingDirectory: directory, destinations: [parseReference(`${registry.host}/${name}:1`)] },
+          ...{ registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } }, ...request },
+        },
+      );
+      return describeBuilt(registry, name, result, builder.events.slice(first));
+    },
+    async shell(t) {
+      const layer = needsRoot(t) ? openBase(t) : undefined;
+      if (layer === undefined) return false;
+      if (!use().registry.repositories.has("library/shell"))
+        await putLayers(use().registry, "library/shell", [layer, await layerOfLines(mountPoints)], { Env: [path], Cmd: ["sh"] });
+      return true;
+    },
+    async image(name, layers, config = {}) {
+      const written = [];
+      for (const layer of layers)
+        written.push(typeof layer === "string" ? await layerOfLines(layer) : layerOf(gzipSync(layer), "gzip"));
+      await putLayers(use().registry, `library/${name}`, written, config);
+    },
+  };
+  before(async () => {
+    opened = { registry: await startRegistry(owner), builder: await openBuilder(owner) };
+    await prepare(bench);
+  });
+  after(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  return bench;
+}
+
+function describeBuilt(registry: TestRegistry, name: string, result: BuildResult, events: readonly Event[]): Built {
+  const image = pushed(registry, name, "1");
+  assert.ok(image, "the image was pushed");
+  const { manifest, config, store } = image;
+  const digestAt = (at: number): string => manifest.layers.at(at)?.digest ?? assert.fail(`the image has no layer ${at}`);
+  return {
+    ...{ result, image: config, config: config.config ?? {}, manifest },
+    warnings: events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
+    output: Buffer.concat(events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : []))).toString(),
+    history: (config.history ?? []).map(({ created_by }) => (created_by ?? "").replace(/ # buildkit$/, "")),
+    layer: (at) => layerLines(store, digestAt(at)),
+    tar: async (at) => gunzipSync(store.blobs.get(digestAt(at)) ?? assert.fail("the registry lacks a layer")),
+  };
+}
+
+export interface Row extends Given {
+  /** Begins with the number of the edge case: `7.12 …`. */
+  readonly what: string;
+  /** The lines of the last layer. */
+  readonly gives?: readonly string[];
+  readonly fails?: RegExp;
+  /** One of the warnings; or that there are none. */
+  readonly warns?: RegExp | "nothing";
+  /** What all commands wrote. */
+  readonly says?: string;
+  readonly config?: ContainerConfig;
+}
+
+/** A test for each row, skipped where it runs commands on `shell` and they cannot run here. */
+export function testRows(bench: Workbench, rows: readonly Row[], context = ""): void {
+  for (const row of rows)
+    test(row.what, async (t) => {
+      if (/^(FROM|COPY --from=)\s*shell\b/m.test(row.dockerfile) && !(await bench.shell(t))) return;
+      const given = { context, ...row };
+      if (row.fails !== undefined) {
+        await assert.rejects(bench.build(given), row.fails);
+        return;
+      }
+      const built = await bench.build(given);
+      if (row.gives !== undefined) assert.deepEqual(await built.layer(-1), row.gives);
+      if (row.says !== undefined) assert.equal(built.output.trim(), row.says);
+      for (const [key, value] of Object.entries(row.config ?? {})) assert.deepEqual(Object(built.config)[key], value, key);
+      if (row.warns === "nothing") assert.deepEqual(built.warnings, []);
+      else if (row.warns !== undefined) assert.match(built.warnings.join("\n"), row.warns);
+    });
+}
