@@ -24,7 +24,8 @@ export function cleanPath(path: RawPath): RawPath {
 
 /**
  * Where in a view the copy of a source begins: at the source itself, or with wildcards at what matches, sorted; with `--parents`, at the
- * pivot. Symlinks at these places are followed, their own names are what the copies are called. A literal source that is absent throws.
+ * pivot. Symlinks at these places are followed, their own names are what the copies are called. Throws for a literal source that is absent,
+ * and for the literal directory of a wildcard.
  */
 export function selectSources(view: FileView, source: RawPath, parents: boolean): RawPath[] {
   if (!parents) return selectPaths(view, source);
@@ -56,7 +57,7 @@ function selectPaths(view: FileView, source: RawPath): RawPath[] {
   }
   const base = parts.slice(0, wild).join("/");
   const root = resolvePath(view, base);
-  if (root.node === undefined) return [];
+  if (root.node === undefined) throw new SourceNotFound(base);
   return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
 }
 

@@ -124,6 +124,16 @@ testRows(
       fails: /"\/nope": not found/,
     },
     {
+      what: "7.6 and so does a wildcard below a directory that is missing",
+      dockerfile: "FROM image\nCOPY target/*.jar /x/",
+      fails: /"\/target": not found/,
+    },
+    {
+      what: "7.6 but not one below what another wildcard does not match, nor below a file",
+      dockerfile: "FROM image\nCOPY tar*/*.jar file/* dir/nope* /x/",
+      gives: [],
+    },
+    {
       what: "7.11 of several sources to a destination without a slash the last one wins, with a warning of a check",
       dockerfile: "FROM image\nCOPY file other /x",
       gives: ["f 644 0:0 x O"],
