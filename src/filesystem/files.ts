@@ -6,6 +6,7 @@ import type { Digest } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
 import { type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { readLayer } from "../layer/layer.ts";
+import { nameAtTurn, pathOfName } from "./node.ts";
 import { joinPath, parentOf } from "./view.ts";
 
 /** Local bytes of files in layers. */
@@ -13,8 +14,9 @@ export interface LayerFiles {
   /** Says that a layer lies unpacked in a directory, in the form of overlayfs, where nothing changes any more. */
   register(diffId: Digest, directory: string): void;
   /**
-   * The contents of files of one layer, by the paths that their entries have. What no unpacked directory holds is read from the
-   * layer's blob, in one pass for all that are wanted, into a file. A path that the layer has no file for is missing in the answer.
+   * The contents of files of one layer, by the names that a tree gives: the paths of their entries, the last entry's where there are
+   * several, or a path with a turn. What no unpacked directory holds is read from the layer's blob, in one pass for all that are wanted,
+   * into a file. A name that the layer has no file for is missing in the answer.
    */
   locate(layer: Layer, wanted: readonly RawPath[]): Promise<ReadonlyMap<RawPath, Content>>;
 }
@@ -57,6 +59,7 @@ async function findUnpacked(root: RawPath, wanted: readonly RawPath[]): Promise<
   };
   const found = new Map<RawPath, Content>();
   for (const path of wanted) {
+    if (path !== pathOfName(path)) continue;
     const stat = (await isDirectory(parentOf(path))) ? await look(path) : undefined;
     if (stat?.isFile()) found.set(path, { kind: "file", path: joinPath(root, path), offset: 0, size: stat.size });
   }
@@ -92,15 +95,20 @@ class Spool {
     this.#passes += 1;
     const file = join(this.#directory, `${this.#layer.diffId.replace(":", "-")}.${this.#passes}`);
     const found = new Map<RawPath, Content>();
+    const paths = new Set([...wanted].map(pathOfName));
+    const turns = new Map<RawPath, number>();
     const handle = await open(file, "w", 0o600);
     let position = 0;
     try {
       await readLayer(this.#layer, {
         async entry(entry, content) {
-          if (!wanted.has(entry.path)) return;
+          if (!paths.has(entry.path)) return;
           found.delete(entry.path);
           if (entry.type !== "file") return;
-          found.set(entry.path, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
+          const turn = turns.get(entry.path) ?? 0;
+          turns.set(entry.path, turn + 1);
+          for (const name of [entry.path, nameAtTurn(entry.path, turn)])
+            if (wanted.has(name)) found.set(name, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
           for await (const chunk of content) {
             await handle.appendFile(chunk);
             position += chunk.length;

@@ -31,6 +31,8 @@ export class LayerMerge {
   readonly #edition = {};
   /** Names this layer gave to files of lower layers: theirs are the nodes, but the names are new. */
   readonly #links = new Set<RawPath>();
+  /** Of names whose files made room for other entries of this layer: how many entries have held a file under the name so far. */
+  readonly #turns = new Map<RawPath, number>();
   readonly isPartial: boolean;
   #root: Directory;
   #last: { readonly raw: RawPath; readonly place: Place } | undefined;
@@ -115,8 +117,23 @@ export class LayerMerge {
   #set(directory: Directory, name: RawPath, node: TreeNode, path: RawPath): void {
     const old = directory.children.get(name);
     if (old !== undefined && (old.type === "symlink" || old instanceof Directory)) this.#last = undefined;
+    if (old !== undefined && !(node instanceof Directory && old instanceof Directory)) this.#supersede(old, path);
     directory.children.set(name, node);
     this.#links.delete(path);
+  }
+
+  /** What makes room may live on under other names; the name it has in this layer may stand for something else from now on. */
+  #supersede(node: TreeNode, path: RawPath): void {
+    if (node instanceof Directory) {
+      if (node.edition !== this.#edition) return;
+      for (const [name, child] of node.children) this.#supersede(child, joinPath(path, name));
+      return;
+    }
+    if (node.type !== "file" || !this.isOwn(node) || node.isSuperseded) return;
+    const name = node.pathInLayer ?? path;
+    const turn = this.#turns.get(name) ?? 0;
+    this.#turns.set(name, turn + 1);
+    node.supersede(turn);
   }
 
   #addWhiteout(entry: Entry, name: RawPath): Step {

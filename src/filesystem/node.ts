@@ -13,7 +13,7 @@ interface Rare {
   readonly devMinor: number;
   readonly xattrs: ReadonlyMap<string, string> | undefined;
   readonly text: string | undefined;
-  /** The path under which the layer has the content, where it is not the path in the tree. */
+  /** The name under which the layer has the content, as `LayerFiles` takes it, where it is not the path in the tree. */
   readonly path: RawPath | undefined;
 }
 
@@ -92,10 +92,30 @@ export class TreeNode implements FileNode {
     if (text !== undefined) this.#rare = { ...this.#rare, text };
   }
 
+  /** Says that the layer had this content under its name at some turn, and later another. Without a second name nobody can ask for it. */
+  supersede(turn: number): void {
+    const { path } = this.#rare;
+    if (path !== undefined) this.#rare = { ...this.#rare, path: nameAtTurn(path, turn) };
+  }
+
+  get isSuperseded(): boolean {
+    return this.#rare.path?.includes("\0") === true;
+  }
+
   /** Remembers where the content is, before a second name makes the path in the tree a wrong answer. */
   keepPath(path: RawPath): void {
     if (this.#rare.path === undefined) this.#rare = { ...this.#rare, path };
   }
+}
+
+/** What a layer that has several files of one name calls one of them: 0 is the first. No path holds a NUL byte. */
+export function nameAtTurn(path: RawPath, turn: number): RawPath {
+  return `${path}\0${turn}`;
+}
+
+/** The path in such a name, or in a plain one. */
+export function pathOfName(name: RawPath): RawPath {
+  return name.split("\0", 1)[0] ?? name;
 }
 
 function packDigest(hex: string): string {

@@ -14,7 +14,7 @@ export interface Tree extends FileView {
    * hard link to nothing.
    */
   with(index: Pick<LayerIndex, "entries">): Tree;
-  /** For a file: the layer that has its bytes, numbered from the bottom, and the path they have there. */
+  /** For a file: the layer that has its bytes, numbered from the bottom, and the name they have there. */
   locate(path: RawPath): Location | undefined;
   /** A directory and all below it, parents first, names in a directory by their bytes: the order of a layer that BuildKit writes. */
   walk(from?: RawPath): Iterable<{ readonly path: RawPath; readonly node: FileNode }>;
@@ -22,6 +22,7 @@ export interface Tree extends FileView {
 
 export interface Location {
   readonly layer: number;
+  /** As `LayerFiles` takes it. */
   readonly path: RawPath;
 }
 

@@ -51,7 +51,11 @@ f 644 0:0 deep/y/drop D
 testRows(
   bench,
   [
-    { what: "7.8 without a slash an absent destination is a file", dockerfile: "FROM image\nCOPY f /a/b", gives: ["d 755 0:0 a", "f 644 0:0 a/b F"] },
+    {
+      what: "7.8 without a slash an absent destination is a file",
+      dockerfile: "FROM image\nCOPY f /a/b",
+      gives: ["d 755 0:0 a", "f 644 0:0 a/b F"],
+    },
     {
       what: "7.8 with a slash it is a directory",
       dockerfile: "FROM image\nCOPY f /a/b/",

@@ -97,7 +97,8 @@ testRows(
     },
     {
       what: "7.62 and so does a command",
-      dockerfile: "FROM image AS linked\nCOPY --link a.txt /lnk/\nFROM shell\nCOPY --from=linked / /r/\nRUN cd /r; ls lnk; test -d lnk -a ! -L lnk && ls real",
+      dockerfile:
+        "FROM image AS linked\nCOPY --link a.txt /lnk/\nFROM shell\nCOPY --from=linked / /r/\nRUN cd /r; ls lnk; test -d lnk -a ! -L lnk && ls real",
       says: "a.txt\nkept",
     },
     {

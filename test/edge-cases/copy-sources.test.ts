@@ -46,7 +46,8 @@ testRows(
     {
       what: "7.2 several matched directories are flattened into one, and the last file of a name wins",
       dockerfile: "FROM image\nCOPY d*/* l*/ /x/",
-      context: "d 755 0:0 d1\nd 711 0:0 d1/b\nf 644 0:0 d1/b/n 1\nd 755 0:0 d2\nd 755 0:0 d2/b\nf 600 0:0 d2/b/n 2\nd 755 0:0 l\nf 644 0:0 l/o O",
+      context:
+        "d 755 0:0 d1\nd 711 0:0 d1/b\nf 644 0:0 d1/b/n 1\nd 755 0:0 d2\nd 755 0:0 d2/b\nf 600 0:0 d2/b/n 2\nd 755 0:0 l\nf 644 0:0 l/o O",
       gives: ["d 755 0:0 x", "f 600 0:0 x/n 2", "f 644 0:0 x/o O"],
     },
     {
@@ -150,11 +151,13 @@ testRows(
 
 const whole = "f 644 0:0 a A\nf 644 0:0 .dockerignore b\nf 644 0:0 b B";
 const wholeGives = ["d 755 0:0 x", "f 644 0:0 x/.dockerignore b", "f 644 0:0 x/Dockerfile DOCKERFILE", "f 644 0:0 x/a A"];
-const wholeRows = ["COPY . /x", "COPY / /x", 'COPY "" /x', 'COPY [ "", "/x/" ]', "COPY ./ /x/", "ARG EMPTY\nCOPY $EMPTY /x"].map((line) => ({
-  what: `7.7 ${line.replace("\n", ", ")} copies the whole context, Dockerfile and ignore file included`,
-  dockerfile: `FROM image\n${line}`,
-  gives: wholeGives.map((text) => text.replace("DOCKERFILE", `FROM image\n${line}`)),
-}));
+const wholeRows = ["COPY . /x", "COPY / /x", 'COPY "" /x', 'COPY [ "", "/x/" ]', "COPY ./ /x/", "ARG EMPTY\nCOPY $EMPTY /x"].map(
+  (line) => ({
+    what: `7.7 ${line.replace("\n", ", ")} copies the whole context, Dockerfile and ignore file included`,
+    dockerfile: `FROM image\n${line}`,
+    gives: wholeGives.map((text) => text.replace("DOCKERFILE", `FROM image\n${line}`)),
+  }),
+);
 testRows(bench, wholeRows, whole);
 testRows(bench, [
   {

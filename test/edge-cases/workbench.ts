@@ -5,16 +5,16 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type BuildResult, type Request } from "../../src/build/build.ts";
+import type { BuildResult, Request } from "../../src/build/build.ts";
 import type { ContainerConfig, ImageConfig, Layer } from "../../src/image/image.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
+import type { Event } from "../../src/report/report.ts";
 import { needsRoot } from "../sandbox/root.ts";
 import { layerOf, openBase, path } from "../sandbox/stage.ts";
 import { type Builder, openBuilder, putLayers } from "../support/build.ts";
 import { layerLines, pushed, tarOf } from "../support/pushed.ts";
 import { startRegistry, type TestRegistry } from "../support/registry.ts";
-import type { Event } from "../../src/report/report.ts";
 import { itemsOfLines } from "../support/trees.ts";
 import { writeLines } from "./write-lines.ts";
 
@@ -22,6 +22,8 @@ export interface Given {
   readonly dockerfile: string;
   /** The build context, as test/support/trees.ts writes trees; the Dockerfile comes on top. */
   readonly context?: string;
+  /** What the context holds besides. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly request?: Partial<Request>;
 }
 
@@ -32,8 +34,9 @@ export interface Built {
   // biome-ignore lint/suspicious/noExplicitAny: manifests are looked at field by field.
   readonly manifest: any;
   readonly warnings: readonly string[];
-  /** What commands wrote to both streams. */
+  /** What commands wrote to both streams; and the same as latin1. */
   readonly output: string;
+  readonly rawOutput: string;
   /** `created_by` without the comment that BuildKit puts at the end. */
   readonly history: readonly string[];
   /** A layer as lines; -1 is the last one. */
@@ -47,8 +50,8 @@ export interface Workbench {
   /** A directory that goes with the file of tests. */
   directory(): string;
   build(given: Given): Promise<Built>;
-  /** Has a base `shell`, busybox with its applets; false after the test was marked as skipped. */
-  shell(t: TestContext): Promise<boolean>;
+  /** Has a base `shell`, busybox with its applets, or another with layers on top; false after the test was marked as skipped. */
+  shell(t: TestContext, name?: string, layers?: readonly (string | Buffer)[]): Promise<boolean>;
   /** Puts an image of layers, each as lines or as an archive, under a bare name. */
   image(name: string, layers: readonly (string | Buffer)[], config?: ContainerConfig): Promise<void>;
 }
@@ -56,8 +59,8 @@ export interface Workbench {
 /** Without them the first RUN would make them. */
 const mountPoints = "d 755 0:0 proc\nd 755 0:0 sys\nd 755 0:0 dev";
 
-async function layerOfLines(lines: string): Promise<Layer> {
-  return layerOf(gzipSync(await tarOf(itemsOfLines(lines))), "gzip");
+async function layerOfAny(layer: string | Buffer): Promise<Layer> {
+  return layerOf(gzipSync(typeof layer === "string" ? await tarOf(itemsOfLines(layer)) : layer), "gzip");
 }
 
 /** One workbench for a file of tests; `prepare` puts the images that all of them use. */
@@ -71,38 +74,38 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
     return opened;
   };
   let number = 0;
+  const put = async (name: string, layers: readonly (Layer | Promise<Layer>)[], config: ContainerConfig): Promise<void> => {
+    await putLayers(use().registry, `library/${name}`, await Promise.all(layers), config);
+  };
   const bench: Workbench = {
     registry: () => use().registry,
     directory: () => use().builder.directory,
-    async build({ dockerfile, context = "", request = {} }) {
+    async build({ dockerfile, context = "", files = {}, request = {} }) {
       const { registry, builder } = use();
       const directory = mkdtempSync(join(builder.directory, "own-"));
       await writeLines(directory, context);
-      writeFileSync(join(directory, "Dockerfile"), dockerfile);
+      for (const [name, bytes] of Object.entries({ ...files, Dockerfile: dockerfile })) writeFileSync(join(directory, name), bytes);
       const name = `app-${++number}`;
       const first = builder.events.length;
       const result = await builder.build(
         {},
         {
           ...{ context: directory, workingDirectory: directory, destinations: [parseReference(`${registry.host}/${name}:1`)] },
+          // Layers that commands run on are unpacked once for all builds.
+          ...{ stateDir: join(builder.directory, "state"), stateIsPrivate: false },
           ...{ registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } }, ...request },
         },
       );
       return describeBuilt(registry, name, result, builder.events.slice(first));
     },
-    async shell(t) {
+    async shell(t, name = "shell", layers = []) {
       const layer = needsRoot(t) ? openBase(t) : undefined;
       if (layer === undefined) return false;
-      if (!use().registry.repositories.has("library/shell"))
-        await putLayers(use().registry, "library/shell", [layer, await layerOfLines(mountPoints)], { Env: [path], Cmd: ["sh"] });
+      if (!use().registry.repositories.has(`library/${name}`))
+        await put(name, [layer, ...[mountPoints, ...layers].map(layerOfAny)], { Env: [path], Cmd: ["sh"] });
       return true;
     },
-    async image(name, layers, config = {}) {
-      const written = [];
-      for (const layer of layers)
-        written.push(typeof layer === "string" ? await layerOfLines(layer) : layerOf(gzipSync(layer), "gzip"));
-      await putLayers(use().registry, `library/${name}`, written, config);
-    },
+    image: (name, layers, config = {}) => put(name, layers.map(layerOfAny), config),
   };
   before(async () => {
     opened = { registry: await startRegistry(owner), builder: await openBuilder(owner) };
@@ -119,10 +122,11 @@ function describeBuilt(registry: TestRegistry, name: string, result: BuildResult
   assert.ok(image, "the image was pushed");
   const { manifest, config, store } = image;
   const digestAt = (at: number): string => manifest.layers.at(at)?.digest ?? assert.fail(`the image has no layer ${at}`);
+  const written = Buffer.concat(events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : [])));
   return {
     ...{ result, image: config, config: config.config ?? {}, manifest },
     warnings: events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
-    output: Buffer.concat(events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : []))).toString(),
+    ...{ output: written.toString(), rawOutput: written.toString("latin1") },
     history: (config.history ?? []).map(({ created_by }) => (created_by ?? "").replace(/ # buildkit$/, "")),
     layer: (at) => layerLines(store, digestAt(at)),
     tar: async (at) => gunzipSync(store.blobs.get(digestAt(at)) ?? assert.fail("the registry lacks a layer")),

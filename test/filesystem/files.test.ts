@@ -53,10 +53,12 @@ test("contents come out of the blob in one pass, the last of two entries with on
   assert.equal(read(found.get("big")), big);
   assert.equal(read(found.get("empty")), "");
   assert.equal(opened, 1);
+  const earlier = await files.locate(counted, ["a/x\u00000", "a/x\u00001", "a/x\u00002"]);
+  assert.deepEqual([...earlier.values()].map(read), ["first", "second"], "by the turn at which the layer has them");
   const [again, more] = await Promise.all([files.locate(counted, ["big", "d"]), files.locate(counted, ["a/y", "big"])]);
   assert.deepEqual(again.get("big"), found.get("big"));
   assert.equal(read(more.get("a/y")), "why");
-  assert.equal(opened, 2);
+  assert.equal(opened, 3);
 });
 
 test("an unpacked directory is preferred, but no symlink in it is followed", async (t) => {
