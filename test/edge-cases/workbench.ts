@@ -12,7 +12,7 @@ import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import type { Event } from "../../src/report/report.ts";
 import { needsRoot } from "../sandbox/root.ts";
 import { layerOf, openBase, path } from "../sandbox/stage.ts";
-import { type Builder, openBuilder, putLayers } from "../support/build.ts";
+import { type Builder, type Owner, openBuilder, putLayers } from "../support/build.ts";
 import { layerLines, pushed, tarOf } from "../support/pushed.ts";
 import { startRegistry, type TestRegistry } from "../support/registry.ts";
 import { itemsOfLines } from "../support/trees.ts";
@@ -23,11 +23,13 @@ export interface Given {
   /** The build context, as test/support/trees.ts writes trees; the Dockerfile comes on top. */
   readonly context?: string;
   /** What the context holds besides. */
-  readonly files?: Readonly<Record<string, Uint8Array>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly request?: Partial<Request>;
 }
 
 export interface Built {
+  /** The bare name by which later builds find the image. */
+  readonly name: string;
   readonly result: BuildResult;
   readonly image: ImageConfig;
   readonly config: ContainerConfig;
@@ -49,15 +51,17 @@ export interface Workbench {
   registry(): TestRegistry;
   /** A directory that goes with the file of tests. */
   directory(): string;
+  /** Called when the file of tests has ended. */
+  readonly after: Owner["after"];
   build(given: Given): Promise<Built>;
-  /** Has a base `shell`, busybox with its applets, or another with layers on top; false after the test was marked as skipped. */
+  /** Has a base `shell`, busybox with its applets, or another with other layers on top; false after the test was marked as skipped. */
   shell(t: TestContext, name?: string, layers?: readonly (string | Buffer)[]): Promise<boolean>;
   /** Puts an image of layers, each as lines or as an archive, under a bare name. */
   image(name: string, layers: readonly (string | Buffer)[], config?: ContainerConfig): Promise<void>;
 }
 
-/** Without them the first RUN would make them. */
-const mountPoints = "d 755 0:0 proc\nd 755 0:0 sys\nd 755 0:0 dev";
+/** Without them in its base the first RUN makes them. */
+export const mountPoints = "d 755 0:0 proc\nd 755 0:0 sys\nd 755 0:0 dev";
 
 async function layerOfAny(layer: string | Buffer): Promise<Layer> {
   return layerOf(gzipSync(typeof layer === "string" ? await tarOf(itemsOfLines(layer)) : layer), "gzip");
@@ -80,6 +84,7 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
   const bench: Workbench = {
     registry: () => use().registry,
     directory: () => use().builder.directory,
+    after: owner.after,
     async build({ dockerfile, context = "", files = {}, request = {} }) {
       const { registry, builder } = use();
       const directory = mkdtempSync(join(builder.directory, "own-"));
@@ -90,7 +95,7 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
       const result = await builder.build(
         {},
         {
-          ...{ context: directory, workingDirectory: directory, destinations: [parseReference(`${registry.host}/${name}:1`)] },
+          ...{ context: directory, workingDirectory: directory, destinations: [parseReference(`${registry.host}/library/${name}:latest`)] },
           // Layers that commands run on are unpacked once for all builds.
           ...{ stateDir: join(builder.directory, "state"), stateIsPrivate: false },
           ...{ registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } }, ...request },
@@ -98,11 +103,11 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
       );
       return describeBuilt(registry, name, result, builder.events.slice(first));
     },
-    async shell(t, name = "shell", layers = []) {
+    async shell(t, name = "shell", layers = [mountPoints]) {
       const layer = needsRoot(t) ? openBase(t) : undefined;
       if (layer === undefined) return false;
       if (!use().registry.repositories.has(`library/${name}`))
-        await put(name, [layer, ...[mountPoints, ...layers].map(layerOfAny)], { Env: [path], Cmd: ["sh"] });
+        await put(name, [layer, ...layers.map(layerOfAny)], { Env: [path], Cmd: ["sh"] });
       return true;
     },
     image: (name, layers, config = {}) => put(name, layers.map(layerOfAny), config),
@@ -118,13 +123,13 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
 }
 
 function describeBuilt(registry: TestRegistry, name: string, result: BuildResult, events: readonly Event[]): Built {
-  const image = pushed(registry, name, "1");
+  const image = pushed(registry, `library/${name}`, "latest");
   assert.ok(image, "the image was pushed");
   const { manifest, config, store } = image;
   const digestAt = (at: number): string => manifest.layers.at(at)?.digest ?? assert.fail(`the image has no layer ${at}`);
   const written = Buffer.concat(events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : [])));
   return {
-    ...{ result, image: config, config: config.config ?? {}, manifest },
+    ...{ name, result, image: config, config: config.config ?? {}, manifest },
     warnings: events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
     ...{ output: written.toString(), rawOutput: written.toString("latin1") },
     history: (config.history ?? []).map(({ created_by }) => (created_by ?? "").replace(/ # buildkit$/, "")),
