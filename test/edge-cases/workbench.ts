@@ -54,6 +54,8 @@ export interface Workbench {
   /** Called when the file of tests has ended. */
   readonly after: Owner["after"];
   build(given: Given): Promise<Built>;
+  /** What a dry run prints. */
+  plan(given: Given): Promise<string>;
   /** Has a base `shell`, busybox with its applets, or another with other layers on top; false after the test was marked as skipped. */
   shell(t: TestContext, name?: string, layers?: readonly (string | Buffer)[]): Promise<boolean>;
   /** Puts an image of layers, each as lines or as an archive, under a bare name. */
@@ -81,27 +83,32 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
   const put = async (name: string, layers: readonly (Layer | Promise<Layer>)[], config: ContainerConfig): Promise<void> => {
     await putLayers(use().registry, `library/${name}`, await Promise.all(layers), config);
   };
+  const start = async ({ dockerfile, context = "", files = {}, request }: Given, more: Partial<Request>): Promise<BuildResult> => {
+    const { registry, builder } = use();
+    const directory = mkdtempSync(join(builder.directory, "own-"));
+    await writeLines(directory, context);
+    for (const [name, bytes] of Object.entries({ ...files, Dockerfile: dockerfile })) writeFileSync(join(directory, name), bytes);
+    const own = {
+      ...{ context: directory, workingDirectory: directory },
+      // Layers that commands run on are unpacked once for all builds.
+      ...{ stateDir: join(builder.directory, "state"), stateIsPrivate: false },
+      registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } },
+    };
+    return builder.build({}, { ...own, ...more, ...request });
+  };
   const bench: Workbench = {
     registry: () => use().registry,
     directory: () => use().builder.directory,
     after: owner.after,
-    async build({ dockerfile, context = "", files = {}, request = {} }) {
-      const { registry, builder } = use();
-      const directory = mkdtempSync(join(builder.directory, "own-"));
-      await writeLines(directory, context);
-      for (const [name, bytes] of Object.entries({ ...files, Dockerfile: dockerfile })) writeFileSync(join(directory, name), bytes);
+    async build(given) {
       const name = `app-${++number}`;
+      const { registry, builder } = use();
       const first = builder.events.length;
-      const result = await builder.build(
-        {},
-        {
-          ...{ context: directory, workingDirectory: directory, destinations: [parseReference(`${registry.host}/library/${name}:latest`)] },
-          // Layers that commands run on are unpacked once for all builds.
-          ...{ stateDir: join(builder.directory, "state"), stateIsPrivate: false },
-          ...{ registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } }, ...request },
-        },
-      );
+      const result = await start(given, { destinations: [parseReference(`${registry.host}/library/${name}:latest`)] });
       return describeBuilt(registry, name, result, builder.events.slice(first));
+    },
+    async plan(given) {
+      return (await start(given, { dryRun: true })).plan ?? assert.fail("there is no plan");
     },
     async shell(t, name = "shell", layers = [mountPoints]) {
       const layer = needsRoot(t) ? openBase(t) : undefined;
