@@ -1,6 +1,7 @@
 // The images that FROM and COPY --from name, each asked for once.
 
 import { alignHistory } from "../image/encode.ts";
+import { inheritConfig } from "../image/inherit.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
 import type { Registry, ResolvedImage } from "../registry/registry.ts";
@@ -29,7 +30,7 @@ export function openBases(registry: Registry, signal: AbortSignal): Bases {
     image,
     async base(reference, platform) {
       const found = await image(reference, platform);
-      return { reference, digest: found.digest, platform: found.platform, config: alignHistory(found.config) };
+      return { reference, digest: found.digest, platform: found.platform, config: inheritConfig(alignHistory(found.config)) };
     },
   };
 }

@@ -82,7 +82,7 @@ export function layerDescriptor(layer: Image["layers"][number], family: MediaFam
 export function encodeImage(image: Image, annotations: Annotations = none): EncodedImage {
   checkHistory(image);
   const types = mediaTypes[image.family];
-  const config = encodeBlob(types.config, JSON.stringify(sortKeys(image.config)));
+  const config = encodeBlob(types.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
   const manifest = {
     schemaVersion: 2,
     mediaType: types.manifest,
@@ -166,6 +166,16 @@ export function alignHistory(config: ImageConfig): ImageConfig {
     comment: "layer without history in the base image",
   }));
   return { ...config, history: [...missing, ...marked] };
+}
+
+/** What a container's configuration says nothing about is absent, as BuildKit leaves it: no CMD and an empty one are the same. */
+function leaveOutEmpty(image: ImageConfig): ImageConfig {
+  if (image.config === undefined) return image;
+  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || value === "" || value === false || (typeof value === "object" && Object.keys(value).length === 0);
 }
 
 function sortKeys(value: unknown): unknown {

@@ -37,7 +37,7 @@ export interface Layer {
 /** Which family of media types an image's manifest, config and layers carry. */
 export type MediaFamily = "oci" | "docker";
 
-/** https://github.com/opencontainers/image-spec/blob/main/config.md, with Docker's additions. Unknown keys are kept. */
+/** https://github.com/opencontainers/image-spec/blob/main/config.md, with Docker's additions. */
 export interface ImageConfig {
   readonly architecture: string;
   readonly os: string;

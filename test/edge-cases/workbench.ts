@@ -155,7 +155,8 @@ export interface Row extends Given {
   readonly warns?: RegExp | "nothing";
   /** What all commands wrote. */
   readonly says?: string;
-  readonly config?: ContainerConfig;
+  /** Undefined stands for what must be absent. */
+  readonly config?: { readonly [key in keyof ContainerConfig]: ContainerConfig[key] | undefined };
 }
 
 /** A test for each row, skipped where it runs commands on `shell` and they cannot run here. */
