@@ -92,7 +92,7 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
       ...{ context: directory, workingDirectory: directory },
       // Layers that commands run on are unpacked once for all builds.
       ...{ stateDir: join(builder.directory, "state"), stateIsPrivate: false },
-      registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } },
+      registry: { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] }, skipDefaultRegistryFallback: true },
     };
     return builder.build({}, { ...own, ...more, ...request });
   };
