@@ -244,7 +244,7 @@ describe("ADD of a git repository", () => {
     assert.ok(image);
     const layers = image.manifest.layers.map(({ digest }: { digest: string }) => layerLines(image.store, digest));
     assert.deepEqual(await Promise.all(layers), [
-      ["d 755 5:6 to", "f 644 5:6 to/file one", "l to/link bin/tool"],
+      ["d 755 5:6 to", "f 644 5:6 to/file one", "l to/link bin/tool 5:6"],
       ["d 755 0:0 bin", "f 555 0:0 bin/tool #!"],
       [
         "d 755 0:0 both",

@@ -150,13 +150,13 @@ test("7.53 what cannot be read stops a build that copies it, by name, and no oth
   writeFileSync(join(directory, ".dockerignore"), "ignored\nstate\n");
   if (process.geteuid?.() === 0) for (const name of [".", "state"]) chownSync(join(directory, name), 65534, 65534);
   for (const name of ["secret", "ignored"]) chmodSync(join(directory, name), 0);
-  t.after(() => chmodSync(join(directory, "ignored"), 0o700));
   const named = await buildAsNobody(directory, "open");
-  assert.equal(named.code, 0, named.err);
   const all = await buildAsNobody(directory, ".");
-  assert.equal(all.code, 1, all.err);
-  assert.match(all.err, /secret": permission denied/i);
   chmodSync(join(directory, "secret"), 0o644);
   const rest = await buildAsNobody(directory, ".");
+  chmodSync(join(directory, "ignored"), 0o700);
+  assert.equal(named.code, 0, named.err);
+  assert.equal(all.code, 1, all.err);
+  assert.match(all.err, /secret": permission denied/i);
   assert.equal(rest.code, 0, rest.err);
 });

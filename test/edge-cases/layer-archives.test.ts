@@ -9,7 +9,7 @@ import { toRaw } from "../../src/layer/entry.ts";
 import { encodeEntry } from "../../src/layer/write-tar.ts";
 import { end, header, item, member, pax, readAll } from "../layer/raw-tar.ts";
 import { temporaryDirectory } from "../support/build.ts";
-import { openWorkbench, testRows } from "./workbench.ts";
+import { mountPoints, openWorkbench, testRows } from "./workbench.ts";
 
 const bench = openWorkbench();
 
@@ -124,7 +124,7 @@ test("7.24 times are whole seconds, cut and not rounded, and commands that chang
     member({ name: "old", mtime: 5 }, "o"),
     end,
   ]);
-  if (!(await bench.shell(t, "shell-times", [tar]))) return;
+  if (!(await bench.shell(t, "shell-times", [mountPoints, tar]))) return;
   const dockerfile = "FROM shell-times\nCOPY --from=times f /\nRUN cat /f /kept /old && chmod 600 /f && chmod 644 /f\nRUN touch /old";
   for (const sandbox of ["ns", "chroot-bare"] as const) {
     const ran = await bench.build({ dockerfile, request: { ...request, sandbox } });

@@ -7,6 +7,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { BuildResult, Request } from "../../src/build/build.ts";
 import type { ContainerConfig, ImageConfig, Layer } from "../../src/image/image.ts";
+import { formatPlatform, type Platform } from "../../src/image/platform.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import type { Event } from "../../src/report/report.ts";
@@ -36,6 +37,8 @@ export interface Built {
   // biome-ignore lint/suspicious/noExplicitAny: manifests are looked at field by field.
   readonly manifest: any;
   readonly warnings: readonly string[];
+  /** The texts of the steps that were begun. */
+  readonly steps: readonly string[];
   /** What commands wrote to both streams; and the same as latin1. */
   readonly output: string;
   readonly rawOutput: string;
@@ -54,6 +57,8 @@ export interface Workbench {
   /** Called when the file of tests has ended. */
   readonly after: Owner["after"];
   build(given: Given): Promise<Built>;
+  /** A build for several platforms: what came of each, by `linux/arm64`. */
+  buildAll(given: Given): Promise<ReadonlyMap<string, Built>>;
   /** What a dry run prints. */
   plan(given: Given): Promise<string>;
   /** Has a base `shell`, busybox with its applets, or another with other layers on top; false after the test was marked as skipped. */
@@ -105,7 +110,19 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
       const { registry, builder } = use();
       const first = builder.events.length;
       const result = await start(given, { destinations: [parseReference(`${registry.host}/library/${name}:latest`)] });
-      return describeBuilt(registry, name, result, builder.events.slice(first));
+      return describeBuilt(registry, { name, result, events: builder.events.slice(first) });
+    },
+    async buildAll(given) {
+      const { registry, builder } = use();
+      const name = `app-${++number}`;
+      const first = builder.events.length;
+      const result = await start(given, { destinations: [parseReference(`${registry.host}/library/${name}:latest`)] });
+      const index = pushed(registry, `library/${name}`, "latest") ?? assert.fail("an index was pushed");
+      const entries: readonly { readonly digest: string; readonly platform: Platform }[] = index.manifest.manifests;
+      const events = builder.events.slice(first);
+      return new Map(
+        entries.map(({ digest, platform }) => [formatPlatform(platform), describeBuilt(registry, { name, result, events, tag: digest })]),
+      );
     },
     async plan(given) {
       return (await start(given, { dryRun: true })).plan ?? assert.fail("there is no plan");
@@ -129,8 +146,15 @@ export function openWorkbench(prepare: (bench: Workbench) => Promise<void> = asy
   return bench;
 }
 
-function describeBuilt(registry: TestRegistry, name: string, result: BuildResult, events: readonly Event[]): Built {
-  const image = pushed(registry, `library/${name}`, "latest");
+interface Ended {
+  readonly name: string;
+  readonly result: BuildResult;
+  readonly events: readonly Event[];
+  readonly tag?: string;
+}
+
+function describeBuilt(registry: TestRegistry, { name, result, events, tag = "latest" }: Ended): Built {
+  const image = pushed(registry, `library/${name}`, tag);
   assert.ok(image, "the image was pushed");
   const { manifest, config, store } = image;
   const digestAt = (at: number): string => manifest.layers.at(at)?.digest ?? assert.fail(`the image has no layer ${at}`);
@@ -138,6 +162,7 @@ function describeBuilt(registry: TestRegistry, name: string, result: BuildResult
   return {
     ...{ name, result, image: config, config: config.config ?? {}, manifest },
     warnings: events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
+    steps: events.flatMap((event) => (event.kind === "step-start" ? [event.step.text] : [])),
     ...{ output: written.toString(), rawOutput: written.toString("latin1") },
     history: (config.history ?? []).map(({ created_by }) => (created_by ?? "").replace(/ # buildkit$/, "")),
     layer: (at) => layerLines(store, digestAt(at)),

@@ -17,7 +17,7 @@ export function pushed(registry: TestRegistry, repository: string, tag: string) 
   const manifest = store?.manifests.get(tag);
   if (store === undefined || manifest === undefined) return undefined;
   const parsed = JSON.parse(manifest.bytes.toString());
-  const config: ImageConfig = JSON.parse(store.blobs.get(parsed.config.digest)?.toString() ?? "null");
+  const config: ImageConfig = JSON.parse(store.blobs.get(parsed.config?.digest)?.toString() ?? "null");
   return { digest: digestOf(manifest.bytes), manifest: parsed, config, store };
 }
 
