@@ -10,6 +10,7 @@ import { sendOnce } from "./send.ts";
 export { HttpError, type HttpFailure } from "./error.ts";
 export { redactText } from "./redact.ts";
 export { defaultBackOff, expectListeners, isTransientStatus, pause, waitBefore } from "./retry.ts";
+export { openShared, orAbort } from "./share.ts";
 
 /** Where requests go through; as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say it. */
 export interface Proxies {

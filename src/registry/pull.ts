@@ -1,6 +1,6 @@
 // Pulls images: asks mirrors in order, remembers what it found, and lets layers come from whoever has them.
 
-import type { BackOff } from "../http/http.ts";
+import { type BackOff, openShared } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Descriptor, Layer } from "../image/image.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
@@ -17,19 +17,20 @@ import { compressionOf } from "./manifest.ts";
 import type { Registry, RegistryOptions, ResolvedImage } from "./registry.ts";
 import { type FoundImage, findImage } from "./resolve.ts";
 import { retryWhole } from "./retry-whole.ts";
-import { openShared } from "./share.ts";
 import type { Transfers } from "./transfer.ts";
 
 export interface PullTools {
   readonly report: Report;
   readonly backOff: BackOff;
   readonly transfers: Transfers;
-  client(registry: string): Client;
+  client(place: Place): Client;
 }
 
 export interface Pull extends Pick<Registry, "resolve" | "layer" | "fetch"> {
   /** Repositories of a registry in which a blob was seen. */
   knownAt(registry: string, digest: Digest): readonly string[];
+  /** Notes that blobs are in a place. */
+  know(place: Place, digests: readonly Digest[]): void;
 }
 
 /** Requests for layer bytes at a time, over all registries. */
@@ -53,7 +54,7 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
   }
 
   function sourcesOf(digest: Digest): readonly BlobSource[] {
-    return (seen.get(digest) ?? []).map(({ registry, repository }) => ({ client: tools.client(registry), repository }));
+    return (seen.get(digest) ?? []).map((place) => ({ client: tools.client(place), repository: place.repository }));
   }
 
   const count = (bytes: number) => transfers.count("pull", bytes);
@@ -74,7 +75,7 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
     const failures: unknown[] = [];
     for (const [i, place] of places.entries()) {
       try {
-        const found = await findImage(tools.client(place.registry), place, reference, platform, signal);
+        const found = await findImage(tools.client(place), place, reference, platform, signal);
         if (place.registry !== reference.registry)
           report.emit({ kind: "notice", text: `${formatReference(reference)} comes from ${place.registry}/${place.repository}` });
         return assemble(reference, found, places.slice(i));
@@ -152,6 +153,9 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
         signal,
       );
       return { ...layer, file, open: () => blobs.open(digest) };
+    },
+    know(place, digests) {
+      for (const digest of digests) remember(digest, [place]);
     },
     knownAt: (registry, digest) =>
       (seen.get(digest) ?? []).filter((place) => place.registry === registry).map(({ repository }) => repository),

@@ -10,13 +10,16 @@ import type { Blobs } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { type Client, openClient } from "./client.ts";
 import { openKeychain } from "./credentials.ts";
-import { allowsHttp, type Direction, tlsOf } from "./endpoint.ts";
+import { allowsHttp, type Direction, type Place, tlsOf } from "./endpoint.ts";
 import { openPull } from "./pull.ts";
 import { openPush } from "./push.ts";
+import { openRepository, type Repository } from "./repository.ts";
+import { openSender } from "./sender.ts";
 import { openTransfers } from "./transfer.ts";
 import { probeUpload } from "./upload.ts";
 
 export { RegistryError, type RegistryFailure } from "./error.ts";
+export type { Repository } from "./repository.ts";
 
 /** Everything that flags and environment say about registries; the host fills it in. Registries are `host` or `host:port` as written by the user. */
 export interface RegistryOptions {
@@ -93,6 +96,8 @@ export interface Registry {
   /** Starts and cancels an upload in each distinct repository; throws a RegistryError where it is refused. */
   checkPush(destinations: readonly Reference[], signal?: AbortSignal): Promise<void>;
   openPush(destinations: readonly Reference[], signal?: AbortSignal): Push;
+  /** A repository of our own, for the cache: everything about it, the blobs of its layers too, is asked for as pushes are. Asks nothing yet. */
+  repository(place: Pick<Reference, "registry" | "repository">): Repository;
   /** Bytes of layers so far. */
   transferred(): { readonly downloaded: number; readonly uploaded: number };
   close(): Promise<void>;
@@ -152,15 +157,16 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
     return client;
   }
 
-  const pull = openPull(options, { report, backOff, transfers, client: (registry) => clientOf("pull", registry) });
-  const pushTools = {
-    report,
-    backOff,
-    transfers,
-    retries: options.pushRetries,
-    client: (registry: string) => clientOf("push", registry),
-    knownAt: pull.knownAt,
-  };
+  const ours = new Map<string, Repository>();
+  const pullClient = (place: Place) => clientOf(ours.has(repositoryName(place)) ? "push" : "pull", place.registry);
+  const pull = openPull(options, { report, backOff, transfers, client: pullClient });
+  const sender = openSender({ report, backOff, transfers, knownAt: pull.knownAt });
+  const pushTools = { report, backOff, sender, retries: options.pushRetries, client: (registry: string) => clientOf("push", registry) };
+
+  function openOurs(place: Place): Repository {
+    const client = clientOf("push", place.registry);
+    return openRepository(place, { client, report, backOff, transfers, sender, know: pull.know });
+  }
 
   return {
     http: https.pull,
@@ -176,6 +182,12 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
       await Promise.all(probes);
     },
     openPush: (destinations, signal) => openPush(destinations, pushTools, signal),
+    repository({ registry, repository }) {
+      const place = { registry: normalizeRegistry(registry), repository };
+      const opened = ours.get(repositoryName(place)) ?? openOurs(place);
+      ours.set(repositoryName(place), opened);
+      return opened;
+    },
     transferred: () => transfers.totals(),
     async close() {
       await Promise.all([https.pull.close(), https.push.close()]);

@@ -43,6 +43,7 @@ export async function uploadBlob(
     scopes: [pushScope(repository)],
     action: `push "${client.registry}/${repository}@${digest}"`,
     signal: tools.signal,
+    tries: tools.backOff.tries,
   };
   try {
     if (await hasBlob(client, digest, call)) return "exists";

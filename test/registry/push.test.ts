@@ -274,16 +274,17 @@ test("checkPush starts and cancels one upload per repository", async (t) => {
 test("abort stops uploads, cancels what was begun, and leaves no image", async (t) => {
   const { registry, client } = await setUp(t);
   const push = client.openPush([parseReference(`${registry.host}/app:1`)]);
+  let began = 0;
   const slow: Layer = {
     ...layerOf(bytes),
     async *open(signal) {
       yield bytes.subarray(0, 100);
+      began = Date.now();
+      setTimeout(() => void push.abort(), 50);
       await new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     },
   };
   const coming = push.layer(slow);
-  setTimeout(() => void push.abort(), 50);
-  const began = Date.now();
   await assert.rejects(coming, /abandoned/);
   await push.abort();
   assert.ok(Date.now() - began < 500);

@@ -39,6 +39,10 @@ export interface TestRegistryOptions {
   readonly forgetsUploads?: boolean;
   /** Upload locations are written without scheme and host. */
   readonly relativeLocations?: boolean;
+  /** Manifests cannot be deleted. */
+  readonly deletesNothing?: boolean;
+  /** 100 when left out. */
+  readonly tagsPerPage?: number;
   /** A second registry that takes the uploads. */
   readonly uploadHost?: () => string;
 }
@@ -153,7 +157,7 @@ export async function startRegistry(test: Pick<TestContext, "after">, options: T
   async function route(request: IncomingMessage, url: URL, body: Body): Promise<Answer> {
     if (url.pathname === "/token") return giveToken(request, url, body);
     if (url.pathname === "/v2/") return json(200, {});
-    const [, name = "", kind, rest = ""] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
+    const [, name = "", kind, rest = ""] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|tags)\/(.*)$/.exec(url.pathname) ?? [];
     if (kind === "blobs/uploads") return serveUpload(request, url, name, rest, body);
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (kind === "blobs" && isRead) return serveBlob(request, repositories.get(name)?.blobs.get(rest), rest);
@@ -162,6 +166,13 @@ export async function startRegistry(test: Pick<TestContext, "after">, options: T
       if (found === undefined) return refusal(404, "MANIFEST_UNKNOWN", "manifest unknown");
       return { status: 200, headers: { "content-type": found.type, "docker-content-digest": sha256(found.bytes) }, body: found.bytes };
     }
+    if (kind === "manifests" && request.method === "DELETE" && rest.startsWith("sha256:") && !options.deletesNothing) {
+      const manifests = repositories.get(name)?.manifests ?? new Map<string, { bytes: Buffer }>();
+      const doomed = [...manifests].filter(([, { bytes }]) => sha256(bytes) === rest);
+      for (const [which] of doomed) manifests.delete(which);
+      return doomed.length === 0 ? refusal(404, "MANIFEST_UNKNOWN", "manifest unknown") : { status: 202 };
+    }
+    if (kind === "tags" && isRead) return listTags(name, url);
     if (kind === "manifests" && request.method === "PUT") {
       const bytes = await body.all();
       const parsed = JSON.parse(bytes.toString()) as { config?: { digest: string }; layers?: { digest: string; urls?: unknown }[] };
@@ -176,6 +187,17 @@ export async function startRegistry(test: Pick<TestContext, "after">, options: T
       return { status: 201, headers: { "docker-content-digest": sha256(bytes), location: `/v2/${name}/manifests/${sha256(bytes)}` } };
     }
     return refusal(405, "UNSUPPORTED", "unsupported");
+  }
+
+  function listTags(name: string, url: URL): Answer {
+    const repository = repositories.get(name);
+    if (repository === undefined) return refusal(404, "NAME_UNKNOWN", "repository name not known to registry");
+    const last = url.searchParams.get("last") ?? "";
+    const all = [...repository.manifests.keys()].filter((which) => !which.startsWith("sha256:") && which > last).sort();
+    const tags = all.slice(0, Math.min(Number(url.searchParams.get("n") ?? 100), options.tagsPerPage ?? 100));
+    const answer = json(200, { name, tags });
+    if (tags.length === all.length) return answer;
+    return { ...answer, headers: { ...answer.headers, link: `</v2/${name}/tags/list?n=100&last=${tags.at(-1)}>; rel="next"` } };
   }
 
   function serveBlob(request: IncomingMessage, bytes: Buffer | undefined, digest: string): Answer {

@@ -1,6 +1,6 @@
 // Lets several callers wait for one piece of work, which stops when the last of them has given up.
 
-import { expectListeners } from "../http/http.ts";
+import { expectListeners } from "./retry.ts";
 
 export interface Shared<T> {
   /** Starts `work` unless it is under way or done; failed work is forgotten. */
@@ -43,7 +43,7 @@ export function openShared<T>(): Shared<T> {
 }
 
 /** The promise's outcome, or the signal's reason as soon as it aborts. */
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
