@@ -1,0 +1,315 @@
+// What earlier builds have left: looked up by keys, checked before it is believed, kept for later builds. Trouble is a warning, never an error.
+
+import type { Digest } from "../image/digest.ts";
+import { digestOf, mediaTypes } from "../image/encode.ts";
+import type { Layer } from "../image/image.ts";
+import type { LayerIndex } from "../layer/entry.ts";
+import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter, verifyBytes } from "../layer/layer.ts";
+import type { Report } from "../report/report.ts";
+import { keyOf } from "./key.ts";
+import { type CacheRecord, type ChainRecord, decodeRecord, encodeRecord, type RecordedLayer, type Variant } from "./record.ts";
+import type { CacheBlob, Key, Store } from "./store.ts";
+
+export type { CiAccess } from "./ci-service.ts";
+export { openCiStore } from "./ci-store.ts";
+export { openDirectoryStore } from "./directory-store.ts";
+export { keyOf } from "./key.ts";
+export { openOciStore } from "./oci-store.ts";
+export { openRegistryStore } from "./registry-store.ts";
+export type { Key, Store } from "./store.ts";
+
+/** A layer that a step has left, with what is known of it. */
+export interface CachedLayer {
+  readonly layer: Layer;
+  /** What compressed it. */
+  readonly compressor: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly seconds: number;
+  /** Its index, as a blob that opens. */
+  readonly index: CacheBlob;
+}
+
+/** The layers that a stage has after a step, from the one above the base image to the step's own. */
+export interface Chain {
+  readonly layers: readonly CachedLayer[];
+  /** `full`, or the sandbox whose limits some command ran under. */
+  readonly fidelity: string;
+}
+
+export interface Cache {
+  /** Chains that may be used, by key. Their layers open lazily, each in the compression that is asked for where there is one. */
+  find(keys: readonly Key[]): Promise<ReadonlyMap<Key, Chain>>;
+  /** Keeps a chain under each of the keys, in the background. */
+  keep(keys: readonly Key[], chain: Chain | Promise<Chain>): void;
+  /** A layer's index as a blob; made once for each layer. */
+  indexBlob(index: LayerIndex): Promise<CacheBlob>;
+  /** The index of a layer, where one is kept. */
+  findIndex(layer: Layer): Promise<LayerIndex | undefined>;
+  /** Keeps the indexes of layers that come from elsewhere. */
+  readonly indexes: IndexSink;
+  findNote(key: Key): Promise<unknown>;
+  keepNote(key: Key, value: unknown): void;
+  /** Takes note that a layer could not be read; what names it is no hit any more. Gives whether it came from here. */
+  blame(layer: Layer, error: unknown): boolean;
+  /** How many layers could not be read. */
+  readonly blamed: number;
+  /** Waits for what is still being written. */
+  close(): Promise<void>;
+}
+
+export interface CacheOptions {
+  /** Looked up in this order, written to all. */
+  readonly stores: readonly Store[];
+  /** Write nothing. */
+  readonly readOnly: boolean;
+  /** Seconds for which a layer is valid, counted from when its step ran. */
+  readonly maxAge: number;
+  /** Signs records, and is asked of those that are read. */
+  readonly secret: string | undefined;
+  /** The scope that is written to, and those that are read besides; "" is the trusted one. */
+  readonly scope: string;
+  readonly readScopes: readonly string[];
+  /** Which of a layer's variants to use; undefined where none does. */
+  choose(variants: readonly Variant[]): Variant | undefined;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+export function openCache(options: CacheOptions): Cache {
+  const { stores, report, signal, secret } = options;
+  const own = new Map<Key, Chain>();
+  const bad = new Set<Digest>();
+  const origins = new Map<Digest, string>();
+  const indexes = new Map<Digest, Promise<CacheBlob>>();
+  const warned = new Set<string>();
+  const writing = new Set<Promise<void>>();
+  const broken = new Set<Store>();
+
+  function warn(text: string): void {
+    if (signal.aborted || warned.has(text)) return;
+    warned.add(text);
+    report.emit({ kind: "warning", text });
+  }
+
+  const scoped = (scope: string, key: Key) => (scope === "" ? key : keyOf("scope", [scope, key]));
+
+  /** The first good record of each key, over all stores and scopes; everything is asked at once. */
+  async function look<T extends CacheRecord>(
+    keys: readonly Key[],
+    accept: (record: CacheRecord, store: Store) => T | undefined,
+  ): Promise<ReadonlyMap<Key, { readonly record: T; readonly store: Store }>> {
+    const found = new Map<Key, { record: T; store: Store }>();
+    const scopes = [...new Set([options.scope, ...options.readScopes])];
+    const names = new Map(keys.flatMap((key) => scopes.map((scope) => [scoped(scope, key), key] as const)));
+    const answers = await Promise.all(stores.map((store) => ask(store, [...names.keys()])));
+    for (const [i, answer] of answers.entries())
+      for (const [name, bytes] of answer) {
+        const [key, store] = [names.get(name), stores[i]];
+        if (key === undefined || store === undefined || found.has(key)) continue;
+        try {
+          const record = accept(decodeRecord(name, bytes, secret), store);
+          if (record !== undefined) found.set(key, { record, store });
+        } catch (error) {
+          warn(`Cannot use an entry of the cache in ${store.name}: ${messageOf(error)}; it counts as missing`);
+        }
+      }
+    return found;
+  }
+
+  async function ask(store: Store, names: readonly Key[]): Promise<ReadonlyMap<Key, Uint8Array>> {
+    if (broken.has(store)) return new Map();
+    try {
+      return await store.find(names, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      broken.add(store);
+      warn(`Cannot read the cache in ${store.name}: ${messageOf(error)}; the build goes on without it`);
+      return new Map();
+    }
+  }
+
+  function isYoung({ created }: RecordedLayer): boolean {
+    return Date.now() - Date.parse(created) <= options.maxAge * 1000;
+  }
+
+  function acceptChain(record: CacheRecord): ChainRecord | undefined {
+    if (record.kind !== "chain") throw new Error("it is no chain of layers");
+    const isUsable = record.layers.every((layer) => isYoung(layer) && layer.variants.every(({ digest }) => !bad.has(digest)));
+    return isUsable && record.layers.every(({ variants }) => options.choose(variants) !== undefined) ? record : undefined;
+  }
+
+  function openChain({ layers, fidelity }: ChainRecord, store: Store): Chain {
+    return { fidelity, layers: layers.map((layer) => openLayer(layer, store)) };
+  }
+
+  function openLayer({ diffId, variants, index, created, seconds }: RecordedLayer, store: Store): CachedLayer {
+    const variant = options.choose(variants);
+    if (variant === undefined) throw new Error("Cannot open a cached layer: it has no fitting variant");
+    const { compression, digest, size, compressor } = variant;
+    const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
+    const blob = openBlob(descriptor, store);
+    origins.set(digest, store.name);
+    const at: CacheBlob = openBlob({ mediaType: indexType, ...index }, store);
+    indexes.set(diffId, Promise.resolve(at));
+    return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at };
+  }
+
+  function openBlob(descriptor: CacheBlob["descriptor"], store: Store): CacheBlob {
+    const open = (own?: AbortSignal) => blaming(descriptor.digest, verifyBytes(store.read(descriptor, own), descriptor), own);
+    return { descriptor, open, ...(store.origin === undefined ? {} : { origin: store.origin }) };
+  }
+
+  async function* blaming(digest: Digest, bytes: AsyncIterable<Uint8Array>, own: AbortSignal | undefined) {
+    try {
+      yield* bytes;
+    } catch (error) {
+      if (!signal.aborted && !own?.aborted) blame(digest, error);
+      throw error;
+    }
+  }
+
+  function blame(digest: Digest, error: unknown): boolean {
+    const name = origins.get(digest);
+    if (name === undefined) return false;
+    warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf(error)}; what needs it is built again`);
+    bad.add(digest);
+    for (const [key, chain] of own) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own.delete(key);
+    return true;
+  }
+
+  function write(key: Key, record: CacheRecord, blobs: readonly CacheBlob[]): void {
+    if (options.readOnly) return;
+    const name = scoped(options.scope, key);
+    const bytes = encodeRecord(name, record, secret);
+    for (const store of stores) {
+      if (broken.has(store)) continue;
+      const put = store.put({ key: name, bytes, blobs }, signal).catch((error: unknown) => {
+        broken.add(store);
+        warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}; nothing more is written to it`);
+      });
+      track(put);
+    }
+  }
+
+  /** Work that `close` waits for. */
+  function track(work: Promise<void>): void {
+    const done = work.catch((error: unknown) => warn(`Cannot keep a layer in the cache: ${messageOf(error)}`));
+    writing.add(done);
+    void done.then(() => writing.delete(done));
+  }
+
+  function indexBlob(index: LayerIndex): Promise<CacheBlob> {
+    const known = indexes.get(index.diffId);
+    if (known !== undefined) return known;
+    const made = encodeIndex(index).then(blobOf);
+    indexes.set(index.diffId, made);
+    return made;
+  }
+
+  async function readIndex(blob: CacheBlob, diffId: Digest): Promise<LayerIndex | undefined> {
+    try {
+      return await decodeIndex(blob.open(signal), diffId);
+    } catch (error) {
+      signal.throwIfAborted();
+      warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf(error)}; the layer is read instead`);
+      return undefined;
+    }
+  }
+
+  function keepIndex(diffId: Digest, blob: CacheBlob): void {
+    const { digest, size } = blob.descriptor;
+    write(keyOf("index", [diffId]), { kind: "index", diffId, index: { digest, size } }, [blob]);
+  }
+
+  return {
+    indexBlob,
+    async find(keys) {
+      const known = [...new Set(keys)];
+      const found = await look(
+        known.filter((key) => !own.has(key)),
+        acceptChain,
+      );
+      return new Map(
+        known.flatMap((key): [Key, Chain][] => {
+          const mine = own.get(key);
+          if (mine !== undefined) return [[key, mine]];
+          const hit = found.get(key);
+          return hit === undefined ? [] : [[key, openChain(hit.record, hit.store)]];
+        }),
+      );
+    },
+    keep: (keys, chain) =>
+      track(
+        Promise.resolve(chain).then((known) => {
+          const record: ChainRecord = { kind: "chain", layers: known.layers.map(recordLayer), fidelity: known.fidelity };
+          const blobs = known.layers.flatMap(({ layer, index }) => [layer, index]);
+          for (const key of new Set(keys)) {
+            own.set(key, known);
+            write(key, record, blobs);
+          }
+        }),
+      ),
+    async findIndex({ diffId }) {
+      const known = await indexes.get(diffId);
+      if (known !== undefined) return readIndex(known, diffId);
+      const key = keyOf("index", [diffId]);
+      const hit = (await look([key], (record) => (record.kind === "index" && record.diffId === diffId ? record : undefined))).get(key);
+      return hit && readIndex(openBlob({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
+    },
+    indexes: {
+      begin(diffId) {
+        if (options.readOnly || indexes.has(diffId)) return undefined;
+        const writer = openIndexWriter(diffId);
+        const end = () => {
+          const made = writer.end().then(blobOf);
+          indexes.set(diffId, made);
+          track(made.then((blob) => keepIndex(diffId, blob)));
+        };
+        return { add: writer.add, end };
+      },
+    },
+    async findNote(key) {
+      const found = await look([key], (record) => (record.kind === "note" ? record : undefined));
+      return found.get(key)?.record.value;
+    },
+    keepNote: (key, value) => write(key, { kind: "note", value }, []),
+    blame: (layer, error) => blame(layer.descriptor.digest, error),
+    get blamed() {
+      return bad.size;
+    },
+    async close() {
+      while (writing.size > 0) await Promise.all(writing);
+      for (const store of stores)
+        await store.close(signal).catch((error: unknown) => warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}`));
+    },
+  };
+}
+
+const indexType = "application/vnd.slipway.layer.index.v1+gzip";
+
+function recordLayer({ layer, compressor, created, seconds, index }: CachedLayer): RecordedLayer {
+  const { descriptor, diffId, compression } = layer;
+  const { digest, size } = descriptor;
+  return {
+    diffId,
+    variants: [{ compressor, compression, digest, size }],
+    index: { digest: index.descriptor.digest, size: index.descriptor.size },
+    created,
+    seconds,
+  };
+}
+
+function blobOf(bytes: Buffer): CacheBlob {
+  const descriptor = { mediaType: indexType, digest: digestOf(bytes), size: bytes.length };
+  return {
+    descriptor,
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

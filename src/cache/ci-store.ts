@@ -1,0 +1,195 @@
+// A store in the cache service of a CI: one entry for all new blobs of a build, and one for the index that says what lies where.
+
+import { createHash } from "node:crypto";
+import { type BackOff, type Http, openShared } from "../http/http.ts";
+import type { Digest } from "../image/digest.ts";
+import type { Report } from "../report/report.ts";
+import { WriteDeniedError } from "./ci-entry.ts";
+import { boundIndex, type CiIndex, type IndexedRecord, type Place } from "./ci-index.ts";
+import { openIndexes } from "./ci-indexes.ts";
+import { sendBlobs } from "./ci-pack.ts";
+import { openPacks } from "./ci-packs.ts";
+import { type CiAccess, openEntries } from "./ci-service.ts";
+import { scopesOf } from "./ci-token.ts";
+import { defaultSizes, readEntry, type TransferSizes } from "./ci-transfer.ts";
+import type { CacheBlob, Key, NewRecord, Store } from "./store.ts";
+import { within } from "./time-limit.ts";
+
+export interface CiStoreOptions {
+  readonly access: CiAccess;
+  /** Keeps builds of one repository apart: what is written under one name is not found under another. */
+  readonly scope: string;
+  /** Of blobs that the index names; what is used least recently is left out of it. */
+  readonly maxBytes: number;
+}
+
+export interface CiStoreTools {
+  readonly http: Http;
+  readonly report: Report;
+  /** For tests: how patient the store is, in which pieces it works, and what time it is, in milliseconds since 1970. */
+  readonly limits?: CiLimits;
+  readonly sizes?: TransferSizes;
+  readonly backOff?: BackOff;
+  readonly now?: () => number;
+}
+
+/** Milliseconds: of a look-up, which delays the build, and of all that is written at the end. */
+export interface CiLimits {
+  readonly askMs: number;
+  readonly writeMs: number;
+}
+
+const defaultLimits: CiLimits = { askMs: 20_000, writeMs: 600_000 };
+const mostRecordBytes = 8 << 20;
+const mostPacks = 64;
+/** Seconds after which the use of a record is worth an index of its own. */
+const touchAfter = 24 * 3600;
+
+/** Opens the store; it asks for nothing before it is asked. */
+export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: CiStoreTools): Store {
+  const { http, report, limits = defaultLimits, sizes = defaultSizes, now = Date.now } = tools;
+  const patience = tools.backOff === undefined ? {} : { backOff: tools.backOff };
+  const name = scope === "" ? "GitHub's cache" : `GitHub's cache "${scope}"`;
+  const scopes = /^(none|write-only)$/.test(access.mode ?? "") ? [] : scopesOf(access.token).filter(({ mayRead }) => mayRead);
+  // Without reading the newest index, writing would lose what it names.
+  const mayWrite = access.mode !== "read" && scopes[0]?.mayWrite === true;
+  const entries = openEntries(access, http);
+  const sender = { entries, sizes, report, name };
+  const packs = openPacks(entries);
+  const indexes = scopes.map((of) => openIndexes(prefixOf(scope, of.name), { entries, http, report, sizes, ...patience }));
+  const [own] = indexes;
+  const loaded = openShared<readonly CiIndex[]>();
+  const gathered = new Map<Key, NewRecord>();
+  const used = new Map<Key, IndexedRecord>();
+  const told = new Set<string>();
+
+  function tell(text: string): void {
+    if (!told.has(text)) report.emit({ kind: "notice", text });
+    told.add(text);
+  }
+
+  /** The index of the job's own scope, then those of others that it may read. */
+  function load(signal?: AbortSignal): Promise<readonly CiIndex[]> {
+    if (indexes.length === 0) tell(`This job may not read ${name}: it is not used`);
+    const read = (stop: AbortSignal) =>
+      within(limits.askMs, `read ${name}`, stop, (limited) => Promise.all(indexes.map((index) => index.newest(limited))));
+    return loaded.get("", read, signal);
+  }
+
+  function placeOf(digest: Digest, views: readonly CiIndex[]): Place | undefined {
+    return views.map(({ blobs }) => blobs.get(digest)).find((place) => place !== undefined && !packs.isGone(place.pack));
+  }
+
+  function placesOf(digests: readonly Digest[], views: readonly CiIndex[]): readonly Place[] {
+    return digests.map((digest) => placeOf(digest, views)).filter((place) => place !== undefined);
+  }
+
+  async function find(keys: readonly Key[], signal?: AbortSignal): Promise<ReadonlyMap<Key, Uint8Array>> {
+    const views = await load(signal);
+    const known = (): [Key, IndexedRecord][] =>
+      keys
+        .map((key) => [key, views.map(({ records }) => records.get(key)).find((record) => isWhole(record, views))] as const)
+        .filter((entry): entry is [Key, IndexedRecord] => entry[1] !== undefined);
+    const needed = known().flatMap(([, { blobs }]) => placesOf(blobs, views));
+    await within(limits.askMs, `read ${name}`, signal, (limited) => packs.check(needed, limited));
+    const found = known();
+    for (const [key, record] of found) if (views[0]?.records.get(key) === record) used.set(key, record);
+    return new Map(found.map(([key, { bytes }]) => [key, bytes]));
+  }
+
+  function isWhole(record: IndexedRecord | undefined, views: readonly CiIndex[]): boolean {
+    return record !== undefined && placesOf(record.blobs, views).length === record.blobs.length;
+  }
+
+  async function* read(
+    { digest, size }: { readonly digest: Digest; readonly size: number },
+    signal: AbortSignal = new AbortController().signal,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const place = placeOf(digest, await load(signal));
+    const action = `read blob "${digest}" from ${name}`;
+    if (place?.size !== size) throw new Error(`Cannot ${action}: it is not there any more`);
+    yield* readEntry(packs.address(place.pack), place, action, { http, sizes, ...patience }, signal);
+  }
+
+  /** Sends what no entry holds, then the next index. */
+  async function save(signal: AbortSignal): Promise<void> {
+    if (own === undefined) return;
+    const views = [await own.newest(signal), ...(await load(signal)).slice(1)];
+    const blobs = new Map([...gathered.values()].flatMap((record) => record.blobs.map((blob) => [blob.descriptor.digest, blob])));
+    await packs.check(placesOf([...blobs.keys()], views), signal);
+    const places = new Map<Digest, Place>();
+    const missing: CacheBlob[] = [];
+    for (const [digest, blob] of blobs) {
+      const place = placeOf(digest, views);
+      if (place?.size === blob.descriptor.size) places.set(digest, place);
+      else missing.push(blob);
+    }
+    if (missing.length > 0) for (const [digest, place] of await sendBlobs(missing, sender, signal)) places.set(digest, place);
+    await own.replace((index) => bound(mergeInto(index, places)), signal);
+  }
+
+  function mergeInto({ records, blobs }: CiIndex, places: ReadonlyMap<Digest, Place>): CiIndex {
+    const time = Math.floor(now() / 1000);
+    const fresh = [...gathered].map(([key, record]): [Key, IndexedRecord] => {
+      return [key, { bytes: record.bytes, blobs: record.blobs.map(({ descriptor }) => descriptor.digest), used: time }];
+    });
+    const old = [...records].map(([key, record]): [Key, IndexedRecord] => [key, used.has(key) ? { ...record, used: time } : record]);
+    const alive = [...blobs].filter(([, { pack }]) => !packs.isGone(pack));
+    return { records: new Map([...old, ...fresh]), blobs: new Map([...alive, ...places]) };
+  }
+
+  function bound(index: CiIndex, most = maxBytes): CiIndex {
+    return boundIndex(index, { maxBytes: most, maxRecordBytes: mostRecordBytes, maxPacks: mostPacks });
+  }
+
+  return {
+    name,
+    find,
+    read,
+    async put(record) {
+      if (mayWrite) gathered.set(record.key, record);
+      else tell(`This job may not write to ${name}: nothing is kept there`);
+    },
+    async prune({ unusedFor, maxBytes: most, dryRun }, signal) {
+      if (own === undefined || !mayWrite) throw new Error(`Cannot prune ${name}: this job may not write to it`);
+      const since = unusedFor === undefined ? 0 : now() / 1000 - unusedFor;
+      const reduce = ({ records, blobs }: CiIndex) =>
+        bound({ records: new Map([...records].filter(([, record]) => record.used >= since)), blobs }, most ?? maxBytes);
+      return within(limits.writeMs, `prune ${name}`, signal, async (limited) => {
+        const before = await own.newest(limited);
+        const after = reduce(before);
+        const removedRecords = before.records.size - after.records.size;
+        if (!dryRun && removedRecords > 0) await own.replace(reduce, limited);
+        tell(`${name} cannot be told to remove bytes: the service removes what is not asked for within a week`);
+        const keptBytes = [...after.blobs.values()].reduce((sum, { size }) => sum + size, 0);
+        return { removedRecords, removedBlobs: [], freedBytes: 0, keptRecords: after.records.size, keptBytes };
+      });
+    },
+    async close(signal) {
+      const stale = now() / 1000 - touchAfter;
+      const isWorthIt = gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
+      if (!mayWrite || !isWorthIt) return;
+      try {
+        await within(limits.writeMs, `write to ${name}`, signal, save);
+      } catch (error) {
+        if (!(error instanceof WriteDeniedError)) throw error;
+        tell(`This job may not write to ${name}: nothing is kept there`);
+      } finally {
+        gathered.clear();
+      }
+    },
+  };
+}
+
+/** The key of a scope's indexes up to their number. */
+function prefixOf(scope: string, reference: string): string {
+  const readable = scope
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, "-")
+    .slice(0, 60);
+  const hash = createHash("sha256")
+    .update(JSON.stringify([scope, reference]))
+    .digest("hex")
+    .slice(0, 12);
+  return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
+}

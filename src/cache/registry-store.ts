@@ -1,0 +1,126 @@
+// Records and blobs in a repository: a manifest for each record under a tag of its own, and the blobs as its layers.
+
+import { digestOf } from "../image/encode.ts";
+import type { Reference } from "../image/reference.ts";
+import { type Registry, RegistryError, type Repository } from "../registry/registry.ts";
+import type { Report } from "../report/report.ts";
+import { mapBounded } from "./bounded.ts";
+import { planEviction } from "./eviction.ts";
+import { decodeRecordManifest, encodeRecordManifest, type FoundManifest, keyOfTag, tagOf } from "./record-manifest.ts";
+import type { Key, PruneLimits, PruneResult, Store } from "./store.ts";
+
+/** As many as the client opens connections to one host. */
+const parallelLookups = 24;
+/** A registry that fails so often in one look-up is not asked any further. */
+const mostTroubles = 3;
+
+export function openRegistryStore(
+  place: Pick<Reference, "registry" | "repository">,
+  tools: { readonly registry: Pick<Registry, "repository">; readonly report: Pick<Report, "emit"> },
+): Store {
+  const { report } = tools;
+  const repository = tools.registry.repository(place);
+  const name = `repository ${repository.registry}/${repository.repository}`;
+
+  function passOver(key: Key, error: unknown): undefined {
+    const why = error instanceof Error ? error.message : String(error);
+    report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+  }
+
+  /** Undefined where there is none, or none that is of use. */
+  async function lookUp(
+    key: Key,
+    signal: AbortSignal | undefined,
+  ): Promise<(FoundManifest & { readonly size: number; readonly digest: `sha256:${string}` }) | undefined> {
+    const bytes = await repository.manifest(tagOf(key), signal);
+    if (bytes === undefined) return undefined;
+    try {
+      const found = decodeRecordManifest(bytes, key);
+      return { ...found, size: bytes.byteLength, digest: digestOf(bytes) };
+    } catch (error) {
+      return passOver(key, error);
+    }
+  }
+
+  async function prune(limits: PruneLimits, signal: AbortSignal | undefined): Promise<PruneResult> {
+    const now = Date.now();
+    const keys = (await repository.tags(signal)).flatMap((tag) => keyOfTag(tag) ?? []);
+    const found = await mapBounded([...new Set(keys)], parallelLookups, async (key) => {
+      const record = await lookUp(key, signal);
+      return record === undefined ? [] : [{ ...record, key, usedAt: record.createdAt }];
+    });
+    const plan = planEviction(found.flat(), limits, now);
+    await mapBounded(limits.dryRun ? [] : plan.removed, parallelLookups, async ({ digest }) => {
+      if (await repository.deleteManifest(digest, signal)) return;
+      throw new Error(
+        `Cannot prune ${name}: the registry does not let its clients delete; use its own rules for old tags, they start with "slipway-"`,
+      );
+    });
+    const gone = new Map(plan.removed.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])));
+    for (const digest of plan.keptBlobs.keys()) gone.delete(digest);
+    const sizes = [...gone.values(), ...plan.removed.map(({ size }) => size)];
+    return {
+      removedRecords: plan.removed.length,
+      removedBlobs: [...gone.keys()],
+      freedBytes: sizes.reduce((total, size) => total + size, 0),
+      keptRecords: plan.kept.length,
+      keptBytes: plan.keptBytes,
+    };
+  }
+
+  return {
+    name,
+    origin: { registry: repository.registry, repository: repository.repository },
+    async find(keys, signal) {
+      let troubles = 0;
+      let answers = 0;
+      const failures: { readonly key: Key; readonly error: unknown }[] = [];
+      const found = await mapBounded(keys, parallelLookups, async (key) => {
+        signal?.throwIfAborted();
+        try {
+          const record = await lookUp(key, signal);
+          answers += 1;
+          if (record === undefined) return [];
+          repository.know(record.named.map(({ digest }) => digest));
+          return [[key, record.bytes] as const];
+        } catch (error) {
+          signal?.throwIfAborted();
+          if (!mayPass(error) || ++troubles >= mostTroubles) throw error;
+          failures.push({ key, error });
+          return [];
+        }
+      });
+      if (answers === 0 && failures[0] !== undefined) throw failures[0].error;
+      for (const { key, error } of failures) passOver(key, error);
+      return new Map(found.flat());
+    },
+    read: (blob, signal) => repository.read(blob, signal),
+    async put(record, signal) {
+      signal?.throwIfAborted();
+      const { manifest, documents } = encodeRecordManifest(record, Date.now());
+      try {
+        const sent = await Promise.allSettled([...record.blobs, ...documents].map((blob) => repository.send(blob, signal)));
+        for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
+        await repository.putManifest(tagOf(record.key), manifest, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw advise(error, repository);
+      }
+    },
+    prune,
+    async close() {},
+  };
+}
+
+/** Whether the next question may well be answered. */
+function mayPass(error: unknown): boolean {
+  return error instanceof RegistryError && ["unavailable", "rate-limited", "invalid", "refused"].includes(error.failure);
+}
+
+/** Most registries make a repository with its first push; some, Amazon's for one, want it made before. */
+function advise(error: unknown, { registry, repository }: Repository): unknown {
+  if (!(error instanceof RegistryError) || error.failure !== "name-unknown") return error;
+  const { failure, status } = error;
+  const hint = `create the repository "${repository}" at ${registry}, or name one that is there with --cache-repo`;
+  return new RegistryError(error.message, { failure, hint, cause: error, ...(status === undefined ? {} : { status }) });
+}
