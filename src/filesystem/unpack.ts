@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { type Entry, type RawPath, toText } from "../layer/entry.ts";
-import { type ReadLimits, readLayer, summarizeContent, type Visitor, withSummary } from "../layer/layer.ts";
+import { type IndexSink, type ReadLimits, readLayer, summarizeContent, type Visitor, withSummary } from "../layer/layer.ts";
 import { Applier } from "./apply.ts";
 import type { LayerFiles } from "./files.ts";
 import { LayerMerge, type Step } from "./merge.ts";
@@ -40,6 +40,8 @@ export interface UnpackTools {
   readonly helper: Helper;
   readonly signal?: AbortSignal | undefined;
   readonly limits?: ReadLimits | undefined;
+  /** Gets the entries, where the tree has to be found out and they are read anyhow. */
+  readonly indexes?: IndexSink | undefined;
 }
 
 /**
@@ -51,29 +53,38 @@ export async function unpackLayer(layer: Layer, { root, form, lower, tree }: Unp
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
   const read = (visit: Visitor["entry"]) => readLayer(layer, { entry: visit }, { signal, ...(limits === undefined ? {} : { limits }) });
+  const index = tree === undefined ? tools.indexes?.begin(layer.diffId) : undefined;
   const open = (merge: LayerMerge) => new LayerWriter(applier, { form, merge, summarizes: tree === undefined });
   try {
     let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate(notYet)]);
     let writer: LayerWriter | undefined;
+    const isGuessed = below === notYet;
     if (below === notYet) {
       // Where paths lead can depend on symlinks below, but nearly never does: guess that it does not, and look afterwards.
       const guess = open(new LayerMerge(emptyRoot, 0, { isPartial: true }));
       const entries: Entry[] = [];
       await read(async (entry, content) => void entries.push(await guess.add(entry, content)));
+      for (const entry of entries) index?.add(entry);
       below = await lower;
       if (guess.adopt(mergeOn(below), entries)) writer = guess;
       else await guess.removeAll();
     }
     if (writer === undefined) {
       const exact = open(mergeOn(below));
-      await read(async (entry, content) => void (await exact.add(entry, content)));
+      await read(async (entry, content) => {
+        const known = await exact.add(entry, content);
+        if (!isGuessed) index?.add(known);
+      });
       writer = exact;
     }
+    index?.end();
     if (form === "overlay") await writer.copyLinks(below);
     await writer.finish(rootOf(below));
     await applier.finish();
     return tree ?? new LayerTree(writer.root, (below?.tree.layers ?? 0) + 1);
   } catch (error) {
+    if (signal?.aborted) await applier.fail(signal.reason).catch(() => {});
+    signal?.throwIfAborted();
     return applier.fail(error);
   }
 }

@@ -2,6 +2,8 @@
 
 import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { ContentHash } from "./content-hash.ts";
 import { type Content, type GrowingEntry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
 import { encodeEntry, storedEntry } from "./write-tar.ts";
 
@@ -76,6 +78,24 @@ export function* readRange(range: Extract<Content, { kind: "file" }>): Generator
   } finally {
     closeSync(handle);
   }
+}
+
+/** After as many bytes others get their turn. */
+const turnBytes = 4 << 20;
+
+/** The sha256 of a content, 64 hex digits. Throws as reading a layer's files does. */
+export async function digestContent(content: Content): Promise<string> {
+  if (content.kind === "bytes") return hash("sha256", content.bytes, "hex");
+  const digest = new ContentHash(content.size);
+  let sinceTurn = 0;
+  for (const chunk of readRange(content)) {
+    digest.update(chunk);
+    sinceTurn += chunk.length;
+    if (sinceTurn < turnBytes) continue;
+    sinceTurn = 0;
+    await setImmediate();
+  }
+  return digest.digest();
 }
 
 /** The error for a file that is not as it was announced. */

@@ -9,7 +9,8 @@ import { checkLevel, openCompressor } from "./compress.ts";
 import { ContentHash } from "./content-hash.ts";
 import { decompress } from "./decompress.ts";
 import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.ts";
-import { ContentChangedError, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
+import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "./index-file.ts";
+import { ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { writePacked } from "./pack.ts";
 import { MissingProgramError, runProgram } from "./program.ts";
 import { readTar } from "./read-tar.ts";
@@ -21,11 +22,16 @@ export {
   type Blobs,
   ContentChangedError,
   DigestMismatchError,
+  decodeIndex,
   decompress,
   defaultLimits,
+  digestContent,
+  encodeIndex,
+  type IndexSink,
   MalformedLayerError,
   MissingProgramError,
   openBlobs,
+  openIndexWriter,
   type ReadLimits,
   readTar,
   runProgram,

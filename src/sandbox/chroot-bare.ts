@@ -8,10 +8,10 @@ import { changesFromScan, emptyTree, type LayerFiles, removeTree, snapshot, type
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { MountShop, type MountTools } from "./prepare-mounts.ts";
-import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
+import type { Command, Root, RunResult, Sandbox, SandboxOptions } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
-interface BareTools extends MountTools {
+interface BareTools extends MountTools, Pick<SandboxOptions, "indexes"> {
   readonly files: LayerFiles;
 }
 
@@ -59,9 +59,9 @@ class BareRoot implements Root {
     const unpacked = this.#merged.then(async (lower) => {
       const top = await layer;
       await this.#makeDirectory();
-      const { helper, files } = this.#tools;
+      const { helper, files, indexes } = this.#tools;
       const target = { root: this.#directory, form: "flat", lower: { ...lower, files }, tree: known } as const;
-      const tree = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
+      const tree = await unpackLayer(top, target, { helper, signal: this.#stop.signal, indexes });
       return { tree, layers: [...lower.layers, top] };
     });
     this.#then(unpacked);

@@ -7,7 +7,7 @@ import { emptyTree, type LayerFiles, type Lower, removeTree, type Tree, unpackLa
 import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
-import { indexLayer } from "../layer/layer.ts";
+import { type IndexSink, indexLayer } from "../layer/layer.ts";
 import { Hold } from "./hold.ts";
 
 /** A layer on top of others. */
@@ -28,10 +28,17 @@ export interface Level {
 /** As many as keep two cores and a download busy; each holds a few MiB. */
 const parallelUnpacks = 4;
 
+interface LayerStoreTools {
+  readonly helper: Helper;
+  readonly files: LayerFiles;
+  readonly indexes?: IndexSink | undefined;
+}
+
 export class LayerStore {
   readonly #folder: string;
   readonly #helper: Helper;
   readonly #files: LayerFiles;
+  readonly #indexes: IndexSink | undefined;
   readonly #hold: Hold;
   readonly #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -39,10 +46,11 @@ export class LayerStore {
   readonly #waiting: (() => void)[] = [];
   #free = parallelUnpacks;
 
-  constructor(folder: string, tools: { readonly helper: Helper; readonly files: LayerFiles }) {
+  constructor(folder: string, tools: LayerStoreTools) {
     this.#folder = folder;
     this.#helper = tools.helper;
     this.#files = tools.files;
+    this.#indexes = tools.indexes;
     this.#hold = new Hold(tools.helper);
   }
 
@@ -107,7 +115,7 @@ export class LayerStore {
     try {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {});
-      const tools = { helper: this.#helper, signal: this.#stop.signal };
+      const tools = { helper: this.#helper, signal: this.#stop.signal, indexes: this.#indexes };
       const tree = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);

@@ -9,19 +9,19 @@ import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
 import { MountShop, type MountTools } from "./prepare-mounts.ts";
-import type { Command, Root, RunResult, Sandbox } from "./sandbox.ts";
+import type { Command, Root, RunResult, Sandbox, SandboxOptions } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
 /** The kernel's OVL_MAX_STACK. */
 const maxLayers = 500;
 
-interface NsTools extends MountTools {
+interface NsTools extends MountTools, Pick<SandboxOptions, "indexes"> {
   readonly files: LayerFiles;
 }
 
 export function openNs(tools: NsTools, why: string): Sandbox {
-  const { stateDir, helper, files } = tools;
-  const layers = new LayerStore(join(stateDir, "layers"), { helper, files });
+  const { stateDir, helper } = tools;
+  const layers = new LayerStore(join(stateDir, "layers"), tools);
   const mounts = new MountShop(tools, { moves: false });
   const roots = new Set<NsRoot>();
   return {

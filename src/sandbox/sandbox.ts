@@ -4,7 +4,7 @@ import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
-import type { Blobs } from "../layer/layer.ts";
+import type { Blobs, IndexSink } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { chooseSandbox } from "./choose.ts";
 import type { Mount } from "./mount.ts";
@@ -87,6 +87,8 @@ export interface SandboxOptions {
   /** Without it no command can run. */
   readonly helper: Helper | undefined;
   readonly report: Report;
+  /** Gets the entries of layers that are unpacked. */
+  readonly indexes?: IndexSink | undefined;
 }
 
 /**
