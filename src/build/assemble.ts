@@ -11,21 +11,23 @@ export interface AssembleOptions {
   readonly reproducible: boolean;
   /** Instead of the base's. */
   readonly imageFormat: MediaFamily | undefined;
+  /** RFC 3339: the time of an image that has no layer of its own. */
+  readonly now: string;
 }
 
 /** The target's image: each history line has a time, and lines and layers align. */
-export function assembleImage(plan: Plan, stages: readonly BuiltStage[], target: number, options: AssembleOptions): Image {
+export function assembleImage(plan: Plan, stages: readonly (BuiltStage | undefined)[], target: number, options: AssembleOptions): Image {
   const stage = plan.stages[target];
   const built = stages[target];
   if (stage === undefined || built === undefined) throw new Error("Cannot assemble image: its target was not built");
-  const made = madeBelow(plan, stages, target);
+  const { made } = built;
   const fixedTime = options.reproducible
     ? zeroTime
     : plan.epoch === undefined
       ? undefined
       : new Date(plan.epoch * 1000).toISOString().replace(".000Z", "Z");
-  const history = timeHistory(stage, made, fixedTime);
-  const created = fixedTime ?? history.at(-1)?.created ?? new Date().toISOString();
+  const history = timeHistory(stage, made, fixedTime, options.now);
+  const created = fixedTime ?? history.at(-1)?.created ?? options.now;
   const config: ImageConfig = {
     ...stage.config,
     created,
@@ -40,18 +42,11 @@ function familyOf({ files, family }: BuiltStage): MediaFamily {
   return files.layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
 }
 
-/** The layers that the stage and the stages it is built FROM made, from the bottom. */
-export function madeBelow(plan: Plan, stages: readonly BuiltStage[], number: number): readonly MadeLayer[] {
-  const base = plan.stages[number]?.base;
-  const below = base?.kind === "stage" ? madeBelow(plan, stages, base.stage) : [];
-  return [...below, ...(stages[number]?.made ?? [])];
-}
-
 /** Layers have the time they were made; a line without a layer that of the layer before it, or of the first one after. */
-function timeHistory(stage: StagePlan, made: readonly MadeLayer[], fixedTime: string | undefined): readonly History[] {
+function timeHistory(stage: StagePlan, made: readonly MadeLayer[], fixedTime: string | undefined, now: string): readonly History[] {
   const lines = stage.config.history ?? [];
   let next = 0;
-  let time = made[0]?.created ?? new Date().toISOString();
+  let time = made[0]?.created ?? now;
   return lines.map((line, i) => {
     if (i < stage.inheritedHistory) return line;
     if (!line.empty_layer) time = made[next++]?.created ?? time;

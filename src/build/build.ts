@@ -1,21 +1,24 @@
 // A build from request to result: the architecture in one function.
 
 import { randomUUID } from "node:crypto";
-import { isAbsolute, join, relative } from "node:path";
+import { basename, isAbsolute, join, relative } from "node:path";
+import type { Cache } from "../cache/cache.ts";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
 import { openHelper } from "../helper/helper.ts";
 import { annotationsOfImage, annotationsOfIndex, needsOciTypes } from "../image/annotation.ts";
-import { encodeImage, encodeRelease } from "../image/encode.ts";
+import { type EncodedImage, encodeImage, encodeRelease } from "../image/encode.ts";
+import type { Layer } from "../image/image.ts";
 import { formatPlatform } from "../image/platform.ts";
-import { withDefaultTag } from "../image/reference.ts";
+import { repositoryName, withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
 import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
+import { openBuildCache, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
 import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
@@ -26,7 +29,7 @@ import { contextOptions, fetchTools, makeStateDirectory, secretsOf } from "./fet
 import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
-import type { Base, Plan } from "./plan.ts";
+import type { Base, Origin, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
@@ -38,7 +41,7 @@ import { freshCaches } from "./uncached.ts";
 export type { Checked } from "./check.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
 export { type MergeRequest, mergeImages } from "./merge.ts";
-export type { Request } from "./request.ts";
+export type { CacheRequest, CacheStore, Request } from "./request.ts";
 export type { BuildResult, BuildTools } from "./result.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
@@ -159,6 +162,7 @@ async function carryOut(
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
   const opened: Promise<Sandbox>[] = [];
   let downloads: Downloads | undefined;
+  let cache: Cache | undefined;
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
@@ -168,12 +172,13 @@ async function carryOut(
     const files = openLayerFiles(scratch);
     const fresh = freshCaches(plan);
     const openOnce = () => {
-      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report });
+      const sandbox =
+        opened[0] ?? openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report, indexes: cache?.indexes });
       opened[0] = sandbox;
       return sandbox;
     };
     downloads = await beginDownloads(plan, { ...request, ...parts, ssh, http: registry.http, registry: request.registry, scratch, signal });
-    const stages = await execute(plan, {
+    const executeTools = {
       ...tools,
       ...request,
       ...parts,
@@ -183,43 +188,61 @@ async function carryOut(
       files,
       scratch,
       helper,
-      layers: openLayers({ registry, blobs, signal }),
-      image: (origin) => bases.image(origin.reference, origin.platform),
+      image: (origin: Origin & { readonly kind: "image" }) => bases.image(origin.reference, origin.platform),
       sandbox: openOnce,
       // What goes wrong is thrown again by `finish`.
-      onLayer: (layer) => void push?.layer(layer).catch(() => {}),
-    });
-    const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
-    const images = request.platforms.flatMap((platform, i) => {
-      const target = plan.targets[i];
-      if (target === undefined) return [];
-      const image = assembleImage(plan, stages, target, { ...request, imageFormat });
-      return [encodeImage(image, annotationsOfImage(request.annotations, platform))];
-    });
-    const release = encodeRelease(images, annotationsOfIndex(request.annotations));
-    const rootItemsOfAll = async function* () {
-      for (const target of plan.targets) {
-        const [stage, platform] = [stages[target], plan.stages[target]?.platform];
-        if (stage === undefined || platform === undefined) continue;
-        const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
-        yield* rootItems(stage.files, files, prefix);
-      }
+      onLayer: (layer: Layer) => void push?.layer(layer).catch(() => {}),
     };
-    const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
-    for (const [i, image] of images.entries()) {
-      const isLast = i === images.length - 1;
-      report.emit({ kind: "result", result: summarize(image, stages, plan, plan.targets[i] ?? 0, isLast ? written : []) });
-    }
-    const { digest } = release.top.descriptor;
-    if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
-    const [only, ...others] = images;
-    return { digest, written, ...(only === undefined || others.length > 0 ? {} : { imageId: only.config.descriptor.digest }) };
+    const cached = request.cache && { request: request.cache, cache: openBuildCache(request.cache, { ...request, ...tools, registry }) };
+    cache = cached?.cache;
+    const attempt = async () => {
+      const settled = settleContexts(parts.contexts);
+      const resumption =
+        cached && (await during("building image", resume(plan, { ...executeTools, ...cached, name: nameOf(request), contexts: settled })));
+      const contexts = cached === undefined ? parts.contexts : settled;
+      const layers = openLayers({ registry, blobs, signal, cache });
+      const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });
+      const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
+      const images: EncodedImage[] = [];
+      for (const [i, platform] of request.platforms.entries()) {
+        const target = plan.targets[i];
+        if (target === undefined) continue;
+        const image = assembleImage(plan, stages, target, { ...request, imageFormat, now: await timeOf(stages[target], cache) });
+        images.push(encodeImage(image, annotationsOfImage(request.annotations, platform)));
+      }
+      const release = encodeRelease(images, annotationsOfIndex(request.annotations));
+      const rootItemsOfAll = async function* () {
+        for (const target of plan.targets) {
+          const [stage, platform] = [stages[target], plan.stages[target]?.platform];
+          if (stage === undefined || platform === undefined) continue;
+          const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
+          yield* rootItems(stage.files, files, prefix);
+        }
+      };
+      const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
+      for (const [i, image] of images.entries()) {
+        const isLast = i === images.length - 1;
+        report.emit({ kind: "result", result: summarize(image, stages[plan.targets[i] ?? 0], isLast ? written : []) });
+      }
+      const { digest } = release.top.descriptor;
+      if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
+      const [only, ...others] = images;
+      return { digest, written, ...(only === undefined || others.length > 0 ? {} : { imageId: only.config.descriptor.digest }) };
+    };
+    return await retrying(cache, attempt, signal);
   } catch (error) {
     await push?.abort();
     throw error;
   } finally {
     await downloads?.close();
+    await cache?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
   }
+}
+
+/** Builds with this name are compared with each other, to say what has changed. */
+function nameOf({ dockerfile, targets, platforms, destinations }: Request): readonly string[] {
+  const [first] = destinations;
+  return [basename(dockerfile), ...targets, "", ...platforms.map(formatPlatform), "", first === undefined ? "" : repositoryName(first)];
 }

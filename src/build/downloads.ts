@@ -1,7 +1,7 @@
 // What ADD takes from elsewhere, files and git repositories: all asked for before the first step runs, each fetched once.
 
 import { beginCheckout, beginDownload, type Checkout, type Download } from "../context/context.ts";
-import type { Http } from "../http/http.ts";
+import { type Http, redactText } from "../http/http.ts";
 import type { RegistryOptions } from "../registry/registry.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { CopyOperand, Plan, Source } from "./plan.ts";
@@ -13,6 +13,8 @@ export interface Downloads {
   /** The whole file; rejects where it could not be had. */
   download(operand: UrlOperand): Promise<Download>;
   checkOut(operand: GitOperand): Promise<Checkout>;
+  /** What is there now: the digest of a file, the commit of a repository and what of it is taken. */
+  identify(operand: UrlOperand | GitOperand): Promise<string>;
   /** Stops what is under way. */
   close(): Promise<void>;
 }
@@ -66,6 +68,12 @@ export async function beginDownloads(plan: Plan, tools: DownloadsTools): Promise
   return {
     download: async (operand) => (await download(operand)).finished,
     checkOut: async (operand) => (await checkOut(operand)).finished,
+    identify: async (operand) => {
+      if (operand.kind === "url") return (await (await download(operand)).finished).digest;
+      const { commit } = await checkOut(operand);
+      const { remote, subdir, submodules, keepGitDir, mtime } = operand.source;
+      return JSON.stringify([commit, subdir ?? "", submodules, keepGitDir ? redactText(remote) : "", mtime]);
+    },
     close,
   };
 }

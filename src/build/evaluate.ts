@@ -160,7 +160,8 @@ export class Evaluation {
     });
     const args = this.#commandOf(command);
     const createdBy = `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`;
-    this.#addStep({ kind: "run", source, args, cwd: this.#workdir(), user: this.#config.User ?? "", ...reach, createdBy });
+    const place = { cwd: this.#workdir(), user: this.#config.User ?? "", proxies: this.#scope.proxies() };
+    this.#addStep({ kind: "run", source, args, ...place, ...reach, createdBy });
   }
 
   #copy(instruction: Transfer, source: Source, from: Origin): void {

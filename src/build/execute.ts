@@ -1,5 +1,6 @@
 // Carries a plan out: a fold over each stage's steps, with the stages side by side.
 
+import type { Cache, CachedLayer, Chain } from "../cache/cache.ts";
 import type { LateRuleName } from "../dockerfile/dockerfile.ts";
 import { emptyTree, type LayerFiles, type Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
@@ -8,15 +9,19 @@ import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import { type Blobs, writeLayer } from "../layer/layer.ts";
 import type { ResolvedImage } from "../registry/registry.ts";
-import type { Report, StepName } from "../report/report.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { LayerSummary, Report, StepName } from "../report/report.ts";
+import type { Sandbox, SandboxName } from "../sandbox/sandbox.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { Layers } from "./layers.ts";
 import type { Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
+import { allSteps, type CachePolicy, type Hit, type Resumption } from "./resume.ts";
+import type { DigestedView } from "./selection.ts";
 import { type Contexts, filesOf } from "./sources.ts";
+import { StageCache, type StateKeys } from "./stage-cache.ts";
 import { StageFiles, StageRoot } from "./stage-files.ts";
 import { copyFiles, makeWorkdir } from "./step-copy.ts";
+import { fingerprint, identifyFiles, type KeyTools } from "./step-keys.ts";
 import { type MountOrigin, resolveMounts } from "./step-mounts.ts";
 import { runCommand } from "./step-run.ts";
 
@@ -47,43 +52,70 @@ export interface ExecuteTools {
   /** `RULE LINE` for each build check that is to say nothing there. */
   readonly silenced: ReadonlySet<string>;
   place(source: Source): Place;
+  /** undefined: every step is done. */
+  readonly resumption: ResumptionTools | undefined;
   /** Called with each layer of the target as soon as it is known, from the bottom to the top of each stage. */
   onLayer(layer: Layer): void;
+}
+
+/** Where stages go on, and where what they come to is kept. */
+export interface ResumptionTools extends Resumption {
+  readonly cache: Cache;
+  readonly policy: CachePolicy;
+  /** The keys to keep things under: those of `keys`, but of stages that are built without the cache. */
+  readonly kept: Resumption["keys"];
+  readonly identify: KeyTools["identify"];
+  readonly context: KeyTools["context"];
+  accepts(chain: Chain): Promise<boolean>;
 }
 
 /** What a stage came to. */
 export interface BuiltStage {
   readonly files: StageFiles;
+  /** What lies below the layers that the build has made. */
+  readonly root: StageFiles;
   readonly family: Image["family"];
-  /** Of the layers that the stage's own steps made: when, how long it took. */
+  /** The layers that its steps and those of the stages it is built FROM made, from the bottom. */
   readonly made: readonly MadeLayer[];
+  readonly fidelity: string;
+  readonly keys: StateKeys | undefined;
 }
 
+/** When a layer was made, and how long it took. */
 export interface MadeLayer {
-  readonly layer: Layer;
-  readonly createdBy: string;
   /** RFC 3339. */
   readonly created: string;
   readonly seconds: number;
+  /** The layer as the cache has or is to have it. */
+  readonly kept: Promise<CachedLayer> | undefined;
 }
 
-/** Builds every stage of the plan and gives them in its order; the first failure stops the others and is thrown when they have stopped. */
-export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly BuiltStage[]> {
+/**
+ * Builds the stages of the plan that something is needed of, and gives them in its order; the first failure stops the others and is thrown
+ * when they have stopped.
+ */
+export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly (BuiltStage | undefined)[]> {
   const failed = new AbortController();
   const signal = AbortSignal.any([tools.signal, failed.signal]);
   const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
-  const unpacked = basesBelowRuns(plan);
-  const stages: Promise<BuiltStage>[] = [];
+  const { hits, needed } = tools.resumption ?? allSteps(plan);
+  const unpacked = basesBelowRuns(plan, hits);
+  const stages: (Promise<BuiltStage> | undefined)[] = [];
   for (const [number, stage] of plan.stages.entries()) {
+    if (!needed.has(number)) {
+      stages.push(undefined);
+      continue;
+    }
     const onLayer = shipped.has(number) ? tools.onLayer : () => {};
-    const building = new StageBuild(stage, { stages, unpacked, epoch: plan.epoch }, { ...tools, signal, onLayer }).build();
+    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer }).build();
     building.catch((error: unknown) => failed.abort(error));
     stages.push(building);
   }
   const settled = await Promise.allSettled(stages);
   tools.signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason;
-  return settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  return settled.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined));
 }
 
 /** A stage and those that it is built FROM: their layers are the image's. */
@@ -98,10 +130,10 @@ function stagesBelow(plan: Plan, target: number): ReadonlySet<number> {
 }
 
 /** The images whose layers have to be unpacked, since a command runs on top of them. */
-function basesBelowRuns(plan: Plan): ReadonlySet<Digest> {
+function basesBelowRuns(plan: Plan, hits: Resumption["hits"]): ReadonlySet<Digest> {
   const found = new Set<Digest>();
-  for (const stage of plan.stages) {
-    if (!hasRun(stage)) continue;
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
     let base: Origin | undefined = stage.base;
     while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
     if (base?.kind === "image") found.add(base.digest);
@@ -109,15 +141,21 @@ function basesBelowRuns(plan: Plan): ReadonlySet<Digest> {
   return found;
 }
 
-function hasRun(stage: StagePlan): boolean {
-  return stage.steps.some(({ kind }) => kind === "run");
+/** Whether some step from number `from` on is a command. */
+function hasRun(stage: StagePlan, from: number): boolean {
+  return stage.steps.slice(from).some(({ kind }) => kind === "run");
 }
 
 /** What a stage knows of the others. */
 interface Siblings {
-  readonly stages: readonly Promise<BuiltStage>[];
+  readonly plan: Plan;
+  /** Its own place among them. */
+  readonly number: number;
+  readonly stages: readonly (Promise<BuiltStage> | undefined)[];
   /** Images that some stage unpacks. */
   readonly unpacked: ReadonlySet<Digest>;
+  /** What the cache has of the stage. */
+  readonly hit: Hit | undefined;
 }
 
 class StageBuild {
@@ -125,52 +163,152 @@ class StageBuild {
   readonly #siblings: Siblings;
   readonly #epoch: number | undefined;
   readonly #tools: ExecuteTools;
-  readonly #root: StageRoot;
-  readonly #made: MadeLayer[] = [];
+  #root: StageRoot;
+  /** Everything above the base image. */
+  #made: readonly MadeLayer[] = [];
+  #fidelity = "full";
+  #cache: StageCache | undefined;
+  /** Steps before this one are done. */
+  #next = 0;
 
-  constructor(stage: StagePlan, siblings: Siblings & Pick<Plan, "epoch">, tools: ExecuteTools) {
+  constructor(stage: StagePlan, siblings: Siblings, tools: ExecuteTools) {
     this.#stage = stage;
     this.#siblings = siblings;
-    this.#epoch = siblings.epoch;
+    this.#epoch = siblings.plan.epoch;
     this.#tools = tools;
     this.#root = new StageRoot(tools.sandbox, tools.layers);
   }
 
   async build(): Promise<BuiltStage> {
-    const { report } = this.#tools;
-    const { files: base, family } = await this.#openOrigin(this.#stage.base);
-    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length + 1 });
-    if (this.#stage.base.kind === "image") for (const layer of base.layers) this.#tools.onLayer(layer);
+    const { report, onLayer } = this.#tools;
+    const { steps, name, baseText } = this.#stage;
+    const { hit } = this.#siblings;
+    const base = await this.#openBase(hit);
+    report.emit({ kind: "stage", stage: name, base: baseText, steps: steps.length + 1 });
+    this.#made = base.made;
+    this.#fidelity = base.fidelity;
+    this.#cache = this.#openCache(base.keys);
+    for (const layer of base.root.layers) onLayer(layer);
     try {
-      let files = base;
-      for (const [i, step] of this.#stage.steps.entries()) {
+      let files = hit === undefined ? base.files : await this.#take(hit, base.root, base.files);
+      if (hit !== undefined) this.#cache?.skip();
+      while (this.#next < steps.length) {
         this.#tools.signal.throwIfAborted();
-        files = await this.#takeStep(step, i, files);
+        files = await this.#goOn(files, base.root);
       }
-      return { files, family, made: this.#made };
+      const { family, root } = base;
+      return { files, root, family, made: this.#made, fidelity: this.#fidelity, keys: this.#cache?.keys(steps.length) };
     } finally {
       await this.#root.close();
     }
   }
 
+  /** The next step, or as many as the cache has. */
+  async #goOn(files: StageFiles, root: StageFiles): Promise<StageFiles> {
+    const i = this.#next;
+    const step = this.#stage.steps[i];
+    if (step === undefined) return files;
+    const hit = this.#cache?.mayLookAhead(i) ? await this.#cache.lookAhead(i) : undefined;
+    if (hit !== undefined) return this.#take(hit, root, files);
+    const own = this.#cache?.ownLayer(i);
+    const next = own === undefined ? await this.#takeStep(step, i, files) : this.#takeLayer(step, i, files, own);
+    this.#next = i + 1;
+    const fidelity = this.#fidelity;
+    const kept = this.#made.map((one) => one.kept);
+    if (this.#cache !== undefined && !kept.includes(undefined)) {
+      const layers = Promise.all(kept.flatMap((one) => (one === undefined ? [] : [one])));
+      await this.#cache.advance(
+        i,
+        step,
+        layers.then((known) => ({ layers: known, fidelity })),
+      );
+    }
+    return next;
+  }
+
+  /** Goes on behind what the cache has; layers of this build that are not among them are dropped. */
+  async #take({ last, chain }: Hit, root: StageFiles, files: StageFiles): Promise<StageFiles> {
+    const before = files.layers.map(({ diffId }) => diffId);
+    for (const [i, step] of this.#stage.steps.entries()) {
+      if (i < this.#next || i > last) continue;
+      const { layer } = chain.layers[chain.layers.length - 1 - last + i] ?? {};
+      this.#tellCached(step, i, layer);
+    }
+    this.#next = last + 1;
+    this.#made = chain.layers.map((one) => ({ created: one.created, seconds: one.seconds, kept: Promise.resolve(one) }));
+    this.#fidelity = chain.fidelity;
+    const layers = [...root.layers, ...chain.layers.map(({ layer }) => layer)];
+    for (const layer of layers) this.#tools.onLayer(layer);
+    if (before.some((diffId, i) => layers[i]?.diffId !== diffId)) {
+      await this.#root.close();
+      this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
+    }
+    const isUnpacked = hasRun(this.#stage, this.#next);
+    return this.#filesOf(layers, () => (isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers)));
+  }
+
+  #takeLayer(step: Step, i: number, files: StageFiles, cached: CachedLayer): StageFiles {
+    const { layer, created, seconds } = cached;
+    this.#tellCached(step, i, layer);
+    this.#made = [...this.#made, { created, seconds, kept: Promise.resolve(cached) }];
+    this.#tools.onLayer(layer);
+    const levels = [...files.levels, { layer }];
+    const layers = levels.map((level) => level.layer);
+    return new StageFiles(levels, this.#tools.layers, () => this.#tools.layers.tree(layers));
+  }
+
+  #tellCached(step: Step, i: number, layer: Layer | undefined): void {
+    const name = this.#nameOf(step, i);
+    this.#tools.report.emit({ kind: "step-start", step: name });
+    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "cached", ...summaryOf(layer) });
+  }
+
+  #openCache(below: StateKeys | undefined): StageCache | undefined {
+    const { resumption } = this.#tools;
+    const { number } = this.#siblings;
+    const [look, keep] = [resumption?.keys[number], resumption?.kept[number]];
+    if (resumption === undefined || look === undefined || keep === undefined) return undefined;
+    return new StageCache(this.#stage, { ...resumption, look, keep, mark: (step) => this.#markOf(step, resumption) }, below);
+  }
+
+  /** Stages by what is taken from them, which is known once they are built. */
+  #markOf(step: Step, { identify, context }: ResumptionTools): Promise<string | undefined> {
+    let isKnown = true;
+    const mark = fingerprint(
+      step,
+      async (origin, taken) => {
+        if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
+        const { files } = await this.#openOrigin(origin);
+        const tree = await files.tree();
+        const digested: DigestedView = { view: tree, keepsOwners: true, digest: async (path) => tree.lstat(path)?.sha256 };
+        const digest = await taken(digested);
+        isKnown &&= digest !== undefined;
+        return `result ${digest}`;
+      },
+      { identify },
+    );
+    return mark.then((known) => (isKnown ? known : undefined));
+  }
+
   async #takeStep(step: Step, i: number, files: StageFiles): Promise<StageFiles> {
     const { report } = this.#tools;
-    const { source } = step;
-    const [number, total] = [i + 2, this.#stage.steps.length + 1];
-    const id = `${this.#stage.name} ${number}/${total}`;
-    const name: StepName = { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
+    const name = this.#nameOf(step, i);
     const started = performance.now();
     report.emit({ kind: "step-start", step: name });
     try {
       const next = await this.#apply(step, files, name, started);
-      const layer = next.layers.at(-1);
-      const summary = layer && { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size };
-      report.emit({ kind: "step-end", step: name, outcome: "done", ...(summary === undefined ? {} : { layer: summary }) });
+      report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.layers.at(-1)) });
       return next;
     } catch (error) {
       if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
       throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step.source));
     }
+  }
+
+  #nameOf({ source }: Step, i: number): StepName {
+    const [number, total] = [i + 2, this.#stage.steps.length + 1];
+    const id = `${this.#stage.name} ${number}/${total}`;
+    return { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
   }
 
   async #apply(step: Step, files: StageFiles, name: StepName, started: number): Promise<StageFiles> {
@@ -179,11 +317,13 @@ class StageBuild {
       const below = await files.tree();
       const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
       const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, below, { ...this.#tools, name });
-      const { layer, index } = await this.#write(result.changes);
-      const next = await files.with(layer, index);
-      await result.publish(layer, await next.tree());
+      const written = await this.#write(result.changes);
+      const next = await files.with(written.layer, written.index);
+      await result.publish(written.layer, await next.tree());
       this.#root.skip();
-      return this.#finish(step, next, layer, started);
+      const { name: sandbox } = await this.#tools.sandbox();
+      if (sandbox !== fullSandbox) this.#fidelity = sandbox;
+      return this.#finish(next, written, started);
     }
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
@@ -196,8 +336,8 @@ class StageBuild {
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
-    const { layer, index } = await this.#write(items);
-    return this.#finish(step, await files.with(layer, index), layer, started);
+    const written = await this.#write(items);
+    return this.#finish(await files.with(written.layer, written.index), written, started);
   }
 
   #write(items: Iterable<LayerItem> | AsyncIterable<LayerItem>): ReturnType<typeof writeLayer> {
@@ -214,14 +354,25 @@ class StageBuild {
   }
 
   /** The files with the step's layer on top, which is now known. */
-  #finish(step: Step, files: StageFiles, layer: Layer, started: number): StageFiles {
-    const seconds = (performance.now() - started) / 1000;
-    this.#made.push({ layer, createdBy: step.createdBy, created: new Date().toISOString(), seconds });
+  #finish(files: StageFiles, { layer, index, compressor }: Awaited<ReturnType<typeof writeLayer>>, started: number): StageFiles {
+    const times = { created: new Date().toISOString(), seconds: (performance.now() - started) / 1000 };
+    const blob = this.#tools.resumption?.cache.indexBlob(index);
+    const kept = blob?.then((at): CachedLayer => ({ layer, compressor, ...times, index: at }));
+    kept?.catch(() => {});
+    this.#made = [...this.#made, { ...times, kept }];
     this.#tools.onLayer(layer);
     return files;
   }
 
-  async #openOrigin(origin: Origin): Promise<{ readonly files: StageFiles; readonly family: Image["family"] }> {
+  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
+  async #openBase(hit: Hit | undefined): Promise<BuiltStage> {
+    let origin = this.#stage.base;
+    if (hit !== undefined) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
+    const opened = await this.#openOrigin(origin);
+    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: undefined };
+  }
+
+  async #openOrigin(origin: Origin): Promise<BuiltStage | Pick<BuiltStage, "files" | "family">> {
     switch (origin.kind) {
       case "scratch":
         return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
@@ -233,7 +384,7 @@ class StageBuild {
       case "image": {
         const image = await this.#tools.image(origin);
         const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
-        const read = () => (isUnpacked ? this.#unpackBase(image.layers) : this.#tools.layers.tree(image.layers));
+        const read = () => (isUnpacked ? this.#unpack(image.layers) : this.#tools.layers.tree(image.layers));
         return { files: this.#filesOf(image.layers, read), family: image.family };
       }
       case "context":
@@ -250,10 +401,10 @@ class StageBuild {
   }
 
   /** Layers that a command needs on disk are read once, for their files and for their tree. */
-  async #unpackBase(layers: readonly Layer[]): Promise<Tree> {
+  async #unpack(layers: readonly Layer[]): Promise<Tree> {
     // That there is no sandbox is the error of the first RUN.
     const sandbox = await this.#tools.sandbox().catch(() => undefined);
-    const isWorthIt = sandbox !== undefined && (sandbox.sharesLayers || hasRun(this.#stage));
+    const isWorthIt = sandbox !== undefined && (sandbox.sharesLayers || hasRun(this.#stage, this.#next));
     return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
   }
 
@@ -278,6 +429,13 @@ class StageBuild {
       },
     };
   }
+}
+
+/** The sandbox whose commands see everything that Docker's would. */
+export const fullSandbox: SandboxName = "ns";
+
+function summaryOf(layer: Layer | undefined): { readonly layer?: LayerSummary } {
+  return layer === undefined ? {} : { layer: { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size } };
 }
 
 /** Says which instruction an error belongs to, unless it says so itself. */

@@ -8,8 +8,8 @@ export function joinPlans(plans: readonly Plan[], besides: readonly Plan[] = [])
   const places = new Map<string, number>();
   const warnings = new Map<string, Plan["warnings"][number]>();
   const targets = plans.flatMap(add);
-  for (const plan of besides) add(plan);
-  return { stages, targets, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
+  const others = besides.flatMap(add);
+  return { stages, targets, besides: others, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
 
   function add(plan: Plan): readonly number[] {
     const joined: number[] = [];

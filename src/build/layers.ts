@@ -1,5 +1,6 @@
 // The layers of the images that a build reads, each fetched once and indexed once, and only when asked for.
 
+import type { Cache } from "../cache/cache.ts";
 import { emptyTree, type Tree } from "../filesystem/filesystem.ts";
 import type { Layer } from "../image/image.ts";
 import { type Blobs, indexLayer } from "../layer/layer.ts";
@@ -12,17 +13,40 @@ export interface Layers {
   tree(layers: readonly Layer[]): Promise<Tree>;
 }
 
-export function openLayers(tools: { readonly registry: Registry; readonly blobs: Blobs; readonly signal: AbortSignal }): Layers {
+export interface LayersTools {
+  readonly registry: Registry;
+  readonly blobs: Blobs;
+  readonly signal: AbortSignal;
+  /** Knows indexes of layers, and what it cannot read of its own. */
+  readonly cache: Cache | undefined;
+}
+
+export function openLayers(tools: LayersTools): Layers {
+  const { cache, signal } = tools;
   const fetched = new Map<string, Promise<Layer>>();
   // Trees and not indexes: they share what they have in common, and several times as many indexes would stay in memory.
   const trees = new Map<string, Promise<Tree>>();
   const fetch = (layer: Layer) =>
-    remember(fetched, layer.descriptor.digest, () =>
-      layer.file === undefined ? tools.registry.fetch(layer, tools.blobs, tools.signal) : Promise.resolve(layer),
-    );
+    remember(fetched, layer.descriptor.digest, () => (layer.file === undefined ? fetchFile(layer) : Promise.resolve(layer)));
+  const fetchFile = async (layer: Layer) => {
+    try {
+      return await tools.registry.fetch(layer, tools.blobs, signal);
+    } catch (error) {
+      if (!signal.aborted) cache?.blame(layer, error);
+      throw error;
+    }
+  };
+  const readIndex = async (layer: Layer) => {
+    const known = await cache?.findIndex(layer);
+    if (known !== undefined) return known;
+    const read = await indexLayer(await fetch(layer), { signal });
+    const kept = cache?.indexes.begin(read.diffId);
+    for (const entry of kept === undefined ? [] : read.entries) kept?.add(entry);
+    kept?.end();
+    return read;
+  };
   const merge = async (top: Layer, below: Promise<Tree>) => {
-    const index = fetch(top).then((layer) => indexLayer(layer, { signal: tools.signal }));
-    const [lower, read] = await Promise.all([below, index]);
+    const [lower, read] = await Promise.all([below, readIndex(top)]);
     return lower.with(read);
   };
   const tree = (layers: readonly Layer[]): Promise<Tree> => {

@@ -154,6 +154,7 @@ class Planner {
     return {
       stages,
       targets: [places.get(target.index) ?? 0],
+      besides: [],
       epoch: this.#epoch(),
       warnings: [...directiveWarnings(this.#dockerfile), ...unknownStageWarnings(this.#dockerfile.stages, this.#request.uncached)],
     };

@@ -36,6 +36,8 @@ export interface RunStep extends StepBase {
   readonly args: readonly string[];
   /** `K=V`, one per name. */
   readonly env: readonly string[];
+  /** The same; the command sees them too, but what it leaves does not count as theirs. */
+  readonly proxies: readonly string[];
   readonly cwd: string;
   /** The USER in force, expanded; "" is root. */
   readonly user: string;
@@ -178,6 +180,8 @@ export interface Plan {
   readonly stages: readonly StagePlan[];
   /** Indexes into `stages`: the image for each platform. */
   readonly targets: readonly number[];
+  /** Further stages that are built, and no more. */
+  readonly besides: readonly number[];
   /** SOURCE_DATE_EPOCH, seconds since 1970: the time of the image and of what the build creates itself. */
   readonly epoch: number | undefined;
   readonly warnings: readonly { readonly text: string; readonly line?: number }[];

@@ -1,6 +1,7 @@
 // What a build is asked to do, with every default filled in: the one value that hosts hand to the core.
 
 import type { AgentSource } from "../agent/agent.ts";
+import type { CiAccess } from "../cache/cache.ts";
 import type { GitOptions } from "../context/context.ts";
 import type { Annotation } from "../image/annotation.ts";
 import type { MediaFamily } from "../image/image.ts";
@@ -10,6 +11,34 @@ import type { FileOutputs } from "../output/output.ts";
 import type { RegistryOptions } from "../registry/registry.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import type { Uncached } from "./uncached.ts";
+
+/** Where cached layers lie. */
+export type CacheStore =
+  | { readonly kind: "repository"; readonly reference: Reference }
+  /** An absolute directory; it may be held to `maxBytes`. */
+  | { readonly kind: "directory"; readonly path: string; readonly maxBytes: number | undefined }
+  /** An image layout in an absolute directory. */
+  | { readonly kind: "layout"; readonly path: string }
+  /** The cache service of the CI that runs the job. */
+  | { readonly kind: "ci"; readonly access: CiAccess; readonly maxBytes: number };
+
+/** `--cache` and what goes with it. */
+export interface CacheRequest {
+  /** Asked in this order, and all written to. */
+  readonly stores: readonly CacheStore[];
+  /** Nothing is written. */
+  readonly readOnly: boolean;
+  /** Seconds for which a layer is used after its step ran. */
+  readonly maxAge: number;
+  /** RUN and WORKDIR. */
+  readonly runLayers: boolean;
+  /** COPY and ADD. */
+  readonly copyLayers: boolean;
+  /** Signs what is written, and is asked of what is read. */
+  readonly secret: string | undefined;
+  /** What this build writes to; "" is the trusted scope, which it reads besides. */
+  readonly scope: string;
+}
 
 export interface Request {
   /** As given: a path or an address; relative paths are already absolute. */
@@ -55,6 +84,8 @@ export interface Request {
   /** undefined: the compressor's usual level. */
   readonly compressionLevel: number | undefined;
   readonly sandbox: SandboxChoice;
+  /** undefined: no layer is kept or taken. */
+  readonly cache: CacheRequest | undefined;
   /** Absolute. */
   readonly stateDir: string;
   /** The state directory was made for this build alone and is removed with it. */

@@ -58,13 +58,17 @@ export class Scope {
     return new Map([...this.#declared].map(([name, value]) => [name, this.#env.get(name) ?? value]));
   }
 
-  /** The environment of a RUN, proxies of the caller's included. */
+  /** The environment of a RUN. */
   environment(): readonly string[] {
-    const proxies = proxyNames.flatMap((name) => {
+    return [...this.#env].map(([name, value]) => `${name}=${value}`);
+  }
+
+  /** The caller's proxies, which a RUN sees besides. */
+  proxies(): readonly string[] {
+    return proxyNames.flatMap((name) => {
       const value = this.#buildArgs.get(name);
-      return value === undefined || this.#env.has(name) ? [] : [[name, value] as const];
+      return value === undefined || this.#env.has(name) ? [] : [`${name}=${value}`];
     });
-    return [...this.#env, ...proxies].map(([name, value]) => `${name}=${value}`);
   }
 
   /** What a stage built FROM this one starts with. */

@@ -33,7 +33,7 @@ function showStep(step: Step, plan: Plan): string[] {
       return [
         `RUN ${quoteList(step.args)} in ${step.cwd}${step.user === "" ? "" : ` as ${step.user}`} ${at}`,
         ...(step.network === "default" ? [] : [`  NETWORK ${step.network}`]),
-        ...step.env.map((pair) => `  ENV ${pair}`),
+        ...[...step.env, ...step.proxies].map((pair) => `  ENV ${pair}`),
         ...step.mounts.map((mount) => `  MOUNT ${showMount(mount, plan)}`),
       ];
     case "workdir":

@@ -87,7 +87,8 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
   return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
 }
 
-function filterOf(step: CopyStep, source: RawPath): Filter | undefined {
+/** What `--parents` and `--exclude` leave of a source. */
+export function filterOf(step: CopyStep, source: RawPath): Filter | undefined {
   if (step.parents) return new Filter(splitPivot(source).pattern, step.exclude);
   return step.exclude.length === 0 ? undefined : new Filter(undefined, step.exclude);
 }

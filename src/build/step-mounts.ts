@@ -29,7 +29,10 @@ export async function resolveMounts(
   const variables = step.mounts.flatMap((mount) => (mount.kind === "secret" ? variableOf(mount, tools) : []));
   const names = new Set(variables.map(([name]) => name));
   const env = step.env.filter((pair) => !names.has(pair.slice(0, pair.indexOf("="))));
-  return { mounts, env: [...env, ...new Map(variables)].map((pair) => (typeof pair === "string" ? pair : pair.join("="))) };
+  return {
+    mounts,
+    env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => (typeof pair === "string" ? pair : pair.join("="))),
+  };
 }
 
 async function resolveMount(mount: RunMount, tools: MountTools): Promise<readonly Mount[]> {

@@ -2,19 +2,11 @@
 
 import type { EncodedImage } from "../image/encode.ts";
 import type { ResultSummary } from "../report/report.ts";
-import { madeBelow } from "./assemble.ts";
 import type { BuiltStage } from "./execute.ts";
-import type { Plan } from "./plan.ts";
 
 /** The layers from the bottom to the top, with the history line of each, and the digests. */
-export function summarize(
-  image: EncodedImage,
-  stages: readonly BuiltStage[],
-  plan: Plan,
-  target: number,
-  written: readonly string[],
-): ResultSummary {
-  const made = madeBelow(plan, stages, target);
+export function summarize(image: EncodedImage, stage: BuiltStage | undefined, written: readonly string[]): ResultSummary {
+  const made = stage?.made ?? [];
   const { layers, config } = image.image;
   const inherited = layers.length - made.length;
   const lines = (config.history ?? []).filter((line) => !line.empty_layer);

@@ -17,6 +17,8 @@ export interface Download {
   readonly size: number;
   /** Seconds since 1970: the host's Last-Modified, 0 where it gives none. */
   readonly mtime: number;
+  /** Of the content. */
+  readonly digest: Digest;
 }
 
 export interface DownloadTools {
@@ -44,7 +46,8 @@ export async function beginDownload(
   tools: DownloadTools,
 ): Promise<{ readonly finished: Promise<Download> }> {
   const first = await ask(url, tools);
-  const finished = receive(url, first, tools).then(({ digest, ...download }) => {
+  const finished = receive(url, first, tools).then((download) => {
+    const { digest } = download;
     if (checksum === undefined || digest === checksum) return download;
     throw new Error(`Cannot download "${redactText(url)}": digest mismatch: it has ${digest}, and --checksum asks for ${checksum}`);
   });
@@ -69,7 +72,7 @@ function authorizationFor({ hostname, username, password }: URL, secrets: Secret
   return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
 }
 
-async function receive(url: string, first: Response, tools: DownloadTools): Promise<Download & { readonly digest: Digest }> {
+async function receive(url: string, first: Response, tools: DownloadTools): Promise<Download> {
   for (let [turn, response] = [1, first]; ; turn++) {
     try {
       return await store(url, response, tools);
@@ -81,11 +84,7 @@ async function receive(url: string, first: Response, tools: DownloadTools): Prom
   }
 }
 
-async function store(
-  url: string,
-  response: Response,
-  { directory, signal }: DownloadTools,
-): Promise<Download & { readonly digest: Digest }> {
+async function store(url: string, response: Response, { directory, signal }: DownloadTools): Promise<Download> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, randomUUID());
   const hash = createHash("sha256");

@@ -53,8 +53,16 @@ class GitError extends Error {
   }
 }
 
-/** Finds the ref, and throws unless the remote has it; `finished` is the checkout, which goes on while nobody waits. */
-export async function beginCheckout(source: GitSource, tools: GitTools): Promise<{ readonly finished: Promise<Checkout> }> {
+/** A checkout that has begun. */
+export interface BegunCheckout {
+  /** What is checked out, all of its hex digits. */
+  readonly commit: string;
+  /** Goes on while nobody waits. */
+  readonly finished: Promise<Checkout>;
+}
+
+/** Finds the ref, and throws unless the remote has it. */
+export async function beginCheckout(source: GitSource, tools: GitTools): Promise<BegunCheckout> {
   if (!/^(?:https?|git):/i.test(source.remote) && tools.sshAgent === undefined)
     throw new GitError(source, "ssh needs an agent", { hint: "give --ssh default" });
   const tree = join(tools.directory, randomUUID());
@@ -67,7 +75,7 @@ export async function beginCheckout(source: GitSource, tools: GitTools): Promise
   const found = await findRef(git, source);
   const finished = checkOut(git, source, found, tree);
   finished.catch(() => {});
-  return { finished };
+  return { commit: found.objects.at(-1) ?? found.name, finished };
 }
 
 interface Found {

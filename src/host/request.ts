@@ -6,6 +6,7 @@ import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../i
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listLostAnnotations, placeAnnotations, readAnnotation } from "./annotation-flag.ts";
+import { readCache } from "./cache-flags.ts";
 import { listNotices, parseVariable } from "./environment.ts";
 import { readGitOptions } from "./git.ts";
 import { readOutputFlags } from "./output-flag.ts";
@@ -76,6 +77,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
+    cache: readCache(values, flagged, push && flagged.length > 0, surroundings),
     checkOnly,
     dryRun,
     notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],

@@ -28,6 +28,25 @@ export function parseDuration(text: string): number | undefined {
   return sign === "-" ? -sum : sum;
 }
 
+const sizes: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  KI: 2 ** 10,
+  MI: 2 ** 20,
+  GI: 2 ** 30,
+  TI: 2 ** 40,
+};
+
+/** `10GB`, `512MiB`, `1.5g`: bytes; undefined otherwise. */
+export function parseSize(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?$/i.exec(text) ?? [];
+  const factor = sizes[unit.toUpperCase()];
+  return number === "" || factor === undefined ? undefined : Math.floor(Number(number) * factor);
+}
+
 /** Splits `name=value` at the first `=`; `source` names the flag or variable in the error. */
 export function parsePair(text: string, source: string): [name: string, value: string] {
   const at = text.indexOf("=");

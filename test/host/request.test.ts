@@ -64,6 +64,7 @@ const usual: Request = {
   imageFormat: undefined,
   compression: "gzip",
   compressionLevel: undefined,
+  cache: undefined,
   sandbox: "auto",
   stateDir: "/tmp/slipway-abcdef",
   stateIsPrivate: true,
@@ -285,7 +286,13 @@ const refused: readonly [args: string[], env: Environment, message: string | Reg
   [["--no-push", "--network=host"], {}, "--network=host needs --allow=network.host"],
   [["--no-push", "--secret=id=none"], {}, /^--secret: secret none: cannot read/],
   [["--no-push", "--no-cache", "--no-cache-filter=a"], {}, "--no-cache and --no-cache-filter cannot be used together"],
-  [["--no-push", "--cache=true"], {}, "flag --cache is not yet supported"],
+  [["--no-push", "--cache=true"], {}, "if using cache with --no-push, specify cache repo with --cache-repo"],
+  [
+    ["--no-push", "--cache-store=c", "--cache-store-limit=big"],
+    {},
+    'invalid argument "big" for --cache-store-limit: must be a size, as 10GB',
+  ],
+  [["--no-push", "--cache", "--cache-repo=a/b:1"], {}, 'invalid argument "a/b:1" for --cache-repo: must be a repository without a tag'],
 ];
 
 for (const [args, env, message] of refused) {

@@ -37,7 +37,7 @@ const refused: readonly [args: string[], error: string][] = [
   [["."], 'unknown command "."; see slipway --help'],
   [["doctor"], "command doctor is not yet supported"],
   [["--no-push", "build"], 'unexpected argument "build": every input is given by a flag'],
-  [["--no-push", "--cache"], "flag --cache is not yet supported"],
+  [["--no-push", "--cache"], "if using cache with --no-push, specify cache repo with --cache-repo"],
 ];
 
 for (const [args, error] of refused) {

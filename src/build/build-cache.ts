@@ -1,0 +1,156 @@
+// The cache of one build: which stores it has, where its stages can go on, and what happens when a promised layer cannot be read.
+
+import { randomUUID } from "node:crypto";
+import {
+  type Cache,
+  type Chain,
+  keyOf,
+  openCache,
+  openCiStore,
+  openDirectoryStore,
+  openOciStore,
+  openRegistryStore,
+  type Store,
+} from "../cache/cache.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Report } from "../report/report.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Downloads } from "./downloads.ts";
+import { type BuiltStage, fullSandbox, type ResumptionTools } from "./execute.ts";
+import { explainMiss, remember } from "./explain.ts";
+import { type Origin, originsOf, type Plan } from "./plan.ts";
+import type { CacheRequest, CacheStore, Request } from "./request.ts";
+import { type CachePolicy, findResumption, isCounted, type Resumption } from "./resume.ts";
+import { type SettledFiles, settleFiles } from "./selection.ts";
+import type { Contexts } from "./sources.ts";
+import { computeKeys, type KeyTools, type StageKeys } from "./step-keys.ts";
+
+interface StoreTools {
+  readonly report: Report;
+  readonly registry: Registry;
+}
+
+/** Asks for nothing yet. */
+function openStore(store: CacheStore, scope: string, { report, registry }: StoreTools): Store {
+  switch (store.kind) {
+    case "repository":
+      return openRegistryStore(store.reference, { registry, report });
+    case "layout":
+      return openOciStore(store.path, { report });
+    case "directory":
+      return openDirectoryStore(store.path, { report, maxBytes: store.maxBytes });
+    case "ci":
+      return openCiStore({ ...store, scope }, { http: registry.http, report });
+  }
+}
+
+export function openBuildCache(
+  request: CacheRequest,
+  tools: StoreTools & { readonly signal: AbortSignal } & Pick<Request, "compression" | "compressionLevel">,
+): Cache {
+  const { compression, compressionLevel } = tools;
+  const stores = request.stores.map((store) => openStore(store, request.scope, tools));
+  const level = compressionLevel === undefined ? undefined : new RegExp(`-${compressionLevel}(?:-|$)`);
+  return openCache({
+    ...tools,
+    ...request,
+    stores,
+    readScopes: [""],
+    choose: (variants) => variants.find((one) => one.compression === compression && (level?.test(one.compressor) ?? true)),
+  });
+}
+
+/** Contexts whose files count for keys, and must stay as they are. */
+export function settleContexts(contexts: Contexts): ReadonlyMap<string, SettledFiles> {
+  return new Map([...contexts].map(([name, files]) => [name, settleFiles(files)]));
+}
+
+export interface ResumeTools extends Pick<Request, "rewriteTimestamp" | "reproducible"> {
+  readonly cache: Cache;
+  readonly request: CacheRequest;
+  readonly contexts: ReadonlyMap<string, SettledFiles>;
+  readonly downloads: Pick<Downloads, "identify">;
+  readonly report: Report;
+  /** What tells this build from others in the same stores. */
+  readonly name: readonly string[];
+  sandbox(): Promise<Pick<Sandbox, "name">>;
+}
+
+/** Names every step, and finds what earlier builds have left of them. */
+export async function resume(plan: Plan, tools: ResumeTools): Promise<ResumptionTools> {
+  const { cache, request, contexts, downloads } = tools;
+  const context: KeyTools["context"] = (name) => {
+    const files = contexts.get(name);
+    if (files === undefined) throw new Error(`Cannot name the files of context "${name}": it was not opened`);
+    return { view: files, keepsOwners: false, digest: (path) => files.digest(path) };
+  };
+  const keyTools: KeyTools = { ...tools, epoch: plan.epoch, context, identify: (operand) => downloads.identify(operand) };
+  const policy: CachePolicy = { ...request, isUncached: (stage) => stage.isUncached };
+  const kept = await computeKeys(plan, keyTools);
+  const salt = randomUUID();
+  const keys = plan.stages.some(policy.isUncached)
+    ? await computeKeys(plan, keyTools, (stage) => (stage.isUncached ? salt : undefined))
+    : kept;
+  const accepts = async ({ fidelity }: Chain) => {
+    if (fidelity === "full") return true;
+    // Where no command can run, what one left elsewhere is all there is.
+    const name = await tools.sandbox().then(
+      (sandbox) => sandbox.name,
+      () => undefined,
+    );
+    return name !== fullSandbox;
+  };
+  const lastKey = keyOf("last", tools.name);
+  const [found, last] = await Promise.all([findResumption(plan, keys, { cache, policy, accepts }), cache.findNote(lastKey)]);
+  for (const text of explainMisses(plan, kept, found, policy, last)) tools.report.emit({ kind: "notice", text });
+  const bases = plan.stages.map(({ base, baseText }) => describeBase(base, baseText));
+  const inputs = kept.map(({ steps }) => steps.map((step) => step.inputs));
+  cache.keepNote(lastKey, remember(plan, inputs, bases));
+  return { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+}
+
+/** One sentence for each stage that has something to build which the cache could have had. */
+function explainMisses(plan: Plan, keys: readonly StageKeys[], found: Resumption, policy: CachePolicy, last: unknown): readonly string[] {
+  const isBuilt = (number: number) =>
+    found.needed.has(number) && (found.hits[number]?.last ?? -1) + 1 < (plan.stages[number]?.steps.length ?? 0);
+  return plan.stages.flatMap((stage, number) => {
+    const i = (found.hits[number]?.last ?? -1) + 1;
+    const step = stage.steps[i];
+    if (step === undefined || !found.needed.has(number) || !isCounted(step, policy)) return [];
+    const place = `[${stage.name} ${i + 2}/${stage.steps.length + 1}] ${step.source.text}`;
+    if (policy.isUncached(stage)) return [`${place}: built, since the cache is not asked`];
+    const steps = (keys[number]?.steps ?? []).map((one) => one.inputs);
+    const base = describeBase(stage.base, stage.baseText);
+    const below = [...(i === 0 ? [stage.base] : []), ...originsOf(step)];
+    const rebuilt = below.find((origin) => origin.kind === "stage" && isBuilt(origin.stage));
+    const above = rebuilt?.kind === "stage" ? plan.stages[rebuilt.stage]?.name : undefined;
+    return [`${place}: not in the cache: ${explainMiss({ stage: stage.name, base, steps }, i, last, above)}`];
+  });
+}
+
+function describeBase(base: Origin, text: string): string {
+  return base.kind === "image" ? `${text}@${base.digest.slice(0, 19)}` : text;
+}
+
+/** Tries again where a layer that the cache promised could not be read: what depends on it is then built. */
+export async function retrying<T>(cache: Cache | undefined, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    const before = cache?.blamed ?? 0;
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted || cache === undefined || cache.blamed === before) throw error;
+    }
+  }
+}
+
+/** When an image was made: of one without a layer of its own, when it was made first. */
+export async function timeOf(stage: BuiltStage | undefined, cache: Cache | undefined): Promise<string> {
+  const now = new Date().toISOString();
+  if (cache === undefined || stage?.keys === undefined || stage.made.length > 0) return now;
+  const key = keyOf("time", [stage.keys.made]);
+  const known = await cache.findNote(key);
+  if (typeof known === "string" && !Number.isNaN(Date.parse(known))) return known;
+  cache.keepNote(key, now);
+  return now;
+}

@@ -1,0 +1,136 @@
+// Why a step is built although something like it was built before: which of its inputs is another.
+
+import type { Plan, Step } from "./plan.ts";
+
+/** What a step's key was made from, by names that people know. */
+export interface Inputs {
+  /** The instruction. */
+  readonly text: string;
+  /** Variables, and whatever else counts, with their values. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Files with what stands for their content and attributes; of very many, their directories. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** What of a build is remembered: by stage, what it is built FROM and its steps. */
+export type Remembered = Readonly<Record<string, { readonly base: string; readonly steps: readonly Inputs[] }>>;
+
+/** As long as values are kept and shown. */
+const maxValue = 120;
+/** Of all steps together; more become directories. */
+const maxFiles = 5000;
+const shownFiles = 3;
+
+export function inputsOf(step: Step, files: ReadonlyMap<string, string>): Inputs {
+  return { text: step.source.text, values: mapValues(valuesOf(step), shorten), files: Object.fromEntries(files) };
+}
+
+function valuesOf(step: Step): Record<string, string> {
+  switch (step.kind) {
+    case "run": {
+      const env = step.env.map((pair): [string, string] => {
+        const equals = pair.indexOf("=");
+        return [pair.slice(0, equals), pair.slice(equals + 1)];
+      });
+      const { cwd, user, network, mounts } = step;
+      const shown = mounts.map((mount) => JSON.stringify({ ...mount, from: undefined, text: undefined }));
+      return { ...Object.fromEntries(env), "the command": step.args.join(" "), WORKDIR: cwd, USER: user, network, mounts: shown.join(" ") };
+    }
+    case "copy":
+      return { "the instruction": step.createdBy };
+    case "workdir":
+      return { WORKDIR: step.path, USER: step.user };
+  }
+}
+
+function mapValues(values: Record<string, string>, change: (value: string) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
+}
+
+function shorten(value: string): string {
+  return value.length <= maxValue ? value : `${value.slice(0, maxValue)}… (${value.length} characters)`;
+}
+
+/** What a later build is to compare itself with. */
+export function remember(plan: Plan, inputs: readonly (readonly Inputs[])[], bases: readonly string[]): Remembered {
+  const count = inputs.flat().reduce((sum, { files }) => sum + Object.keys(files).length, 0);
+  const kept = (one: Inputs): Inputs => (count <= maxFiles ? one : { ...one, files: joinFiles(one.files) });
+  return Object.fromEntries(
+    plan.stages.map((stage, number) => [stage.name, { base: bases[number] ?? "", steps: (inputs[number] ?? []).map(kept) }]),
+  );
+}
+
+/** Two levels of directories instead of what lies in them. */
+function joinFiles(files: Inputs["files"]): Inputs["files"] {
+  const sums = new Map<string, number>();
+  for (const [path, digest] of Object.entries(files)) {
+    const directory = path.split("/").slice(0, 2).join("/");
+    let sum = sums.get(directory) ?? 0;
+    // Any file's change must change the sum, and nothing depends on it but a sentence.
+    for (const character of `${path}\0${digest}`) sum = (Math.imul(sum, 31) + (character.codePointAt(0) ?? 0)) | 0;
+    sums.set(directory, sum);
+  }
+  return Object.fromEntries([...sums].slice(0, maxFiles).map(([path, sum]) => [path, sum.toString(36)]));
+}
+
+/** Why step `i` of a stage is not in the cache, as the end of a sentence; `before` is what `remember` gave to an earlier build, `rebuilt` a stage that the step needs and that is built itself. */
+export function explainMiss(
+  now: { readonly stage: string; readonly base: string; readonly steps: readonly Inputs[] },
+  i: number,
+  before: unknown,
+  rebuilt?: string,
+): string {
+  const earlier = readRemembered(before)?.[now.stage];
+  const step = now.steps[i];
+  if (earlier === undefined || step === undefined) return "no earlier build of it is known";
+  if (earlier.base !== now.base) return `the base was ${earlier.base || "another"}, and is ${now.base}`;
+  const old = earlier.steps[i];
+  if (old === undefined) return "it is new";
+  const reasons = [...compareValues(old.values, step.values), ...compareFiles(old.files, step.files)];
+  if (reasons.length > 0) return reasons.join(", ");
+  if (rebuilt !== undefined) return `stage ${rebuilt} is built anew`;
+  if (old.text !== step.text) return `the instruction was ${old.text}`;
+  return earlier.steps.slice(0, i).every((one, at) => JSON.stringify(one) === JSON.stringify(now.steps[at]))
+    ? "nothing of it is another, but the cache does not have it (any more)"
+    : "something before it is another";
+}
+
+function compareValues(before: Inputs["values"], now: Inputs["values"]): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const shown = (value: string | undefined) => (value === undefined ? "unset" : value === "" ? '""' : value);
+  const changed = names.filter((name) => before[name] !== now[name]);
+  // Whatever else is another follows from the variable.
+  const first = changed.filter((name) => !name.startsWith("the ")).slice(0, shownFiles);
+  return (first.length > 0 ? first : changed).map((name) => `${name} ${shown(before[name])} → ${shown(now[name])}`);
+}
+
+function compareFiles(before: Inputs["files"], now: Inputs["files"]): string[] {
+  const changed = Object.keys(now).filter((path) => before[path] !== undefined && before[path] !== now[path]);
+  const added = Object.keys(now).filter((path) => before[path] === undefined);
+  const removed = Object.keys(before).filter((path) => now[path] === undefined);
+  const all = [
+    ...changed.map((path) => `${path} changed`),
+    ...added.map((path) => `${path} is new`),
+    ...removed.map((path) => `${path} is gone`),
+  ];
+  const rest = all.length - shownFiles;
+  return [...all.slice(0, shownFiles), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}
+
+function readRemembered(value: unknown): Remembered | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const stages = Object.values(value as Record<string, unknown>);
+  return stages.every(isStage) ? (value as Remembered) : undefined;
+}
+
+function isStage(stage: unknown): boolean {
+  if (typeof stage !== "object" || stage === null || !("base" in stage) || !("steps" in stage)) return false;
+  return typeof stage.base === "string" && Array.isArray(stage.steps) && stage.steps.every(isInputs);
+}
+
+function isInputs(step: unknown): boolean {
+  if (typeof step !== "object" || step === null || !("text" in step) || !("values" in step) || !("files" in step)) return false;
+  const isText = (values: unknown) =>
+    typeof values === "object" && values !== null && Object.values(values).every((one) => typeof one === "string");
+  return typeof step.text === "string" && isText(step.values) && isText(step.files);
+}

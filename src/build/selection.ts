@@ -1,0 +1,102 @@
+// Digests of what steps take from contexts and stages: names, types, modes, owners, links and contents, and no times.
+
+import { createHash } from "node:crypto";
+import type { Files } from "../context/context.ts";
+import { Draft, emptyTree, type FileNode, type FileView, joinPath } from "../filesystem/filesystem.ts";
+import type { Content, LayerItem, RawPath } from "../layer/entry.ts";
+import { digestContent } from "../layer/layer.ts";
+import { copyPath } from "./copy.ts";
+import { listSource } from "./mount-source.ts";
+import type { CopyStep } from "./plan.ts";
+import { selectSources } from "./select.ts";
+import { filterOf } from "./step-copy.ts";
+
+/** Files whose digests can be had: a stage's tree knows them, of a context they are read. */
+export interface DigestedView {
+  readonly view: FileView;
+  readonly keepsOwners: boolean;
+  /** 64 hex digits, of a file that is not empty; undefined where nobody knows. */
+  digest(path: RawPath): Promise<string | undefined>;
+  /** Is told of everything that counts: the path in these files, and what stands for it. */
+  note?(path: RawPath, mark: string): void;
+}
+
+/**
+ * A context that stays as it was when it was first looked at: attributes are read once, and a file whose digest has been taken must still
+ * have it when its layer is written.
+ */
+export interface SettledFiles extends Files {
+  digest(path: RawPath): Promise<string>;
+}
+
+export function settleFiles(files: Files): SettledFiles {
+  const nodes = new Map<RawPath, FileNode | undefined>();
+  const digests = new Map<RawPath, string>();
+  return {
+    ...files,
+    lstat(path) {
+      if (!nodes.has(path)) nodes.set(path, files.lstat(path));
+      const node = nodes.get(path);
+      const sha256 = digests.get(path);
+      return node === undefined || sha256 === undefined ? node : { ...node, sha256 };
+    },
+    async digest(path) {
+      const known = digests.get(path);
+      if (known !== undefined) return known;
+      const sha256 = await digestContent(files.content(path));
+      digests.set(path, sha256);
+      return sha256;
+    },
+  };
+}
+
+/** What a COPY or ADD takes by paths; undefined where the digest of some file is not known. Throws a SourceNotFound. */
+export async function digestCopied(step: CopyStep, source: DigestedView): Promise<string | undefined> {
+  const hash = createHash("sha256");
+  for (const operand of step.sources) {
+    if (operand.kind !== "path") continue;
+    for (const path of selectSources(source.view, operand.path, step.parents)) {
+      const draft = new Draft(emptyTree);
+      // Below a directory of its own, so that neither the destination nor another source can be in the way.
+      copyPath(draft, source, path, "x/", { owner: undefined, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
+      const items = draft.items({ locate: standIn, hasDigest: async () => false });
+      if (!(await addItems(hash, items, source, (below) => joinPath(path, below.slice("x/".length))))) return undefined;
+    }
+  }
+  return hash.digest("hex");
+}
+
+/** What a mount shows of a path; undefined and throws as above. */
+export async function digestMounted(source: RawPath, files: DigestedView): Promise<string | undefined> {
+  const hash = createHash("sha256");
+  const items = await listSource({ ...files, locate: async () => standIn }, source);
+  return (await addItems(hash, items, files, (below) => joinPath(source, below))) ? hash.digest("hex") : undefined;
+}
+
+/** The items' contents are the paths they come from. */
+function standIn(path: RawPath): Content {
+  return { kind: "file", path, offset: 0, size: 0 };
+}
+
+function sourceOf({ content }: LayerItem): RawPath | undefined {
+  return content?.kind === "file" ? content.path : undefined;
+}
+
+async function addItems(
+  hash: ReturnType<typeof createHash>,
+  items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
+  source: DigestedView,
+  pathOf: (path: RawPath) => RawPath,
+): Promise<boolean> {
+  for await (const item of items) {
+    const { path, type, mode, uid, gid, size, link, devMajor, devMinor, xattrs } = item.entry;
+    const from = sourceOf(item);
+    const content = from === undefined ? "" : await source.digest(from);
+    if (content === undefined) return false;
+    const capability = xattrs?.get("security.capability") ?? "";
+    const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content}`;
+    hash.update(`${what} ${path.length}:${path}${link.length}:${link}${capability.length}:${capability}\n`, "latin1");
+    source.note?.(from ?? pathOf(path), `${mode.toString(8)} ${content === "" ? `${type} ${link}` : content.slice(0, 12)}`);
+  }
+  return true;
+}

@@ -1,0 +1,84 @@
+// What the flags say about the layer cache.
+
+import { resolve } from "node:path";
+import type { CacheRequest, CacheStore } from "../build/build.ts";
+import { parseReference, type Reference } from "../image/reference.ts";
+import { ciAccessFrom } from "./ci-access.ts";
+import { readSecrets } from "./secrets.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { UsageError } from "./usage.ts";
+import { parseDuration, parseSize } from "./value.ts";
+import type { Values } from "./values.ts";
+
+/** undefined where no cache is wanted. Throws a UsageError. */
+export function readCache(
+  values: Values,
+  destinations: readonly Reference[],
+  push: boolean,
+  surroundings: Surroundings,
+): CacheRequest | undefined {
+  const maxBytes = readLimit(values.text("cache-store-limit"));
+  const named = values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
+  const isWanted = values.isSet("cache");
+  if (!isWanted && named.length === 0) return undefined;
+  const readOnly = values.isSet("no-push-cache");
+  const repositoryName = values.text("cache-repo");
+  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly)
+    throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
+  const [first] = destinations;
+  const usual = isWanted && named.length === 0 && first !== undefined ? besides(first) : undefined;
+  const repository = isWanted && repositoryName !== "" ? readRepository(repositoryName, surroundings.directory) : usual;
+  return {
+    stores: [...named, ...(repository === undefined ? [] : [repository])],
+    readOnly,
+    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000,
+    runLayers: values.isSet("cache-run-layers"),
+    copyLayers: values.isSet("cache-copy-layers"),
+    secret: readKeySecret(values.text("cache-key-secret"), surroundings),
+    scope: values.text("cache-scope"),
+  };
+}
+
+/** `ci` is the cache service of the CI; a directory of this name is `./ci`. */
+function readStore(text: string, maxBytes: number | undefined, { env, directory }: Surroundings): CacheStore {
+  if (text !== "ci") return { kind: "directory", path: resolve(directory, text), maxBytes };
+  const access = ciAccessFrom(env);
+  if (access === undefined)
+    throw new UsageError("--cache-store=ci: there is no cache service here: ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set");
+  return { kind: "ci", access, maxBytes: maxBytes ?? usualCiBytes };
+}
+
+/** What GitHub keeps for a repository. */
+const usualCiBytes = 10e9;
+
+function besides({ registry, repository }: Reference): CacheStore {
+  return { kind: "repository", reference: { registry, repository: `${repository}/cache` } };
+}
+
+function readRepository(text: string, directory: string): CacheStore {
+  const layout = /^oci:(?:\/\/)?(.+)$/s.exec(text)?.[1];
+  if (layout !== undefined) return { kind: "layout", path: resolve(directory, layout) };
+  try {
+    const reference = parseReference(text);
+    if (reference.tag === undefined && reference.digest === undefined) return { kind: "repository", reference };
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+  throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
+}
+
+function readLimit(text: string): number | undefined {
+  if (text === "") return undefined;
+  const size = parseSize(text);
+  if (size === undefined) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-store-limit: must be a size, as 10GB`);
+  return size;
+}
+
+function readKeySecret(text: string, surroundings: Surroundings): string | undefined {
+  if (text === "") return undefined;
+  const bytes = readSecrets([{ text: `id=cache-key,${text}`, source: "--cache-key-secret" }], surroundings).get("cache-key");
+  if (bytes === undefined || bytes.length === 0) throw new UsageError(`--cache-key-secret=${text}: it is empty`);
+  return Buffer.from(bytes).toString("latin1");
+}
