@@ -24,13 +24,17 @@ export async function sendEntry(
 ): Promise<number> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const parts = splitParts(bytes, sizes.sent);
+  /** Used again and again: fresh ones of this size cost more in garbage collection than all the rest of the work. */
+  const free: Buffer[] = [];
+  const parts = splitParts(bytes, () => free.pop() ?? Buffer.allocUnsafeSlow(sizes.sent));
   let size = 0;
   // A generator serves those who wait for its next part one after the other.
   const sendParts = async () => {
     for (let next = await parts.next(); !next.done; next = await parts.next()) {
-      size += next.value.bytes.length;
-      await reservation.send(next.value, either);
+      const { buffer, ...part } = next.value;
+      size += part.bytes.length;
+      await reservation.send(part, either);
+      free.push(buffer);
     }
   };
   const senders = Array.from({ length: sizes.sentAtOnce }, sendParts);
@@ -47,31 +51,29 @@ export async function sendEntry(
   return size;
 }
 
-async function* splitParts(bytes: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Part, void, void> {
+async function* splitParts(
+  bytes: AsyncIterable<Uint8Array>,
+  takeBuffer: () => Buffer,
+): AsyncGenerator<Part & { readonly buffer: Buffer }, void, void> {
+  let buffer = takeBuffer();
   let offset = 0;
-  let chunks: Uint8Array[] = [];
   let size = 0;
-  const take = (isWhole: boolean): Part => {
-    const part = { offset, bytes: Buffer.concat(chunks, size), isWhole };
-    offset += size;
-    chunks = [];
-    size = 0;
-    return part;
-  };
   for await (const chunk of bytes) {
-    let rest = chunk;
-    // A part goes when there is more to come: only then it is known not to be the whole.
-    while (size + rest.length > length) {
-      const head = rest.subarray(0, length - size);
-      chunks.push(head);
-      size += head.length;
-      rest = rest.subarray(head.length);
-      yield take(false);
+    for (let at = 0; at < chunk.length; ) {
+      // A full part goes when there is more to come: only then it is known not to be the whole.
+      if (size === buffer.length) {
+        yield { offset, bytes: buffer, isWhole: false, buffer };
+        offset += size;
+        size = 0;
+        buffer = takeBuffer();
+      }
+      const piece = chunk.subarray(at, at + buffer.length - size);
+      buffer.set(piece, size);
+      size += piece.length;
+      at += piece.length;
     }
-    if (rest.length > 0) chunks.push(rest);
-    size += rest.length;
   }
-  yield take(offset === 0);
+  yield { offset, bytes: buffer.subarray(0, size), isWhole: offset === 0, buffer };
 }
 
 /** Gives an entry's URL, another one than that which was refused. */
@@ -93,7 +95,7 @@ export async function* readEntry(
 ): AsyncGenerator<Uint8Array, void, void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const pending: Promise<Uint8Array>[] = [];
+  const pending: Promise<readonly Uint8Array[]>[] = [];
   let at = 0;
   try {
     while (at < size || pending.length > 0) {
@@ -104,8 +106,7 @@ export async function* readEntry(
         pending.push(part);
         at += length;
       }
-      const next = await pending.shift();
-      if (next !== undefined) yield next;
+      yield* (await pending.shift()) ?? [];
     }
   } finally {
     stop.abort();
@@ -119,7 +120,7 @@ async function readRange(
   action: string,
   tools: ReadTools,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<readonly Uint8Array[]> {
   const headers = { range: `bytes=${offset}-${offset + length - 1}` };
   let refused: string | undefined;
   return patiently(tools, signal, async () => {
@@ -170,7 +171,7 @@ async function patiently<T>(
   }
 }
 
-async function collect(body: AsyncIterable<Uint8Array>, skip: number, length: number, action: string): Promise<Uint8Array> {
+async function collect(body: AsyncIterable<Uint8Array>, skip: number, length: number, action: string): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = [];
   let passed = 0;
   let size = 0;
@@ -183,5 +184,5 @@ async function collect(body: AsyncIterable<Uint8Array>, skip: number, length: nu
     if (passed > skip + length) break;
   }
   if (size < length) throw new Error(`Cannot ${action}: the entry ends ${length - size} bytes too early`);
-  return Buffer.concat(chunks, size);
+  return chunks;
 }
