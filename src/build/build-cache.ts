@@ -30,6 +30,9 @@ interface StoreTools {
   readonly registry: Registry;
 }
 
+/** Which every build reads. */
+const trustedScope = "";
+
 /** Asks for nothing yet. */
 function openStore(store: CacheStore, scope: string, { report, registry }: StoreTools): Store {
   switch (store.kind) {
@@ -40,7 +43,7 @@ function openStore(store: CacheStore, scope: string, { report, registry }: Store
     case "directory":
       return openDirectoryStore(store.path, { report, maxBytes: store.maxBytes });
     case "ci":
-      return openCiStore({ ...store, scope }, { http: registry.http, report });
+      return openCiStore({ ...store, scope, readScopes: [trustedScope] }, { http: registry.http, report });
   }
 }
 
@@ -55,7 +58,7 @@ export function openBuildCache(
     ...tools,
     ...request,
     stores,
-    readScopes: [""],
+    readScopes: [trustedScope],
     choose: (variants) => variants.find((one) => one.compression === compression && (level?.test(one.compressor) ?? true)),
   });
 }

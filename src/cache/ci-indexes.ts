@@ -1,5 +1,6 @@
 // The indexes of one scope: each is an entry of its own with a number in its key, and the newest counts.
 
+import { createHash } from "node:crypto";
 import { type BackOff, defaultBackOff, type Http, pause, waitBefore } from "../http/http.ts";
 import type { Report } from "../report/report.ts";
 import type { Entries } from "./ci-entry.ts";
@@ -80,6 +81,19 @@ export function openIndexes(prefix: string, tools: IndexesTools): Indexes {
       throw new Error(`Cannot write cache entry "${prefix}${next}": other builds write without end`);
     },
   };
+}
+
+/** The key of a scope's indexes up to their number; `reference` is the git reference whose jobs write them. */
+export function prefixOf(scope: string, reference: string): string {
+  const readable = scope
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, "-")
+    .slice(0, 60);
+  const hash = createHash("sha256")
+    .update(JSON.stringify([scope, reference]))
+    .digest("hex")
+    .slice(0, 12);
+  return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {

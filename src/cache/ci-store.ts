@@ -1,12 +1,11 @@
 // A store in the cache service of a CI: one entry for all new blobs of a build, and one for the index that says what lies where.
 
-import { createHash } from "node:crypto";
 import { type BackOff, type Http, openShared } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Report } from "../report/report.ts";
 import { WriteDeniedError } from "./ci-entry.ts";
 import { boundIndex, type CiIndex, type IndexedRecord, type Place } from "./ci-index.ts";
-import { openIndexes } from "./ci-indexes.ts";
+import { openIndexes, prefixOf } from "./ci-indexes.ts";
 import { sendBlobs } from "./ci-pack.ts";
 import { openPacks } from "./ci-packs.ts";
 import { type CiAccess, openEntries } from "./ci-service.ts";
@@ -17,8 +16,10 @@ import { within } from "./time-limit.ts";
 
 export interface CiStoreOptions {
   readonly access: CiAccess;
-  /** Keeps builds of one repository apart: what is written under one name is not found under another. */
+  /** What is written under one name is not found under another. */
   readonly scope: string;
+  /** Names under which this build looks besides. */
+  readonly readScopes: readonly string[];
   /** Of blobs that the index names; what is used least recently is left out of it. */
   readonly maxBytes: number;
 }
@@ -46,7 +47,7 @@ const mostPacks = 64;
 const touchAfter = 24 * 3600;
 
 /** Opens the store; it asks for nothing before it is asked. */
-export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: CiStoreTools): Store {
+export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOptions, tools: CiStoreTools): Store {
   const { http, report, limits = defaultLimits, sizes = defaultSizes, now = Date.now } = tools;
   const patience = tools.backOff === undefined ? {} : { backOff: tools.backOff };
   const name = scope === "" ? "GitHub's cache" : `GitHub's cache "${scope}"`;
@@ -56,7 +57,8 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
   const entries = openEntries(access, http);
   const sender = { entries, sizes, report, name };
   const packs = openPacks(entries);
-  const indexes = scopes.map((of) => openIndexes(prefixOf(scope, of.name), { entries, http, report, sizes, ...patience }));
+  const prefixes = new Set([scope, ...readScopes].flatMap((mine) => scopes.map((of) => prefixOf(mine, of.name))));
+  const indexes = [...prefixes].map((prefix) => openIndexes(prefix, { entries, http, report, sizes, ...patience }));
   const [own] = indexes;
   const loaded = openShared<readonly CiIndex[]>();
   const gathered = new Map<Key, NewRecord>();
@@ -68,7 +70,7 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
     told.add(text);
   }
 
-  /** The index of the job's own scope, then those of others that it may read. */
+  /** The index that is written, then the others that are read. */
   function load(signal?: AbortSignal): Promise<readonly CiIndex[]> {
     if (indexes.length === 0) tell(`This job may not read ${name}: it is not used`);
     const read = (stop: AbortSignal) =>
@@ -87,9 +89,7 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
   async function find(keys: readonly Key[], signal?: AbortSignal): Promise<ReadonlyMap<Key, Uint8Array>> {
     const views = await load(signal);
     const known = (): [Key, IndexedRecord][] =>
-      keys
-        .map((key) => [key, views.map(({ records }) => records.get(key)).find((record) => isWhole(record, views))] as const)
-        .filter((entry): entry is [Key, IndexedRecord] => entry[1] !== undefined);
+      keys.map((key) => [key, recordOf(key, views)] as const).filter((entry): entry is [Key, IndexedRecord] => entry[1] !== undefined);
     const needed = known().flatMap(([, { blobs }]) => placesOf(blobs, views));
     await within(limits.askMs, `read ${name}`, signal, (limited) => packs.check(needed, limited));
     const found = known();
@@ -97,8 +97,10 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
     return new Map(found.map(([key, { bytes }]) => [key, bytes]));
   }
 
-  function isWhole(record: IndexedRecord | undefined, views: readonly CiIndex[]): boolean {
-    return record !== undefined && placesOf(record.blobs, views).length === record.blobs.length;
+  /** With a place for each of its blobs. */
+  function recordOf(key: Key, views: readonly CiIndex[]): IndexedRecord | undefined {
+    const found = views.map(({ records }) => records.get(key)).filter((record) => record !== undefined);
+    return found.find(({ blobs }) => placesOf(blobs, views).length === blobs.length);
   }
 
   async function* read(
@@ -111,12 +113,23 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
     yield* readEntry(packs.address(place.pack), place, action, { http, sizes, ...patience }, signal);
   }
 
+  function isWorthAnIndex(): boolean {
+    const stale = now() / 1000 - touchAfter;
+    return gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
+  }
+
   /** Sends what no entry holds, then the next index. */
   async function save(signal: AbortSignal): Promise<void> {
     if (own === undefined) return;
     const views = [await own.newest(signal), ...(await load(signal)).slice(1)];
+    const wanted = [...gathered.values()].flatMap((record) => record.blobs.map(({ descriptor }) => descriptor.digest));
+    await packs.check(placesOf(wanted, views), signal);
+    for (const [key, { bytes }] of gathered) {
+      const known = recordOf(key, views);
+      if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) gathered.delete(key);
+    }
+    if (!isWorthAnIndex()) return;
     const blobs = new Map([...gathered.values()].flatMap((record) => record.blobs.map((blob) => [blob.descriptor.digest, blob])));
-    await packs.check(placesOf([...blobs.keys()], views), signal);
     const places = new Map<Digest, Place>();
     const missing: CacheBlob[] = [];
     for (const [digest, blob] of blobs) {
@@ -166,9 +179,7 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
       });
     },
     async close(signal) {
-      const stale = now() / 1000 - touchAfter;
-      const isWorthIt = gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
-      if (!mayWrite || !isWorthIt) return;
+      if (!mayWrite || !isWorthAnIndex()) return;
       try {
         await within(limits.writeMs, `write to ${name}`, signal, save);
       } catch (error) {
@@ -179,17 +190,4 @@ export function openCiStore({ access, scope, maxBytes }: CiStoreOptions, tools: 
       }
     },
   };
-}
-
-/** The key of a scope's indexes up to their number. */
-function prefixOf(scope: string, reference: string): string {
-  const readable = scope
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9._-]/g, "-")
-    .slice(0, 60);
-  const hash = createHash("sha256")
-    .update(JSON.stringify([scope, reference]))
-    .digest("hex")
-    .slice(0, 12);
-  return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
 }

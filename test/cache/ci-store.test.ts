@@ -32,7 +32,7 @@ function openJob(
   t.after(() => http.close());
   const texts: string[] = [];
   const store = openCiStore(
-    { access: service.access(), scope, maxBytes: 1 << 30, ...options },
+    { access: service.access(), scope, readScopes: [], maxBytes: 1 << 30, ...options },
     {
       http,
       report: { emit: (event) => "text" in event && texts.push(`${event.kind}: ${event.text}`), mask: () => {} },
@@ -157,7 +157,7 @@ test("a build writes two entries, and none where there is nothing new", async (t
   assert.equal(service.requests.length, before);
   const job = openJob(t, service);
   await findNames(job, "3");
-  await job.store.close();
+  await keep(job, recordOf("4", layerOf(makeBytes(900, 5))));
   assert.equal(service.count("POST", twirp("CreateCacheEntry")), 2);
 });
 
@@ -177,7 +177,7 @@ test("a branch reads the main branch's cache besides its own, and the main branc
   const service = await startCacheService(t);
   const branch = { access: service.access({ "refs/heads/main": 1, "refs/pull/7/merge": 3 }) };
   await keep(openJob(t, service), recordOf("a", large), recordOf("both", small));
-  await keep(openJob(t, service, branch), { ...recordOf("both", large, other), bytes: Buffer.from("record both") }, recordOf("b", large));
+  await keep(openJob(t, service, branch), { ...recordOf("both", large, other), bytes: Buffer.from("the branch's") }, recordOf("b", large));
   assert.deepEqual(
     service.find(/pack/).map(({ scope: place, bytes }) => [place, bytes.length]),
     [
@@ -187,7 +187,8 @@ test("a branch reads the main branch's cache besides its own, and the main branc
   );
   await keep(openJob(t, service), recordOf("later", small));
   const job = openJob(t, service, branch);
-  assert.deepEqual(await findNames(job, "a", "both", "b", "later"), ["a", "both", "b", "later"]);
+  assert.deepEqual(await findNames(job, "a", "b", "later"), ["a", "b", "later"]);
+  assert.equal(String((await job.store.find([keyOf("both")])).get(keyOf("both"))), "the branch's");
   assert.equal(digestOf(await readAll(job.store.read(large.descriptor))), large.descriptor.digest);
   assert.deepEqual(await findNames(openJob(t, service), "a", "both", "b"), ["a", "both"]);
   const otherBranch = { access: service.access({ "refs/heads/main": 1, "refs/pull/8/merge": 3 }) };
@@ -204,6 +205,22 @@ test("builds of different scopes do not see each other", async (t) => {
     assert.deepEqual(await findNames(openJob(t, service, { scope: name }), "a", name), [name]);
   }
   for (const { key } of service.entries) assert.match(key, /^[a-z0-9._-]{1,512}$/);
+});
+
+test("a build of one scope reads others where it is told to, and writes its own", async (t) => {
+  const service = await startCacheService(t);
+  const trusted = { scope: "", readScopes: [""] };
+  const fork = { scope: "fork", readScopes: [""] };
+  await keep(openJob(t, service, trusted), recordOf("a", large));
+  await keep(openJob(t, service, fork), recordOf("b", large, small));
+  assert.deepEqual(
+    service.find(/pack/).map(({ bytes }) => bytes.length),
+    [large.descriptor.size, small.descriptor.size],
+  );
+  const job = openJob(t, service, fork);
+  assert.deepEqual(await findNames(job, "a", "b"), ["a", "b"]);
+  assert.equal(digestOf(await readAll(job.store.read(large.descriptor))), large.descriptor.digest);
+  assert.deepEqual(await findNames(openJob(t, service, trusted), "a", "b"), ["a"]);
 });
 
 test("a job that may not read the cache leaves it alone", async (t) => {
