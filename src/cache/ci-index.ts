@@ -111,6 +111,11 @@ export function boundIndex({ records, blobs }: CiIndex, limits: IndexLimits): Ci
   return { records: new Map(kept), blobs: places };
 }
 
+/** What either holds; where both do, what the first says. */
+export function joinIndexes(first: CiIndex, second: CiIndex): CiIndex {
+  return { records: new Map([...second.records, ...first.records]), blobs: new Map([...second.blobs, ...first.blobs]) };
+}
+
 function check(holds: boolean, what: string): asserts holds {
   if (!holds) throw new SyntaxError(`${what} is not as it should be`);
 }

@@ -3,15 +3,18 @@
 import { createHash } from "node:crypto";
 import { type BackOff, defaultBackOff, type Http, pause, waitBefore } from "../http/http.ts";
 import type { Report } from "../report/report.ts";
-import type { Entries } from "./ci-entry.ts";
-import { type CiIndex, decodeIndex, emptyIndex, encodeIndex } from "./ci-index.ts";
+import type { Entries, FoundEntry } from "./ci-entry.ts";
+import { type CiIndex, decodeIndex, emptyIndex, encodeIndex, joinIndexes } from "./ci-index.ts";
 import { readWhole, sendEntry, type TransferSizes } from "./ci-transfer.ts";
 
 export interface Indexes {
   /** Empty where there is none; where it is damaged, with a warning. */
   newest(signal: AbortSignal): Promise<CiIndex>;
-  /** Writes what `change` makes of the newest index as the next one; of a newer one where another build was faster. */
-  replace(change: (index: CiIndex) => CiIndex, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes what `change` makes of the newest index as the next one; of a newer one where another build was faster, and again where a newer
+   * one does not hold what was to be written.
+   */
+  replace(change: (index: CiIndex) => CiIndex, holds: (index: CiIndex) => boolean, signal: AbortSignal): Promise<void>;
 }
 
 export interface IndexesTools {
@@ -29,12 +32,10 @@ interface Numbered {
 
 /** Packed. */
 const mostBytes = 32 << 20;
-/** How often a build gives way to others that write at the same time. */
-const mostTurns = 10;
-/** Between two turns, milliseconds: an index is written in less. */
-const mostWait = 4000;
-/** After as many turns whoever has taken a number, and not written its index, counts as dead. */
-const patientTurns = 4;
+/** After as many pauses, some seconds, whoever has taken a number and not written its index counts as dead. */
+const patience = 4;
+/** Where so many seem dead the service does not mean what it says. */
+const mostPassed = 4;
 
 export function openIndexes(prefix: string, tools: IndexesTools): Indexes {
   const { entries, http, report, sizes, backOff = defaultBackOff } = tools;
@@ -44,14 +45,12 @@ export function openIndexes(prefix: string, tools: IndexesTools): Indexes {
     const found = await entries.find(prefix, "newest", signal);
     if (found === undefined) return { number: 0, index: emptyIndex };
     const number = Number(/^\d{1,15}$/.exec(found.key.slice(prefix.length))?.[0] ?? 0);
-    if (last?.number !== number) {
-      const bytes = await readWhole(found.url, mostBytes, `read cache entry "${found.key}"`, { http, backOff }, signal);
-      last = { number, index: await decode(found.key, bytes) };
-    }
+    if (last?.number !== number) last = { number, index: await read(found, signal) };
     return last;
   }
 
-  async function decode(key: string, bytes: Uint8Array): Promise<CiIndex> {
+  async function read({ key, url }: FoundEntry, signal: AbortSignal): Promise<CiIndex> {
+    const bytes = await readWhole(url, mostBytes, `read cache entry "${key}"`, { http, backOff }, signal);
     try {
       return await decodeIndex(bytes);
     } catch (error) {
@@ -63,24 +62,47 @@ export function openIndexes(prefix: string, tools: IndexesTools): Indexes {
 
   return {
     newest: async (signal) => (await newest(signal)).index,
-    async replace(change, signal) {
-      let { number, index } = await newest(signal);
-      let next = number + 1;
-      for (let turn = 1, waited = 0; turn <= mostTurns; turn++) {
-        const reservation = await entries.reserve(`${prefix}${next}`, signal);
+    async replace(change, holds, signal) {
+      let base = await newest(signal);
+      let next = base.number + 1;
+      const passed = new Set<string>();
+      const late: CiIndex[] = [];
+      for (let waited = 0; ; ) {
+        const key = `${prefix}${next}`;
+        const reservation = await entries.reserve(key, signal);
         if (reservation !== undefined) {
-          const bytes = await encodeIndex(change(index));
-          await sendEntry(reservation, once(bytes), sizes, signal);
-          return;
+          last = { number: next, index: change(late.reduce(joinIndexes, base.index)) };
+          await sendEntry(reservation, once(await encodeIndex(last.index)), sizes, signal);
+          // Whoever was passed over may be alive after all: the later of the two to finish sees the other's index.
+          base = await newest(signal);
+          const more = await readLate(passed, signal);
+          if ((base.number <= next || holds(base.index)) && more.length === 0) return;
+          late.push(...more);
+          next = base.number + 1;
+          continue;
         }
-        await pause(waitBefore(turn + 1, { ...backOff, mostMs: Math.min(mostWait, backOff.mostMs) }) ?? 0, signal);
-        ({ number, index } = await newest(signal));
-        waited = number >= next ? 0 : waited + 1;
-        next = number >= next ? number + 1 : waited >= patientTurns ? next + 1 : next;
+        await pause(waitBefore(waited + 2, backOff) ?? 0, signal);
+        base = await newest(signal);
+        const isBeaten = base.number >= next;
+        waited = isBeaten ? 0 : waited + 1;
+        if (isBeaten) next = base.number + 1;
+        else if (waited >= patience) {
+          if (passed.size === mostPassed) throw new Error(`Cannot write cache entry "${key}": the service says that there is one`);
+          passed.add(key);
+          next += 1;
+          waited = 0;
+        }
       }
-      throw new Error(`Cannot write cache entry "${prefix}${next}": other builds write without end`);
     },
   };
+
+  /** The indexes among these keys that were finished since; they are taken out of the set. */
+  async function readLate(keys: Set<string>, signal: AbortSignal): Promise<readonly CiIndex[]> {
+    const found = await Promise.all([...keys].map((key) => entries.find(key, "exact", signal)));
+    const late = found.filter((entry) => entry !== undefined);
+    for (const { key } of late) keys.delete(key);
+    return Promise.all(late.map((entry) => read(entry, signal)));
+  }
 }
 
 /** The key of a scope's indexes up to their number; `reference` is the git reference whose jobs write them. */

@@ -138,7 +138,8 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
       else missing.push(blob);
     }
     if (missing.length > 0) for (const [digest, place] of await sendBlobs(missing, sender, signal)) places.set(digest, place);
-    await own.replace((index) => bound(mergeInto(index, places)), signal);
+    const holds = ({ records }: CiIndex) => [...gathered.keys()].every((key) => records.has(key));
+    await own.replace((index) => bound(mergeInto(index, places)), holds, signal);
   }
 
   function mergeInto({ records, blobs }: CiIndex, places: ReadonlyMap<Digest, Place>): CiIndex {
@@ -172,7 +173,7 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
         const before = await own.newest(limited);
         const after = reduce(before);
         const removedRecords = before.records.size - after.records.size;
-        if (!dryRun && removedRecords > 0) await own.replace(reduce, limited);
+        if (!dryRun && removedRecords > 0) await own.replace(reduce, () => true, limited);
         tell(`${name} cannot be told to remove bytes: the service removes what is not asked for within a week`);
         const keptBytes = [...after.blobs.values()].reduce((sum, { size }) => sum + size, 0);
         return { removedRecords, removedBlobs: [], freedBytes: 0, keptRecords: after.records.size, keptBytes };

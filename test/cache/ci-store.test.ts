@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type CiLimits, type CiStoreOptions, openCiStore } from "../../src/cache/ci-store.ts";
 import type { CacheBlob, Key, NewRecord, Store } from "../../src/cache/store.ts";
 import { openHttp } from "../../src/http/http.ts";
@@ -296,6 +297,44 @@ test("whoever has reserved the next index and died is waited for, and then passe
     ],
   );
 });
+
+test("whoever was passed over and lives all the same keeps what it has, and so does the other", async (t) => {
+  const service = await startCacheService(t);
+  await keep(openJob(t, service), recordOf("a", small));
+  // The fourth entry is the slow job's index.
+  service.order({ kind: "refuse", status: 503, headers: { "retry-after": "1" }, path: /^\/blob\/4\?/ });
+  const slow = keep(openJob(t, service), recordOf("slow", other));
+  while (service.entries.length < 4) await sleep(5);
+  await keep(openJob(t, service), recordOf("quick", other));
+  assert.equal(service.entries[3]?.isFinished, false);
+  await slow;
+  assert.deepEqual(await findNames(openJob(t, service), "a", "quick", "slow"), ["a", "quick", "slow"]);
+});
+
+for (const protocol of [1, 2] as const) {
+  test(`what a build was not told of as lost is found, however the service breaks, with protocol ${protocol}`, async (t) => {
+    const service = await startCacheService(t, protocol);
+    const calls = [/CreateCacheEntry|caches$/, /Finalize|caches\/\d+$/, /^\/blob/, /GetCache|cache\?/];
+    const kinds = [{ kind: "status", status: 503 }, { kind: "refuse", status: 500 }, { kind: "reset" }] as const;
+    const blobs = Array.from({ length: 6 }, (_, i) => layerOf(makeBytes(2000 + i * 900, i + 1)));
+    const blob = (i: number) => blobs[i % blobs.length] ?? small;
+    const kept: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (const [i, kind] of kinds.entries()) service.order({ ...kind, path: calls[(round + i) % 4] ?? /./, times: 2 });
+      const build = async (name: string, ...records: NewRecord[]) =>
+        keep(openJob(t, service), ...records).then(
+          () => kept.push(name),
+          () => {},
+        );
+      await Promise.all([0, 1, 2].map((i) => build(`${round}.${i}`, recordOf(`${round}.${i}`, blob(round + i), blob(round * 5 + i)))));
+    }
+    const job = openJob(t, service);
+    assert.ok(kept.length >= 5, `${kept.length} builds of 15 came through`);
+    assert.deepEqual(await findNames(job, ...kept), kept);
+    for (const i of kept.map((name) => name.split(".").map(Number)).map(([round = 0, place = 0]) => round + place))
+      assert.equal(digestOf(await readAll(job.store.read(blob(i).descriptor))), blob(i).descriptor.digest);
+  });
+}
 
 test("requests that went through though their answers were lost are no trouble", async (t) => {
   const service = await startCacheService(t);
