@@ -11,6 +11,7 @@ import { openPacks } from "./ci-packs.ts";
 import { type CiAccess, openEntries } from "./ci-service.ts";
 import { scopesOf } from "./ci-token.ts";
 import { defaultSizes, readEntry, type TransferSizes } from "./ci-transfer.ts";
+import { checkRecordSize } from "./record-file.ts";
 import type { CacheBlob, Key, NewRecord, Store } from "./store.ts";
 import { within } from "./time-limit.ts";
 
@@ -160,7 +161,9 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
     name,
     find,
     read,
-    async put(record) {
+    async put(record, signal) {
+      signal?.throwIfAborted();
+      checkRecordSize(record.bytes);
       if (mayWrite) gathered.set(record.key, record);
       else tell(`This job may not write to ${name}: nothing is kept there`);
     },

@@ -162,6 +162,16 @@ test("a build writes two entries, and none where there is nothing new", async (t
   assert.equal(service.count("POST", twirp("CreateCacheEntry")), 2);
 });
 
+test("a record that is too long, or comes after the end, is refused", async (t) => {
+  const service = await startCacheService(t);
+  const job = openJob(t, service);
+  const bytes = makeBytes(1024 * 1024, 7);
+  await assert.rejects(job.store.put({ ...recordOf("longer"), bytes: Buffer.concat([bytes, bytes]) }), /1048576 is the most/);
+  await assert.rejects(job.store.put(recordOf("a"), AbortSignal.abort(new Error("stopped"))), /stopped/);
+  await keep(job, { ...recordOf("long"), bytes });
+  assert.ok(bytes.equals((await openJob(t, service).store.find([keyOf("long")])).get(keyOf("long")) ?? Buffer.alloc(0)));
+});
+
 test("a record replaces the one with its key", async (t) => {
   const service = await startCacheService(t);
   await keep(openJob(t, service), recordOf("a", small));
