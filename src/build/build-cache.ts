@@ -12,9 +12,14 @@ import {
   openRegistryStore,
   type Store,
 } from "../cache/cache.ts";
+import type { Helper } from "../helper/helper.ts";
+import type { Digest } from "../image/digest.ts";
+import { formatPlatform } from "../image/platform.ts";
+import type { LayerItem } from "../layer/entry.ts";
+import { type Blobs, writeLayer } from "../layer/layer.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Report } from "../report/report.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { CacheKeeper, CacheMount, Sandbox } from "../sandbox/sandbox.ts";
 import type { Downloads } from "./downloads.ts";
 import { type BuiltStage, fullSandbox, type ResumptionTools } from "./execute.ts";
 import { explainMiss, remember } from "./explain.ts";
@@ -133,6 +138,48 @@ function explainMisses(plan: Plan, keys: readonly StageKeys[], found: Resumption
 
 function describeBase(base: Origin, text: string): string {
   return base.kind === "image" ? `${text}@${base.digest.slice(0, 19)}` : text;
+}
+
+/** Keeps in the cache what cache mounts hold. A cache that is as it was brought back is not written again. */
+export function openKeeper(
+  cache: Cache,
+  tools: Pick<Request, "compression" | "compressionLevel" | "platforms"> & {
+    readonly blobs: Blobs;
+    readonly helper: Helper | undefined;
+    readonly report: Report;
+    readonly signal: AbortSignal;
+    /** Bytes of files in one cache. */
+    readonly maxBytes: number;
+  },
+): CacheKeeper {
+  const brought = new Map<string, Digest>();
+  const platforms = tools.platforms.map(formatPlatform).join();
+  const keyOfMount = ({ id, owner }: CacheMount) => keyOf("mount", [platforms, id, JSON.stringify(owner)]);
+  return {
+    warn: (text) => tools.report.emit({ kind: "warning", text }),
+    async restore(mount) {
+      const layer = (await cache.find([keyOfMount(mount)])).get(keyOfMount(mount))?.layers[0]?.layer;
+      if (layer !== undefined) brought.set(mount.key, layer.diffId);
+      return layer;
+    },
+    async save(mount, items) {
+      const started = performance.now();
+      const listed: LayerItem[] = [];
+      let size = 0;
+      for await (const item of items) {
+        listed.push(item);
+        size += item.entry.size;
+        if (size <= tools.maxBytes) continue;
+        tools.report.emit({ kind: "notice", text: `The cache "${mount.id}" is not kept: it holds more than --cache-mounts-limit` });
+        return;
+      }
+      const { layer, index, compressor } = await writeLayer(listed, { ...tools, level: tools.compressionLevel });
+      if (brought.get(mount.key) === layer.diffId) return;
+      const created = new Date().toISOString();
+      const kept = { layer, compressor, created, seconds: (performance.now() - started) / 1000, index: await cache.indexBlob(index) };
+      cache.keep([keyOfMount(mount)], { layers: [kept], fidelity: "full" });
+    },
+  };
 }
 
 /** Tries again where a layer that the cache promised could not be read: what depends on it is then built. */

@@ -14,11 +14,11 @@ import { formatPlatform } from "../image/platform.ts";
 import { repositoryName, withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
-import { openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import { type CacheKeeper, openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
-import { openBuildCache, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
+import { openBuildCache, openKeeper, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
 import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
@@ -163,6 +163,7 @@ async function carryOut(
   const opened: Promise<Sandbox>[] = [];
   let downloads: Downloads | undefined;
   let cache: Cache | undefined;
+  let keeper: CacheKeeper | undefined;
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
@@ -173,7 +174,8 @@ async function carryOut(
     const fresh = freshCaches(plan);
     const openOnce = () => {
       const sandbox =
-        opened[0] ?? openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report, indexes: cache?.indexes });
+        opened[0] ??
+        openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report, indexes: cache?.indexes, keeper });
       opened[0] = sandbox;
       return sandbox;
     };
@@ -195,6 +197,7 @@ async function carryOut(
     };
     const cached = request.cache && { request: request.cache, cache: openBuildCache(request.cache, { ...request, ...tools, registry }) };
     cache = cached?.cache;
+    if (cached?.request.mounts) keeper = openKeeper(cached.cache, { ...executeTools, maxBytes: cached.request.mountsLimit });
     const attempt = async () => {
       const settled = settleContexts(parts.contexts);
       const resumption =
@@ -235,6 +238,8 @@ async function carryOut(
     throw error;
   } finally {
     await downloads?.close();
+    for (const sandbox of await Promise.allSettled(opened))
+      if (sandbox.status === "fulfilled" && !signal.aborted) await sandbox.value.saveCaches(signal).catch(() => {});
     await cache?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);

@@ -34,6 +34,9 @@ export interface CacheRequest {
   readonly runLayers: boolean;
   /** COPY and ADD. */
   readonly copyLayers: boolean;
+  /** What RUN --mount=type=cache holds, up to so many bytes each. */
+  readonly mounts: boolean;
+  readonly mountsLimit: number;
   /** Signs what is written, and is asked of what is read. */
   readonly secret: string | undefined;
   /** What this build writes to; "" is the trusted scope, which it reads besides. */

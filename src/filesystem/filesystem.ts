@@ -4,6 +4,7 @@ export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, 
 export { Draft, directoryAttributes } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
+export { listDirectory } from "./list-directory.ts";
 export { makeDirectories } from "./make-directories.ts";
 export { removeTree } from "./remove-tree.ts";
 export { type Resolved, resolvePath } from "./resolve.ts";

@@ -17,7 +17,7 @@ export function readCache(
   push: boolean,
   surroundings: Surroundings,
 ): CacheRequest | undefined {
-  const maxBytes = readLimit(values.text("cache-store-limit"));
+  const maxBytes = readSize(values, "cache-store-limit");
   const named = values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
   const isWanted = values.isSet("cache");
   if (!isWanted && named.length === 0) return undefined;
@@ -34,6 +34,8 @@ export function readCache(
     maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000,
     runLayers: values.isSet("cache-run-layers"),
     copyLayers: values.isSet("cache-copy-layers"),
+    mounts: values.isSet("cache-mounts"),
+    mountsLimit: readSize(values, "cache-mounts-limit") ?? 0,
     secret: readKeySecret(values.text("cache-key-secret"), surroundings),
     scope: values.text("cache-scope"),
   };
@@ -69,10 +71,11 @@ function readRepository(text: string, directory: string): CacheStore {
   throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
 }
 
-function readLimit(text: string): number | undefined {
+function readSize(values: Values, name: string): number | undefined {
+  const text = values.text(name);
   if (text === "") return undefined;
   const size = parseSize(text);
-  if (size === undefined) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-store-limit: must be a size, as 10GB`);
+  if (size === undefined) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --${name}: must be a size, as 10GB`);
   return size;
 }
 

@@ -323,6 +323,14 @@ const cache: readonly Row[] = [
   { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long a layer is used after its step ran" },
   { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN and WORKDIR" },
   { name: "cache-copy-layers", type: "boolean", default: "true", help: "cache the layers of COPY and ADD" },
+  { name: "cache-mounts", type: "boolean", default: "true", help: "keep what RUN --mount=type=cache holds in the cache, too" },
+  {
+    name: "cache-mounts-limit",
+    type: "string",
+    value: "SIZE",
+    default: "2GB",
+    help: "such a directory with more in its files is not kept",
+  },
   { name: "cache-scope", type: "string", value: "NAME", help: "write to a part of the cache that builds without this name never read" },
   {
     name: "cache-key-secret",

@@ -5,12 +5,13 @@ import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FileView, removeTree, resolvePath } from "../filesystem/filesystem.ts";
+import { type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { CacheMount } from "./mount.ts";
+import type { CacheKeeper } from "./sandbox.ts";
 
 /** Between two tries to lock what somebody else has, as BuildKit waits. */
 const retryMs = 100;
@@ -32,13 +33,17 @@ export interface TakenCache {
 export class CacheStore {
   readonly #folder: string;
   readonly #fresh: ReadonlySet<string>;
+  readonly #keeper: CacheKeeper | undefined;
+  /** What commands could write to, by key. */
+  readonly #written = new Map<string, { readonly mount: CacheMount; readonly directory: string }>();
   /** By id. */
   readonly #emptied = new Map<string, Promise<void>>();
 
   /** Caches whose id is in `fresh` are emptied when they are first taken. */
-  constructor(folder: string, fresh: ReadonlySet<string>) {
+  constructor(folder: string, fresh: ReadonlySet<string>, keeper: CacheKeeper | undefined) {
     this.#folder = folder;
     this.#fresh = fresh;
+    this.#keeper = keeper;
   }
 
   /**
@@ -56,10 +61,29 @@ export class CacheStore {
         await mkdir(directory, { recursive: true, mode: 0o700 });
         if (await hold.take(directory, alone || mount.sharing !== "shared" ? "alone" : "shared")) {
           if (!existsSync(join(directory, content))) await this.#make(directory, mount, tools);
+          if (mount.writable) this.#written.set(mount.key, { mount, directory });
           return directory;
         }
       }
       await sleep(retryMs, undefined, { signal: tools.signal });
+    }
+  }
+
+  /** Hands over what caches hold; one that somebody else uses now is his to keep. */
+  async save(tools: CacheTools): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
+    for (const { mount, directory } of this.#written.values()) {
+      const hold = new Hold(tools.helper);
+      try {
+        if (await hold.take(directory, "alone"))
+          await keeper.save(mount, listDirectory(join(directory, content), cacheFolder, { helper: tools.helper, signal: tools.signal }));
+      } catch (error) {
+        tools.signal.throwIfAborted();
+        keeper.warn(`Cannot keep what the cache "${mount.id}" holds: ${error instanceof Error ? error.message : error}`);
+      } finally {
+        await hold.close();
+      }
     }
   }
 
@@ -76,15 +100,33 @@ export class CacheStore {
     return emptied;
   }
 
+  /** Puts what an earlier build left into `fresh`; false, and nothing there, where it left nothing that can be had. */
+  async #restore(mount: CacheMount, fresh: string, tools: CacheTools): Promise<boolean> {
+    if (this.#keeper === undefined || this.#fresh.has(mount.id)) return false;
+    const layer = await this.#keeper.restore(mount);
+    if (layer === undefined) return false;
+    try {
+      await unpackLayer(layer, { root: fresh, form: "flat" }, tools);
+      return existsSync(join(fresh, cacheFolder));
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      this.#keeper.warn(`Cannot bring back what the cache "${mount.id}" held: ${error instanceof Error ? error.message : error}`);
+      for (const left of listDirectories(fresh)) await removeTree(left);
+      return false;
+    }
+  }
+
   /** Others who share the slot may want to make it at the same time. */
-  async #make(directory: string, { seed, owner }: CacheMount, tools: CacheTools): Promise<void> {
+  async #make(directory: string, mount: CacheMount, tools: CacheTools): Promise<void> {
+    const { seed, owner } = mount;
     const making = new Hold(tools.helper);
     const fresh = join(directory, `new-${randomUUID()}`);
     try {
       while (!(await making.take(join(directory, ".."), "alone"))) await sleep(retryMs, undefined, { signal: tools.signal });
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
-      if (seed === undefined) {
+      if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
+      else if (seed === undefined) {
         await chown(fresh, owner.uid, owner.gid);
         await chmod(fresh, owner.mode);
         await rename(fresh, join(directory, content));
@@ -98,6 +140,9 @@ export class CacheStore {
     }
   }
 }
+
+/** The folder of a kept cache's layer that its files are in: the root of a layer has no owner and mode. */
+const cacheFolder = "cache";
 
 /** Empties every slot of the caches in a folder, each when nobody uses it. */
 async function empty(all: string, tools: CacheTools): Promise<void> {

@@ -27,6 +27,7 @@ export function openChrootBare(tools: BareTools, why: string): Sandbox {
       roots.add(root);
       return root;
     },
+    saveCaches: (signal) => mounts.saveCaches(signal),
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
       await mounts.close();

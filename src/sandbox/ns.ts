@@ -33,6 +33,7 @@ export function openNs(tools: NsTools, why: string): Sandbox {
       roots.add(root);
       return root;
     },
+    saveCaches: (signal) => mounts.saveCaches(signal),
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
       await Promise.all([layers.close(), mounts.close()]);

@@ -26,7 +26,7 @@ export interface ReadyMounts {
   release(): Promise<void>;
 }
 
-export interface MountTools extends Pick<SandboxOptions, "stateDir" | "freshCaches"> {
+export interface MountTools extends Pick<SandboxOptions, "stateDir" | "freshCaches" | "keeper"> {
   readonly helper: Helper;
 }
 
@@ -40,9 +40,9 @@ export class MountShop {
   readonly #shared = new Map<string, Promise<string>>();
 
   /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
-  constructor({ stateDir, freshCaches, helper }: MountTools, { moves }: { readonly moves: boolean }) {
+  constructor({ stateDir, freshCaches, keeper, helper }: MountTools, { moves }: { readonly moves: boolean }) {
     this.#work = join(stateDir, "work", randomUUID());
-    this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches);
+    this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
   }
@@ -71,6 +71,10 @@ export class MountShop {
       await release();
       throw error;
     }
+  }
+
+  saveCaches(signal: AbortSignal): Promise<void> {
+    return this.#caches.save({ helper: this.#helper, signal });
   }
 
   async close(): Promise<void> {

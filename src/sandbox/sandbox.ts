@@ -7,9 +7,9 @@ import type { LayerItem } from "../layer/entry.ts";
 import type { Blobs, IndexSink } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { chooseSandbox } from "./choose.ts";
-import type { Mount } from "./mount.ts";
+import type { CacheMount, Mount } from "./mount.ts";
 
-export type { Mount, MountSource } from "./mount.ts";
+export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
 export type SandboxName = "ns" | "chroot-bare";
@@ -25,6 +25,8 @@ export interface Sandbox {
   readonly sharesLayers: boolean;
   /** Starts the file system of one stage; stages may run side by side. */
   openRoot(): Promise<Root>;
+  /** Hands over what the caches hold that commands have written to, where somebody keeps them. */
+  saveCaches(signal: AbortSignal): Promise<void>;
   /** Ends every command that still runs and removes what was written below the state directory, unpacked layers excepted. */
   close(): Promise<void>;
 }
@@ -77,6 +79,16 @@ export interface RunResult {
   publish(layer: Layer, tree: Tree): Promise<void>;
 }
 
+/** Carries what caches hold from build to build. */
+export interface CacheKeeper {
+  /** What a cache held; undefined where nothing is known of it. */
+  restore(cache: CacheMount): Promise<Layer | undefined>;
+  /** Takes everything that a cache holds now, as items that lie below a folder "cache". */
+  save(cache: CacheMount, items: AsyncIterable<LayerItem>): Promise<void>;
+  /** Says that something could not be kept or brought back. */
+  warn(text: string): void;
+}
+
 export interface SandboxOptions {
   /** Absolute; unpacked layers and work directories lie below it. */
   readonly stateDir: string;
@@ -89,6 +101,8 @@ export interface SandboxOptions {
   readonly report: Report;
   /** Gets the entries of layers that are unpacked. */
   readonly indexes?: IndexSink | undefined;
+  /** Without one, caches live as long as the state directory. */
+  readonly keeper?: CacheKeeper | undefined;
 }
 
 /**

@@ -19,6 +19,8 @@ const usual: CacheRequest = {
   maxAge: 1e6,
   runLayers: true,
   copyLayers: true,
+  mounts: true,
+  mountsLimit: 1e9,
   secret: undefined,
   scope: "",
 };
@@ -28,6 +30,8 @@ interface Built extends BuildResult {
   readonly outcomes: Readonly<Record<string, readonly string[]>>;
   readonly warnings: readonly string[];
   readonly notices: readonly string[];
+  /** Of its commands. */
+  readonly output: string;
   readonly downloaded: number;
 }
 
@@ -69,6 +73,7 @@ async function open(t: TestContext) {
       outcomes: outcomesOf(builder.events),
       warnings: builder.events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
       notices: builder.events.flatMap((event) => (event.kind === "notice" ? [event.text] : [])),
+      output: Buffer.concat(builder.events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : []))).toString(),
       downloaded: registry.requests.slice(before).filter(({ method, path }) => method === "GET" && path.includes("/blobs/")).length,
     };
   };
@@ -301,6 +306,23 @@ for (const [what, first, second, says] of reasons)
       notices.join("\n"),
     );
   });
+
+test("what cache mounts hold comes with the cache, but not into a stage that is built without it", async (t) => {
+  const tools = await open(t);
+  if (tools === undefined) return;
+  const count = (turn: string) => `FROM BASE
+RUN --mount=type=cache,target=/c,uid=7,mode=0750 echo ${turn} >>/c/log; ln -f /c/log /c/same; test "$(stat -c '%u %a' /c)" = '7 750'; cat /c/same >/n; wc -l </c/same`;
+  const linesOf = (notices: Built) => notices.output.trim();
+  assert.equal(linesOf(await tools.build(count("1"))), "1");
+  const second = await tools.build(count("2"));
+  assert.equal(linesOf(second), "2");
+  assert.deepEqual(second.warnings, []);
+  assert.equal(linesOf(await tools.build(count("3"), {}, { mounts: false })), "1");
+  assert.equal(linesOf(await tools.build(count("4"), {}, {}, { sandbox: "chroot-bare" })), "3");
+  assert.equal(linesOf(await tools.build(count("5"), {}, {}, { uncached: { all: true, stages: [] } })), "1");
+  const big = await tools.build(count("6"), {}, { mountsLimit: 1 });
+  assert.ok(big.notices.some((text) => /The cache "\/c" is not kept/.test(text)));
+});
 
 test("an unchanged build reads no layer", async (t) => {
   const tools = await open(t);
