@@ -50,8 +50,8 @@ function readStore(text: string, maxBytes: number | undefined, { env, directory 
   return { kind: "ci", access, maxBytes: maxBytes ?? usualCiBytes };
 }
 
-/** What GitHub keeps for a repository. */
-const usualCiBytes = 10e9;
+/** A fifth of what GitHub keeps for a repository: there are other caches in it. */
+const usualCiBytes = 2e9;
 
 function besides({ registry, repository }: Reference): CacheStore {
   return { kind: "repository", reference: { registry, repository: `${repository}/cache` } };
