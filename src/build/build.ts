@@ -23,6 +23,7 @@ import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked }
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
 import { findEmulators } from "./emulation.ts";
+import { findEpochSource, resolveEpoch } from "./epoch.ts";
 import { execute } from "./execute.ts";
 import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
 import { contextOptions, fetchTools, makeStateDirectory, secretsOf } from "./fetching.ts";
@@ -34,7 +35,7 @@ import type { Request } from "./request.ts";
 import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
 import { showPlan } from "./show.ts";
-import { type Contexts, checkSources, openContexts, openNamedFiles } from "./sources.ts";
+import { type Contexts, checkSources, type NamedFiles, openContexts, openNamedFiles } from "./sources.ts";
 import { summarize } from "./summary.ts";
 import { freshCaches } from "./uncached.ts";
 
@@ -83,7 +84,7 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
       return { written: [], checked: joinChecked(await during("building image", checked)) };
     }
     const planned = [requestsFor(target), others.flatMap(requestsFor)].map((group) =>
-      Promise.all(group.map((one) => planBuild(one, context, bases, place))),
+      Promise.all(group.map((one) => planBuild(one, { context, named, bases, place }))),
     );
     const [wanted = [], besides = []] = await during("building image", Promise.all(planned));
     const plan = joinPlans(
@@ -112,7 +113,11 @@ interface Planned {
 }
 
 /** Reads the Dockerfile, and as many base images' configurations as the plan turns out to need. */
-async function planBuild(request: Request & PlanRequest, context: Context, bases: Bases, place: PlaceOf): Promise<Planned> {
+async function planBuild(
+  request: Request & PlanRequest,
+  sources: { readonly context: Context; readonly named: NamedFiles; readonly bases: Bases; readonly place: PlaceOf },
+): Promise<Planned> {
+  const { context, bases, place } = sources;
   const known = new Map<string, Base>();
   const find = async ({ reference, platform, source, hint }: Wanted) => {
     try {
@@ -124,9 +129,11 @@ async function planBuild(request: Request & PlanRequest, context: Context, bases
   };
   try {
     const dockerfile = parseDockerfile(context.dockerfile.text, displayPath(context.dockerfile.path, request.workingDirectory));
+    const epoch = findEpochSource(dockerfile, request);
+    const settled = epoch === undefined ? request : { ...request, epoch: { seconds: await resolveEpoch(epoch, dockerfile, sources) } };
     for (;;) {
-      const made = makePlan(dockerfile, known, request);
-      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, request, context) };
+      const made = makePlan(dockerfile, known, settled);
+      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, settled, context) };
       await Promise.all(made.wanted.map(find));
     }
   } catch (error) {

@@ -16,15 +16,17 @@ import {
   parseDockerfile,
   readCheckConfig,
 } from "../dockerfile/dockerfile.ts";
+import { formatImageName, type ImageName } from "../image/layout.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../image/platform.ts";
-import { formatReference, parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
+import { parseReference, withDefaultTag } from "../image/reference.ts";
 import { toRaw } from "../layer/entry.ts";
 import type { Report } from "../report/report.ts";
 import { type Bases, baseKey } from "./bases.ts";
+import { findEpochSource } from "./epoch.ts";
 import { splitEnv } from "./evaluate.ts";
 import { BuildFailure, type Place } from "./failure.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
-import { contextKey, readNamedContext } from "./named-context.ts";
+import { type NamedContext, readNamedContexts } from "./named-context.ts";
 import type { Base } from "./plan.ts";
 import { platformArguments } from "./scope.ts";
 
@@ -89,7 +91,7 @@ export async function checkOnly(file: string, request: PlanRequest, context: Con
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
       const without = "without it, InvalidBaseImagePlatform and part of UndefinedVar are left out";
-      report.emit({ kind: "notice", text: `Base image ${formatReference(reference)} cannot be looked at (${error.message}); ${without}` });
+      report.emit({ kind: "notice", text: `Base image ${formatImageName(reference)} cannot be looked at (${error.message}); ${without}` });
     }
   };
   let checked: Checked = { file, source: text, findings: [], silenced: new Set() };
@@ -97,9 +99,11 @@ export async function checkOnly(file: string, request: PlanRequest, context: Con
     const dockerfile = parseDockerfile(text, file);
     await Promise.all([...findBases(dockerfile, request).values()].map(find));
     checked = runChecks(dockerfile, known, request, context, findTarget(dockerfile, request.target));
+    // Nothing is fetched for a check: the time of what has one stays unknown.
+    const settled = findEpochSource(dockerfile, request) === undefined ? request : { ...request, epoch: { seconds: undefined } };
     for (let tried = -1; tried < asked.size; ) {
       tried = asked.size;
-      const made = makePlan(dockerfile, known, request);
+      const made = makePlan(dockerfile, known, settled);
       if ("wanted" in made) await Promise.all(made.wanted.map(find));
     }
     return checked;
@@ -143,7 +147,7 @@ function gatherFacts(
   const images = new Map<string, BaseFacts>();
   const instructions = dockerfile.stages.flatMap((stage) => stage.instructions);
   for (const name of instructions.flatMap((one) => (one.kind === "copy" ? (one.from ?? []) : []))) {
-    const reference = findReference(name, request);
+    const reference = findReference(name, request.platform, request);
     const base = reference && known.get(baseKey(reference, request.platform));
     if (base) images.set(name, describeBase(base, request.platform));
   }
@@ -159,20 +163,24 @@ function given(dockerfile: Dockerfile, { buildArgs, platform, target }: PlanRequ
 function findBases(dockerfile: Dockerfile, request: PlanRequest): Map<number, Pick<Wanted, "reference" | "platform">> {
   const found = new Map<number, Pick<Wanted, "reference" | "platform">>();
   for (const [index, { image, platform }] of findBaseImages(dockerfile, given(dockerfile, request))) {
-    const reference = findReference(image, request);
     const wanted = platform === "" ? request.platform : orUndefined(() => parsePlatform(platform));
-    if (reference && wanted) found.set(index, { reference, platform: wanted });
+    const name = dockerfile.stages[index]?.name;
+    if (wanted === undefined || (name !== undefined && findContext(name, wanted, request) !== undefined)) continue;
+    const reference = findReference(image, wanted, request);
+    if (reference) found.set(index, { reference, platform: wanted });
   }
   return found;
 }
 
 /** What a name stands for; undefined where it is no image's. */
-function findReference(name: string, { buildContexts }: PlanRequest): Reference | undefined {
-  const named = [...buildContexts].find(([context]) => contextKey(context) === contextKey(name));
-  return orUndefined(() => {
-    const context = named && readNamedContext(...named);
-    return context?.kind === "files" ? undefined : (context?.reference ?? withDefaultTag(parseReference(name)));
-  });
+function findReference(name: string, platform: Platform, request: PlanRequest): ImageName | undefined {
+  const context = findContext(name, platform, request);
+  if (context === undefined) return orUndefined(() => withDefaultTag(parseReference(name)));
+  return context.kind === "image" ? context.reference : undefined;
+}
+
+function findContext(name: string, platform: Platform, { buildContexts }: PlanRequest): NamedContext | undefined {
+  return orUndefined(() => readNamedContexts(buildContexts).find(name, platform)?.context);
 }
 
 /** What cannot be read fails the build, which tells of it. */

@@ -6,8 +6,8 @@ import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
 import { toRaw } from "../layer/entry.ts";
 import { evaluateCopy, type Transfer } from "./evaluate-copy.ts";
 import { evaluateRun, type RunPolicy } from "./evaluate-run.ts";
-import { argumentsPrefix, healthcheckText, historyComment, plainList } from "./history.ts";
-import type { Origin, Source, Step } from "./plan.ts";
+import { argumentsPrefix, fillComment, healthcheckText, historyComment, plainList } from "./history.ts";
+import type { CopyStep, Origin, Source, Step } from "./plan.ts";
 import { comparePorts, expandPorts } from "./ports.ts";
 import type { Scope } from "./scope.ts";
 import { cleanPath } from "./select.ts";
@@ -104,6 +104,12 @@ export class Evaluation {
       default:
         instruction satisfies never;
     }
+  }
+
+  /** Takes in the files that a stage begins with, where they are no image. */
+  fill(step: CopyStep): void {
+    this.steps.push(step);
+    this.#history.push({ created_by: step.createdBy, comment: fillComment });
   }
 
   /** `--label`, after all instructions. */

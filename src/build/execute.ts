@@ -8,9 +8,9 @@ import type { Digest } from "../image/digest.ts";
 import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import { type Blobs, writeLayer } from "../layer/layer.ts";
-import type { ResolvedImage } from "../registry/registry.ts";
 import type { LayerSummary, Report, StepName } from "../report/report.ts";
 import type { Sandbox, SandboxName } from "../sandbox/sandbox.ts";
+import type { BaseImage } from "./bases.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import type { Layers } from "./layers.ts";
@@ -40,7 +40,7 @@ export interface ExecuteTools {
   /** Sockets of agents by id. */
   readonly ssh: ReadonlyMap<string, string>;
   /** The image behind an origin of kind `image`. */
-  image(origin: Origin & { readonly kind: "image" }): Promise<ResolvedImage>;
+  image(origin: Origin & { readonly kind: "image" }): Promise<BaseImage>;
   /** Opened at the first RUN, shared by all stages. */
   sandbox(): Promise<Sandbox>;
   readonly compression: "gzip" | "zstd";

@@ -3,6 +3,8 @@
 import type { Healthcheck } from "../image/image.ts";
 
 export const historyComment = "buildkit.dockerfile.v0";
+/** Of a layer that no instruction made. */
+export const fillComment = "buildkit.exporter.image.v0";
 
 /** `[a b]`: a list as Go's %v prints it. */
 export function plainList(words: readonly string[]): string {

@@ -15,16 +15,19 @@ import {
   suggest,
 } from "../dockerfile/dockerfile.ts";
 import type { ImageConfig } from "../image/image.ts";
+import type { ImageName } from "../image/layout.ts";
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../image/platform.ts";
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import { baseKey } from "./bases.ts";
 import { directiveWarnings } from "./directives.ts";
 import { canRun } from "./emulation.ts";
+import { epochName, locateEpoch, readEpoch } from "./epoch.ts";
 import { Evaluation, splitEnv } from "./evaluate.ts";
 import type { RunPolicy } from "./evaluate-run.ts";
-import { contextKey, type NamedContext, readNamedContext } from "./named-context.ts";
-import { type Base, type Origin, type Plan, renumberStep, type Source, type StagePlan } from "./plan.ts";
-import { platformArguments, Scope } from "./scope.ts";
+import { evaluateGlobals } from "./globals.ts";
+import { fillStep, type NamedContext, type NamedContexts, readNamedContexts } from "./named-context.ts";
+import { type Base, type CopyStep, type Origin, type Plan, renumberStep, type Source, type StagePlan } from "./plan.ts";
+import { Scope } from "./scope.ts";
 import { isUncached, type Uncached, unknownStageWarnings } from "./uncached.ts";
 
 export interface PlanRequest extends RunPolicy {
@@ -36,11 +39,13 @@ export interface PlanRequest extends RunPolicy {
   readonly uncached: Uncached;
   /** Architectures that an emulator serves. */
   readonly emulators: readonly string[];
+  /** What the name in SOURCE_DATE_EPOCH has turned out to stand for; absent where it holds none. */
+  readonly epoch?: { readonly seconds: number | undefined };
 }
 
 /** An image that must be known before the plan can be made. */
 export interface Wanted {
-  readonly reference: Reference;
+  readonly reference: ImageName;
   readonly platform: Platform;
   /** The instruction that names it. */
   readonly source: Source;
@@ -48,10 +53,6 @@ export interface Wanted {
   readonly hint: string | undefined;
 }
 
-/** https://reproducible-builds.org/specs/source-date-epoch/ */
-const epochName = "SOURCE_DATE_EPOCH";
-/** Of the year 9999, the last that RFC 3339 can write. */
-const lastSecond = 253_402_300_799;
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
@@ -87,25 +88,33 @@ interface Visited {
   readonly inheritedHistory: number;
 }
 
+/** What a stage begins with. */
+interface Opened {
+  readonly base: Origin;
+  readonly config: ImageConfig;
+  readonly scope: Scope;
+  /** Files that are no image come as a first step. */
+  readonly fill?: CopyStep;
+}
+
+type Found = NonNullable<ReturnType<NamedContexts["find"]>>;
+
 class Planner {
   readonly wanted: Wanted[] = [];
   readonly #dockerfile: Dockerfile;
   readonly #bases: ReadonlyMap<string, Base>;
   readonly #request: PlanRequest;
   readonly #globals: ReadonlyMap<string, string>;
-  /** By `contextKey`, with the name as it was given. */
-  readonly #contexts: ReadonlyMap<string, { readonly name: string; readonly context: NamedContext }>;
+  readonly #contexts: NamedContexts;
   /** By index in the Dockerfile; undefined while something of the stage is wanted. */
   readonly #visited = new Map<number, Visited | undefined>();
 
   constructor(dockerfile: Dockerfile, bases: ReadonlyMap<string, Base>, request: PlanRequest) {
     this.#dockerfile = dockerfile;
     this.#bases = bases;
-    this.#request = request;
-    this.#contexts = new Map(
-      [...request.buildContexts].map(([name, value]) => [contextKey(name), { name, context: readNamedContext(name, value) }]),
-    );
-    this.#globals = this.#evaluateGlobals();
+    this.#request = { ...request, buildArgs: settleEpoch(request.buildArgs, request.epoch) };
+    this.#contexts = readNamedContexts(request.buildContexts);
+    this.#globals = settleEpoch(evaluateGlobals(dockerfile, request), request.epoch);
   }
 
   target(): Stage {
@@ -160,36 +169,11 @@ class Planner {
     };
   }
 
-  /** A build argument, or the default of a global ARG; empty is not given. */
+  /** A build argument, or the default of a global ARG. */
   #epoch(): number | undefined {
-    const text = this.#globals.get(epochName) ?? this.#request.buildArgs.get(epochName) ?? "";
-    // A local directory has no time of its own.
-    if (text === "" || text === "context") return undefined;
-    if (/^\d{1,15}$/.test(text) && Number(text) <= lastSecond) return Number(text);
-    const { globalArgs, stages } = this.#dockerfile;
-    const range = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range ?? stages[0]?.from.range;
-    const why = stages.some((stage) => stage.name === text.toLowerCase())
-      ? "taking it from a stage is not yet supported"
-      : "it must be seconds since 1970";
-    throw new DockerfileError(`invalid ${epochName} "${text}": ${why}`, {
-      file: this.#dockerfile.file,
-      range: range ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } },
-    });
-  }
-
-  #evaluateGlobals(): ReadonlyMap<string, string> {
-    const { buildArgs, platform, target } = this.#request;
-    const { stages, globalArgs } = this.#dockerfile;
-    const defaults = platformArguments(platform, target ?? stages.at(-1)?.name ?? "default");
-    const globals = new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
-    for (const { args, range } of globalArgs)
-      for (const { name, value } of args) {
-        const variables = { get: (key: string) => globals.get(key), escape: this.#dockerfile.escape };
-        const fallback = value === undefined ? undefined : this.#at(range, () => expandWord(value, variables));
-        const set = buildArgs.get(name) ?? fallback;
-        if (set !== undefined) globals.set(name, set);
-      }
-    return globals;
+    const { epoch, buildArgs } = this.#request;
+    if (epoch !== undefined) return epoch.seconds;
+    return locateEpoch(this.#dockerfile, () => readEpoch(this.#globals.get(epochName) ?? buildArgs.get(epochName) ?? ""));
   }
 
   #evaluate(stage: Stage, above: readonly Stage[]): Visited | undefined {
@@ -198,14 +182,17 @@ class Planner {
     const image = this.#at(from.range, () => expandWord(from.image, variables));
     if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`);
     const platform = this.#at(from.range, () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables)));
+    const replacement = stage.name === undefined ? undefined : this.#contexts.find(stage.name, platform);
+    if (replacement !== undefined) return this.#replace(stage, platform, replacement);
     const opened = this.#openBase(stage, image, platform, above);
     if (opened === undefined) return undefined;
-    const { base, config, scope } = opened;
+    const { base, config, scope, fill } = opened;
     const triggers = config.config?.OnBuild ?? [];
     const { OnBuild: _, ...inherited } = config.config ?? {};
     const env = splitEnv(inherited.Env).some(([name]) => name === "PATH") ? (inherited.Env ?? []) : [...(inherited.Env ?? []), defaultPath];
     for (const [name, value] of splitEnv(env)) if (scope.get(name) === undefined) scope.set(name, value);
     const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
+    if (fill !== undefined) evaluation.fill(fill);
     const placed: Placed[] = [
       ...triggers.map((text) => ({ instruction: parseOnbuild(text, this.#dockerfile.file, from.range.start.line), range: from.range })),
       ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range })),
@@ -231,62 +218,72 @@ class Planner {
     throw new DockerfileError(reason, { file, range: stage.from.range, hint });
   }
 
-  #openBase(
-    stage: Stage,
-    image: string,
-    platform: Platform,
-    above: readonly Stage[],
-  ): { readonly base: Origin; readonly config: ImageConfig; readonly scope: Scope } | undefined {
-    const { buildArgs } = this.#request;
-    const none = { env: [], declared: [] };
-    const named = this.#contexts.get(contextKey(image));
-    const source = sourceAt(stage.from, stage.from.range);
-    if (named?.context.kind === "files") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
-    const parent = named === undefined ? findBaseStage(this.#dockerfile.stages, stage.index, image) : undefined;
+  /** A named context stands for a stage as a whole: none of its instructions counts. */
+  #replace(stage: Stage, platform: Platform, { name, context }: Found): Visited | undefined {
+    const opened = this.#openNamed(stage, name, context, platform);
+    if (opened === undefined) return undefined;
+    const { base, config, scope, fill } = opened;
+    const evaluation = new Evaluation(config, scope, this.#dockerfile.escape, this.#request);
+    if (fill !== undefined) evaluation.fill(fill);
+    return { stage, platform, evaluation, scope, base, inheritedHistory: config.history?.length ?? 0 };
+  }
+
+  /** An earlier stage, a named context, or an image. */
+  #openBase(stage: Stage, image: string, platform: Platform, above: readonly Stage[]): Opened | undefined {
+    const parent = findBaseStage(this.#dockerfile.stages, stage.index, image);
     if (parent !== undefined) {
       const visited = this.visit(parent, above);
       if (visited === undefined) return undefined;
-      const scope = new Scope(this.#globals, buildArgs, visited.scope.inherited());
+      const scope = new Scope(this.#globals, this.#request.buildArgs, visited.scope.inherited());
       return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope };
     }
-    const scope = new Scope(this.#globals, buildArgs, none);
-    if (image === "scratch" && named === undefined) return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
-    const reference = named === undefined ? this.#at(stage.from.range, () => readReference(image)) : named.context.reference;
-    const base = this.#findImage(reference, platform, source, this.#nearStage(image));
-    if (base === undefined) return undefined;
-    const { created: _, ...config } = base.config;
-    return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
+    const named = this.#contexts.find(image, platform);
+    if (named !== undefined) return this.#openNamed(stage, named.name, named.context, platform);
+    if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
+    const reference = this.#at(stage.from.range, () => readReference(image));
+    return this.#openNamed(stage, image, { kind: "image", reference }, platform);
+  }
+
+  #openNamed(stage: Stage, name: string, context: NamedContext, platform: Platform): Opened | undefined {
+    const scope = new Scope(this.#globals, this.#request.buildArgs, { env: [], declared: [] });
+    const source = sourceAt(stage.from, stage.from.range);
+    if (context.kind === "image") {
+      const base = this.#findImage(context.reference, platform, source, this.#nearStage(name));
+      if (base === undefined) return undefined;
+      const { created: _, ...config } = base.config;
+      return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
+    }
+    const empty = { base: { kind: "scratch" }, config: emptyImage(platform), scope } as const;
+    return context.kind === "scratch" ? empty : { ...empty, fill: fillStep(name, context.source, source) };
   }
 
   /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
   #sourceOf(from: string | undefined, { instruction, range }: Placed, stage: Stage, above: readonly Stage[]): Origin | undefined {
     if (!from) return { kind: "context" };
-    const named = this.#contexts.get(contextKey(from));
-    if (named?.context.kind === "files") return { kind: "context", name: named.name };
-    if (named !== undefined) return this.#imageOrigin(named.context.reference, sourceAt(instruction, range));
     if (from === "scratch") return { kind: "scratch" };
     const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
     const isStage = takesNumbers || !/^\d+$/.test(from);
     const found = isStage ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : undefined;
-    if (found === undefined)
-      return this.#imageOrigin(
-        this.#at(range, () => readReference(from)),
-        sourceAt(instruction, range),
-        this.#nearStage(from),
-      );
+    if (found === undefined) {
+      const named = this.#contexts.find(from, this.#request.platform);
+      if (named?.context.kind === "files") return { kind: "context", name: named.name };
+      if (named?.context.kind === "scratch") return { kind: "scratch" };
+      const reference = named?.context.reference ?? this.#at(range, () => readReference(from));
+      return this.#imageOrigin(reference, sourceAt(instruction, range), this.#nearStage(from));
+    }
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
       this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
 
-  #imageOrigin(reference: Reference, source: Source, hint?: string): Origin | undefined {
+  #imageOrigin(reference: ImageName, source: Source, hint?: string): Origin | undefined {
     const { platform } = this.#request;
     const base = this.#findImage(reference, platform, source, hint);
     return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
   }
 
-  #findImage(reference: Reference, platform: Platform, source: Source, hint: string | undefined): Base | undefined {
+  #findImage(reference: ImageName, platform: Platform, source: Source, hint: string | undefined): Base | undefined {
     const base = this.#bases.get(baseKey(reference, platform));
     if (base === undefined) this.wanted.push({ reference, platform, source, hint });
     return base;
@@ -317,6 +314,12 @@ class Planner {
   #fail(range: Range, reason: string): never {
     throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
   }
+}
+
+/** Instructions see the time, and not the name that it was taken from. */
+function settleEpoch(variables: ReadonlyMap<string, string>, epoch: PlanRequest["epoch"]): ReadonlyMap<string, string> {
+  if (epoch === undefined || !variables.has(epochName)) return variables;
+  return new Map(variables).set(epochName, String(epoch.seconds ?? ""));
 }
 
 function readReference(text: string): Reference {

@@ -3,8 +3,8 @@
 import type { GitSource } from "../context/context.ts";
 import type { Digest } from "../image/digest.ts";
 import type { ImageConfig } from "../image/image.ts";
+import type { ImageName } from "../image/layout.ts";
 import type { Platform } from "../image/platform.ts";
-import type { Reference } from "../image/reference.ts";
 import type { RawPath } from "../layer/entry.ts";
 import type { ModeChange } from "./mode.ts";
 
@@ -13,7 +13,7 @@ export type Origin =
   | { readonly kind: "scratch" }
   /** Index into `Plan.stages`. */
   | { readonly kind: "stage"; readonly stage: number }
-  | { readonly kind: "image"; readonly reference: Reference; readonly digest: Digest; readonly platform: Platform }
+  | { readonly kind: "image"; readonly reference: ImageName; readonly digest: Digest; readonly platform: Platform }
   /** The build context, or with `name` one of `--build-context`. */
   | { readonly kind: "context"; readonly name?: string };
 
@@ -189,7 +189,7 @@ export interface Plan {
 
 /** What planning must know of an image that a FROM or COPY --from names. */
 export interface Base {
-  readonly reference: Reference;
+  readonly reference: ImageName;
   readonly digest: Digest;
   readonly platform: Platform;
   readonly config: ImageConfig;

@@ -2,8 +2,8 @@
 
 import type { GitSource } from "../context/context.ts";
 import { quoteList } from "../dockerfile/dockerfile.ts";
+import { formatImageName } from "../image/layout.ts";
 import { formatPlatform } from "../image/platform.ts";
-import { formatReference } from "../image/reference.ts";
 import { toText } from "../layer/entry.ts";
 import { formatMode } from "./mode.ts";
 import type { CopyOperand, CopyStep, Origin, Plan, RunMount, StagePlan, Step } from "./plan.ts";
@@ -106,7 +106,7 @@ function showOperand(operand: CopyOperand): string {
 function showOrigin(origin: Origin, plan: Plan): string {
   switch (origin.kind) {
     case "image":
-      return `${formatReference({ ...origin.reference, digest: origin.digest })}`;
+      return `${formatImageName({ ...origin.reference, digest: origin.digest })}`;
     case "stage":
       return `stage ${plan.stages[origin.stage]?.index}`;
     case "context":

@@ -1,10 +1,10 @@
 // The contexts of a build: opens them, and checks before the build starts that what COPY, ADD and mounts take from them is there.
 
-import { type FetchTools, type Files, openFiles } from "../context/context.ts";
+import { type ContextSource, type FetchTools, type Files, openFiles } from "../context/context.ts";
 import { type RawPath, toText } from "../layer/entry.ts";
 import { BuildFailure, hintOf, type Place } from "./failure.ts";
 import { findSource } from "./mount-source.ts";
-import { readNamedContext } from "./named-context.ts";
+import { describeFiles, readNamedContext } from "./named-context.ts";
 import { type Origin, originsOf, type Plan, type Source, type Step } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
@@ -22,6 +22,8 @@ export function filesOf(contexts: Contexts, origin: { readonly name?: string }):
 export interface NamedFiles {
   /** Throws a SyntaxError, or where its files are not to be had. */
   open(name: string): Promise<Files>;
+  /** The same for files that have no name. */
+  openSource(source: ContextSource): Promise<Files>;
   close(): Promise<void>;
 }
 
@@ -29,17 +31,19 @@ export function openNamedFiles({ buildContexts, stateDir }: Pick<Request, "build
   const stop = new AbortController();
   const signal = AbortSignal.any([tools.signal, stop.signal]);
   const opened = new Map<string, Promise<Files>>();
-  const openNow = async (name: string) => {
-    const context = readNamedContext(name, buildContexts.get(name) ?? "");
-    if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
-    return openFiles(context.source, name, { stateDir }, { ...tools, signal });
+  const openOnce = (name: string, source: ContextSource) => {
+    const key = JSON.stringify(source);
+    const files = opened.get(key) ?? openFiles(source, name, { stateDir }, { ...tools, signal });
+    opened.set(key, files);
+    return files;
   };
   return {
-    open(name) {
-      const files = opened.get(name) ?? openNow(name);
-      opened.set(name, files);
-      return files;
+    async open(name) {
+      const context = readNamedContext(name, buildContexts.get(name) ?? "");
+      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
+      return openOnce(name, context.source);
     },
+    openSource: (source) => openOnce(describeFiles(source), source),
     async close() {
       stop.abort();
       for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();

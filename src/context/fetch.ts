@@ -45,7 +45,7 @@ export async function fetchFiles(source: RemoteSource, name: string, directory: 
     case "git":
       return checkOut(source.source, directory, tools);
     case "web": {
-      const { path, size, mtime } = await (await beginDownload(source.url, undefined, { ...tools, directory })).finished;
+      const { path, size, mtime } = await (await beginDownload(source.url, source.checksum, { ...tools, directory })).finished;
       const file = { kind: "file", path: toRaw(path), offset: 0, size } as const;
       const time = mtime === 0 ? undefined : mtime;
       if (!(await isArchive(file))) return showFile(file, time);
@@ -109,7 +109,10 @@ function showFile(single: Content & { readonly size: number }, time: number | un
 
 function showDraft(draft: Draft): ContentView {
   return {
-    lstat: (path) => draft.lstat(path),
+    lstat(path) {
+      const node = draft.lstat(path);
+      return node && { attributes: node.attributes, inode: node.inode };
+    },
     list: (path) => draft.list(path),
     content(path) {
       const type = draft.lstat(path)?.attributes.type;

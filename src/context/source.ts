@@ -2,6 +2,7 @@
 
 import path from "node:path";
 import { redactText } from "../http/http.ts";
+import type { Digest } from "../image/digest.ts";
 import { type GitSource, isGitSource, parseGitSource } from "./git-reference.ts";
 
 export type ContextSource =
@@ -9,7 +10,7 @@ export type ContextSource =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "git"; readonly source: GitSource }
   /** An archive, or a Dockerfile. */
-  | { readonly kind: "web"; readonly url: string }
+  | { readonly kind: "web"; readonly url: string; readonly checksum?: Digest | undefined }
   /** An archive: a file, by its absolute path, or standard input. */
   | { readonly kind: "archive"; readonly path: string | undefined };
 

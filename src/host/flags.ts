@@ -82,7 +82,7 @@ const inputs: readonly Row[] = [
     name: "build-context",
     type: "keyValue",
     value: "NAME=DIR|IMAGE|URL",
-    help: "directory, docker-image://IMAGE, git repository or https:// URL that FROM and COPY --from name so; may be repeated",
+    help: "directory, docker-image://IMAGE, oci-layout://DIR[:TAG][@DIGEST], git repository or https:// URL that FROM and COPY --from name so; may be repeated",
   },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {

@@ -103,6 +103,8 @@ function readBuildContexts(given: readonly Value[], directory: string): Map<stri
   return new Map(
     given.map(({ text, source }) => {
       const [name, value] = parsePair(text, source);
+      const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
+      if (layout !== undefined) return [name, `oci-layout://${resolve(directory, layout)}`];
       return [name, isAddress(value) ? value : resolve(directory, value)];
     }),
   );

@@ -15,7 +15,7 @@ import { RegistryError } from "./error.ts";
 import { openLimit } from "./limit.ts";
 import { compressionOf } from "./manifest.ts";
 import type { Registry, RegistryOptions, ResolvedImage } from "./registry.ts";
-import { type FoundImage, findImage } from "./resolve.ts";
+import { type FoundImage, findImage, openDocuments } from "./resolve.ts";
 import { retryWhole } from "./retry-whole.ts";
 import type { Transfers } from "./transfer.ts";
 
@@ -75,7 +75,7 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
     const failures: unknown[] = [];
     for (const [i, place] of places.entries()) {
       try {
-        const found = await findImage(tools.client(place), place, reference, platform, signal);
+        const found = await findImage(openDocuments(tools.client(place), place, reference, signal), reference, platform);
         if (place.registry !== reference.registry)
           report.emit({ kind: "notice", text: `${formatReference(reference)} comes from ${place.registry}/${place.repository}` });
         return assemble(reference, found, places.slice(i));

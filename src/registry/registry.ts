@@ -1,4 +1,4 @@
-// Images in registries: what a reference names, the bytes of its layers, and pushing what was built.
+// Images in registries, and in layouts on disk: what a reference names, the bytes of its layers, and pushing what was built.
 
 import { type BackOff, defaultBackOff, type Http, openHttp, type Proxies, type Roots, type Timeouts } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
@@ -19,6 +19,7 @@ import { openTransfers } from "./transfer.ts";
 import { probeUpload } from "./upload.ts";
 
 export { RegistryError, type RegistryFailure } from "./error.ts";
+export { resolveLayout } from "./layout.ts";
 export type { Repository } from "./repository.ts";
 
 /** Everything that flags and environment say about registries; the host fills it in. Registries are `host` or `host:port` as written by the user. */

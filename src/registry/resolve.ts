@@ -5,7 +5,7 @@ import { alignHistory, digestOf, type EncodedBlob, mediaTypes } from "../image/e
 import type { Descriptor, ImageConfig } from "../image/image.ts";
 import { formatPlatform, type Platform, platformDistance } from "../image/platform.ts";
 import { formatReference, type Reference } from "../image/reference.ts";
-import { type Call, type Client, pullScope } from "./client.ts";
+import { type Client, pullScope } from "./client.ts";
 import type { Place } from "./endpoint.ts";
 import { RegistryError } from "./error.ts";
 import { acceptedManifests, configLimit, type Manifest, type ManifestIndex, manifestLimit, readConfig, readManifest } from "./manifest.ts";
@@ -22,31 +22,45 @@ export interface FoundImage {
   readonly otherPlatform: boolean;
 }
 
-interface Search {
-  readonly client: Client;
-  readonly place: Place;
-  readonly call: Call;
-  /** The reference as the user knows it. */
+/** Where the documents of an image are read, a registry's repository or a directory. */
+export interface Documents {
+  /** The image as the user knows it. */
   readonly name: string;
+  /** Who answers for what is read. */
+  readonly keeper: string;
+  /** A manifest or index, by its tag or digest. */
+  manifest(
+    which: string,
+  ): Promise<{ readonly bytes: Uint8Array; readonly contentType?: string | undefined; readonly announced?: string | undefined }>;
+  blob(digest: Digest, size: number): Promise<Uint8Array>;
+}
+
+/** Those of a reference, as one host has them. */
+export function openDocuments(client: Client, place: Place, reference: Reference, signal?: AbortSignal): Documents {
+  const name = formatReference(reference);
+  const via = place.registry === reference.registry ? "" : ` from ${place.registry}`;
+  const call = { repository: place.repository, scopes: [pullScope(place.repository)] as const, action: `pull "${name}"${via}`, signal };
+  return {
+    name,
+    keeper: client.registry,
+    async manifest(which) {
+      const path = `/v2/${place.repository}/manifests/${which}`;
+      const { response, bytes } = await client.read(path, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+      return { bytes, contentType: response.header("content-type"), announced: response.header("docker-content-digest") };
+    },
+    blob: async (digest, size) => (await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size)).bytes,
+  };
 }
 
 /** Indexes in indexes are rare, and deeper ones are a trick. */
 const deepestIndex = 3;
 
-export async function findImage(
-  client: Client,
-  place: Place,
-  reference: Reference,
-  wanted: Platform,
-  signal?: AbortSignal,
-): Promise<FoundImage> {
-  const name = formatReference(reference);
-  const via = place.registry === reference.registry ? "" : ` from ${place.registry}`;
-  const call = { repository: place.repository, scopes: [pullScope(place.repository)] as const, action: `pull "${name}"${via}`, signal };
-  const search = { client, place, call, name };
-  const top = await readDocument(search, reference.digest ?? reference.tag ?? "latest", reference.digest);
+/** The image that a tag or digest names, and in an index the one for a platform. */
+export async function findImage(documents: Documents, which: Pick<Reference, "tag" | "digest">, wanted: Platform): Promise<FoundImage> {
+  const { name } = documents;
+  const top = await readDocument(documents, which.digest ?? which.tag ?? "latest", which.digest);
   if (top.document.kind === "manifest") {
-    const image = await readImage(search, top.document, top.blob);
+    const image = await readImage(documents, top.document, top.blob);
     return {
       ...image,
       digest: top.digest,
@@ -54,7 +68,7 @@ export async function findImage(
       otherPlatform: platformDistance(wanted, image.platform) === undefined,
     };
   }
-  const found = await narrow(search, top.document, wanted, deepestIndex);
+  const found = await narrow(documents, top.document, wanted, deepestIndex);
   if (found !== undefined) return { ...found, digest: top.digest, otherPlatform: false };
   const offers = [...new Set(top.document.manifests.flatMap(({ platform }) => (platform === undefined ? [] : formatPlatform(platform))))];
   const offered = offers.length === 0 ? "no platform at all" : offers.join(", ");
@@ -68,7 +82,7 @@ export async function findImage(
 
 /** The best entry of an index; entries that do not name their platform are asked last, by reading their images. */
 async function narrow(
-  search: Search,
+  documents: Documents,
   index: ManifestIndex,
   wanted: Platform,
   depth: number,
@@ -80,13 +94,13 @@ async function narrow(
     .filter((entry): entry is { descriptor: Descriptor; distance: number } => entry.distance !== undefined)
     .sort((a, b) => a.distance - b.distance);
   for (const { descriptor } of usable) {
-    const { document, digest, blob } = await readDocument(search, descriptor.digest, descriptor.digest);
+    const { document, digest, blob } = await readDocument(documents, descriptor.digest, descriptor.digest);
     if (document.kind === "index") {
-      const inner = await narrow(search, document, wanted, depth - 1);
+      const inner = await narrow(documents, document, wanted, depth - 1);
       if (inner !== undefined) return inner;
       continue;
     }
-    const image = await readImage(search, document, blob);
+    const image = await readImage(documents, document, blob);
     if (descriptor.platform !== undefined) return { ...image, manifestDigest: digest, platform: descriptor.platform };
     if (platformDistance(wanted, image.platform) !== undefined) return { ...image, manifestDigest: digest };
   }
@@ -94,28 +108,26 @@ async function narrow(
 }
 
 async function readDocument(
-  search: Search,
+  documents: Documents,
   which: string,
   expected: Digest | undefined,
 ): Promise<{ document: Manifest | ManifestIndex; digest: Digest; blob: EncodedBlob }> {
-  const { client, place, call, name } = search;
-  const path = `/v2/${place.repository}/manifests/${which}`;
-  const { response, bytes } = await client.read(path, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+  const { name } = documents;
+  const { bytes, contentType, announced } = await documents.manifest(which);
   const digest = digestOf(bytes);
   // Where the user gave no digest the registry's own word is the only check there is; it may leave it out.
-  const announced = response.header("docker-content-digest");
   const due = expected ?? (announced?.startsWith("sha256:") ? announced : undefined);
   if (due !== undefined && due !== digest)
-    throw new RegistryError(`Cannot pull "${name}": ${client.registry} sent a manifest with the digest ${digest} instead of ${due}`, {
+    throw new RegistryError(`Cannot pull "${name}": ${documents.keeper} sent a manifest with the digest ${digest} instead of ${due}`, {
       failure: "invalid",
     });
-  const document = readManifest(bytes, response.header("content-type"), name);
+  const document = readManifest(bytes, contentType, name);
   const mediaType = document.kind === "manifest" ? mediaTypes[document.family].manifest : mediaTypes.oci.index;
   return { document, digest, blob: { bytes, descriptor: { mediaType, digest, size: bytes.length } } };
 }
 
 async function readImage(
-  { client, place, call, name }: Search,
+  { name, keeper, blob: readBlob }: Documents,
   manifest: Manifest,
   blob: EncodedBlob,
 ): Promise<{ manifest: Manifest; config: ImageConfig; platform: Platform; documents: ResolvedImage["documents"] }> {
@@ -124,10 +136,10 @@ async function readImage(
     throw new RegistryError(`Cannot use "${name}": its configuration has ${size} bytes, more than ${configLimit}`, {
       failure: "unsupported",
     });
-  const { bytes } = await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size);
+  const bytes = await readBlob(digest, size);
   if (digestOf(bytes) !== digest)
     throw new RegistryError(
-      `Cannot pull "${name}": ${client.registry} sent a configuration with the digest ${digestOf(bytes)} instead of ${digest}`,
+      `Cannot pull "${name}": ${keeper} sent a configuration with the digest ${digestOf(bytes)} instead of ${digest}`,
       { failure: "invalid" },
     );
   const config = alignHistory(readConfig(bytes, manifest.layers.length, name));

@@ -206,9 +206,9 @@ describe("the time and form of an image", () => {
   });
 
   const wrong: readonly (readonly [value: string, reason: RegExp])[] = [
-    ["soon", /invalid SOURCE_DATE_EPOCH "soon": it must be seconds since 1970/],
-    ["253402300800", /invalid SOURCE_DATE_EPOCH "253402300800"/],
-    ["-1", /invalid SOURCE_DATE_EPOCH "-1"/],
+    ["soon", /invalid SOURCE_DATE_EPOCH: soon$/],
+    ["253402300800", /invalid SOURCE_DATE_EPOCH: 253402300800$/],
+    ["-1", /invalid SOURCE_DATE_EPOCH: -1$/],
   ];
   for (const [value, reason] of wrong)
     test(`SOURCE_DATE_EPOCH=${value} is refused`, async (t) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
@@ -27,6 +27,7 @@ async function openBuild(t: TestContext) {
       const image = pushed(registry, "app", "1") ?? assert.fail("nothing was pushed");
       return Promise.all(image.manifest.layers.map(({ digest }: { digest: string }) => layerLines(image.store, digest)));
     },
+    image: () => pushed(registry, "app", "1") ?? assert.fail("nothing was pushed"),
     checkNothingLeft() {
       const work = join(stateDir, "work");
       assert.deepEqual(existsSync(work) ? readdirSync(work) : [], []);
@@ -113,4 +114,59 @@ test("a named context that cannot be had stops the build where it is first used"
     return true;
   });
   checkNothingLeft();
+});
+
+test("FROM files begins with all of them, owned by root, under the directory's ignore file", async (t) => {
+  const { builder, request, layers, image, checkNothingLeft } = await openBuild(t);
+  const server = await startGitServer(t);
+  const directory = await temporaryDirectory(t);
+  writeFileSync(join(directory, "a"), "A", { mode: 0o600 });
+  writeFileSync(join(directory, "b"), "B");
+  writeFileSync(join(directory, ".dockerignore"), "b\n.d*\n");
+  const buildContexts = new Map([
+    ["files", directory],
+    ["base", `${server.url("smart")}#v1:bin`],
+  ]);
+  const dockerfile = "FROM nowhere.example/x AS base\nRUN false\nFROM files\nCOPY --from=base . /\nLABEL a=b\n";
+  await builder.build({ Dockerfile: dockerfile }, { ...request, buildContexts });
+  assert.deepEqual(await layers(), [["f 600 0:0 a A"], ["f 755 0:0 tool #!"]]);
+  const { config } = image();
+  assert.deepEqual(
+    config.history?.map(({ created_by }) => created_by),
+    ["[context files] load from client", "COPY . / # buildkit", "LABEL a=b"],
+  );
+  assert.equal(config.config?.WorkingDir, "/");
+  await builder.build({ Dockerfile: dockerfile }, { ...request, buildContexts, targets: ["base"] });
+  assert.deepEqual(await layers(), [["f 755 0:0 tool #!"]]);
+  checkNothingLeft();
+});
+
+test("an OCI layout is a base as a registry's image is, its layers verified", async (t) => {
+  const { builder, request, layers, image } = await openBuild(t);
+  const layout = join(await temporaryDirectory(t), "layout");
+  const first = { Dockerfile: "FROM scratch\nCOPY a /\nENV A=1\nONBUILD COPY trigger /\n", a: "A" };
+  const destinations = [parseReference("nowhere.example/first:v1")];
+  await builder.build(first, { ...request, destinations, push: false, outputs: { ociLayoutPath: layout } });
+  const buildContexts = new Map([["alpine", `oci-layout://${layout}:v1`]]);
+  const second = { Dockerfile: "FROM docker.io/library/alpine:latest\nCOPY --from=alpine /a /$A\n", trigger: "T" };
+  await builder.build(second, { ...request, buildContexts });
+  assert.deepEqual(await layers(), [["f 644 0:0 a A"], ["f 644 0:0 trigger T"], ["f 644 0:0 1 A"]]);
+  assert.equal(image().config.history?.length, 4);
+  const blob = join(layout, "blobs/sha256", image().manifest.layers[0].digest.slice("sha256:".length));
+  const bytes = readFileSync(blob);
+  bytes[12] = (bytes[12] ?? 0) ^ 1;
+  writeFileSync(blob, bytes);
+  const fresh = { ...request, stateDir: await temporaryDirectory(t), buildContexts };
+  await assert.rejects(builder.build(second, fresh), /Cannot read blob|digest/);
+});
+
+test("a layout that cannot be used stops the build where it is first named", async (t) => {
+  const { builder, request } = await openBuild(t);
+  const buildContexts = new Map([["base", "oci-layout:///nowhere/at/all"]]);
+  await assert.rejects(builder.build({ Dockerfile: "ARG A\nFROM base\n" }, { ...request, buildContexts }), (error) => {
+    assert.ok(error instanceof BuildFailure);
+    assert.match(error.message, /^Cannot use "oci-layout:\/\/\/nowhere\/at\/all": \/nowhere\/at\/all\/index\.json is not there$/);
+    assert.equal(error.place?.line, 2);
+    return true;
+  });
 });

@@ -111,13 +111,20 @@ const fields: readonly [args: string[], expected: Partial<Request>][] = [
     },
   ],
   [
-    ["--build-context=a=../x", "--build-context=b=docker-image://c:1", "--build-context=c=me@host:d.git", "--build-context=d=target:e"],
+    [
+      "--build-context=a=../x",
+      "--build-context=b=docker-image://c:1",
+      "--build-context=c=me@host:d.git",
+      "--build-context=d=target:e",
+      "--build-context=e=oci-layout://../f:v1",
+    ],
     {
       buildContexts: new Map([
         ["a", "/x"],
         ["b", "docker-image://c:1"],
         ["c", "me@host:d.git"],
         ["d", "target:e"],
+        ["e", "oci-layout:///f:v1"],
       ]),
     },
   ],
