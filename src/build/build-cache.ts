@@ -90,7 +90,7 @@ export async function resume(plan: Plan, tools: ResumeTools): Promise<Resumption
   const context: KeyTools["context"] = (name) => {
     const files = contexts.get(name);
     if (files === undefined) throw new Error(`Cannot name the files of context "${name}": it was not opened`);
-    return { view: files, keepsOwners: false, digest: (path) => files.digest(path) };
+    return { view: files, keepsOwners: files.keepsOwners, digest: (path) => files.digest(path) };
   };
   const keyTools: KeyTools = { ...tools, epoch: plan.epoch, context, identify: (operand) => downloads.identify(operand) };
   const policy: CachePolicy = { ...request, isUncached: (stage) => stage.isUncached };
