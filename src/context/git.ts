@@ -203,7 +203,11 @@ class Git {
 
   #environment(): Record<string, string> {
     const { proxies, authorities, skipTlsVerify, sshAgent } = this.#tools;
-    const header = findHeader(this.#source.remote, this.#tools);
+    const { settings, login } = identify(this.#source.remote, this.#tools);
+    const numbered = Object.entries(settings).flatMap(([key, value], i) => [
+      [`GIT_CONFIG_KEY_${i}`, key],
+      [`GIT_CONFIG_VALUE_${i}`, value],
+    ]);
     return {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: "/dev/null",
@@ -215,9 +219,9 @@ class Git {
       ...(proxies.https === undefined ? {} : { https_proxy: proxies.https }),
       ...(proxies.noProxy === undefined ? {} : { no_proxy: proxies.noProxy }),
       // Neither in arguments, which everyone on the machine can read, nor in the .git that may end up in an image.
-      ...(header === undefined
-        ? {}
-        : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${header.scope}.extraheader`, GIT_CONFIG_VALUE_0: header.text }),
+      GIT_CONFIG_COUNT: String(numbered.length / 2),
+      ...Object.fromEntries(numbered),
+      ...(login === undefined ? {} : { SLIPWAY_GIT_USERNAME: login.username, SLIPWAY_GIT_PASSWORD: login.password }),
       // Without known hosts, as BuildKit does it.
       GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
       ...(sshAgent === undefined ? {} : { SSH_AUTH_SOCK: sshAgent }),
@@ -227,29 +231,48 @@ class Git {
   }
 }
 
-/** A header and the addresses that it is sent to. */
-interface Header {
-  readonly text: string;
-  readonly scope: string;
+interface Identity {
+  /** Of git's configuration. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What its helper answers. */
+  readonly login?: GitCredentials;
 }
 
-/** The first of what says who we are: the host's own secrets before those for all, headers before tokens, the address, the environment. */
-function findHeader(address: string, { secrets, credentials }: GitTools): Header | undefined {
-  if (!/^https?:/i.test(address)) return undefined;
+/**
+ * Who we are: the host's own secrets before those for all, headers before tokens, the address, the environment. Names and passwords are
+ * git's credentials, which are asked for anew where a host redirects to another; a header would go along, so that it may not redirect.
+ */
+function identify(address: string, { secrets, credentials }: GitTools): Identity {
+  if (!/^https?:/i.test(address)) return { settings: {} };
   const { remote, userinfo } = splitUserinfo(address);
   const { host, origin } = new URL(remote);
+  const scope = scopeOf(remote);
   for (const suffix of [`.${host}`, ""]) {
     const header = readSecret(secrets, `GIT_AUTH_HEADER${suffix}`);
-    if (header !== undefined) return { text: `Authorization: ${header}`, scope: scopeOf(remote) };
+    const basic = /^basic\s+(\S+)$/i.exec(header ?? "")?.[1];
+    if (basic !== undefined) return logIn(scope, readLogin(Buffer.from(basic, "base64").toString("utf8")));
+    if (header !== undefined)
+      return { settings: { [`http.${scope}.extraheader`]: `Authorization: ${header}`, [`http.${scope}.followRedirects`]: "false" } };
     const token = readSecret(secrets, `GIT_AUTH_TOKEN${suffix}`);
-    if (token !== undefined) return { text: basic(`x-access-token:${token}`), scope: scopeOf(remote) };
+    if (token !== undefined) return logIn(scope, { username: "x-access-token", password: token });
   }
-  if (userinfo !== undefined) return { text: basic(userinfo), scope: `${origin}/` };
-  return credentials && { text: basic(`${credentials.username}:${credentials.password}`), scope: `${origin}/` };
+  const login = userinfo === undefined ? credentials : readLogin(userinfo);
+  return login === undefined ? { settings: {} } : logIn(origin, login);
 }
 
-function basic(userinfo: string): string {
-  return `Authorization: basic ${Buffer.from(userinfo).toString("base64")}`;
+/** A helper of git's: https://git-scm.com/docs/gitcredentials. It is in arguments, so that the login itself is in its environment. */
+const helper = '!f() { test "$1" != get || printf "username=%s\\npassword=%s\\n" "$SLIPWAY_GIT_USERNAME" "$SLIPWAY_GIT_PASSWORD"; }; f';
+
+function logIn(scope: string, login: GitCredentials): Identity {
+  // Hosts redirect from the one to the other.
+  const scopes = /[^/:]\/.*[^/]$/.test(scope) && !scope.endsWith(".git") ? [scope, `${scope}.git`] : [scope];
+  const helpers = scopes.map((one) => [`credential.${one}.helper`, helper]);
+  return { settings: { "credential.useHttpPath": "true", ...Object.fromEntries(helpers) }, login };
+}
+
+function readLogin(userinfo: string): GitCredentials {
+  const [username = "", password = ""] = userinfo.split(/:(.*)/s);
+  return { username, password };
 }
 
 /** Takes the user's name and password out of a web address; git would keep them, and ask for what is missing. */

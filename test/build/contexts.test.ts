@@ -35,10 +35,10 @@ async function openBuild(t: TestContext) {
   };
 }
 
-async function pack(t: TestContext, files: Readonly<Record<string, string>>): Promise<Buffer> {
+async function pack(t: TestContext, files: Readonly<Record<string, string>>, owner = 5): Promise<Buffer> {
   const directory = await temporaryDirectory(t);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o644 });
-  return execFileSync("tar", ["-cz", "-C", directory, "--owner=5", "--group=6", "."]);
+  return execFileSync("tar", ["-cz", "-C", directory, `--owner=${owner}`, "--group=6", "."]);
 }
 
 test("an archive from standard input is built, and gone when the image is there", async (t) => {
@@ -169,4 +169,27 @@ test("a layout that cannot be used stops the build where it is first named", asy
     assert.equal(error.place?.line, 2);
     return true;
   });
+});
+
+test("the cache knows files by what they are, wherever they come from", async (t) => {
+  const { builder, request } = await openBuild(t);
+  const server = await startGitServer(t);
+  const path = join(await temporaryDirectory(t), "store");
+  const stores = [{ kind: "directory", path, maxBytes: undefined }] as const;
+  const cache = { stores, readOnly: false, maxAge: 1e6, runLayers: true, copyLayers: true, secret: undefined, scope: "" };
+  const dockerfile = "FROM files\nCOPY a /b/\nCOPY --from=repo tool /\n";
+  const build = async (owner: number, ref: string): Promise<string[]> => {
+    const archive = await pack(t, { Dockerfile: dockerfile, a: "A" }, owner);
+    const address = await serve(t, (_, response) => response.end(archive));
+    const buildContexts = new Map([
+      ["files", `${address}/context.tgz`],
+      ["repo", `${server.url("smart")}#${ref}:bin`],
+    ]);
+    builder.events.length = 0;
+    await builder.build({}, { ...request, cache, buildContexts, context: `${address}/x`, workingDirectory: "/nonexistent" });
+    return builder.events.flatMap((event) => (event.kind === "step-end" ? [event.outcome] : []));
+  };
+  assert.deepEqual(await build(5, "v1"), ["done", "done", "done"]);
+  assert.deepEqual(await build(5, "main"), ["cached", "cached", "cached"]);
+  assert.deepEqual(await build(7, "main"), ["done", "done", "done"]);
 });

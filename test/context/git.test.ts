@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { request as askHttp, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { beginCheckout, type Checkout } from "../../src/context/git.ts";
@@ -10,6 +11,7 @@ import type { Secrets } from "../../src/context/secret.ts";
 import type { RawPath } from "../../src/layer/entry.ts";
 import { temporaryDirectory } from "../support/build.ts";
 import { startGitServer } from "../support/git-server.ts";
+import { serve } from "../support/web.ts";
 
 const nothing = { proxies: {}, authorities: [], secrets: new Map<string, Uint8Array>(), sshAgent: undefined };
 
@@ -21,6 +23,14 @@ async function checkOut(
   const directory = join(await temporaryDirectory(t), "made");
   const source = parseGitSource(address);
   return (await beginCheckout(source, { ...nothing, directory, signal: new AbortController().signal, ...more })).finished;
+}
+
+/** Passes a request on to another server. */
+function askFor(url: string, { method, headers }: IncomingMessage, response: ServerResponse): ClientRequest {
+  return askHttp(url, { method, headers: { ...headers, host: new URL(url).host } }, (answer) => {
+    response.writeHead(answer.statusCode ?? 500, answer.headers);
+    answer.pipe(response);
+  });
 }
 
 /** Paths with what they hold, below where the checkout begins. */
@@ -170,6 +180,38 @@ test("a secret is shown to the repository that it is for, and kept out of its .g
       assert.ok(config.kind === "file" && !/s3cret|eC1h/.test(readFileSync(config.path, "utf8")));
     } else await assert.rejects(running, /git ls-remote failed: .*(Authentication failed|could not read Username)/s);
   }
+});
+
+test("a login follows to where the host says its repository is, and to no other host", async (t) => {
+  const basic = (login: string) => `basic ${Buffer.from(login).toString("base64")}`;
+  const server = await startGitServer(t, basic("x-access-token:s3cret"));
+  const { port } = new URL(server.url("smart"));
+  const seen: (string | undefined)[] = [];
+  const address = await serve(t, async (request, response) => {
+    const isOther = request.headers.host?.startsWith("localhost") === true;
+    if (isOther) seen.push(request.headers.authorization);
+    const path = (request.url ?? "").replace(/^\/(?:here|there)/, "");
+    const { host } = new URL(address);
+    if (/^\/there/.test(request.url ?? "") && !isOther)
+      response.writeHead(302, { location: `http://${host.replace("127.0.0.1", "localhost")}${request.url}` }).end();
+    else if (/^\/here\/smart\/repo\//.test(request.url ?? ""))
+      response.writeHead(301, { location: `http://${host}${request.url?.replace("/repo/", "/repo.git/")}` }).end();
+    else request.pipe(askFor(`http://127.0.0.1:${port}${path}`, request, response));
+  });
+  const secrets = (id: string, text: string) => new Map([[id, new TextEncoder().encode(text)]]);
+  const source = { ...parseGitSource(`${address}/here/smart/repo.git?submodules=0#v1`), remote: `${address}/here/smart/repo` };
+  const tools = { ...nothing, directory: await temporaryDirectory(t), signal: new AbortController().signal };
+  const { finished } = await beginCheckout(source, { ...tools, secrets: secrets("GIT_AUTH_TOKEN", "s3cret") });
+  assert.ok(linesOf(await finished).includes("f 644 file one"));
+  const elsewhere = `${address}/there/smart/repo.git?submodules=0#v1`;
+  for (const [id, text] of [
+    ["GIT_AUTH_TOKEN", "s3cret"],
+    ["GIT_AUTH_HEADER", basic("x-access-token:s3cret")],
+    ["GIT_AUTH_HEADER", "bearer s3cret"],
+  ] as const)
+    await assert.rejects(checkOut(t, elsewhere, { secrets: secrets(id, text) }), /git ls-remote failed/);
+  await assert.rejects(checkOut(t, elsewhere.replace("://", "://x-access-token:s3cret@")), /git ls-remote failed/);
+  assert.ok(seen.length > 0 && seen.every((authorization) => authorization === undefined), String(seen));
 });
 
 test("an abort ends it", async (t) => {

@@ -27,7 +27,7 @@ export async function startGitServer(t: TestContext, authorization?: string): Pr
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
     const url = request.url ?? "";
-    if (authorization !== undefined && request.headers.authorization !== authorization)
+    if (authorization !== undefined && request.headers.authorization?.replace(/^basic/i, "basic") !== authorization)
       response.writeHead(401, { "www-authenticate": "Basic" }).end();
     else if (url.startsWith("/smart/")) runBackend(root, request, response);
     else sendFile(join(root, url.replace("/dumb/", "/").replace(/\?.*$/, "")), response);
