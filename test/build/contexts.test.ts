@@ -176,7 +176,17 @@ test("the cache knows files by what they are, wherever they come from", async (t
   const server = await startGitServer(t);
   const path = join(await temporaryDirectory(t), "store");
   const stores = [{ kind: "directory", path, maxBytes: undefined }] as const;
-  const cache = { stores, readOnly: false, maxAge: 1e6, runLayers: true, copyLayers: true, secret: undefined, scope: "" };
+  const cache = {
+    stores,
+    readOnly: false,
+    maxAge: 1e6,
+    runLayers: true,
+    copyLayers: true,
+    mounts: false,
+    mountsLimit: 0,
+    secret: undefined,
+    scope: "",
+  };
   const dockerfile = "FROM files\nCOPY a /b/\nCOPY --from=repo tool /\n";
   const build = async (owner: number, ref: string): Promise<string[]> => {
     const archive = await pack(t, { Dockerfile: dockerfile, a: "A" }, owner);
