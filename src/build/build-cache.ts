@@ -39,7 +39,7 @@ interface StoreTools {
 const trustedScope = "";
 
 /** Asks for nothing yet. */
-function openStore(store: CacheStore, scope: string, { report, registry }: StoreTools): Store {
+export function openStore(store: CacheStore, scope: string, { report, registry }: StoreTools): Store {
   switch (store.kind) {
     case "repository":
       return openRegistryStore(store.reference, { registry, report });

@@ -42,6 +42,7 @@ import { freshCaches } from "./uncached.ts";
 export type { Checked } from "./check.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
 export { type MergeRequest, mergeImages } from "./merge.ts";
+export { type Pruned, type PruneRequest, prune } from "./prune.ts";
 export type { CacheRequest, CacheStore, Request } from "./request.ts";
 export type { BuildResult, BuildTools } from "./result.ts";
 

@@ -1,6 +1,6 @@
 // Why a build ended without an image: the phase that failed, the exit code to end with, and what to tell the user.
 
-export type Phase = "building image" | "checking push permissions" | "pushing image" | "writing outputs";
+export type Phase = "building image" | "checking push permissions" | "pushing image" | "writing outputs" | "pruning cache";
 
 /** Where in a Dockerfile something went wrong. */
 export interface Place {

@@ -16,7 +16,7 @@ export { openDirectoryStore } from "./directory-store.ts";
 export { keyOf } from "./key.ts";
 export { openOciStore } from "./oci-store.ts";
 export { openRegistryStore } from "./registry-store.ts";
-export type { Key, Store } from "./store.ts";
+export type { Key, PruneLimits, PruneResult, Store } from "./store.ts";
 
 /** A layer that a step has left, with what is known of it. */
 export interface CachedLayer {

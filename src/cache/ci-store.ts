@@ -154,7 +154,7 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
   }
 
   function bound(index: CiIndex, most = maxBytes): CiIndex {
-    return boundIndex(index, { maxBytes: most, maxRecordBytes: mostRecordBytes, maxPacks: mostPacks });
+    return boundIndex(index, { maxBytes: most, maxRecordBytes: Math.min(mostRecordBytes, most), maxPacks: mostPacks });
   }
 
   return {

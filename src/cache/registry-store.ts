@@ -56,6 +56,8 @@ export function openRegistryStore(
         `Cannot prune ${name}: the registry does not let its clients delete; use its own rules for old tags, they start with "slipway-"`,
       );
     });
+    if (!limits.dryRun && plan.removed.length > 0)
+      report.emit({ kind: "notice", text: `The bytes in ${name} are freed when the registry collects its garbage` });
     const gone = new Map(plan.removed.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])));
     for (const digest of plan.keptBlobs.keys()) gone.delete(digest);
     const sizes = [...gone.values(), ...plan.removed.map(({ size }) => size)];

@@ -17,19 +17,16 @@ export function readCache(
   push: boolean,
   surroundings: Surroundings,
 ): CacheRequest | undefined {
-  const maxBytes = readSize(values, "cache-store-limit");
-  const named = values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
+  const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
   const isWanted = values.isSet("cache");
   if (!isWanted && named.length === 0) return undefined;
   const readOnly = values.isSet("no-push-cache");
   const repositoryName = values.text("cache-repo");
   if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly)
     throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
-  const [first] = destinations;
-  const usual = isWanted && named.length === 0 && first !== undefined ? besides(first) : undefined;
-  const repository = isWanted && repositoryName !== "" ? readRepository(repositoryName, surroundings.directory) : usual;
+  const repository = isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [];
   return {
-    stores: [...named, ...(repository === undefined ? [] : [repository])],
+    stores: [...named, ...repository],
     readOnly,
     maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000,
     runLayers: values.isSet("cache-run-layers"),
@@ -39,6 +36,29 @@ export function readCache(
     secret: readKeySecret(values.text("cache-key-secret"), surroundings),
     scope: values.text("cache-scope"),
   };
+}
+
+/** What `slipway prune` is to look after: with a name a repository needs no --cache. */
+export function readStores(values: Values, destinations: readonly Reference[], surroundings: Surroundings): readonly CacheStore[] {
+  const named = readNamed(values, undefined, surroundings);
+  const repositoryName = values.text("cache-repo");
+  const isWanted = values.isSet("cache") || repositoryName !== "";
+  return [...named, ...(isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [])];
+}
+
+function readNamed(values: Values, maxBytes: number | undefined, surroundings: Surroundings): readonly CacheStore[] {
+  return values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
+}
+
+/** The one that is named; where no store is, the first destination's. */
+function readRepositories(
+  name: string,
+  named: readonly CacheStore[],
+  [first]: readonly Reference[],
+  { directory }: Surroundings,
+): readonly CacheStore[] {
+  if (name !== "") return [readRepository(name, directory)];
+  return named.length === 0 && first !== undefined ? [besides(first)] : [];
 }
 
 /** `ci` is the cache service of the CI; a directory of this name is `./ci`. */
@@ -71,7 +91,8 @@ function readRepository(text: string, directory: string): CacheStore {
   throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
 }
 
-function readSize(values: Values, name: string): number | undefined {
+/** Bytes; undefined where the flag is not given. */
+export function readSize(values: Values, name: string): number | undefined {
   const text = values.text(name);
   if (text === "") return undefined;
   const size = parseSize(text);

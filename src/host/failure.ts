@@ -9,6 +9,7 @@ const prefixes: Readonly<Record<Phase, string>> = {
   "building image": "error building image",
   "pushing image": "error pushing image",
   "writing outputs": "error pushing image",
+  "pruning cache": "error pruning cache",
   "checking push permissions":
     "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again",
 };

@@ -30,8 +30,8 @@ export interface Flag {
   readonly status: "works" | "accepted" | "not yet";
   /** Of an accepted flag: why it has no effect. */
   readonly reason?: string;
-  /** The only command that takes it. */
-  readonly command?: "check";
+  /** The only commands that take it. */
+  readonly commands?: readonly ("check" | "explain" | "prune")[];
   /** Left out of the help. */
   readonly hidden?: boolean;
 }
@@ -339,6 +339,21 @@ const cache: readonly Row[] = [
     help: "sign what is written to the cache, and take nothing that is not signed so",
   },
   {
+    name: "unused-for",
+    type: "duration",
+    value: "DURATION",
+    commands: ["prune"],
+    help: "of slipway prune: remove what was not used for so long, as 336h",
+  },
+  {
+    name: "max-size",
+    type: "string",
+    value: "SIZE",
+    commands: ["prune"],
+    help: "of slipway prune: remove the least recently used until the rest fits, as 10GB",
+  },
+  { name: "dry-run", type: "boolean", commands: ["prune"], help: "of slipway prune: say what would go, and leave it" },
+  {
     name: "compressed-caching",
     type: "boolean",
     default: "true",
@@ -391,8 +406,8 @@ const own: readonly Row[] = [
     value: "NAME",
     choices: ["text", "json", "sarif"],
     default: "text",
-    command: "check",
-    help: "of slipway check: how to print what was found: text, json (as BuildKit), sarif (2.1.0)",
+    commands: ["check", "explain"],
+    help: "of slipway check and explain: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)",
   },
 ];
 

@@ -25,6 +25,7 @@ export function describeUsage(): string {
     "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
     "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
     "                          joins images of single platforms that were pushed into one index",
+    "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
     "  slipway version",
     "  slipway help",
     "",

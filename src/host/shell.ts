@@ -1,6 +1,6 @@
 // The host that is a command line: kaniko's flags in, a log on standard error and an exit code out.
 
-import type { BuildResult, BuildTools, MergeRequest, Request } from "../build/build.ts";
+import type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request } from "../build/build.ts";
 import type { Level, LogFormat } from "../report/line.ts";
 import { neutralizeLine } from "../report/neutral.ts";
 import { openRenderer } from "../report/renderer.ts";
@@ -12,6 +12,7 @@ import { describeUsage } from "./help.ts";
 import { watchInterruption } from "./interruption.ts";
 import { readMergeRequest } from "./merge.ts";
 import { type ParsedFlags, parseFlags, refusePositional } from "./parse-flags.ts";
+import { readPruneRequest, showPruned } from "./prune.ts";
 import { readRequest } from "./request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { findNearest, UsageError } from "./usage.ts";
@@ -19,27 +20,31 @@ import { type Values, valuesOf } from "./values.ts";
 import { version } from "./version.ts";
 
 /** The core's front door, given in so that what needs no build need not load it. */
-export type Build = (request: Request, tools: BuildTools) => Promise<BuildResult>;
+export interface Core {
+  build(request: Request, tools: BuildTools): Promise<BuildResult>;
+  mergeImages(request: MergeRequest, tools: BuildTools): Promise<BuildResult>;
+  prune(request: PruneRequest, tools: BuildTools): Promise<readonly Pruned[]>;
+}
 
-export type Merge = (request: MergeRequest, tools: BuildTools) => Promise<BuildResult>;
-
-const commands = ["build", "check", "merge", "version", "help"];
-const laterCommands = ["warm", "push", "login", "plan", "prune", "doctor"];
+const commands = ["build", "check", "merge", "prune", "version", "help"];
+const laterCommands = ["warm", "push", "login", "plan", "doctor"];
 
 /** Runs the command line; gives the exit code and leaves nothing running. */
-export async function runShell(build: Build, merge: Merge, surroundings: Surroundings): Promise<number> {
+export async function runShell(core: Core, surroundings: Surroundings): Promise<number> {
   const [first = "", ...rest] = surroundings.args;
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
-    const command = first === "build" || first === "check" || first === "merge" ? first : undefined;
-    if (first !== "" && !first.startsWith("-") && command === undefined) refuseCommand(first);
-    const parsed = parseFlags(command === undefined ? surroundings.args : rest);
+    const isNamed = first !== "" && !first.startsWith("-");
+    if (isNamed && !commands.includes(first)) refuseCommand(first);
+    const command = isNamed ? first : "build";
+    const parsed = parseFlags(isNamed ? rest : surroundings.args);
     if (parsed.help) return showHelp(surroundings);
-    refuseForeign(parsed, command ?? "build");
-    if (command === "merge") return await runMerge(parsed, merge, surroundings);
+    refuseForeign(parsed, command);
+    if (command === "merge") return await runMerge(parsed, core, surroundings);
+    if (command === "prune") return await runPrune(parsed, core, surroundings);
     refusePositional(parsed);
-    return await runBuild(parsed, build, surroundings, command === "check");
+    return await runBuild(parsed, core, surroundings, command === "check");
   } catch (error) {
     const { failure } = describeFailure(error, true);
     surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}\n` : `${failure.stack ?? ""}\n${failure.headline}\n`);
@@ -47,7 +52,7 @@ export async function runShell(build: Build, merge: Merge, surroundings: Surroun
   }
 }
 
-async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surroundings, checkOnly: boolean): Promise<number> {
+async function runBuild({ given }: ParsedFlags, core: Core, surroundings: Surroundings, checkOnly: boolean): Promise<number> {
   const request = readRequest(given, surroundings, checkOnly);
   const values = valuesOf(given);
   const cleanUp = {
@@ -55,19 +60,33 @@ async function runBuild({ given }: ParsedFlags, build: Build, surroundings: Surr
     later: async () => (request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : undefined),
   };
   return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
-    const { plan, checked } = await build(request, tools);
+    const { plan, checked } = await core.build(request, tools);
     if (plan !== undefined) surroundings.stdout.write(renderer.redact(showPlan(plan)));
     if (checked !== undefined) surroundings.stdout.write(renderer.redact(showChecked(checked, values.text("format"))));
     return checked !== undefined && (checked.error !== undefined || checked.findings.length > 0) ? 1 : 0;
   });
 }
 
-async function runMerge(parsed: ParsedFlags, merge: Merge, surroundings: Surroundings): Promise<number> {
+/** Nothing to clean up. */
+const nothing = { now() {}, async later() {} };
+
+async function runMerge(parsed: ParsedFlags, core: Core, surroundings: Surroundings): Promise<number> {
   const request = readMergeRequest(parsed, surroundings);
-  const nothing = { now() {}, async later() {} };
   return await observe(valuesOf(parsed.given), request.registry, surroundings, nothing, async (tools) => {
-    const { digest } = await merge(request, tools);
+    const { digest } = await core.mergeImages(request, tools);
     tools.report.emit({ kind: "notice", text: `Index of ${request.sources.length} images: ${digest}` });
+    return 0;
+  });
+}
+
+async function runPrune(parsed: ParsedFlags, core: Core, surroundings: Surroundings): Promise<number> {
+  const request = readPruneRequest(parsed, surroundings);
+  return await observe(valuesOf(parsed.given), request.registry, surroundings, nothing, async (tools, renderer) => {
+    const pruned = await core.prune(request, tools);
+    surroundings.stdout.write(renderer.redact(showPruned(pruned, request.limits.dryRun)));
+    const [failure, ...others] = pruned.flatMap(({ outcome }) => (outcome instanceof Error ? [outcome] : []));
+    for (const { message: text } of others) tools.report.emit({ kind: "warning", text });
+    if (failure !== undefined) throw failure;
     return 0;
   });
 }
@@ -123,8 +142,11 @@ function showHelp({ stdout }: Surroundings): number {
 }
 
 function refuseForeign({ given }: ParsedFlags, command: string): void {
-  const foreign = given.find(({ flag }) => flag.command !== undefined && flag.command !== command);
-  if (foreign !== undefined) throw new UsageError(`flag ${foreign.spelling} is one of slipway ${foreign.flag.command} alone`);
+  const foreign = given.find(({ flag }) => flag.commands?.every((one) => one !== command));
+  const { spelling, flag } = foreign ?? {};
+  if (flag === undefined) return;
+  const hint = flag.name === "dry-run" ? "; did you mean --dryrun?" : "";
+  throw new UsageError(`flag ${spelling} is one of slipway ${flag.commands?.join(" and ")} alone${hint}`);
 }
 
 function refuseCommand(name: string): never {

@@ -4,91 +4,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { BuildResult, CacheRequest, CacheStore, Request } from "../../src/build/build.ts";
-import { parseReference } from "../../src/image/reference.ts";
-import type { Event } from "../../src/report/report.ts";
-import { needsRoot } from "../sandbox/root.ts";
-import { openBase } from "../sandbox/stage.ts";
-import { directoryItem, fileItem, openBuilder, putBase, putLayers, temporaryDirectory } from "../support/build.ts";
+import type { CacheRequest, CacheStore, Request } from "../../src/build/build.ts";
+import { temporaryDirectory } from "../support/build.ts";
 import { startCacheService } from "../support/cache-service.ts";
 import { startRegistry } from "../support/registry.ts";
-
-const usual: CacheRequest = {
-  stores: [],
-  readOnly: false,
-  maxAge: 1e6,
-  runLayers: true,
-  copyLayers: true,
-  mounts: true,
-  mountsLimit: 1e9,
-  secret: undefined,
-  scope: "",
-};
-
-interface Built extends BuildResult {
-  /** `STEP outcome` of each step, in the order of their ends; stages apart from each other. */
-  readonly outcomes: Readonly<Record<string, readonly string[]>>;
-  readonly warnings: readonly string[];
-  readonly notices: readonly string[];
-  /** Of its commands. */
-  readonly output: string;
-  readonly downloaded: number;
-}
-
-type Files = Readonly<Record<string, string>>;
-
-/** `BASE` in the Dockerfile stands for an image with a shell, `PLAIN` for one with two files. */
-async function open(t: TestContext) {
-  const base = needsRoot(t) ? openBase(t) : undefined;
-  if (base === undefined) return undefined;
-  const registry = await startRegistry(t);
-  await putLayers(registry, "base:1", [base], { Env: ["PATH=/bin:/usr/bin:/sbin"] });
-  await putBase(t, registry, "plain:1", [
-    [directoryItem("etc"), fileItem("etc/passwd", "app:x:7:8::/:/bin/sh\n")],
-    [fileItem("etc/a", "a")],
-  ]);
-  const builder = await openBuilder(t);
-  const directory = join(await temporaryDirectory(t), "store");
-  let turn = 0;
-  const build = async (
-    dockerfile: string,
-    files: Files = {},
-    cache: Partial<CacheRequest> = {},
-    more: Partial<Request> = {},
-  ): Promise<Built> => {
-    const fill = dockerfile.replaceAll("BASE", `${registry.host}/base:1`).replaceAll("PLAIN", `${registry.host}/plain:1`);
-    builder.events.length = 0;
-    turn += 1;
-    const before = registry.requests.length;
-    const result = await builder.build(
-      { ...files, Dockerfile: fill },
-      {
-        cache: { ...usual, stores: [{ kind: "directory", path: directory, maxBytes: undefined }], ...cache },
-        destinations: [parseReference(`${registry.host}/app:${turn}`)],
-        ...more,
-      },
-    );
-    return {
-      ...result,
-      outcomes: outcomesOf(builder.events),
-      warnings: builder.events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
-      notices: builder.events.flatMap((event) => (event.kind === "notice" ? [event.text] : [])),
-      output: Buffer.concat(builder.events.flatMap((event) => (event.kind === "step-output" ? [event.bytes] : []))).toString(),
-      downloaded: registry.requests.slice(before).filter(({ method, path }) => method === "GET" && path.includes("/blobs/")).length,
-    };
-  };
-  return { build, directory, registry };
-}
-
-function outcomesOf(events: readonly Event[]): Record<string, string[]> {
-  const outcomes: Record<string, string[]> = {};
-  for (const event of events) {
-    if (event.kind !== "step-end") continue;
-    outcomes[event.step.stage] ??= [];
-    outcomes[event.step.stage]?.push(event.outcome);
-  }
-  return outcomes;
-}
+import { type Built, type Files, openCachedBuilds } from "./cached-builds.ts";
 
 const app = `FROM BASE AS build
 WORKDIR /src
@@ -214,7 +134,7 @@ const rows: readonly (readonly [what: string, first: Turn, second: Turn, outcome
 
 for (const [what, first, second, outcomes, isSame = false] of rows)
   test(`of a build after which ${what}`, async (t) => {
-    const tools = await open(t);
+    const tools = await openCachedBuilds(t);
     if (tools === undefined) return;
     const run = ({ dockerfile = app, files = source, cache, more }: Turn) =>
       tools.build(dockerfile.replace(/^APP/, app), files, cache, more);
@@ -239,7 +159,7 @@ const stores: Readonly<Record<string, (t: TestContext, host: string) => Promise<
 
 for (const [what, openStore] of Object.entries(stores))
   test(`through ${what} an unchanged build is the build before, and after an edit the rest is`, async (t) => {
-    const tools = await open(t);
+    const tools = await openCachedBuilds(t);
     if (tools === undefined) return;
     const cache = { stores: [await openStore(t, tools.registry.host)] };
     const first = await tools.build(app, source, cache);
@@ -296,7 +216,7 @@ const reasons: readonly (readonly [what: string, first: Turn, second: Turn, says
 
 for (const [what, first, second, says] of reasons)
   test(`a build says that ${what} made the difference`, async (t) => {
-    const tools = await open(t);
+    const tools = await openCachedBuilds(t);
     if (tools === undefined) return;
     const run = ({ dockerfile = app, files = source, cache }: Turn) => tools.build(dockerfile, files, cache);
     await run(first);
@@ -308,7 +228,7 @@ for (const [what, first, second, says] of reasons)
   });
 
 test("what cache mounts hold comes with the cache, but not into a stage that is built without it", async (t) => {
-  const tools = await open(t);
+  const tools = await openCachedBuilds(t);
   if (tools === undefined) return;
   const count = (turn: string) => `FROM BASE
 RUN --mount=type=cache,target=/c,uid=7,mode=0750 echo ${turn} >>/c/log; ln -f /c/log /c/same; test "$(stat -c '%u %a' /c)" = '7 750'; cat /c/same >/n; wc -l </c/same`;
@@ -325,7 +245,7 @@ RUN --mount=type=cache,target=/c,uid=7,mode=0750 echo ${turn} >>/c/log; ln -f /c
 });
 
 test("an unchanged build reads no layer", async (t) => {
-  const tools = await open(t);
+  const tools = await openCachedBuilds(t);
   if (tools === undefined) return;
   const first = await tools.build(app, source);
   const second = await tools.build(app, source);
@@ -335,7 +255,7 @@ test("an unchanged build reads no layer", async (t) => {
 });
 
 test("an edit that only COPYs see reads no layer of a base that some build has unpacked", async (t) => {
-  const tools = await open(t);
+  const tools = await openCachedBuilds(t);
   if (tools === undefined) return;
   const dockerfile = "FROM BASE\nRUN echo a >/a\nCOPY main /m\nCOPY --chown=root main /a";
   await tools.build(dockerfile, source);
@@ -345,7 +265,7 @@ test("an edit that only COPYs see reads no layer of a base that some build has u
 });
 
 test("a build without RUN reads no layer of a base that some build has read", async (t) => {
-  const tools = await open(t);
+  const tools = await openCachedBuilds(t);
   if (tools === undefined) return;
   const first = await tools.build("FROM PLAIN\nCOPY --chown=app main /m", source);
   assert.equal(first.downloaded, 3);
@@ -377,7 +297,7 @@ const damages: Readonly<Record<string, { readonly change: (path: string) => void
 
 for (const [what, { change, says }] of Object.entries(damages))
   test(`what a store has ${what} of is built again, with a warning`, async (t) => {
-    const tools = await open(t);
+    const tools = await openCachedBuilds(t);
     if (tools === undefined) return;
     await tools.build(app, source);
     damage(tools.directory, 0, change);

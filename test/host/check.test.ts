@@ -4,10 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Checked } from "../../src/build/build.ts";
 import { showChecked } from "../../src/host/check.ts";
-import { type Build, type Merge, runShell } from "../../src/host/shell.ts";
-import { openTestSurroundings } from "./surroundings.ts";
-
-const neverMerge: Merge = async () => assert.fail("nothing was to be merged");
+import { runShell } from "../../src/host/shell.ts";
+import { type Build, coreWith, openTestSurroundings } from "./surroundings.ts";
 
 const source = "FROM alpine AS b\nENV k \\\n  v\nCMD ##[group]\n";
 const at = (line: number, column: number, endLine: number, endColumn: number) => ({
@@ -136,14 +134,19 @@ for (const [name, found, code] of endings)
       assert.equal(request.checkOnly, true);
       return { written: [], checked: found };
     };
-    assert.equal(await runShell(build, neverMerge, surroundings), code);
+    assert.equal(await runShell(coreWith({ build }), surroundings), code);
     assert.equal(surroundings.out.join(""), showChecked(found, "json"));
     assert.deepEqual(surroundings.err, []);
   });
 
-test("a build has no --format", async () => {
-  const surroundings = openTestSurroundings(["--no-push", "--format=json"]);
-  const build: Build = async () => assert.fail("nothing was to be built");
-  assert.equal(await runShell(build, neverMerge, surroundings), 1);
-  assert.equal(surroundings.err.join(""), "Error: flag --format is one of slipway check alone\n");
-});
+const foreign: readonly (readonly [args: readonly string[], error: string])[] = [
+  [["--no-push", "--format=json"], "flag --format is one of slipway check and explain alone"],
+  [["--no-push", "--dry-run"], "flag --dry-run is one of slipway prune alone; did you mean --dryrun?"],
+];
+
+for (const [args, error] of foreign)
+  test(`${args.join(" ")} is refused: ${error}`, async () => {
+    const surroundings = openTestSurroundings(args);
+    assert.equal(await runShell(coreWith({}), surroundings), 1);
+    assert.equal(surroundings.err.join(""), `Error: ${error}\n`);
+  });

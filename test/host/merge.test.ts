@@ -3,21 +3,21 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { MergeRequest } from "../../src/build/build.ts";
-import { type Build, runShell } from "../../src/host/shell.ts";
-import { openTestSurroundings } from "./surroundings.ts";
+import { runShell } from "../../src/host/shell.ts";
+import { coreWith, openTestSurroundings } from "./surroundings.ts";
 
-const neverBuild: Build = async () => assert.fail("nothing was to be built");
 const digest = `sha256:${"0".repeat(64)}` as const;
 
 async function run(args: readonly string[]) {
   const surroundings = openTestSurroundings(["merge", ...args]);
   const requests: MergeRequest[] = [];
   const code = await runShell(
-    neverBuild,
-    async (request) => {
-      requests.push(request);
-      return { written: [], digest };
-    },
+    coreWith({
+      async mergeImages(request) {
+        requests.push(request);
+        return { written: [], digest };
+      },
+    }),
     surroundings,
   );
   return { code, request: requests[0], said: surroundings.err.join("") };

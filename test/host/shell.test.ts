@@ -4,18 +4,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { BuildFailure } from "../../src/build/failure.ts";
-import { type Build, type Merge, runShell } from "../../src/host/shell.ts";
-import { openTestSurroundings } from "./surroundings.ts";
+import { runShell } from "../../src/host/shell.ts";
+import { type Build, coreWith, openTestSurroundings } from "./surroundings.ts";
 
-const neverMerge: Merge = async () => assert.fail("nothing was to be merged");
-
-const neverBuild: Build = async () => assert.fail("nothing was to be built");
 const emptyBuild: Build = async () => ({ written: [] });
 
 test("version says the version first", async () => {
   for (const args of [["version"], ["--version"], ["version", "--force"]]) {
     const surroundings = openTestSurroundings(args);
-    assert.equal(await runShell(neverBuild, neverMerge, surroundings), 0);
+    assert.equal(await runShell(coreWith({}), surroundings), 0);
     assert.match(surroundings.out.join(""), /^slipway \d+\.\d+\.\d+\n/);
   }
 });
@@ -23,7 +20,7 @@ test("version says the version first", async () => {
 test("--help, -h and help print the usage", async (t) => {
   for (const args of [["--help"], ["-h"], ["help"], ["build", "--help"], ["--no-push", "-h"]]) {
     const surroundings = openTestSurroundings(args);
-    assert.equal(await runShell(neverBuild, neverMerge, surroundings), 0);
+    assert.equal(await runShell(coreWith({}), surroundings), 0);
     const text = surroundings.out.join("");
     t.assert.fileSnapshot(text, fileURLToPath(new URL("fixtures/help.txt", import.meta.url)), { serializers: [(value) => value] });
   }
@@ -43,7 +40,7 @@ const refused: readonly [args: string[], error: string][] = [
 for (const [args, error] of refused) {
   test(`${JSON.stringify(args)} ends with 1 and one line`, async () => {
     const surroundings = openTestSurroundings(args);
-    assert.equal(await runShell(neverBuild, neverMerge, surroundings), 1);
+    assert.equal(await runShell(coreWith({}), surroundings), 1);
     assert.equal(surroundings.err.join(""), `Error: ${error}\n`);
     assert.deepEqual(surroundings.out, []);
   });
@@ -54,7 +51,7 @@ test("an error before the build starts is called a bug, with its stack", async (
   const fileExists = () => {
     throw new TypeError("x is undefined");
   };
-  assert.equal(await runShell(neverBuild, neverMerge, { ...surroundings, env: { HOME: "/root" }, fileExists }), 1);
+  assert.equal(await runShell(coreWith({}), { ...surroundings, env: { HOME: "/root" }, fileExists }), 1);
   assert.match(
     surroundings.err.join(""),
     /^TypeError: x is undefined\n +at [\s\S]*\nerror building image: this is a bug in Slipway: x is undefined\n$/,
@@ -63,20 +60,20 @@ test("an error before the build starts is called a bug, with its stack", async (
 
 test("a build that succeeds ends with 0 and leaves no private state", async () => {
   const surroundings = openTestSurroundings(["--no-push"]);
-  assert.equal(await runShell(emptyBuild, neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build: emptyBuild }), surroundings), 0);
   assert.deepEqual(surroundings.removed, ["/tmp/slipway-abcdef"]);
   assert.deepEqual(surroundings.out, []);
 });
 
 test("a given state directory stays", async () => {
   const surroundings = openTestSurroundings(["--no-push", "--state-dir=/s"]);
-  assert.equal(await runShell(emptyBuild, neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build: emptyBuild }), surroundings), 0);
   assert.deepEqual(surroundings.removed, []);
 });
 
 test("a dry run's plan goes to standard output, harmless", async () => {
   const surroundings = openTestSurroundings(["--dryrun"]);
-  assert.equal(await runShell(async () => ({ written: [], plan: "FROM a\n  RUN echo ##[error]x" }), neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build: async () => ({ written: [], plan: "FROM a\n  RUN echo ##[error]x" }) }), surroundings), 0);
   assert.equal(surroundings.out.join(""), "FROM a\n  RUN echo ## [error]x\n");
 });
 
@@ -85,7 +82,7 @@ test("a failure ends with its exit code and its headline last", async () => {
   const build: Build = async () => {
     throw new BuildFailure("it broke", { exitCode: 7, cause: new Error("deep reason") });
   };
-  assert.equal(await runShell(build, neverMerge, surroundings), 7);
+  assert.equal(await runShell(coreWith({ build }), surroundings), 7);
   assert.equal(surroundings.err.join(""), "caused by: deep reason\nerror building image: it broke\n");
   assert.deepEqual(surroundings.removed, ["/tmp/slipway-abcdef"]);
 });
@@ -97,7 +94,7 @@ test("passwords of the environment are in no output", async () => {
     report.emit({ kind: "notice", text: "it is hunter2!" });
     return { written: [], plan: `RUN echo ${Buffer.from("u:hunter2!").toString("base64")}` };
   };
-  assert.equal(await runShell(build, neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build }), surroundings), 0);
   assert.equal(surroundings.err.join(""), "it is ***\n");
   assert.equal(surroundings.out.join(""), "RUN echo ***\n");
 });
@@ -119,7 +116,7 @@ test("the log is live on a terminal, plain where asked or elsewhere", async () =
       report.emit({ kind: "warning", text: "x" });
       return { written: [] };
     };
-    assert.equal(await runShell(build, neverMerge, surroundings), 0);
+    assert.equal(await runShell(coreWith({ build }), surroundings), 0);
     assert.equal(surroundings.err.join(""), log);
   }
 });
@@ -142,11 +139,7 @@ test("a signal aborts the build, and the exit code is the signal's", async () =>
     ["SIGHUP", 129],
   ] as const) {
     const surroundings = openTestSurroundings(["--no-push"]);
-    const ended = runShell(
-      slowBuild(() => {}),
-      neverMerge,
-      surroundings,
-    );
+    const ended = runShell(coreWith({ build: slowBuild(() => {}) }), surroundings);
     surroundings.trouble({ signal });
     assert.equal(await ended, code);
     assert.equal(surroundings.err.join(""), `error building image: interrupted by ${signal}\n`);
@@ -156,21 +149,13 @@ test("a signal aborts the build, and the exit code is the signal's", async () =>
 
 test("a second signal, or five seconds of cleaning up, end the process at once", async () => {
   const twice = openTestSurroundings(["--no-push"]);
-  const first = runShell(
-    slowBuild(() => twice.trouble({ signal: "SIGTERM" })),
-    neverMerge,
-    twice,
-  );
+  const first = runShell(coreWith({ build: slowBuild(() => twice.trouble({ signal: "SIGTERM" })) }), twice);
   twice.trouble({ signal: "SIGINT" });
   await first;
   assert.deepEqual(twice.exits, [130]);
 
   const slow = openTestSurroundings(["--no-push"]);
-  const second = runShell(
-    slowBuild(() => slow.clock.pass(5)),
-    neverMerge,
-    slow,
-  );
+  const second = runShell(coreWith({ build: slowBuild(() => slow.clock.pass(5)) }), slow);
   slow.trouble({ signal: "SIGTERM" });
   await second;
   assert.deepEqual(slow.exits, [143]);
@@ -180,11 +165,7 @@ test("a second signal, or five seconds of cleaning up, end the process at once",
 
 test("an error that nobody caught aborts the build and is called a bug", async () => {
   const surroundings = openTestSurroundings(["--no-push"]);
-  const ended = runShell(
-    slowBuild(() => {}),
-    neverMerge,
-    surroundings,
-  );
+  const ended = runShell(coreWith({ build: slowBuild(() => {}) }), surroundings);
   surroundings.trouble({ error: new TypeError("x is undefined") });
   assert.equal(await ended, 1);
   assert.match(surroundings.err.join(""), /^hint: please report it.*\nerror building image: this is a bug in Slipway: x is undefined\n$/);
@@ -196,12 +177,12 @@ test("a build that has succeeded all the same ends with 0", async () => {
     surroundings.trouble({ signal: "SIGTERM" });
     return { written: [] };
   };
-  assert.equal(await runShell(build, neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build }), surroundings), 0);
 });
 
 test("a signal after the work is over ends the process with the work's own code", async () => {
   const surroundings = openTestSurroundings(["--no-push"]);
-  assert.equal(await runShell(emptyBuild, neverMerge, surroundings), 0);
+  assert.equal(await runShell(coreWith({ build: emptyBuild }), surroundings), 0);
   surroundings.trouble({ signal: "SIGTERM" });
   assert.deepEqual(surroundings.exits, [0]);
 });

@@ -1,5 +1,7 @@
 // A process that exists in a test alone.
 
+import assert from "node:assert/strict";
+import type { Core } from "../../src/host/shell.ts";
 import type { Environment, Surroundings, Trouble } from "../../src/host/surroundings.ts";
 import { openTestClock } from "../report/script.ts";
 
@@ -48,5 +50,17 @@ export function openTestSurroundings(
     trouble(trouble) {
       for (const listener of listeners) listener(trouble);
     },
+  };
+}
+
+export type Build = Core["build"];
+
+/** A core that does what is given; everything else is not to be asked for. */
+export function coreWith(parts: Partial<Core>): Core {
+  return {
+    build: async () => assert.fail("nothing was to be built"),
+    mergeImages: async () => assert.fail("nothing was to be merged"),
+    prune: async () => assert.fail("nothing was to be pruned"),
+    ...parts,
   };
 }

@@ -1,8 +1,9 @@
 // A program whose build waits until it is aborted; process.test.ts sends it signals.
 
 import { findHost } from "../../src/host/host.ts";
+import { type Build, coreWith } from "./surroundings.ts";
 
-process.exitCode = await findHost().run((request, { report, signal }) => {
+const build: Build = (request, { report, signal }) => {
   const say = (text: string) => report.emit({ kind: "notice", text });
   say("building");
   if (request.buildArgs.has("crash")) setTimeout(() => void crash(), 1);
@@ -15,11 +16,9 @@ process.exitCode = await findHost().run((request, { report, signal }) => {
       reject(signal.reason);
     });
   });
-}, neverMerge);
+};
 
-function neverMerge(): never {
-  throw new Error("nothing is merged here");
-}
+process.exitCode = await findHost().run(coreWith({ build }));
 
 function crash(): never {
   throw new RangeError("crashed");
