@@ -8,7 +8,9 @@ import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { BuildFailure } from "../../src/build/build.ts";
 import { parseReference } from "../../src/image/reference.ts";
-import { openBuilder, temporaryDirectory } from "../support/build.ts";
+import { needsRoot } from "../sandbox/root.ts";
+import { openBase } from "../sandbox/stage.ts";
+import { openBuilder, putLayers, temporaryDirectory } from "../support/build.ts";
 import { startGitServer } from "../support/git-server.ts";
 import { layerLines, pushed } from "../support/pushed.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -21,6 +23,7 @@ async function openBuild(t: TestContext) {
   const destinations = [parseReference(`${registry.host}/app:1`)];
   return {
     builder,
+    registry,
     request: { destinations, stateDir, stateIsPrivate: false },
     /** The lines of the image's layers. */
     async layers(): Promise<string[][]> {
@@ -202,4 +205,25 @@ test("the cache knows files by what they are, wherever they come from", async (t
   assert.deepEqual(await build(5, "v1"), ["done", "done", "done"]);
   assert.deepEqual(await build(5, "main"), ["cached", "cached", "cached"]);
   assert.deepEqual(await build(7, "main"), ["done", "done", "done"]);
+});
+
+test("a RUN mounts them, with the owners that they have", async (t) => {
+  const base = needsRoot(t) ? openBase(t) : undefined;
+  if (base === undefined) return;
+  const { builder, request, registry } = await openBuild(t);
+  await putLayers(registry, "base:1", [base], { Env: ["PATH=/bin:/usr/bin:/sbin"] });
+  const server = await startGitServer(t);
+  const address = await serve(t, (_, response) => response.end("plain"));
+  const checks = [
+    "RUN --mount=target=/m test $(stat -c %u:%g /m/a) = 5:6 && test ! -e /m/b",
+    "RUN --mount=from=repo,target=/m test -x /m/tool && test $(stat -c %u:%g /m/tool) = 0:0",
+    "RUN --mount=from=file,source=context,target=/f test $(cat /f) = plain",
+  ];
+  const dockerfile = `FROM ${registry.host}/base:1\n${checks.join("\n")}\n`;
+  const archive = await pack(t, { Dockerfile: dockerfile, a: "A", b: "B", "Dockerfile.dockerignore": "b\n" });
+  const buildContexts = new Map([
+    ["repo", `${server.url("smart")}#v1:bin`],
+    ["file", `${address}/file`],
+  ]);
+  await builder.build({}, { ...request, buildContexts, context: "tar://stdin" }, undefined, () => Readable.from([archive]));
 });
