@@ -73,20 +73,24 @@ function longestLiteral(program: readonly Instruction[]): RawPath {
 
 /** Walks all alternatives at once, so the time is at most text × program. */
 function run(program: readonly Instruction[], text: readonly number[]): boolean {
-  let states = new Set<number>([0]);
+  let states = new States(program.length + 1);
+  let next = new States(program.length + 1);
+  states.add(0);
   for (let at = 0; ; at++) {
     const before = text[at - 1];
     const rune = text[at];
-    const next = new Set<number>();
-    for (const state of states) {
+    // It visits what is added while it is walked.
+    for (let i = 0; i < states.size; i++) {
+      const state = states.at(i);
       const step = program[state];
       if (step === undefined) {
         if (rune === undefined) return true;
         continue;
       }
-      // A Set visits what is added to it while it is walked.
-      if (step.op === "fork") states.add(state + 1).add(step.to);
-      else if (step.op === "assert") {
+      if (step.op === "fork") {
+        states.add(state + 1);
+        states.add(step.to);
+      } else if (step.op === "assert") {
         if (step.holds(before, rune)) states.add(state + 1);
       } else {
         if (step.op === "star") states.add(state + 1);
@@ -94,7 +98,35 @@ function run(program: readonly Instruction[], text: readonly number[]): boolean 
       }
     }
     if (rune === undefined || next.size === 0) return false;
-    states = next;
+    states.clear();
+    [states, next] = [next, states];
+  }
+}
+
+/** A set of small numbers in the order of their coming, which is emptied in no time: https://research.swtch.com/sparse */
+class States {
+  size = 0;
+  readonly #members: Uint32Array;
+  readonly #places: Uint32Array;
+
+  constructor(limit: number) {
+    this.#members = new Uint32Array(limit);
+    this.#places = new Uint32Array(limit);
+  }
+
+  at(place: number): number {
+    return this.#members[place] ?? 0;
+  }
+
+  add(member: number): void {
+    const place = this.#places[member] ?? 0;
+    if (place < this.size && this.#members[place] === member) return;
+    this.#members[this.size] = member;
+    this.#places[member] = this.size++;
+  }
+
+  clear(): void {
+    this.size = 0;
   }
 }
 

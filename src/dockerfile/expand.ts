@@ -1,9 +1,9 @@
 // Replaces variables in words, takes quotes and escapes away, and splits text into words, as BuildKit's shell lexer does.
 
 import { LineError } from "./error.ts";
-import { replaceMatches, trimPrefix, trimSuffix } from "./pattern.ts";
+import { maxExpansion, replaceMatches, tooLong, trimPrefix, trimSuffix } from "./pattern.ts";
 import { quote } from "./quote.ts";
-import { isSpace } from "./space.ts";
+import { hasSpace, isSpace } from "./space.ts";
 
 /** The character that escapes the next one and continues lines; `# escape=` chooses it. */
 export type Escape = "\\" | "`";
@@ -74,6 +74,8 @@ class Lexer {
   readonly #missing: Set<string> | undefined;
   #next = 0;
   #depth = 0;
+  /** Of all values so far. */
+  #length = 0;
   #keepEscapes = false;
   /** The word begun so far. BuildKit has one for all nesting levels: `80${X:-81}` loses its `80` when split into words, but not as one word. */
   #begun = "";
@@ -137,7 +139,8 @@ class Lexer {
       if (character === "$") {
         const value = this.#readDollar();
         text += value;
-        for (const part of value) add(part);
+        if (hasSpace(value)) for (const part of value) add(part);
+        else if (value !== "") addRaw(value);
         continue;
       }
       const special = this.#readSpecial(character);
@@ -222,6 +225,13 @@ class Lexer {
   }
 
   #readDollar(): string {
+    const value = this.#readReference();
+    this.#length += value.length;
+    if (this.#length > maxExpansion) throw tooLong();
+    return value;
+  }
+
+  #readReference(): string {
     this.#take();
     if (this.#peek() === "{") {
       this.#take();

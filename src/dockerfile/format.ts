@@ -2,6 +2,7 @@
 
 import type { Dockerfile } from "./dockerfile.ts";
 import type { Escape } from "./expand.ts";
+import { findHeredocs } from "./heredoc.ts";
 import type {
   AddInstruction,
   CommandLine,
@@ -142,7 +143,12 @@ function formatPaths({ sources, contents, destination }: CopyInstruction | AddIn
   const words = [...contents.map(formatMark), ...sources, destination];
   // Only words can have heredocs with text; the JSON form knows them by name and takes them for empty.
   if (contents.every(({ content }) => content === "")) return { rest: JSON.stringify(words), bodies: "" };
-  return { rest: words.join(" "), bodies: contents.map(formatHeredoc).join("") };
+  const rest = words.join(" ");
+  // `<< EOF` reads a heredoc too, which no word then names.
+  const bodies = findHeredocs(rest).map(({ name }) =>
+    formatHeredoc({ name, content: contents.find((file) => file.name === name)?.content ?? "" }),
+  );
+  return { rest, bodies: bodies.join("") };
 }
 
 function formatMark({ name, expand }: InlineFile): string {

@@ -3,8 +3,20 @@
 
 import { LineError } from "./error.ts";
 
-/** A literal character, or a wildcard; neither wildcard matches a line feed. */
-type Token = { readonly literal: string } | "one" | "many";
+/** The code point of a character, or a wildcard; neither wildcard matches a line feed. */
+type Token = number;
+
+const one: Token = -1;
+const many: Token = -2;
+const none = -1;
+const lineFeed = 0x0a;
+
+/** Characters: a variable that is put into itself doubles with every line, and more than this nobody means. */
+export const maxExpansion = 16 * 1024 * 1024;
+
+export function tooLong(): LineError {
+  return new LineError(`the variables come to more than ${maxExpansion} characters`);
+}
 
 /** `value` without its shortest, or longest, beginning that matches. */
 export function trimPrefix(pattern: string, value: string, longest: boolean): string {
@@ -20,96 +32,136 @@ export function trimSuffix(pattern: string, value: string, longest: boolean): st
 export function replaceMatches(pattern: string, value: string, text: string, all: boolean): string {
   const tokens = readPattern(pattern);
   const characters = Array.from(value);
-  let out = "";
+  const codes = characters.map(codeOf);
+  const replacement = all ? readTemplate(text) : () => text;
+  const parts: string[] = [];
+  let length = 0;
   let lastEnd = 0;
   let from = 0;
-  while (from <= characters.length) {
-    const found = findMatch(tokens, characters, from);
+  while (from <= codes.length) {
+    const found = findMatch(tokens, codes, from);
     if (!found) break;
-    out += characters.slice(lastEnd, found.start).join("");
+    parts.push(characters.slice(lastEnd, found.start).join(""));
     // An empty match right behind another match does not count.
     if (found.end > lastEnd || found.start === 0) {
-      out += all ? expandTemplate(text, characters.slice(found.start, found.end).join("")) : text;
+      const put = replacement(characters.slice(found.start, found.end).join(""));
+      length += put.length;
+      if (length > maxExpansion) throw tooLong();
+      parts.push(put);
     }
     lastEnd = found.end;
     if (!all) break;
     from = Math.max(from + 1, found.end);
   }
-  return out + characters.slice(lastEnd).join("");
+  return parts.join("") + characters.slice(lastEnd).join("");
 }
 
 function cutPrefix(pattern: string, characters: string[], longest: boolean): string[] {
-  const tokens = readPattern(pattern);
-  let reached = start(tokens, characters, 0);
+  const walk = new Walk(readPattern(pattern));
+  walk.begin(0);
   let cut: number | undefined;
   for (let index = 0; ; index++) {
-    if (reached[tokens.length] !== undefined) {
+    if (walk.matched !== none) {
       cut = index;
       if (!longest) break;
     }
     const character = characters[index];
-    if (character === undefined || !reached.some((origin) => origin !== undefined)) break;
-    reached = step(tokens, reached, character);
+    if (character === undefined || walk.isOver) break;
+    walk.step(codeOf(character));
   }
   return cut === undefined ? characters : characters.slice(cut);
 }
 
 /** The leftmost match at or after `from`, and of those the longest. */
-function findMatch(tokens: readonly Token[], characters: readonly string[], from: number): { start: number; end: number } | undefined {
+function findMatch(tokens: readonly Token[], codes: readonly number[], from: number): { start: number; end: number } | undefined {
+  const walk = new Walk(tokens);
   let best: { start: number; end: number } | undefined;
-  let reached: Reached = [];
-  for (let index = from; index <= characters.length; index++) {
-    if (!best) reached = merge(reached, start(tokens, characters, index));
-    const origin = reached[tokens.length];
-    if (origin !== undefined && (!best || origin <= best.start)) best = { start: origin, end: index };
-    const character = characters[index];
-    if (character === undefined) break;
-    const leftmost = best?.start;
-    if (leftmost !== undefined) {
-      reached = reached.map((at) => (at !== undefined && at <= leftmost ? at : undefined));
-      if (!reached.some((at) => at !== undefined)) break;
+  for (let index = from; index <= codes.length; index++) {
+    if (!best) walk.begin(index);
+    const origin = walk.matched;
+    if (origin !== none && (!best || origin <= best.start)) {
+      best = { start: origin, end: index };
+      walk.dropAfter(origin);
     }
-    reached = step(tokens, reached, character);
+    const code = codes[index];
+    if (code === undefined || (best && walk.isOver)) break;
+    walk.step(code);
   }
   return best;
 }
 
-/** For each number of tokens passed, the leftmost place where a match in progress began. */
-type Reached = readonly (number | undefined)[];
+/** All matches in progress, of which only the leftmost counts where several have passed the same tokens. */
+class Walk {
+  readonly #tokens: readonly Token[];
+  /** For each number of tokens passed, where the match began. */
+  readonly #origins: Int32Array;
+  /** The most tokens that a match in progress has passed. */
+  #top = -1;
 
-function start(tokens: readonly Token[], characters: readonly string[], index: number): Reached {
-  return index > characters.length ? [] : skipStars(tokens, [index]);
-}
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+    this.#origins = new Int32Array(tokens.length + 1).fill(none);
+  }
 
-function step(tokens: readonly Token[], reached: Reached, character: string): Reached {
-  const next: (number | undefined)[] = [];
-  for (const [index, token] of tokens.entries()) {
-    const origin = reached[index];
-    if (origin === undefined) continue;
-    if (token === "many") {
-      if (character !== "\n") next[index] = leftmost(next[index], origin);
-    } else if (token === "one" ? character !== "\n" : character === token.literal) {
-      next[index + 1] = leftmost(next[index + 1], origin);
+  get isOver(): boolean {
+    return this.#top < 0;
+  }
+
+  /** Where the match began that has passed all tokens. */
+  get matched(): number {
+    return this.#originAt(this.#tokens.length);
+  }
+
+  begin(origin: number): void {
+    this.#offer(0, origin);
+    this.#skipStars();
+  }
+
+  step(code: number): void {
+    const top = this.#top;
+    this.#top = -1;
+    for (let passed = top; passed >= 0; passed--) {
+      const origin = this.#originAt(passed);
+      if (origin === none) continue;
+      const token = this.#tokens[passed];
+      this.#origins[passed] = none;
+      if (token === many) {
+        if (code !== lineFeed) this.#offer(passed, origin);
+      } else if (token === one ? code !== lineFeed : code === token) this.#offer(passed + 1, origin);
+    }
+    this.#skipStars();
+  }
+
+  /** Forgets what began after a match that is complete. */
+  dropAfter(origin: number): void {
+    const top = this.#top;
+    this.#top = -1;
+    for (let passed = 0; passed <= top; passed++) {
+      if (this.#originAt(passed) > origin) this.#origins[passed] = none;
+      else if (this.#originAt(passed) !== none) this.#top = passed;
     }
   }
-  return skipStars(tokens, next);
-}
 
-function skipStars(tokens: readonly Token[], reached: (number | undefined)[]): Reached {
-  for (const [index, token] of tokens.entries()) {
-    const origin = reached[index];
-    if (token === "many" && origin !== undefined) reached[index + 1] = leftmost(reached[index + 1], origin);
+  #originAt(passed: number): number {
+    return this.#origins[passed] ?? none;
   }
-  return reached;
+
+  #offer(passed: number, origin: number): void {
+    const known = this.#originAt(passed);
+    if (known === none || origin < known) this.#origins[passed] = origin;
+    if (passed > this.#top) this.#top = passed;
+  }
+
+  #skipStars(): void {
+    for (let passed = 0; passed <= this.#top; passed++) {
+      const origin = this.#originAt(passed);
+      if (origin !== none && this.#tokens[passed] === many) this.#offer(passed + 1, origin);
+    }
+  }
 }
 
-function merge(left: Reached, right: Reached): Reached {
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => leftmost(left[index], right[index]));
-}
-
-function leftmost(left: number | undefined, right: number | undefined): number | undefined {
-  if (left === undefined || right === undefined) return left ?? right;
-  return Math.min(left, right);
+function codeOf(character: string): number {
+  return character.codePointAt(0) ?? 0;
 }
 
 function readPattern(pattern: string): Token[] {
@@ -118,7 +170,8 @@ function readPattern(pattern: string): Token[] {
   for (let index = 0; index < characters.length; index++) {
     let literal = characters[index] ?? "";
     if (literal === "*" || literal === "?") {
-      tokens.push(literal === "*" ? "many" : "one");
+      const isRepeated = literal === "*" && tokens.at(-1) === many;
+      if (!isRepeated) tokens.push(literal === "*" ? many : one);
       continue;
     }
     if (literal === "\\") {
@@ -131,7 +184,7 @@ function readPattern(pattern: string): Token[] {
       literal = escaped;
       index++;
     }
-    tokens.push({ literal });
+    tokens.push(codeOf(literal));
   }
   return tokens;
 }
@@ -152,9 +205,15 @@ function reversePattern(pattern: string): string {
 }
 
 /** Go's Regexp.Expand for an expression without groups: `$0` and `${0}` are the match, other names are empty, `$$` is a dollar. */
-function expandTemplate(template: string, match: string): string {
-  return template.replace(/\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu, (whole, braced?: string, bare?: string) => {
-    if (whole === "$$") return "$";
-    return (braced ?? bare) === "0" ? match : "";
+function readTemplate(template: string): (match: string) => string {
+  const parts = template.split(/(\$(?:\$|\{[\p{L}\p{Nd}_]+\}|[\p{L}\p{Nd}_]+))/u).flatMap((part, i) => {
+    if (i % 2 === 0) return [part];
+    if (part === "$$") return ["$"];
+    return part === "$0" || part === "${0}" ? [undefined] : [];
   });
+  if (!parts.includes(undefined)) {
+    const text = parts.join("");
+    return () => text;
+  }
+  return (match) => parts.map((part) => part ?? match).join("");
 }

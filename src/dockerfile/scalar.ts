@@ -22,5 +22,7 @@ export function parseBytes(text: string, key: string): number {
   const [, number = "", unit = ""] = /^(\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?((?:[kmgtp](?:i?b)?|b)?)$/i.exec(text) ?? [];
   if (number === "") throw new LineError(`invalid value for ${key}: ${text}`, "write it as 64m or 1g");
   const power = "bkmgtp".indexOf((unit[0] ?? "b").toLowerCase());
-  return Math.trunc(Number(number) * 1024 ** power);
+  const bytes = Math.trunc(Number(number) * 1024 ** power);
+  if (bytes > Number.MAX_SAFE_INTEGER) throw new LineError(`invalid value for ${key}: ${text}`, "it is too large");
+  return bytes;
 }

@@ -166,6 +166,28 @@ test("patterns that are exponential as regular expressions are not slow", () => 
   assert.ok(performance.now() - begun < 5000);
 });
 
+test("variables that come to more than anybody means are refused", () => {
+  const long = "x".repeat(2 ** 20);
+  const rows = ["$V".repeat(17), "${V//x/xxxxxxxxxxxxxxxxx}", "${V:-${V}}".repeat(17)];
+  for (const word of rows) {
+    const message = /: the variables come to more than 16777216 characters$/;
+    assert.throws(() => expandWord(word, variables({ V: long })), { name: "LineError", message }, word);
+  }
+  assert.equal(expandWord("$V".repeat(16), variables({ V: long })).length, 2 ** 24);
+});
+
+test("patterns and values of thousands of characters are no trouble", () => {
+  const start = process.cpuUsage();
+  const rows: readonly (readonly [pattern: string, value: string, text: string])[] = [
+    ["a".repeat(2048), "$".repeat(2048), ""],
+    ["*".repeat(2048), "a".repeat(2048), "$0".repeat(2048)],
+    ["", "a".repeat(2048), "$$".repeat(2048)],
+    ["?*".repeat(1024), "a".repeat(2048), ""],
+  ];
+  for (const row of rows) replaceMatches(...row, true);
+  assert.ok(process.cpuUsage(start).user < 3_000_000);
+});
+
 test("expandWord never fails otherwise than with a LineError", () => {
   const parts = fc.constantFrom(..."ab$\\`'\"{}:-+?#%/*<@ \n", "${A", "${A:-", "${A//", "${U:?", "é", "🚢", "\ud800");
   fc.assert(

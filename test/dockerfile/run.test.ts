@@ -48,6 +48,7 @@ test("readMount refuses what BuildKit refuses", () => {
     ["required,target=/x", "unexpected key 'required' for mount type 'bind'"],
     ["size=1m", "unexpected key 'size' for mount type 'bind'"],
     ["type=tmpfs,size=many", "invalid value for size: many"],
+    [`type=tmpfs,size=${"9".repeat(400)}`, `invalid value for size: ${"9".repeat(400)}`],
     ["ro=perhaps", "invalid value for ro: perhaps"],
     ["type=cache,sharing=some", 'unsupported sharing value "some"'],
     ["type=cache,mode=999", "invalid value 999 for mode"],
