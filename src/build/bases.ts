@@ -1,5 +1,6 @@
 // The images that FROM and COPY --from name, each asked for once.
 
+import { type Cache, keyOf } from "../cache/cache.ts";
 import { alignHistory } from "../image/encode.ts";
 import { inheritConfig } from "../image/inherit.ts";
 import { formatImageName, type ImageName } from "../image/layout.ts";
@@ -15,15 +16,32 @@ export interface Bases {
   base(reference: ImageName, platform: Platform): Promise<Base>;
 }
 
+/** Bytes of a manifest and a configuration that are worth keeping. */
+const maxKept = 256 << 10;
+
 /** One name for an image and platform. */
 export function baseKey(reference: ImageName, platform: Platform): string {
   return `${formatImageName(reference)} ${formatPlatform(platform)}`;
 }
 
-export function openBases(registry: Registry, signal: AbortSignal): Bases {
+/** With a cache, of an image that has not moved since only its digest is asked for. */
+export function openBases(registry: Registry, signal: AbortSignal, cache: Cache | undefined): Bases {
   const known = new Map<string, Promise<BaseImage>>();
-  const resolve = (reference: ImageName, platform: Platform): Promise<BaseImage> =>
-    "directory" in reference ? resolveLayout(reference, platform) : registry.resolve(reference, platform, signal);
+  const resolve = async (reference: ImageName, platform: Platform): Promise<BaseImage> => {
+    if ("directory" in reference) return resolveLayout(reference, platform);
+    if (cache === undefined) return registry.resolve(reference, platform, signal);
+    const key = keyOf("image", [baseKey(reference, platform)]);
+    const kept = cache.findNote(key).then(readDocuments);
+    const image = await registry.resolve(reference, platform, signal, kept);
+    const { manifest, config } = image.documents;
+    const documents = [manifest, config].map(({ bytes }) => Buffer.from(bytes));
+    const before = await kept;
+    const isKnown = before.length === documents.length && before.every((bytes, i) => documents[i]?.equals(bytes));
+    const size = documents.reduce((sum, bytes) => sum + bytes.length, 0);
+    const texts = documents.map((bytes) => bytes.toString("base64"));
+    if (!isKnown && size <= maxKept) cache.keepNote(key, texts);
+    return image;
+  };
   const image = (reference: ImageName, platform: Platform) => {
     const key = baseKey(reference, platform);
     const found = known.get(key) ?? resolve(reference, platform);
@@ -37,4 +55,8 @@ export function openBases(registry: Registry, signal: AbortSignal): Bases {
       return { reference, digest: found.digest, platform: found.platform, config: inheritConfig(alignHistory(found.config)) };
     },
   };
+}
+
+function readDocuments(note: unknown): readonly Buffer[] {
+  return Array.isArray(note) && note.every((text) => typeof text === "string") ? note.map((text) => Buffer.from(text, "base64")) : [];
 }

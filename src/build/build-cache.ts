@@ -1,9 +1,11 @@
 // The cache of one build: which stores it has, where its stages can go on, and what happens when a promised layer cannot be read.
 
 import { randomUUID } from "node:crypto";
+import { basename } from "node:path";
 import {
   type Cache,
   type Chain,
+  type Key,
   keyOf,
   openCache,
   openCiStore,
@@ -15,6 +17,7 @@ import {
 import type { Helper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import { formatPlatform } from "../image/platform.ts";
+import { repositoryName } from "../image/reference.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import { type Blobs, writeLayer } from "../layer/layer.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -79,8 +82,8 @@ export interface ResumeTools extends Pick<Request, "rewriteTimestamp" | "reprodu
   readonly contexts: ReadonlyMap<string, SettledFiles>;
   readonly downloads: Pick<Downloads, "identify">;
   readonly report: Report;
-  /** What tells this build from others in the same stores. */
-  readonly name: readonly string[];
+  /** What the last build of the same name remembered of itself. */
+  readonly last: Promise<unknown>;
   sandbox(): Promise<Pick<Sandbox, "name">>;
 }
 
@@ -108,13 +111,42 @@ export async function resume(plan: Plan, tools: ResumeTools): Promise<Resumption
     );
     return name !== fullSandbox;
   };
-  const lastKey = keyOf("last", tools.name);
-  const [found, last] = await Promise.all([findResumption(plan, keys, { cache, policy, accepts }), cache.findNote(lastKey)]);
+  const last = await tools.last;
+  const found = await findResumption(plan, keys, { cache, policy, accepts });
   for (const text of explainMisses(plan, kept, found, policy, last)) tools.report.emit({ kind: "notice", text });
+  return { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+}
+
+/** Builds with the same name are compared with each other, to say what has changed. */
+export function lastKey({ dockerfile, targets, platforms, destinations }: Request): Key {
+  const [first] = destinations;
+  return keyOf("last", [
+    basename(dockerfile),
+    ...targets,
+    "",
+    ...platforms.map(formatPlatform),
+    "",
+    first === undefined ? "" : repositoryName(first),
+  ]);
+}
+
+/** Leaves to the next build of the same name what it can compare itself with, and where it can go on without asking. */
+export async function leaveLast(
+  plan: Plan,
+  stages: readonly (BuiltStage | undefined)[],
+  { cache, request, resumption }: { readonly cache: Cache; readonly request: Request; readonly resumption: ResumptionTools },
+): Promise<void> {
+  const { kept } = resumption;
   const bases = plan.stages.map(({ base, baseText }) => describeBase(base, baseText));
   const inputs = kept.map(({ steps }) => steps.map((step) => step.inputs));
-  cache.keepNote(lastKey, remember(plan, inputs, bases));
-  return { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+  const chains = plan.stages.map(async (_, number) => {
+    const built = stages[number];
+    const layers = await Promise.all((built?.made ?? []).map((one) => one.kept));
+    const isWhole = built !== undefined && layers.every((layer) => layer !== undefined);
+    const chain = isWhole ? { layers: layers.filter((layer) => layer !== undefined), fidelity: built.fidelity } : undefined;
+    return { keys: (kept[number]?.steps ?? []).map(({ state }) => state), chain };
+  });
+  cache.keepLast(lastKey(request), remember(plan, inputs, bases), await Promise.all(chains));
 }
 
 /** One sentence for each stage that has something to build which the cache could have had. */

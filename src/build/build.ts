@@ -1,7 +1,7 @@
 // A build from request to result: the architecture in one function.
 
 import { randomUUID } from "node:crypto";
-import { basename, isAbsolute, join, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import type { Cache } from "../cache/cache.ts";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
@@ -11,14 +11,14 @@ import { annotationsOfImage, annotationsOfIndex, needsOciTypes } from "../image/
 import { type EncodedImage, encodeImage, encodeRelease } from "../image/encode.ts";
 import type { Layer } from "../image/image.ts";
 import { formatPlatform } from "../image/platform.ts";
-import { repositoryName, withDefaultTag } from "../image/reference.ts";
+import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
 import { openRegistry, type Registry } from "../registry/registry.ts";
 import { type CacheKeeper, openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
-import { openBuildCache, openKeeper, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
+import { lastKey, leaveLast, openBuildCache, openKeeper, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
 import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
@@ -67,6 +67,8 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
   const fetching = fetchTools(request, registry, tools);
   const context = await during("building image", openContext(request.context, contextOptions(request), fetching));
   const named = openNamedFiles(request, fetching);
+  const cache = request.cache && openBuildCache(request.cache, { ...request, ...tools, registry });
+  let permission: ReturnType<typeof askPermission> = Promise.resolve(undefined);
   try {
     const { path, text: source } = context.dockerfile;
     if (context.commit !== undefined) report.emit({ kind: "notice", text: `Context ${context.location} is at commit ${context.commit}` });
@@ -74,7 +76,8 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path, request.workingDirectory);
     const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
-    const bases = openBases(registry, signal);
+    const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
+    const bases = openBases(registry, signal, cache);
     const emulators = await findEmulators();
     const [target, ...others] = request.targets;
     const requestsFor = (name: string | undefined) =>
@@ -87,6 +90,7 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     const planned = [requestsFor(target), others.flatMap(requestsFor)].map((group) =>
       Promise.all(group.map((one) => planBuild(one, { context, named, bases, place }))),
     );
+    permission = askPermission(registry, request, signal);
     const [wanted = [], besides = []] = await during("building image", Promise.all(planned));
     const plan = joinPlans(
       wanted.map((one) => one.plan),
@@ -99,13 +103,24 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     const contexts = await during("building image", openContexts(plan, context, named, place));
     checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
-    if (request.push && request.checkPushPermission)
-      await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
-    return await carryOut(plan, { contexts, bases, place, registry, silenced: checked.silenced }, request, tools);
+    const refusal = await permission;
+    if (refusal !== undefined) await during("checking push permissions", Promise.reject(refusal.reason));
+    return await carryOut(plan, { contexts, bases, place, registry, cache, last, silenced: checked.silenced }, request, tools);
   } finally {
+    await permission;
+    await cache?.close();
     await named.close();
     await context.close();
   }
+}
+
+/** Asks while bases are looked up; that the answer is no is told when it counts. */
+async function askPermission(registry: Registry, request: Request, signal: AbortSignal): Promise<{ readonly reason: unknown } | undefined> {
+  if (!request.push || !request.checkPushPermission || request.dryRun) return undefined;
+  return registry.checkPush(request.destinations.map(withDefaultTag), signal).then(
+    () => undefined,
+    (reason: unknown) => ({ reason }),
+  );
 }
 
 interface Planned {
@@ -159,18 +174,20 @@ async function carryOut(
     readonly bases: Bases;
     readonly place: PlaceOf;
     readonly registry: Registry;
+    readonly cache: Cache | undefined;
+    /** What the last build of the same name left. */
+    readonly last: Promise<unknown>;
     readonly silenced: Checked["silenced"];
   },
   request: Request,
   tools: AgentTools,
 ): Promise<BuildResult> {
-  const { registry, bases } = parts;
+  const { registry, bases, cache } = parts;
   const { report, signal, ssh } = tools;
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : undefined;
   const opened: Promise<Sandbox>[] = [];
   let downloads: Downloads | undefined;
-  let cache: Cache | undefined;
   let keeper: CacheKeeper | undefined;
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
@@ -203,16 +220,15 @@ async function carryOut(
       // What goes wrong is thrown again by `finish`.
       onLayer: (layer: Layer) => void push?.layer(layer).catch(() => {}),
     };
-    const cached = request.cache && { request: request.cache, cache: openBuildCache(request.cache, { ...request, ...tools, registry }) };
-    cache = cached?.cache;
+    const cached = request.cache && cache && { request: request.cache, cache, last: parts.last };
     if (cached?.request.mounts) keeper = openKeeper(cached.cache, { ...executeTools, maxBytes: cached.request.mountsLimit });
     const attempt = async () => {
       const settled = settleContexts(parts.contexts);
-      const resumption =
-        cached && (await during("building image", resume(plan, { ...executeTools, ...cached, name: nameOf(request), contexts: settled })));
+      const resumption = cached && (await during("building image", resume(plan, { ...executeTools, ...cached, contexts: settled })));
       const contexts = cached === undefined ? parts.contexts : settled;
       const layers = openLayers({ registry, blobs, signal, cache });
       const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });
+      if (cached !== undefined && resumption !== undefined) await leaveLast(plan, stages, { ...cached, request, resumption });
       const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
       const images: EncodedImage[] = [];
       for (const [i, platform] of request.platforms.entries()) {
@@ -252,10 +268,4 @@ async function carryOut(
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
   }
-}
-
-/** Builds with this name are compared with each other, to say what has changed. */
-function nameOf({ dockerfile, targets, platforms, destinations }: Request): readonly string[] {
-  const [first] = destinations;
-  return [basename(dockerfile), ...targets, "", ...platforms.map(formatPlatform), "", first === undefined ? "" : repositoryName(first)];
 }

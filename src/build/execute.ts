@@ -100,13 +100,17 @@ export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly
   const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
   const { hits, needed } = tools.resumption ?? allSteps(plan);
   const unpacked = basesBelowRuns(plan, hits);
+  // Then the image is likely to be where it is to go, and nobody need ask for each of its layers.
+  const isWhole = plan.targets.every(
+    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== undefined,
+  );
   const stages: (Promise<BuiltStage> | undefined)[] = [];
   for (const [number, stage] of plan.stages.entries()) {
     if (!needed.has(number)) {
       stages.push(undefined);
       continue;
     }
-    const onLayer = shipped.has(number) ? tools.onLayer : () => {};
+    const onLayer = shipped.has(number) && !isWhole ? tools.onLayer : () => {};
     const siblings = { plan, number, stages, unpacked, hit: hits[number] };
     const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer }).build();
     building.catch((error: unknown) => failed.abort(error));

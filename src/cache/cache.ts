@@ -7,7 +7,16 @@ import type { LayerIndex } from "../layer/entry.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter, verifyBytes } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { keyOf } from "./key.ts";
-import { type CacheRecord, type ChainRecord, decodeRecord, encodeRecord, type RecordedLayer, type Variant } from "./record.ts";
+import {
+  type CacheRecord,
+  type ChainRecord,
+  decodeRecord,
+  encodeRecord,
+  type LastRecord,
+  type RecordedLayer,
+  type StageRecord,
+  type Variant,
+} from "./record.ts";
 import type { CacheBlob, Key, Store } from "./store.ts";
 
 export type { CiAccess } from "./ci-service.ts";
@@ -48,6 +57,12 @@ export interface Cache {
   findIndex(layer: Layer): Promise<LayerIndex | undefined>;
   /** Keeps the indexes of layers that come from elsewhere. */
   readonly indexes: IndexSink;
+  /**
+   * What the last build of a name left of itself: a value, and chains that `find` then knows without asking. To be awaited before `find`.
+   */
+  findLast(key: Key): Promise<unknown>;
+  /** Leaves the same for the next one; of a stage without a chain what the last one had under the same keys. */
+  keepLast(key: Key, value: unknown, stages: readonly { readonly keys: readonly Key[]; readonly chain: Chain | undefined }[]): void;
   findNote(key: Key): Promise<unknown>;
   keepNote(key: Key, value: unknown): void;
   /** Takes note that a layer could not be read; what names it is no hit any more. Gives whether it came from here. */
@@ -79,6 +94,11 @@ export interface CacheOptions {
 export function openCache(options: CacheOptions): Cache {
   const { stores, report, signal, secret } = options;
   const own = new Map<Key, Chain>();
+  /** Chains that came with the last build's record. */
+  const hinted = new Map<Key, { readonly record: ChainRecord; readonly store: Store }>();
+  const stagesOfLast = new Map<string, StageRecord>();
+  let lastText = "";
+  let isClosed = false;
   const bad = new Set<Digest>();
   const origins = new Map<Digest, string>();
   const indexes = new Map<Digest, Promise<CacheBlob>>();
@@ -226,10 +246,14 @@ export function openCache(options: CacheOptions): Cache {
     indexBlob,
     async find(keys) {
       const known = [...new Set(keys)];
-      const found = await look(
-        known.filter((key) => !own.has(key)),
-        acceptChain,
+      const hints = new Map(
+        known.flatMap((key) => {
+          const hint = own.has(key) ? undefined : hinted.get(key);
+          return hint !== undefined && acceptChain(hint.record) !== undefined ? [[key, hint] as const] : [];
+        }),
       );
+      const asked = known.filter((key) => !own.has(key) && !hints.has(key));
+      const found = new Map([...hints, ...(asked.length === 0 ? [] : await look(asked, acceptChain))]);
       return new Map(
         known.flatMap((key): [Key, Chain][] => {
           const mine = own.get(key);
@@ -269,6 +293,32 @@ export function openCache(options: CacheOptions): Cache {
         return { add: writer.add, end };
       },
     },
+    async findLast(key) {
+      const found = (await look([key], (record) => (record.kind === "last" ? record : undefined))).get(key);
+      if (found === undefined) return undefined;
+      const { record, store } = found;
+      lastText = JSON.stringify(record);
+      for (const stage of record.chains) {
+        stagesOfLast.set(stage.keys.join(), stage);
+        const below = stage.layers.length - stage.keys.length;
+        for (const [i, state] of stage.keys.entries()) {
+          // Which of the steps it was that ran under limits is not known here.
+          if (stage.fidelity !== "full" && i + 1 < stage.keys.length) continue;
+          const chain: ChainRecord = { kind: "chain", layers: stage.layers.slice(0, below + i + 1), fidelity: stage.fidelity };
+          hinted.set(state, { record: chain, store });
+        }
+      }
+      return record.value;
+    },
+    keepLast(key, value, stages) {
+      const chains = stages.flatMap(({ keys, chain }): StageRecord[] => {
+        if (chain !== undefined) return [{ keys, layers: chain.layers.map(recordLayer), fidelity: chain.fidelity }];
+        const before = stagesOfLast.get(keys.join());
+        return before === undefined ? [] : [before];
+      });
+      const record: LastRecord = { kind: "last", value, chains };
+      if (JSON.stringify(record) !== lastText) write(key, record, []);
+    },
     async findNote(key) {
       const found = await look([key], (record) => (record.kind === "note" ? record : undefined));
       return found.get(key)?.record.value;
@@ -279,6 +329,8 @@ export function openCache(options: CacheOptions): Cache {
       return bad.size;
     },
     async close() {
+      if (isClosed) return;
+      isClosed = true;
       while (writing.size > 0) await Promise.all(writing);
       for (const store of stores)
         await store.close(signal).catch((error: unknown) => warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}`));

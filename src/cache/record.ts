@@ -51,7 +51,21 @@ export interface NoteRecord {
   readonly value: unknown;
 }
 
-export type CacheRecord = ChainRecord | IndexRecord | NoteRecord;
+/** What the last build of a name left: chains for all steps of a stage, of which each step's is a beginning. */
+export interface LastRecord {
+  readonly kind: "last";
+  readonly value: unknown;
+  readonly chains: readonly StageRecord[];
+}
+
+export interface StageRecord {
+  /** Of the stage after each of its steps. */
+  readonly keys: readonly Key[];
+  readonly layers: readonly RecordedLayer[];
+  readonly fidelity: string;
+}
+
+export type CacheRecord = ChainRecord | IndexRecord | NoteRecord | LastRecord;
 
 /** JSON that says what it is for; with a secret also who wrote it. */
 export function encodeRecord(key: Key, record: CacheRecord, secret: string | undefined): Buffer {
@@ -68,6 +82,8 @@ export function decodeRecord(key: Key, bytes: Uint8Array, secret: string | undef
   if (!isObject(value) || value.version !== version) throw new Error("it is of another version");
   if (value.key !== key) throw new Error("it belongs to another key");
   if (value.kind === "note") return { kind: "note", value: value.value };
+  if (value.kind === "last" && Array.isArray(value.chains) && value.chains.every(isStage))
+    return { kind: "last", value: value.value, chains: value.chains };
   if (value.kind === "index" && isDigestOf(value.diffId) && isBlob(value.index))
     return { kind: "index", diffId: value.diffId, index: value.index };
   if (value.kind === "chain" && typeof value.fidelity === "string" && Array.isArray(value.layers) && value.layers.every(isLayer))
@@ -93,6 +109,11 @@ function isDigestOf(value: unknown): value is Digest {
 
 function isBlob(value: unknown): value is IndexRecord["index"] {
   return isObject(value) && isDigestOf(value.digest) && Number.isSafeInteger(value.size);
+}
+
+function isStage(value: unknown): value is StageRecord {
+  if (!isObject(value) || typeof value.fidelity !== "string" || !Array.isArray(value.layers) || !Array.isArray(value.keys)) return false;
+  return value.layers.every(isLayer) && value.keys.length <= value.layers.length && value.keys.every((key) => typeof key === "string");
 }
 
 function isLayer(value: unknown): value is RecordedLayer {

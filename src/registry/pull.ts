@@ -2,6 +2,7 @@
 
 import { type BackOff, openShared } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
+import { digestOf } from "../image/encode.ts";
 import type { Descriptor, Layer } from "../image/image.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
 import { formatReference, normalizeRegistry, type Reference, withDefaultTag } from "../image/reference.ts";
@@ -15,7 +16,7 @@ import { RegistryError } from "./error.ts";
 import { openLimit } from "./limit.ts";
 import { compressionOf } from "./manifest.ts";
 import type { Registry, RegistryOptions, ResolvedImage } from "./registry.ts";
-import { type FoundImage, findImage, openDocuments } from "./resolve.ts";
+import { type FoundImage, findImage, type KnownDocuments, openDocuments } from "./resolve.ts";
 import { retryWhole } from "./retry-whole.ts";
 import type { Transfers } from "./transfer.ts";
 
@@ -70,12 +71,12 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
     return { descriptor, diffId, compression, origin, open };
   }
 
-  async function search(reference: Reference, platform: Platform, signal: AbortSignal): Promise<ResolvedImage> {
+  async function search(reference: Reference, platform: Platform, signal: AbortSignal, known: KnownDocuments): Promise<ResolvedImage> {
     const places = placesOf(reference, options);
     const failures: unknown[] = [];
     for (const [i, place] of places.entries()) {
       try {
-        const found = await findImage(openDocuments(tools.client(place), place, reference, signal), reference, platform);
+        const found = await findImage(openDocuments(tools.client(place), place, reference, { signal, known }), reference, platform);
         if (place.registry !== reference.registry)
           report.emit({ kind: "notice", text: `${formatReference(reference)} comes from ${place.registry}/${place.repository}` });
         return assemble(reference, found, places.slice(i));
@@ -128,13 +129,14 @@ export function openPull(options: RegistryOptions, tools: PullTools): Pull {
   }
 
   return {
-    resolve(given, platform, signal) {
+    resolve(given, platform, signal, documents) {
       const reference = withDefaultTag({ ...given, registry: normalizeRegistry(given.registry) });
       const key = `${formatReference(reference)} ${formatPlatform(platform)}`;
       const what = `pull ${formatReference(reference)}`;
+      const known = Promise.resolve(documents ?? []).then((all) => new Map(all.map((bytes) => [digestOf(bytes), bytes])));
       return images.get(
         key,
-        (own) => retryWhole(options.downloadRetries, what, { report, backOff, signal: own }, () => search(reference, platform, own)),
+        (own) => retryWhole(options.downloadRetries, what, { report, backOff, signal: own }, () => search(reference, platform, own, known)),
         signal,
       );
     },

@@ -8,7 +8,7 @@ import { formatReference, normalizeRegistry, type Reference, withDefaultTag } fr
 import type { Report } from "../report/report.ts";
 import type { Client } from "./client.ts";
 import { RegistryError } from "./error.ts";
-import { putManifest } from "./put-manifest.ts";
+import { hasManifest, putManifest } from "./put-manifest.ts";
 import type { Push } from "./registry.ts";
 import type { Sender, SentBlob } from "./sender.ts";
 
@@ -55,6 +55,7 @@ export function openPush(destinations: readonly Reference[], tools: PushTools, o
     layer,
     async finish({ images, top }) {
       try {
+        if (sent.size === 0 && (await isEverywhere(targets, top, state))) return await putManifests(wanted, top, state, true);
         await Promise.all(images.flatMap(({ image, config }) => [...image.layers.map(layer), sendEverywhere(targets, config, state)]));
         const parts = images.map(({ manifest }) => manifest).filter((manifest) => manifest !== top);
         await allOrFirstFailure(parts.map((manifest) => putByDigest(wanted, manifest, state)));
@@ -95,14 +96,23 @@ async function sendEverywhere(targets: readonly Target[], blob: SentBlob, state:
   );
 }
 
+/** Whether every repository has the manifest, and with it everything that it names. */
+async function isEverywhere(targets: readonly Target[], manifest: EncodedBlob, { signal }: State): Promise<boolean> {
+  const answers = targets.flatMap(({ client, repositories }) =>
+    repositories.map((repository) => hasManifest({ client, repository }, manifest.descriptor.digest, signal)),
+  );
+  return (await Promise.all(answers)).every(Boolean);
+}
+
 /** By digest everywhere first where there are several, so that no tag moves while another destination can still refuse the manifest. */
 async function putManifests(
   references: readonly Reference[],
   manifest: EncodedBlob,
   state: State,
+  isThere = false,
 ): Promise<readonly { reference: Reference; digest: Digest }[]> {
   const { digest } = manifest.descriptor;
-  if (references.length > 1) await putByDigest(references, manifest, state);
+  if (references.length > 1 && !isThere) await putByDigest(references, manifest, state);
   const tagged = references.filter(({ tag }) => tag !== undefined);
   const untagged = references.length === 1 && tagged.length === 0 ? references : [];
   const outcomes = await Promise.allSettled(

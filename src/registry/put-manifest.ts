@@ -39,6 +39,12 @@ export async function putManifest(
   });
 }
 
+/** Whether a repository has a manifest; a registry that does not say so counts as having none. */
+export function hasManifest({ client, repository }: UploadTarget, digest: Digest, signal: AbortSignal): Promise<boolean> {
+  const call: Call = { repository, scopes: [pushScope(repository)], action: `push "${repository}@${digest}"`, signal };
+  return isThere(client, `/v2/${repository}/manifests/${digest}`, digest, call);
+}
+
 /** Gives the error of a registry that says no. */
 async function putOnce(client: Client, path: string, manifest: EncodedBlob, call: Call): Promise<RegistryError | undefined> {
   try {

@@ -88,8 +88,13 @@ export const defaultRegistryOptions: RegistryOptions = {
 export interface Registry {
   /** The client that pulls go through, with the same proxies and certificates: for whatever else there is to download. */
   readonly http: Http;
-  /** Reads manifest and configuration alone; an index is narrowed to `platform`. The same reference gives the same image for the life of the process. */
-  resolve(reference: Reference, platform: Platform, signal?: AbortSignal): Promise<ResolvedImage>;
+  /** Reads manifest and configuration alone; an index is narrowed to `platform`. The same reference gives the same image for the life of the process. Of what the reference turns out to name, `documents` need not be asked for. */
+  resolve(
+    reference: Reference,
+    platform: Platform,
+    signal?: AbortSignal,
+    documents?: Promise<readonly Uint8Array[]>,
+  ): Promise<ResolvedImage>;
   /** A layer that lies in a registry and was not reached through `resolve`. */
   layer(origin: { readonly registry: string; readonly repository: string }, descriptor: Descriptor, diffId: Digest): Layer;
   /** Brings a layer's blob into `blobs`, verified, and gives a Layer whose file it is. Several calls for one digest share one download. */
@@ -140,6 +145,8 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
   const backOff = { ...defaultBackOff, ...tools.backOff };
   const keychain = openKeychain(options.dockerConfig, report);
   const transfers = openTransfers(report);
+  /** Uploads that were never meant. */
+  const farewells: Promise<void>[] = [];
   const https = { pull: openHttpFor("pull"), push: openHttpFor("push") };
   const clients = { pull: new Map<string, Client>(), push: new Map<string, Client>() };
 
@@ -180,7 +187,7 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
         const target = { client: clientOf("push", normalizeRegistry(reference.registry)), repository: reference.repository };
         return probeUpload(target, `push to "${repositoryName(reference)}"`, signal);
       });
-      await Promise.all(probes);
+      for (const { cancelled } of await Promise.all(probes)) farewells.push(cancelled);
     },
     openPush: (destinations, signal) => openPush(destinations, pushTools, signal),
     repository({ registry, repository }) {
@@ -191,6 +198,7 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
     },
     transferred: () => transfers.totals(),
     async close() {
+      await Promise.all(farewells);
       await Promise.all([https.pull.close(), https.push.close()]);
     },
   };

@@ -1,6 +1,6 @@
 // Finds out what a reference names: manifest and configuration, narrowed to one platform.
 
-import type { Digest } from "../image/digest.ts";
+import { type Digest, isDigest } from "../image/digest.ts";
 import { alignHistory, digestOf, type EncodedBlob, mediaTypes } from "../image/encode.ts";
 import type { Descriptor, ImageConfig } from "../image/image.ts";
 import { formatPlatform, type Platform, platformDistance } from "../image/platform.ts";
@@ -35,8 +35,16 @@ export interface Documents {
   blob(digest: Digest, size: number): Promise<Uint8Array>;
 }
 
+/** Manifests and configurations that need not be asked for. */
+export type KnownDocuments = Promise<ReadonlyMap<Digest, Uint8Array>>;
+
 /** Those of a reference, as one host has them. */
-export function openDocuments(client: Client, place: Place, reference: Reference, signal?: AbortSignal): Documents {
+export function openDocuments(
+  client: Client,
+  place: Place,
+  reference: Reference,
+  { signal, known }: { readonly signal: AbortSignal; readonly known: KnownDocuments },
+): Documents {
   const name = formatReference(reference);
   const via = place.registry === reference.registry ? "" : ` from ${place.registry}`;
   const call = { repository: place.repository, scopes: [pullScope(place.repository)] as const, action: `pull "${name}"${via}`, signal };
@@ -44,11 +52,14 @@ export function openDocuments(client: Client, place: Place, reference: Reference
     name,
     keeper: client.registry,
     async manifest(which) {
+      const kept = isDigest(which) ? (await known).get(which) : undefined;
+      if (kept !== undefined) return { bytes: kept };
       const path = `/v2/${place.repository}/manifests/${which}`;
       const { response, bytes } = await client.read(path, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
       return { bytes, contentType: response.header("content-type"), announced: response.header("docker-content-digest") };
     },
-    blob: async (digest, size) => (await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size)).bytes,
+    blob: async (digest, size) =>
+      (await known).get(digest) ?? (await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size)).bytes,
   };
 }
 

@@ -62,11 +62,16 @@ export async function uploadBlob(
   }
 }
 
-/** Starts an upload and cancels it: nothing else tells whether a push would be allowed. */
-export async function probeUpload({ client, repository }: UploadTarget, action: string, signal: AbortSignal | undefined): Promise<void> {
+/** Starts an upload and cancels it: nothing else tells whether a push would be allowed. `cancelled` never rejects. */
+export async function probeUpload(
+  { client, repository }: UploadTarget,
+  action: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly cancelled: Promise<void> }> {
   const call: Call = { repository, scopes: [pushScope(repository)], action, signal };
   try {
-    await cancelUpload(client, await startUpload(client, call), call);
+    const session = await startUpload(client, call);
+    return { cancelled: cancelUpload(client, session, { ...call, signal: AbortSignal.timeout(farewellMs) }).catch(() => {}) };
   } catch (error) {
     signal?.throwIfAborted();
     throw client.wrap(error, call);
