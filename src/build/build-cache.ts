@@ -25,10 +25,11 @@ import type { Report } from "../report/report.ts";
 import type { CacheKeeper, CacheMount, Sandbox } from "../sandbox/sandbox.ts";
 import type { Downloads } from "./downloads.ts";
 import { type BuiltStage, fullSandbox, type ResumptionTools } from "./execute.ts";
-import { explainMiss, remember } from "./explain.ts";
-import { type Origin, originsOf, type Plan } from "./plan.ts";
+import { type Inputs, remember } from "./explain.ts";
+import { describeMisses, type ExplainedStage, explainPlan } from "./explain-plan.ts";
+import type { Plan } from "./plan.ts";
 import type { CacheRequest, CacheStore, Request } from "./request.ts";
-import { type CachePolicy, findResumption, isCounted, type Resumption } from "./resume.ts";
+import { type CachePolicy, findResumption } from "./resume.ts";
 import { type SettledFiles, settleFiles } from "./selection.ts";
 import type { Contexts } from "./sources.ts";
 import { computeKeys, type KeyTools, type StageKeys } from "./step-keys.ts";
@@ -66,6 +67,7 @@ export function openBuildCache(
     ...tools,
     ...request,
     stores,
+    readOnly: request.readOnly || request.explainOnly,
     readScopes: [trustedScope],
     choose: (variants) => variants.find((one) => one.compression === compression && (level?.test(one.compressor) ?? true)),
   });
@@ -87,8 +89,19 @@ export interface ResumeTools extends Pick<Request, "rewriteTimestamp" | "reprodu
   sandbox(): Promise<Pick<Sandbox, "name">>;
 }
 
-/** Names every step, and finds what earlier builds have left of them. */
+/** Names every step, and finds what earlier builds have left of them; says what is to be built, and why. */
 export async function resume(plan: Plan, tools: ResumeTools): Promise<ResumptionTools> {
+  const { resumption, explained } = await lookUp(plan, tools);
+  for (const text of describeMisses(plan, explained, resumption.policy)) tools.report.emit({ kind: "notice", text });
+  return resumption;
+}
+
+/** What `resume` would find; nothing is kept. */
+export async function explain(plan: Plan, tools: ResumeTools): Promise<readonly ExplainedStage[]> {
+  return (await lookUp(plan, tools)).explained;
+}
+
+async function lookUp(plan: Plan, tools: ResumeTools) {
   const { cache, request, contexts, downloads } = tools;
   const context: KeyTools["context"] = (name) => {
     const files = contexts.get(name);
@@ -113,8 +126,12 @@ export async function resume(plan: Plan, tools: ResumeTools): Promise<Resumption
   };
   const last = await tools.last;
   const found = await findResumption(plan, keys, { cache, policy, accepts });
-  for (const text of explainMisses(plan, kept, found, policy, last)) tools.report.emit({ kind: "notice", text });
-  return { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+  const resumption: ResumptionTools = { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+  return { resumption, explained: explainPlan(plan, { found, inputs: inputsOf(kept), policy, last }) };
+}
+
+function inputsOf(keys: readonly StageKeys[]): readonly (readonly Inputs[])[] {
+  return keys.map(({ steps }) => steps.map((step) => step.inputs));
 }
 
 /** Builds with the same name are compared with each other, to say what has changed. */
@@ -137,8 +154,6 @@ export async function leaveLast(
   { cache, request, resumption }: { readonly cache: Cache; readonly request: Request; readonly resumption: ResumptionTools },
 ): Promise<void> {
   const { kept } = resumption;
-  const bases = plan.stages.map(({ base, baseText }) => describeBase(base, baseText));
-  const inputs = kept.map(({ steps }) => steps.map((step) => step.inputs));
   const chains = plan.stages.map(async (_, number) => {
     const built = stages[number];
     const layers = await Promise.all((built?.made ?? []).map((one) => one.kept));
@@ -146,30 +161,7 @@ export async function leaveLast(
     const chain = isWhole ? { layers: layers.filter((layer) => layer !== undefined), fidelity: built.fidelity } : undefined;
     return { keys: (kept[number]?.steps ?? []).map(({ state }) => state), chain };
   });
-  cache.keepLast(lastKey(request), remember(plan, inputs, bases), await Promise.all(chains));
-}
-
-/** One sentence for each stage that has something to build which the cache could have had. */
-function explainMisses(plan: Plan, keys: readonly StageKeys[], found: Resumption, policy: CachePolicy, last: unknown): readonly string[] {
-  const isBuilt = (number: number) =>
-    found.needed.has(number) && (found.hits[number]?.last ?? -1) + 1 < (plan.stages[number]?.steps.length ?? 0);
-  return plan.stages.flatMap((stage, number) => {
-    const i = (found.hits[number]?.last ?? -1) + 1;
-    const step = stage.steps[i];
-    if (step === undefined || !found.needed.has(number) || !isCounted(step, policy)) return [];
-    const place = `[${stage.name} ${i + 2}/${stage.steps.length + 1}] ${step.source.text}`;
-    if (policy.isUncached(stage)) return [`${place}: built, since the cache is not asked`];
-    const steps = (keys[number]?.steps ?? []).map((one) => one.inputs);
-    const base = describeBase(stage.base, stage.baseText);
-    const below = [...(i === 0 ? [stage.base] : []), ...originsOf(step)];
-    const rebuilt = below.find((origin) => origin.kind === "stage" && isBuilt(origin.stage));
-    const above = rebuilt?.kind === "stage" ? plan.stages[rebuilt.stage]?.name : undefined;
-    return [`${place}: not in the cache: ${explainMiss({ stage: stage.name, base, steps }, i, last, above)}`];
-  });
-}
-
-function describeBase(base: Origin, text: string): string {
-  return base.kind === "image" ? `${text}@${base.digest.slice(0, 19)}` : text;
+  cache.keepLast(lastKey(request), remember(plan, inputsOf(kept)), await Promise.all(chains));
 }
 
 /** Keeps in the cache what cache mounts hold. A cache that is as it was brought back is not written again. */

@@ -18,7 +18,7 @@ import { type CacheKeeper, openSandbox, type Sandbox } from "../sandbox/sandbox.
 import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
 import { type Bases, baseKey, openBases } from "./bases.ts";
-import { lastKey, leaveLast, openBuildCache, openKeeper, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
+import { explain, lastKey, leaveLast, openBuildCache, openKeeper, resume, retrying, settleContexts, timeOf } from "./build-cache.ts";
 import { type Checked, checkBeforeBuild, checkOnly, joinChecked, reportChecked } from "./check.ts";
 import { deliver } from "./deliver.ts";
 import { beginDownloads, type Downloads } from "./downloads.ts";
@@ -40,6 +40,7 @@ import { summarize } from "./summary.ts";
 import { freshCaches } from "./uncached.ts";
 
 export type { Checked } from "./check.ts";
+export type { ExplainedStage, ExplainedStep } from "./explain-plan.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
 export { type MergeRequest, mergeImages } from "./merge.ts";
 export { type Pruned, type PruneRequest, prune } from "./prune.ts";
@@ -224,7 +225,9 @@ async function carryOut(
     if (cached?.request.mounts) keeper = openKeeper(cached.cache, { ...executeTools, maxBytes: cached.request.mountsLimit });
     const attempt = async () => {
       const settled = settleContexts(parts.contexts);
-      const resumption = cached && (await during("building image", resume(plan, { ...executeTools, ...cached, contexts: settled })));
+      const looking = cached && { ...executeTools, ...cached, contexts: settled };
+      if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
+      const resumption = looking && (await during("building image", resume(plan, looking)));
       const contexts = cached === undefined ? parts.contexts : settled;
       const layers = openLayers({ registry, blobs, signal, cache });
       const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });

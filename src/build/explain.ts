@@ -1,6 +1,7 @@
 // Why a step is built although something like it was built before: which of its inputs is another.
 
-import type { Plan, Step } from "./plan.ts";
+import { formatPlatform } from "../image/platform.ts";
+import type { Plan, StagePlan, Step } from "./plan.ts";
 
 /** What a step's key was made from, by names that people know. */
 export interface Inputs {
@@ -12,7 +13,7 @@ export interface Inputs {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** What of a build is remembered: by stage, what it is built FROM and its steps. */
+/** What of a build is remembered: by stage and platform, what it is built FROM and its steps. */
 export type Remembered = Readonly<Record<string, { readonly base: string; readonly steps: readonly Inputs[] }>>;
 
 /** As long as values are kept and shown. */
@@ -52,12 +53,21 @@ function shorten(value: string): string {
 }
 
 /** What a later build is to compare itself with. */
-export function remember(plan: Plan, inputs: readonly (readonly Inputs[])[], bases: readonly string[]): Remembered {
+export function remember(plan: Plan, inputs: readonly (readonly Inputs[])[]): Remembered {
   const count = inputs.flat().reduce((sum, { files }) => sum + Object.keys(files).length, 0);
   const kept = (one: Inputs): Inputs => (count <= maxFiles ? one : { ...one, files: joinFiles(one.files) });
   return Object.fromEntries(
-    plan.stages.map((stage, number) => [stage.name, { base: bases[number] ?? "", steps: (inputs[number] ?? []).map(kept) }]),
+    plan.stages.map((stage, number) => [nameOf(stage), { base: describeBase(stage), steps: (inputs[number] ?? []).map(kept) }]),
   );
+}
+
+function nameOf({ name, platform }: StagePlan): string {
+  return `${name} ${formatPlatform(platform)}`;
+}
+
+/** What a stage is built FROM; an image with some of its digest. */
+export function describeBase({ base, baseText }: StagePlan): string {
+  return base.kind === "image" ? `${baseText}@${base.digest.slice(0, 19)}` : baseText;
 }
 
 /** Two levels of directories instead of what lies in them. */
@@ -73,23 +83,28 @@ function joinFiles(files: Inputs["files"]): Inputs["files"] {
   return Object.fromEntries([...sums].slice(0, maxFiles).map(([path, sum]) => [path, sum.toString(36)]));
 }
 
-/** Why step `i` of a stage is not in the cache, as the end of a sentence; `before` is what `remember` gave to an earlier build, `rebuilt` a stage that the step needs and that is built itself. */
+/**
+ * Why step `i` of a stage is not in the cache, as the end of a sentence; `before` is what `remember` gave to an earlier build. `rebuilt` is
+ * a stage that the step needs and that is built itself, and `follows` says that a step before it in its own stage is.
+ */
 export function explainMiss(
-  now: { readonly stage: string; readonly base: string; readonly steps: readonly Inputs[] },
+  now: { readonly stage: StagePlan; readonly steps: readonly Inputs[] },
   i: number,
   before: unknown,
-  rebuilt?: string,
+  { rebuilt, follows }: { readonly rebuilt?: string | undefined; readonly follows: boolean },
 ): string {
-  const earlier = readRemembered(before)?.[now.stage];
+  const earlier = readRemembered(before)?.[nameOf(now.stage)];
+  const base = describeBase(now.stage);
   const step = now.steps[i];
   if (earlier === undefined || step === undefined) return "no earlier build of it is known";
-  if (earlier.base !== now.base) return `the base was ${earlier.base || "another"}, and is ${now.base}`;
+  if (earlier.base !== base) return `the base was ${earlier.base}, and is ${base}`;
   const old = earlier.steps[i];
   if (old === undefined) return "it is new";
   const reasons = [...compareValues(old.values, step.values), ...compareFiles(old.files, step.files)];
   if (reasons.length > 0) return reasons.join(", ");
-  if (rebuilt !== undefined) return `stage ${rebuilt} is built anew`;
+  if (rebuilt !== undefined) return `stage ${rebuilt} is built anew, and may yet come to the same`;
   if (old.text !== step.text) return `the instruction was ${old.text}`;
+  if (follows) return "a step before it is built";
   return earlier.steps.slice(0, i).every((one, at) => JSON.stringify(one) === JSON.stringify(now.steps[at]))
     ? "nothing of it is another, but the cache does not have it (any more)"
     : "something before it is another";

@@ -28,6 +28,8 @@ export interface CacheRequest {
   readonly stores: readonly CacheStore[];
   /** Nothing is written. */
   readonly readOnly: boolean;
+  /** Say what the build would take and what it would do, and stop; nothing is written. */
+  readonly explainOnly: boolean;
   /** Seconds for which a layer is used after its step ran. */
   readonly maxAge: number;
   /** RUN and WORKDIR. */

@@ -3,6 +3,7 @@
 import type { Digest } from "../image/digest.ts";
 import type { Report } from "../report/report.ts";
 import type { Checked } from "./check.ts";
+import type { ExplainedStage } from "./explain-plan.ts";
 
 export interface BuildTools {
   readonly report: Report;
@@ -23,4 +24,6 @@ export interface BuildResult {
   readonly plan?: string;
   /** What a check found. */
   readonly checked?: Checked;
+  /** What the cache has of the build, where that was the question. */
+  readonly explained?: readonly ExplainedStage[];
 }

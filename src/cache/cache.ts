@@ -44,6 +44,8 @@ export interface Chain {
   readonly layers: readonly CachedLayer[];
   /** `full`, or the sandbox whose limits some command ran under. */
   readonly fidelity: string;
+  /** The store it was found in, as messages call it. */
+  readonly store?: string;
 }
 
 export interface Cache {
@@ -160,7 +162,7 @@ export function openCache(options: CacheOptions): Cache {
   }
 
   function openChain({ layers, fidelity }: ChainRecord, store: Store): Chain {
-    return { fidelity, layers: layers.map((layer) => openLayer(layer, store)) };
+    return { fidelity, layers: layers.map((layer) => openLayer(layer, store)), store: store.name };
   }
 
   function openLayer({ diffId, variants, index, created, seconds }: RecordedLayer, store: Store): CachedLayer {
@@ -332,6 +334,7 @@ export function openCache(options: CacheOptions): Cache {
       if (isClosed) return;
       isClosed = true;
       while (writing.size > 0) await Promise.all(writing);
+      if (options.readOnly) return;
       for (const store of stores)
         await store.close(signal).catch((error: unknown) => warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}`));
     },

@@ -10,24 +10,29 @@ import { UsageError } from "./usage.ts";
 import { parseDuration, parseSize } from "./value.ts";
 import type { Values } from "./values.ts";
 
+const noStore = "slipway explain has no cache to look into: give --cache-store, or --cache with --cache-repo or --destination";
+
 /** undefined where no cache is wanted. Throws a UsageError. */
 export function readCache(
   values: Values,
   destinations: readonly Reference[],
-  push: boolean,
+  { push, explainOnly }: { readonly push: boolean; readonly explainOnly: boolean },
   surroundings: Surroundings,
 ): CacheRequest | undefined {
   const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
   const isWanted = values.isSet("cache");
-  if (!isWanted && named.length === 0) return undefined;
+  if (!explainOnly && !isWanted && named.length === 0) return undefined;
   const readOnly = values.isSet("no-push-cache");
   const repositoryName = values.text("cache-repo");
-  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly)
+  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly && !explainOnly)
     throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
   const repository = isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [];
+  const stores = [...named, ...repository];
+  if (explainOnly && stores.length === 0) throw new UsageError(noStore);
   return {
-    stores: [...named, ...repository],
+    stores,
     readOnly,
+    explainOnly,
     maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000,
     runLayers: values.isSet("cache-run-layers"),
     copyLayers: values.isSet("cache-copy-layers"),

@@ -7,16 +7,16 @@ import { formatSarif } from "./sarif.ts";
 
 /** Ends in a line feed. Formats other than json and sarif are text. */
 export function showChecked(checked: Checked, format: string): string {
-  if (format === "json") return harmless(formatJson(checked));
-  if (format === "sarif") return harmless(formatSarif(checked));
+  if (format === "json") return printJson(formatJson(checked));
+  if (format === "sarif") return printJson(formatSarif(checked));
   return formatText(checked)
     .split("\n")
     .map((line) => `${neutralizeLine(line, false)}\n`)
     .join("");
 }
 
-/** CI systems obey `##[` wherever it stands; in JSON it stands in texts alone. */
-function harmless(value: unknown): string {
+/** As JSON. CI systems obey `##[` wherever it stands; in JSON it stands in texts alone. */
+export function printJson(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2).replaceAll("##[", "#\\u0023[")}\n`;
 }
 

@@ -23,6 +23,7 @@ export function describeUsage(): string {
     "Usage:",
     "  slipway [build] FLAGS",
     "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
+    "  slipway explain FLAGS   says which steps of the build the cache has, and why it has not the others",
     "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
     "                          joins images of single platforms that were pushed into one index",
     "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",

@@ -19,10 +19,15 @@ import { parseInteger, parsePair } from "./value.ts";
 import { type Value, type Values, valuesOf } from "./values.ts";
 
 /** Throws a UsageError for what cannot be; makes the private state directory, as the last thing, where none was given. */
-export function readRequest(given: readonly GivenFlag[], surroundings: Surroundings, checkOnly = false): Request {
+export function readRequest(
+  given: readonly GivenFlag[],
+  surroundings: Surroundings,
+  command: "build" | "check" | "explain" = "build",
+): Request {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
   const values = valuesOf(given);
+  const [checkOnly, explainOnly] = [command === "check", command === "explain"];
   const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
   const choice = readOutputFlags(values.list("output"));
   const named = (names: readonly string[]) => names.map((text) => readDestination({ text, source: "--output" }));
@@ -31,7 +36,8 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
   const outputs = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve(directory, file)) };
   const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
-  if (push && destinations.length === 0 && !dryRun && !checkOnly && !isElsewhere)
+  if (dryRun && explainOnly) throw new UsageError("flag --dryrun has no meaning for slipway explain, which builds nothing");
+  if (push && destinations.length === 0 && !dryRun && !checkOnly && !explainOnly && !isElsewhere)
     throw new UsageError("you must provide --destination, or use --no-push");
   if (destinations.length === 0 && outputs.imageNameWithDigestFile !== undefined)
     throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
@@ -66,7 +72,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     platforms,
     uncached: readUncached(values),
     destinations,
-    push: push && flagged.length > 0,
+    push: push && flagged.length > 0 && !explainOnly,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
     outputs,
     registry: readRegistryOptions(values, surroundings),
@@ -77,7 +83,7 @@ export function readRequest(given: readonly GivenFlag[], surroundings: Surroundi
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
-    cache: readCache(values, flagged, push && flagged.length > 0, surroundings),
+    cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
     notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],

@@ -7,6 +7,7 @@ import { openRenderer } from "../report/renderer.ts";
 import type { Renderer } from "../report/report.ts";
 import { showChecked } from "./check.ts";
 import { findSecrets } from "./credentials.ts";
+import { showExplained } from "./explain.ts";
 import { describeFailure } from "./failure.ts";
 import { describeUsage } from "./help.ts";
 import { watchInterruption } from "./interruption.ts";
@@ -26,7 +27,7 @@ export interface Core {
   prune(request: PruneRequest, tools: BuildTools): Promise<readonly Pruned[]>;
 }
 
-const commands = ["build", "check", "merge", "prune", "version", "help"];
+const commands = ["build", "check", "explain", "merge", "prune", "version", "help"];
 const laterCommands = ["warm", "push", "login", "plan", "doctor"];
 
 /** Runs the command line; gives the exit code and leaves nothing running. */
@@ -44,7 +45,7 @@ export async function runShell(core: Core, surroundings: Surroundings): Promise<
     if (command === "merge") return await runMerge(parsed, core, surroundings);
     if (command === "prune") return await runPrune(parsed, core, surroundings);
     refusePositional(parsed);
-    return await runBuild(parsed, core, surroundings, command === "check");
+    return await runBuild(parsed, core, surroundings, command === "check" || command === "explain" ? command : "build");
   } catch (error) {
     const { failure } = describeFailure(error, true);
     surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}\n` : `${failure.stack ?? ""}\n${failure.headline}\n`);
@@ -52,17 +53,26 @@ export async function runShell(core: Core, surroundings: Surroundings): Promise<
   }
 }
 
-async function runBuild({ given }: ParsedFlags, core: Core, surroundings: Surroundings, checkOnly: boolean): Promise<number> {
-  const request = readRequest(given, surroundings, checkOnly);
+async function runBuild(
+  { given }: ParsedFlags,
+  core: Core,
+  surroundings: Surroundings,
+  command: "build" | "check" | "explain",
+): Promise<number> {
   const values = valuesOf(given);
+  const format = values.text("format");
+  if (command === "explain" && format === "sarif")
+    throw new UsageError("--format=sarif is of slipway check alone: explain has text and json");
+  const request = readRequest(given, surroundings, command);
   const cleanUp = {
     now: () => (request.stateIsPrivate ? surroundings.removeDirectoryNow(request.stateDir) : undefined),
     later: async () => (request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : undefined),
   };
   return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
-    const { plan, checked } = await core.build(request, tools);
+    const { plan, checked, explained } = await core.build(request, tools);
     if (plan !== undefined) surroundings.stdout.write(renderer.redact(showPlan(plan)));
-    if (checked !== undefined) surroundings.stdout.write(renderer.redact(showChecked(checked, values.text("format"))));
+    if (checked !== undefined) surroundings.stdout.write(renderer.redact(showChecked(checked, format)));
+    if (explained !== undefined) surroundings.stdout.write(renderer.redact(showExplained(explained, format)));
     return checked !== undefined && (checked.error !== undefined || checked.findings.length > 0) ? 1 : 0;
   });
 }

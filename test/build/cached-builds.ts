@@ -13,6 +13,7 @@ import { startRegistry } from "../support/registry.ts";
 export const usualCache: CacheRequest = {
   stores: [],
   readOnly: false,
+  explainOnly: false,
   maxAge: 1e6,
   runLayers: true,
   copyLayers: true,

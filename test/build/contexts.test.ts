@@ -15,6 +15,7 @@ import { startGitServer } from "../support/git-server.ts";
 import { layerLines, pushed } from "../support/pushed.ts";
 import { startRegistry } from "../support/registry.ts";
 import { serve } from "../support/web.ts";
+import { usualCache } from "./cached-builds.ts";
 
 async function openBuild(t: TestContext) {
   const registry = await startRegistry(t);
@@ -178,18 +179,7 @@ test("the cache knows files by what they are, wherever they come from", async (t
   const { builder, request } = await openBuild(t);
   const server = await startGitServer(t);
   const path = join(await temporaryDirectory(t), "store");
-  const stores = [{ kind: "directory", path, maxBytes: undefined }] as const;
-  const cache = {
-    stores,
-    readOnly: false,
-    maxAge: 1e6,
-    runLayers: true,
-    copyLayers: true,
-    mounts: false,
-    mountsLimit: 0,
-    secret: undefined,
-    scope: "",
-  };
+  const cache = { ...usualCache, stores: [{ kind: "directory", path, maxBytes: undefined }] } as const;
   const dockerfile = "FROM files\nCOPY a /b/\nCOPY --from=repo tool /\n";
   const build = async (owner: number, ref: string): Promise<string[]> => {
     const archive = await pack(t, { Dockerfile: dockerfile, a: "A" }, owner);
