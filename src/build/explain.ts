@@ -1,5 +1,6 @@
 // Why a step is built although something like it was built before: which of its inputs is another.
 
+import { createHash } from "node:crypto";
 import { formatPlatform } from "../image/platform.ts";
 import type { Plan, StagePlan, Step } from "./plan.ts";
 
@@ -18,12 +19,12 @@ export type Remembered = Readonly<Record<string, { readonly base: string; readon
 
 /** As long as values are kept and shown. */
 const maxValue = 120;
-/** Of all steps together; more become directories. */
-const maxFiles = 5000;
+/** Of one step; more become directories. */
+const maxFiles = 1000;
 const shownFiles = 3;
 
-export function inputsOf(step: Step, files: ReadonlyMap<string, string>): Inputs {
-  return { text: step.source.text, values: mapValues(valuesOf(step), shorten), files: Object.fromEntries(files) };
+export function inputsOf(step: Step, files: FileNotes): Inputs {
+  return { text: step.source.text, values: mapValues(valuesOf(step), shorten), files: files.all() };
 }
 
 function valuesOf(step: Step): Record<string, string> {
@@ -54,10 +55,8 @@ function shorten(value: string): string {
 
 /** What a later build is to compare itself with. */
 export function remember(plan: Plan, inputs: readonly (readonly Inputs[])[]): Remembered {
-  const count = inputs.flat().reduce((sum, { files }) => sum + Object.keys(files).length, 0);
-  const kept = (one: Inputs): Inputs => (count <= maxFiles ? one : { ...one, files: joinFiles(one.files) });
   return Object.fromEntries(
-    plan.stages.map((stage, number) => [nameOf(stage), { base: describeBase(stage), steps: (inputs[number] ?? []).map(kept) }]),
+    plan.stages.map((stage, number) => [nameOf(stage), { base: describeBase(stage), steps: inputs[number] ?? [] }]),
   );
 }
 
@@ -70,17 +69,33 @@ export function describeBase({ base, baseText }: StagePlan): string {
   return base.kind === "image" ? `${baseText}@${base.digest.slice(0, 19)}` : baseText;
 }
 
-/** Two levels of directories instead of what lies in them. */
-function joinFiles(files: Inputs["files"]): Inputs["files"] {
-  const sums = new Map<string, number>();
-  for (const [path, digest] of Object.entries(files)) {
-    const directory = path.split("/").slice(0, 2).join("/");
-    let sum = sums.get(directory) ?? 0;
-    // Any file's change must change the sum, and nothing depends on it but a sentence.
-    for (const character of `${path}\0${digest}`) sum = (Math.imul(sum, 31) + (character.codePointAt(0) ?? 0)) | 0;
-    sums.set(directory, sum);
+/** Gathers what stands for each file that a step takes; of very many, for the directories that they are in. */
+export class FileNotes {
+  readonly #files = new Map<string, string>();
+  #directories: Map<string, ReturnType<typeof createHash>> | undefined;
+
+  note(path: string, mark: string): void {
+    if (this.#directories !== undefined) return this.#add(this.#directories, path, mark);
+    this.#files.set(path, mark);
+    if (this.#files.size <= maxFiles) return;
+    this.#directories = new Map();
+    for (const [known, sign] of this.#files) this.#add(this.#directories, known, sign);
+    this.#files.clear();
   }
-  return Object.fromEntries([...sums].slice(0, maxFiles).map(([path, sum]) => [path, sum.toString(36)]));
+
+  /** By path, or by the first two parts of it. */
+  all(): Readonly<Record<string, string>> {
+    if (this.#directories === undefined) return Object.fromEntries(this.#files);
+    const sums = [...this.#directories].slice(0, maxFiles);
+    return Object.fromEntries(sums.map(([path, hash]) => [path, hash.copy().digest("base64url").slice(0, 12)]));
+  }
+
+  #add(directories: Map<string, ReturnType<typeof createHash>>, path: string, mark: string): void {
+    const directory = /^[^/]*\/[^/]*/.exec(path)?.[0] ?? path;
+    const hash = directories.get(directory) ?? createHash("sha256");
+    directories.set(directory, hash);
+    hash.update(`${path}\0${mark}\n`);
+  }
 }
 
 /**

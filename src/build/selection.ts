@@ -40,10 +40,11 @@ export function settleFiles(files: Files): SettledFiles {
       const sha256 = digests.get(path);
       return node === undefined || sha256 === undefined ? node : { ...node, sha256 };
     },
+    content: (path) => files.content(path, nodes.get(path)?.attributes),
     async digest(path) {
       const known = digests.get(path);
       if (known !== undefined) return known;
-      const sha256 = await digestContent(files.content(path));
+      const sha256 = await digestContent(files.content(path, nodes.get(path)?.attributes));
       digests.set(path, sha256);
       return sha256;
     },

@@ -3,7 +3,7 @@
 import { type Key, keyOf } from "../cache/cache.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { type RawPath, toText } from "../layer/entry.ts";
-import { type Inputs, inputsOf } from "./explain.ts";
+import { FileNotes, type Inputs, inputsOf } from "./explain.ts";
 import type { CopyOperand, Origin, Plan, RunMount, StagePlan, Step } from "./plan.ts";
 import { type DigestedView, digestCopied, digestMounted } from "./selection.ts";
 
@@ -72,9 +72,9 @@ async function keysOf(
   const identify: IdentifyOrigin = async (origin, taken) =>
     origin.kind === "stage" ? `stage ${await lastOf(origin.stage)}` : identifyFiles(origin, taken, tools);
   // All at once: contexts are read while others wait for the network.
-  const noted = stage.steps.map(() => new Map<string, string>());
+  const noted = stage.steps.map(() => new FileNotes());
   const marks = stage.steps.map((step, i) => {
-    const note = (path: RawPath, mark: string) => void noted[i]?.set(toText(path) || ".", mark);
+    const note = (path: RawPath, mark: string) => noted[i]?.note(toText(path) || ".", mark);
     const noting: IdentifyOrigin = (origin, taken) => identify(origin, (files) => taken({ ...files, note }));
     return fingerprint(step, noting, tools);
   });
@@ -87,7 +87,7 @@ async function keysOf(
     const mark = (await marks[i]) ?? "";
     const isAlone = step.kind === "copy" && step.link && tools.salt === undefined;
     const own = isAlone ? keyOf("layer", [timesOf(tools), mark]) : undefined;
-    const key: StepKey = { mark, state: stateKey(below, mark), own, inputs: inputsOf(step, noted[i] ?? new Map()) };
+    const key: StepKey = { mark, state: stateKey(below, mark), own, inputs: inputsOf(step, noted[i] ?? new FileNotes()) };
     steps.push(key);
     below = key.state;
   }

@@ -24,7 +24,9 @@ function readDirectory(root: string): ContentView {
     return stats === undefined ? undefined : { attributes: readAttributes(path, stats), inode: inodeOf(stats) };
   }
 
-  function content(path: RawPath): Content {
+  function content(path: RawPath, known?: Attributes): Content {
+    // Sockets count as empty files, and are none.
+    if (known?.type === "file" && known.size > 0) return { kind: "file", path: absolute(path), offset: 0, size: known.size };
     const stats = statPath(path);
     if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
     if (!stats?.isFile()) throw failure(path, stats === undefined ? "it is not there" : "it is no regular file");

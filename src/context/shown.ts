@@ -1,13 +1,13 @@
 // A tree of files without what an ignore file hides. Looks only where it is asked to.
 
 import { type FileView, joinPath, nameOf, parentOf } from "../filesystem/filesystem.ts";
-import { type Content, type RawPath, toText } from "../layer/entry.ts";
+import { type Attributes, type Content, type RawPath, toText } from "../layer/entry.ts";
 import type { IgnorePatterns, IgnoreResult } from "./ignore.ts";
 
 /** Files with their bytes. */
 export interface ContentView extends FileView {
-  /** Where the bytes of a regular file are; throws for what is no file. */
-  content(path: RawPath): Content;
+  /** Where the bytes of a regular file are; throws for what is no file. What is known of the file need not be read again. */
+  content(path: RawPath, known?: Attributes): Content;
 }
 
 export interface ShownView extends ContentView {
@@ -40,10 +40,10 @@ export function hideIgnored(view: ContentView, patterns: IgnorePatterns): ShownV
     return directory.names;
   }
 
-  function content(path: RawPath): Content {
+  function content(path: RawPath, known?: Attributes): Content {
     if (!isVisible(path)) throw failure(path, "it is not there");
     try {
-      return view.content(path);
+      return view.content(path, known);
     } catch (error) {
       lstat(path);
       throw error;

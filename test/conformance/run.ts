@@ -16,6 +16,7 @@ const usage = `npm run conformance -- [OPTIONS]
   --sandbox NAME    passed to every build (default ns)
   --jobs N          builds at a time (default ${availableParallelism()})
   --unprivileged    cases without RUN alone, as a user with no rights and no sandbox
+  --cached          build each case twice, the second time from what the first left in a cache: all of it must come from there
   --node PROGRAM    the Node that runs the bundle (default: this one)
   --keep            leave the working folder, with each case's log
   --data DIR        the cases (default ../shared/conformance)`;
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     sandbox: { type: "string", default: "ns" },
     jobs: { type: "string", default: String(availableParallelism()) },
     unprivileged: { type: "boolean", default: false },
+    cached: { type: "boolean", default: false },
     node: { type: "string", default: process.execPath },
     keep: { type: "boolean", default: false },
     data: { type: "string", default: fileURLToPath(new URL("../../../shared/conformance", import.meta.url)) },
@@ -78,10 +80,19 @@ async function run(): Promise<void> {
     const { tree } = await readPushedImage(registry.host, "library/busybox", { tag: "latest", work: makeFolder(work, "base") });
     const trees: Record<"busybox" | "scratch", FlatTree> = { busybox: tree, scratch: {} };
     const bundle = fileURLToPath(new URL("../../dist/slipway.mjs", import.meta.url));
-    const { data, sandbox, unprivileged } = values;
+    const { data, sandbox, unprivileged, cached } = values;
     // Builds run elsewhere: a path is meant from here.
     const node = values.node.includes("/") ? resolve(values.node) : values.node;
-    const verdicts = await tryAll(cases, { host: registry.host, data, work, trees, command: [node, bundle], sandbox, unprivileged });
+    const verdicts = await tryAll(cases, {
+      host: registry.host,
+      data,
+      work,
+      trees,
+      command: [node, bundle],
+      sandbox,
+      unprivileged,
+      cached,
+    });
     printVerdicts(verdicts);
     if ([...verdicts.values()].some(({ kind }) => kind === "fail")) process.exitCode = 1;
   } finally {

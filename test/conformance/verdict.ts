@@ -25,6 +25,8 @@ export interface Tools {
   readonly sandbox: string;
   /** Build as nobody. */
   readonly unprivileged: boolean;
+  /** Build a second time, from the cache that the first build filled. */
+  readonly cached: boolean;
 }
 
 const nobody = 65534;
@@ -39,20 +41,32 @@ export async function tryCase(test: Case, tools: Tools): Promise<Verdict> {
   const { context, dockerfile, buildArgs } = prepareCase(test, tools.data, { work, host: tools.host });
   const name = `conformance/${test.name.toLowerCase()}`;
   const digestFile = join(results, "digest");
-  const { code, log } = await runBuild(tools, {
-    results,
-    args: [
-      ...["--context", context, "--dockerfile", dockerfile, "--destination", `${tools.host}/${name}:built`],
-      ...["--insecure-registry", tools.host, "--registry-mirror", tools.host],
-      ...["--digest-file", digestFile, "--state-dir", join(results, "state"), "--sandbox", tools.sandbox],
-      ...buildArgs.flatMap((argument) => ["--build-arg", argument]),
-      ...(test.target === undefined ? [] : ["--target", test.target]),
-    ],
-  });
+  const build = (state: string) =>
+    runBuild(tools, {
+      results,
+      args: [
+        ...["--context", context, "--dockerfile", dockerfile, "--destination", `${tools.host}/${name}:built`],
+        ...["--insecure-registry", tools.host, "--registry-mirror", tools.host],
+        ...["--digest-file", digestFile, "--state-dir", join(results, state), "--sandbox", tools.sandbox],
+        ...buildArgs.flatMap((argument) => ["--build-arg", argument]),
+        ...(test.target === undefined ? [] : ["--target", test.target]),
+        ...(tools.cached ? ["--cache-store", join(results, "cache")] : []),
+      ],
+    });
+  const { code, log } = await build("state");
   writeFileSync(join(work, "log"), log);
   if (test.expected.fails) return judgeFailure(test.expected.error, code, log);
   if (code !== 0) return fail(`the build ended with ${code}:`, ...lastLines(log));
   try {
+    const first = readFileSync(digestFile, "utf8");
+    if (tools.cached) {
+      const second = await build("state-2");
+      const built = second.log.split("\n").filter((line) => /\] done in /.test(line));
+      const digest = readFileSync(digestFile, "utf8");
+      if (second.code !== 0) return fail(`the second build ended with ${second.code}:`, ...lastLines(second.log));
+      if (built.length > 0) return fail("the second build did again:", ...built);
+      if (digest !== first) return fail(`the second build made ${digest}, the first ${first}`);
+    }
     return await judgeImage(test.expected, { name, digestFile, work, tools });
   } catch (error) {
     return fail(`what was pushed cannot be read back: ${error instanceof Error ? error.message : error}`);
