@@ -106,7 +106,7 @@ async function lookUp(plan: Plan, tools: ResumeTools) {
   const context: KeyTools["context"] = (name) => {
     const files = contexts.get(name);
     if (files === undefined) throw new Error(`Cannot name the files of context "${name}": it was not opened`);
-    return { view: files, keepsOwners: files.keepsOwners, digest: (path) => files.digest(path) };
+    return { view: files, keepsOwners: files.keepsOwners, digest: (path) => files.digest(path), xattrs: files.xattrs };
   };
   const keyTools: KeyTools = { ...tools, epoch: plan.epoch, context, identify: (operand) => downloads.identify(operand) };
   const policy: CachePolicy = { ...request, isUncached: (stage) => stage.isUncached };

@@ -38,6 +38,7 @@ import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, type NamedFiles, openContexts, openNamedFiles } from "./sources.ts";
 import { summarize } from "./summary.ts";
 import { freshCaches } from "./uncached.ts";
+import { withXattrs } from "./xattrs.ts";
 
 export type { Checked } from "./check.ts";
 export type { ExplainedStage, ExplainedStep } from "./explain-plan.ts";
@@ -195,6 +196,7 @@ async function carryOut(
   try {
     await during("building image", makeStateDirectory(stateDir));
     const helper = await during("building image", openHelper());
+    const shown = withXattrs(parts.contexts, { helper, signal });
     const blobs = await during("building image", openBlobs(stateDir));
     const files = openLayerFiles(scratch);
     const fresh = freshCaches(plan);
@@ -224,11 +226,11 @@ async function carryOut(
     const cached = request.cache && cache && { request: request.cache, cache, last: parts.last };
     if (cached?.request.mounts) keeper = openKeeper(cached.cache, { ...executeTools, maxBytes: cached.request.mountsLimit });
     const attempt = async () => {
-      const settled = settleContexts(parts.contexts);
+      const settled = settleContexts(shown);
       const looking = cached && { ...executeTools, ...cached, contexts: settled };
       if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
       const resumption = looking && (await during("building image", resume(plan, looking)));
-      const contexts = cached === undefined ? parts.contexts : settled;
+      const contexts = cached === undefined ? shown : settled;
       const layers = openLayers({ registry, blobs, signal, cache });
       const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });
       if (cached !== undefined && resumption !== undefined) await leaveLast(plan, stages, { ...cached, request, resumption });

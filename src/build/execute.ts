@@ -420,6 +420,7 @@ class StageBuild {
         view: files,
         keepsOwners: files.keepsOwners,
         locate: async () => files.content,
+        xattrs: files.xattrs,
       };
     }
     const { files } = await this.#openOrigin(origin);

@@ -13,7 +13,7 @@ export function findSource(view: FileView, source: RawPath): { readonly path: Ra
 }
 
 /** A file, or a directory with all below it, as items: "" is the thing itself, parents first, owners as the view has them. */
-export async function listSource({ view, locate }: StepSource, source: RawPath): Promise<LayerItem[]> {
+export async function listSource({ view, locate, xattrs }: StepSource, source: RawPath): Promise<LayerItem[]> {
   const root = findSource(view, source);
   const found: { readonly from: RawPath; readonly path: RawPath; readonly node: FileNode }[] = [];
   const visit = (from: RawPath, path: RawPath, node: FileNode) => {
@@ -26,7 +26,9 @@ export async function listSource({ view, locate }: StepSource, source: RawPath):
   };
   visit(root.path, "", root.node);
   const isFilled = ({ attributes: { type, size } }: FileNode) => type === "file" && size > 0;
-  const contentOf = await locate(found.flatMap(({ from, node }) => (isFilled(node) ? [from] : [])));
+  const filled = found.flatMap(({ from, node }) => (isFilled(node) ? [from] : []));
+  const contentOf = await locate(filled);
+  const more = await xattrs?.(filled);
   const first = new Map<object, RawPath>();
   return found.map(({ from, path, node }): LayerItem => {
     const { attributes, inode } = node;
@@ -34,6 +36,10 @@ export async function listSource({ view, locate }: StepSource, source: RawPath):
     if (link !== undefined) return { entry: { ...attributes, type: "hardlink", size: 0, link, path } };
     if (inode !== undefined && attributes.type === "file") first.set(inode, path);
     const content = isFilled(node) ? contentOf(from) : undefined;
-    return { entry: { ...attributes, path }, ...(content === undefined ? {} : { content }) };
+    const added = more?.get(from);
+    return {
+      entry: { ...attributes, path, ...(added === undefined ? {} : { xattrs: added }) },
+      ...(content === undefined ? {} : { content }),
+    };
   });
 }

@@ -1,7 +1,6 @@
 // Digests of what steps take from contexts and stages: names, types, modes, owners, links and contents, and no times.
 
 import { createHash } from "node:crypto";
-import type { Files } from "../context/context.ts";
 import { Draft, emptyTree, type FileNode, type FileView, joinPath } from "../filesystem/filesystem.ts";
 import type { Content, LayerItem, RawPath } from "../layer/entry.ts";
 import { digestContent } from "../layer/layer.ts";
@@ -10,6 +9,7 @@ import { listSource } from "./mount-source.ts";
 import type { CopyStep } from "./plan.ts";
 import { selectSources } from "./select.ts";
 import { filterOf } from "./step-copy.ts";
+import { type ContextFiles, type ReadXattrs, remember } from "./xattrs.ts";
 
 /** Files whose digests can be had: a stage's tree knows them, of a context they are read. */
 export interface DigestedView {
@@ -17,6 +17,8 @@ export interface DigestedView {
   readonly keepsOwners: boolean;
   /** 64 hex digits, of a file that is not empty; undefined where nobody knows. */
   digest(path: RawPath): Promise<string | undefined>;
+  /** Extended attributes of files that the view does not tell. */
+  readonly xattrs?: ReadXattrs | undefined;
   /** Is told of everything that counts: the path in these files, and what stands for it. */
   note?(path: RawPath, mark: string): void;
 }
@@ -25,15 +27,16 @@ export interface DigestedView {
  * A context that stays as it was when it was first looked at: attributes are read once, and a file whose digest has been taken must still
  * have it when its layer is written.
  */
-export interface SettledFiles extends Files {
+export interface SettledFiles extends ContextFiles {
   digest(path: RawPath): Promise<string>;
 }
 
-export function settleFiles(files: Files): SettledFiles {
+export function settleFiles(files: ContextFiles): SettledFiles {
   const nodes = new Map<RawPath, FileNode | undefined>();
   const digests = new Map<RawPath, string>();
   return {
     ...files,
+    xattrs: files.xattrs && remember(files.xattrs),
     lstat(path) {
       if (!nodes.has(path)) nodes.set(path, files.lstat(path));
       const node = nodes.get(path);
@@ -54,17 +57,27 @@ export function settleFiles(files: Files): SettledFiles {
 /** What a COPY or ADD takes by paths; undefined where the digest of some file is not known. Throws a SourceNotFound. */
 export async function digestCopied(step: CopyStep, source: DigestedView): Promise<string | undefined> {
   const hash = createHash("sha256");
-  for (const operand of step.sources) {
-    if (operand.kind !== "path") continue;
-    for (const path of selectSources(source.view, operand.path, step.parents)) {
-      const draft = new Draft(emptyTree);
-      // Below a directory of its own, so that neither the destination nor another source can be in the way.
-      copyPath(draft, source, path, "x/", { owner: undefined, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
-      const items = draft.items({ locate: standIn, hasDigest: async () => false });
-      if (!(await addItems(hash, items, source, (below) => joinPath(path, below.slice("x/".length))))) return undefined;
-    }
+  const copies = step.sources.flatMap((operand) =>
+    operand.kind === "path"
+      ? selectSources(source.view, operand.path, step.parents).map((path) => {
+          const draft = new Draft(emptyTree);
+          // Below a directory of its own, so that neither the destination nor another source can be in the way.
+          copyPath(draft, source, path, "x/", { owner: undefined, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
+          return { path, draft };
+        })
+      : [],
+  );
+  const xattrs = await source.xattrs?.(sourcesOf(copies));
+  for (const { path, draft } of copies) {
+    if (xattrs !== undefined) draft.addXattrs(xattrs);
+    const items = draft.items({ locate: standIn, hasDigest: async () => false });
+    if (!(await addItems(hash, items, source, (below) => joinPath(path, below.slice("x/".length))))) return undefined;
   }
   return hash.digest("hex");
+}
+
+function* sourcesOf(copies: readonly { readonly draft: Draft }[]): Generator<RawPath, void, void> {
+  for (const { draft } of copies) yield* draft.sources();
 }
 
 /** What a mount shows of a path; undefined and throws as above. */
@@ -97,7 +110,8 @@ async function addItems(
     const capability = xattrs?.get("security.capability") ?? "";
     const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content}`;
     hash.update(`${what} ${path.length}:${path}${link.length}:${link}${capability.length}:${capability}\n`, "latin1");
-    source.note?.(from ?? pathOf(path), `${mode.toString(8)} ${content === "" ? `${type} ${link}` : content.slice(0, 12)}`);
+    const held = content === "" ? `${type} ${link}` : `${content.slice(0, 12)}${Buffer.from(capability, "latin1").toString("hex")}`;
+    source.note?.(from ?? pathOf(path), `${mode.toString(8)} ${held}`);
   }
   return true;
 }

@@ -8,11 +8,12 @@ import { describeFiles, readNamedContext } from "./named-context.ts";
 import { type Origin, originsOf, type Plan, type Source, type Step } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
+import type { ContextFiles } from "./xattrs.ts";
 
 /** By the name that --build-context gave; "" is the build context. */
-export type Contexts = ReadonlyMap<string, Files>;
+export type Contexts = ReadonlyMap<string, ContextFiles>;
 
-export function filesOf(contexts: Contexts, origin: { readonly name?: string }): Files {
+export function filesOf(contexts: Contexts, origin: { readonly name?: string }): ContextFiles {
   const files = contexts.get(origin.name ?? "");
   if (files === undefined) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
   return files;

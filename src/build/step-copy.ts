@@ -21,6 +21,7 @@ import type { Downloads } from "./downloads.ts";
 import { Filter } from "./filter.ts";
 import type { CopyStep, WorkdirStep } from "./plan.ts";
 import { cleanPath, selectSources, splitPivot } from "./select.ts";
+import type { ReadXattrs } from "./xattrs.ts";
 
 /** Files to copy from, and how to get at their bytes once it is known which are needed. */
 export interface StepSource {
@@ -28,6 +29,8 @@ export interface StepSource {
   readonly keepsOwners: boolean;
   /** Finds the bytes of these files, and of no others. */
   locate(paths: Iterable<RawPath>): Promise<(path: RawPath) => Content | undefined>;
+  /** Extended attributes of files that the view does not tell. */
+  readonly xattrs?: ReadXattrs | undefined;
 }
 
 export interface StepTools extends ArchiveTools {
@@ -84,6 +87,7 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
     }
   }
   if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
+  draft.addXattrs((await source.xattrs?.(draft.sources())) ?? new Map());
   return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
 }
 

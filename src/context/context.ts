@@ -30,6 +30,8 @@ export type { ContextSource } from "./source.ts";
 export interface Files extends ShownView {
   /** An absolute local directory, symlinks resolved, or an address without its secrets. */
   readonly location: string;
+  /** Where they lie on disk, absolute: there are their extended attributes, which Node.js cannot read. */
+  readonly directory?: string | undefined;
   /** Where in here the state directory lies, which is left out; undefined where it lies elsewhere. */
   readonly stateDir: RawPath | undefined;
   /** Files have the owners that their archive gives them; else all are owned by 0:0. */
@@ -42,7 +44,7 @@ export interface Files extends ShownView {
   close(): Promise<void>;
 }
 
-/** The files a Dockerfile may COPY. Extended attributes are left out: Node.js cannot read them. */
+/** The files a Dockerfile may COPY. */
 export interface Context extends Files {
   readonly dockerfile: DockerfileSource;
   /** The ignore file brings paths back with `!`. */
@@ -177,7 +179,7 @@ async function showDirectory(directory: string, ignore: IgnorePatterns, stateDir
   const isInside = below !== "" && below !== ".." && !below.startsWith("../");
   const hidden = isInside ? toRaw(below) : undefined;
   const view = openDirectory(directory, hidden === undefined ? ignore : hidePath(ignore, hidden));
-  return { location: directory, stateDir: hidden, keepsOwners: false, time: undefined, ...view, async close() {} };
+  return { location: directory, directory, stateDir: hidden, keepsOwners: false, time: undefined, ...view, async close() {} };
 }
 
 /** A path without symlinks, as far as it is there. */

@@ -117,6 +117,17 @@ export class Draft implements FileView {
     return sourcesBelow(this.#root);
   }
 
+  /** Adds extended attributes to the files whose bytes come from these paths in the source. */
+  addXattrs(found: ReadonlyMap<RawPath, NonNullable<Attributes["xattrs"]>>): void {
+    const pending = found.size === 0 ? [] : [this.#root];
+    for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+      const { content, sha256, inode } = place;
+      const xattrs = typeof content === "string" ? found.get(content) : undefined;
+      if (xattrs !== undefined) place.put({ attributes: { ...place.attributes, xattrs }, content, sha256, inode });
+      pending.push(...(place.children?.values() ?? []));
+    }
+  }
+
   /**
    * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them. What has
    * been given is forgotten, so that the draft is used up in the end.

@@ -1,5 +1,6 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
+export { type Capabilities, readCapabilities } from "./capabilities.ts";
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
 export { Draft, directoryAttributes } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
