@@ -6,12 +6,15 @@ import {
   __require,
   __toESM,
   __using,
+  annotationsOfImage,
+  annotationsOfIndex,
   dockerHub,
   formatPlatform,
   formatReference,
   hexOf,
   hostPlatform,
   isDigest,
+  needsOciTypes,
   normalizeRegistry,
   parsePlatform,
   parseReference,
@@ -1129,14 +1132,14 @@ var require_util = __commonJS({
         }
         const port = url2.port != null ? url2.port : url2.protocol === "https:" ? 443 : 80;
         let origin = url2.origin != null ? url2.origin : `${url2.protocol || ""}//${url2.hostname || ""}:${port}`;
-        let path8 = url2.path != null ? url2.path : `${url2.pathname || ""}${url2.search || ""}`;
+        let path14 = url2.path != null ? url2.path : `${url2.pathname || ""}${url2.search || ""}`;
         if (origin[origin.length - 1] === "/") {
           origin = origin.slice(0, origin.length - 1);
         }
-        if (path8 && path8[0] !== "/") {
-          path8 = `/${path8}`;
+        if (path14 && path14[0] !== "/") {
+          path14 = `/${path14}`;
         }
-        return new URL(`${origin}${path8}`);
+        return new URL(`${origin}${path14}`);
       }
       if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
         throw new InvalidArgumentError("Invalid URL protocol: the URL must start with `http:` or `https:`.");
@@ -1924,14 +1927,14 @@ var require_diagnostics = __commonJS({
         "undici:client:beforeConnect",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host }
+            connectParams: { version: version4, protocol, port, host }
           } = evt;
           debugLog(
             "connecting to %s%s using %s%s",
             host,
             port ? `:${port}` : "",
             protocol,
-            version
+            version4
           );
         }
       );
@@ -1939,14 +1942,14 @@ var require_diagnostics = __commonJS({
         "undici:client:connected",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host }
+            connectParams: { version: version4, protocol, port, host }
           } = evt;
           debugLog(
             "connected to %s%s using %s%s",
             host,
             port ? `:${port}` : "",
             protocol,
-            version
+            version4
           );
         }
       );
@@ -1954,7 +1957,7 @@ var require_diagnostics = __commonJS({
         "undici:client:connectError",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host },
+            connectParams: { version: version4, protocol, port, host },
             error
           } = evt;
           debugLog(
@@ -1962,7 +1965,7 @@ var require_diagnostics = __commonJS({
             host,
             port ? `:${port}` : "",
             protocol,
-            version,
+            version4,
             error.message
           );
         }
@@ -1971,9 +1974,9 @@ var require_diagnostics = __commonJS({
         "undici:client:sendHeaders",
         (evt) => {
           const {
-            request: { method, path: path8, origin }
+            request: { method, path: path14, origin }
           } = evt;
-          debugLog("sending request to %s %s%s", method, origin, path8);
+          debugLog("sending request to %s %s%s", method, origin, path14);
         }
       );
     }
@@ -1991,14 +1994,14 @@ var require_diagnostics = __commonJS({
         "undici:request:headers",
         (evt) => {
           const {
-            request: { method, path: path8, origin },
+            request: { method, path: path14, origin },
             response: { statusCode }
           } = evt;
           debugLog(
             "received response to %s %s%s - HTTP %d",
             method,
             origin,
-            path8,
+            path14,
             statusCode
           );
         }
@@ -2007,23 +2010,23 @@ var require_diagnostics = __commonJS({
         "undici:request:trailers",
         (evt) => {
           const {
-            request: { method, path: path8, origin }
+            request: { method, path: path14, origin }
           } = evt;
-          debugLog("trailers received from %s %s%s", method, origin, path8);
+          debugLog("trailers received from %s %s%s", method, origin, path14);
         }
       );
       diagnosticsChannel.subscribe(
         "undici:request:error",
         (evt) => {
           const {
-            request: { method, path: path8, origin },
+            request: { method, path: path14, origin },
             error
           } = evt;
           debugLog(
             "request to %s %s%s errored - %s",
             method,
             origin,
-            path8,
+            path14,
             error.message
           );
         }
@@ -2138,7 +2141,7 @@ var require_request = __commonJS({
     var kHandler = /* @__PURE__ */ Symbol("handler");
     var Request = class {
       constructor(origin, {
-        path: path8,
+        path: path14,
         method,
         body,
         headers,
@@ -2155,11 +2158,11 @@ var require_request = __commonJS({
         maxRedirections,
         typeOfService
       }, handler) {
-        if (typeof path8 !== "string") {
+        if (typeof path14 !== "string") {
           throw new InvalidArgumentError("path must be a string");
-        } else if (path8[0] !== "/" && !(path8.startsWith("http://") || path8.startsWith("https://")) && method !== "CONNECT") {
+        } else if (path14[0] !== "/" && !(path14.startsWith("http://") || path14.startsWith("https://")) && method !== "CONNECT") {
           throw new InvalidArgumentError("path must be an absolute URL or start with a slash");
-        } else if (invalidPathRegex.test(path8)) {
+        } else if (invalidPathRegex.test(path14)) {
           throw new InvalidArgumentError("invalid request path");
         }
         if (typeof method !== "string") {
@@ -2234,7 +2237,7 @@ var require_request = __commonJS({
         this.completed = false;
         this.aborted = false;
         this.upgrade = upgrade || null;
-        this.path = query ? serializePathWithQuery(path8, query) : path8;
+        this.path = query ? serializePathWithQuery(path14, query) : path14;
         this.origin = origin;
         this.protocol = getProtocolFromUrlString(origin);
         this.idempotent = idempotent == null ? method === "HEAD" || method === "GET" : idempotent;
@@ -2313,14 +2316,14 @@ var require_request = __commonJS({
       onResponseStarted() {
         return this[kHandler].onResponseStarted?.();
       }
-      onHeaders(statusCode, headers, resume, statusText) {
+      onHeaders(statusCode, headers, resume2, statusText) {
         assert(!this.aborted);
         assert(!this.completed);
         if (channels.headers.hasSubscribers) {
           channels.headers.publish({ request: this, response: { statusCode, headers, statusText } });
         }
         try {
-          return this[kHandler].onHeaders(statusCode, headers, resume, statusText);
+          return this[kHandler].onHeaders(statusCode, headers, resume2, statusText);
         } catch (err) {
           this.abort(err);
         }
@@ -2511,8 +2514,8 @@ var require_wrap_handler = __commonJS({
       onResponseStarted() {
         return this.#handler.onResponseStarted?.();
       }
-      onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        return this.#handler.onHeaders?.(statusCode, rawHeaders, resume, statusMessage);
+      onHeaders(statusCode, rawHeaders, resume2, statusMessage) {
+        return this.#handler.onHeaders?.(statusCode, rawHeaders, resume2, statusMessage);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
         return this.#handler.onUpgrade?.(statusCode, rawHeaders, socket);
@@ -2680,8 +2683,8 @@ var require_unwrap_handler = __commonJS({
         this.#controller.rawHeaders = rawHeaders;
         this.#handler.onRequestUpgrade?.(this.#controller, statusCode, parseHeaders(rawHeaders), socket);
       }
-      onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        this.#controller[kResume] = resume;
+      onHeaders(statusCode, rawHeaders, resume2, statusMessage) {
+        this.#controller[kResume] = resume2;
         this.#controller.rawHeaders = rawHeaders;
         this.#handler.onResponseStart?.(this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
         return !this.#controller.paused;
@@ -3963,13 +3966,13 @@ var require_infra = __commonJS({
     }
     function collectASequenceOfCodePointsFast(char, input, position) {
       const idx = input.indexOf(char, position.position);
-      const start2 = position.position;
+      const start = position.position;
       if (idx === -1) {
         position.position = input.length;
-        return input.slice(start2);
+        return input.slice(start);
       }
       position.position = idx;
-      return input.slice(start2, position.position);
+      return input.slice(start, position.position);
     }
     var ASCII_WHITESPACE_REPLACE_REGEX = /[\u0009\u000A\u000C\u000D\u0020]/g;
     var nonASCIIRegex = /[^\x00-\x7F]/;
@@ -4451,7 +4454,7 @@ var require_webidl = __commonJS({
   "node_modules/undici/lib/web/webidl/index.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { types: types5, inspect: inspect2 } = __require("node:util");
+    var { types: types6, inspect: inspect2 } = __require("node:util");
     var { runtimeFeatures } = require_runtime_features();
     var UNDEFINED = 1;
     var BOOLEAN = 2;
@@ -4653,10 +4656,10 @@ var require_webidl = __commonJS({
       }
     };
     webidl.util.IsResizableArrayBuffer = function(V) {
-      if (types5.isArrayBuffer(V)) {
+      if (types6.isArrayBuffer(V)) {
         return V.resizable;
       }
-      if (types5.isSharedArrayBuffer(V)) {
+      if (types6.isSharedArrayBuffer(V)) {
         return V.growable;
       }
       throw webidl.errors.exception({
@@ -4703,7 +4706,7 @@ var require_webidl = __commonJS({
           });
         }
         const result = {};
-        if (!types5.isProxy(O)) {
+        if (!types6.isProxy(O)) {
           const keys4 = [...Object.getOwnPropertyNames(O), ...Object.getOwnPropertySymbols(O)];
           for (const key of keys4) {
             const keyName = webidl.util.Stringify(key);
@@ -4794,19 +4797,19 @@ var require_webidl = __commonJS({
     webidl.is.AbortSignal = webidl.util.MakeTypeAssertion(AbortSignal);
     webidl.is.MessagePort = webidl.util.MakeTypeAssertion(MessagePort);
     webidl.is.BufferSource = function(V) {
-      return types5.isArrayBuffer(V) || ArrayBuffer.isView(V) && types5.isArrayBuffer(V.buffer);
+      return types6.isArrayBuffer(V) || ArrayBuffer.isView(V) && types6.isArrayBuffer(V.buffer);
     };
     webidl.util.getCopyOfBytesHeldByBufferSource = function(bufferSource) {
       const jsBufferSource = bufferSource;
       let jsArrayBuffer = jsBufferSource;
       let offset = 0;
       let length = 0;
-      if (types5.isTypedArray(jsBufferSource) || types5.isDataView(jsBufferSource)) {
+      if (types6.isTypedArray(jsBufferSource) || types6.isDataView(jsBufferSource)) {
         jsArrayBuffer = jsBufferSource.buffer;
         offset = jsBufferSource.byteOffset;
         length = jsBufferSource.byteLength;
       } else {
-        assert(types5.isAnyArrayBuffer(jsBufferSource));
+        assert(types6.isAnyArrayBuffer(jsBufferSource));
         length = jsBufferSource.byteLength;
       }
       if (jsArrayBuffer.detached) {
@@ -4876,7 +4879,7 @@ var require_webidl = __commonJS({
       return x;
     };
     webidl.converters.ArrayBuffer = function(V, prefix, argument, flags3) {
-      if (webidl.util.Type(V) !== OBJECT || !types5.isArrayBuffer(V)) {
+      if (webidl.util.Type(V) !== OBJECT || !types6.isArrayBuffer(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
@@ -4892,7 +4895,7 @@ var require_webidl = __commonJS({
       return V;
     };
     webidl.converters.SharedArrayBuffer = function(V, prefix, argument, flags3) {
-      if (webidl.util.Type(V) !== OBJECT || !types5.isSharedArrayBuffer(V)) {
+      if (webidl.util.Type(V) !== OBJECT || !types6.isSharedArrayBuffer(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
@@ -4908,14 +4911,14 @@ var require_webidl = __commonJS({
       return V;
     };
     webidl.converters.TypedArray = function(V, T, prefix, argument, flags3) {
-      if (webidl.util.Type(V) !== OBJECT || !types5.isTypedArray(V) || V.constructor.name !== T.name) {
+      if (webidl.util.Type(V) !== OBJECT || !types6.isTypedArray(V) || V.constructor.name !== T.name) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: [T.name]
         });
       }
-      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types6.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
@@ -4930,14 +4933,14 @@ var require_webidl = __commonJS({
       return V;
     };
     webidl.converters.DataView = function(V, prefix, argument, flags3) {
-      if (webidl.util.Type(V) !== OBJECT || !types5.isDataView(V)) {
+      if (webidl.util.Type(V) !== OBJECT || !types6.isDataView(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["DataView"]
         });
       }
-      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types6.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
@@ -4952,14 +4955,14 @@ var require_webidl = __commonJS({
       return V;
     };
     webidl.converters.ArrayBufferView = function(V, prefix, argument, flags3) {
-      if (webidl.util.Type(V) !== OBJECT || !types5.isArrayBufferView(V)) {
+      if (webidl.util.Type(V) !== OBJECT || !types6.isArrayBufferView(V)) {
         throw webidl.errors.conversionFailed({
           prefix,
           argument: `${argument} ("${webidl.util.Stringify(V)}")`,
           types: ["ArrayBufferView"]
         });
       }
-      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types5.isSharedArrayBuffer(V.buffer)) {
+      if (!webidl.util.HasFlag(flags3, webidl.attributes.AllowShared) && types6.isSharedArrayBuffer(V.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
@@ -4974,14 +4977,14 @@ var require_webidl = __commonJS({
       return V;
     };
     webidl.converters.BufferSource = function(V, prefix, argument, flags3) {
-      if (types5.isArrayBuffer(V)) {
+      if (types6.isArrayBuffer(V)) {
         return webidl.converters.ArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types5.isArrayBufferView(V)) {
+      if (types6.isArrayBufferView(V)) {
         flags3 &= ~webidl.attributes.AllowShared;
         return webidl.converters.ArrayBufferView(V, prefix, argument, flags3);
       }
-      if (types5.isSharedArrayBuffer(V)) {
+      if (types6.isSharedArrayBuffer(V)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a SharedArrayBuffer.`
@@ -4994,13 +4997,13 @@ var require_webidl = __commonJS({
       });
     };
     webidl.converters.AllowSharedBufferSource = function(V, prefix, argument, flags3) {
-      if (types5.isArrayBuffer(V)) {
+      if (types6.isArrayBuffer(V)) {
         return webidl.converters.ArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types5.isSharedArrayBuffer(V)) {
+      if (types6.isSharedArrayBuffer(V)) {
         return webidl.converters.SharedArrayBuffer(V, prefix, argument, flags3);
       }
-      if (types5.isArrayBufferView(V)) {
+      if (types6.isArrayBufferView(V)) {
         flags3 |= webidl.attributes.AllowShared;
         return webidl.converters.ArrayBufferView(V, prefix, argument, flags3);
       }
@@ -5734,8 +5737,8 @@ var require_util2 = __commonJS({
       }
       return values;
     }
-    function getDecodeSplit(name, list) {
-      const value = list.get(name, true);
+    function getDecodeSplit(name, list2) {
+      const value = list2.get(name, true);
       if (value === null) {
         return null;
       }
@@ -6244,11 +6247,11 @@ var require_formdata_parser = __commonJS({
       }
     }
     function collectASequenceOfBytes(condition, input, position) {
-      let start2 = position.position;
-      while (start2 < input.length && condition(input[start2])) {
-        ++start2;
+      let start = position.position;
+      while (start < input.length && condition(input[start])) {
+        ++start;
       }
-      return input.subarray(position.position, position.position = start2);
+      return input.subarray(position.position, position.position = start);
     }
     function removeChars(buf, leading, trailing, predicate) {
       let lead = 0;
@@ -6261,12 +6264,12 @@ var require_formdata_parser = __commonJS({
       }
       return lead === 0 && trail === buf.length - 1 ? buf : buf.subarray(lead, trail + 1);
     }
-    function bufferStartsWith(buffer, start2, position) {
-      if (buffer.length < start2.length) {
+    function bufferStartsWith(buffer, start, position) {
+      if (buffer.length < start.length) {
         return false;
       }
-      for (let i = 0; i < start2.length; i++) {
-        if (start2[i] !== buffer[position.position + i]) {
+      for (let i = 0; i < start.length; i++) {
+        if (start[i] !== buffer[position.position + i]) {
           return false;
         }
       }
@@ -6664,7 +6667,7 @@ var require_client_h1 = __commonJS({
       kHTTPContext,
       kClosed
     } = require_symbols();
-    var constants5 = require_constants2();
+    var constants6 = require_constants2();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var removeAllListeners = util.removeAllListeners;
@@ -6705,7 +6708,7 @@ var require_client_h1 = __commonJS({
            * @param {number} len
            * @returns {number}
            */
-          wasm_on_url: (p, at2, len) => {
+          wasm_on_url: (p, at3, len) => {
             return 0;
           },
           /**
@@ -6714,10 +6717,10 @@ var require_client_h1 = __commonJS({
            * @param {number} len
            * @returns {number}
            */
-          wasm_on_status: (p, at2, len) => {
+          wasm_on_status: (p, at3, len) => {
             assert(currentParser.ptr === p);
-            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start2, len));
+            const start = at3 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start, len));
           },
           /**
            * @param {number} p
@@ -6733,10 +6736,10 @@ var require_client_h1 = __commonJS({
            * @param {number} len
            * @returns {number}
            */
-          wasm_on_header_field: (p, at2, len) => {
+          wasm_on_header_field: (p, at3, len) => {
             assert(currentParser.ptr === p);
-            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start2, len));
+            const start = at3 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start, len));
           },
           /**
            * @param {number} p
@@ -6744,10 +6747,10 @@ var require_client_h1 = __commonJS({
            * @param {number} len
            * @returns {number}
            */
-          wasm_on_header_value: (p, at2, len) => {
+          wasm_on_header_value: (p, at3, len) => {
             assert(currentParser.ptr === p);
-            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start2, len));
+            const start = at3 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start, len));
           },
           /**
            * @param {number} p
@@ -6766,10 +6769,10 @@ var require_client_h1 = __commonJS({
            * @param {number} len
            * @returns {number}
            */
-          wasm_on_body: (p, at2, len) => {
+          wasm_on_body: (p, at3, len) => {
             assert(currentParser.ptr === p);
-            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start2, len));
+            const start = at3 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start, len));
           },
           /**
            * @param {number} p
@@ -6800,7 +6803,7 @@ var require_client_h1 = __commonJS({
          */
       constructor(client, socket, { exports: exports2 }) {
         this.llhttp = exports2;
-        this.ptr = this.llhttp.llhttp_alloc(constants5.TYPE.RESPONSE);
+        this.ptr = this.llhttp.llhttp_alloc(constants6.TYPE.RESPONSE);
         this.client = client;
         this.socket = socket;
         this.timeout = null;
@@ -6896,11 +6899,11 @@ var require_client_h1 = __commonJS({
             currentParser = null;
             currentBufferRef = null;
           }
-          if (ret !== constants5.ERROR.OK) {
+          if (ret !== constants6.ERROR.OK) {
             const data = chunk.subarray(llhttp.llhttp_get_error_pos(this.ptr) - currentBufferPtr);
-            if (ret === constants5.ERROR.PAUSED_UPGRADE) {
+            if (ret === constants6.ERROR.PAUSED_UPGRADE) {
               this.onUpgrade(data);
-            } else if (ret === constants5.ERROR.PAUSED) {
+            } else if (ret === constants6.ERROR.PAUSED) {
               this.paused = true;
               socket.unshift(data);
             } else {
@@ -6923,10 +6926,10 @@ var require_client_h1 = __commonJS({
         } finally {
           currentParser = null;
         }
-        if (ret === constants5.ERROR.OK) {
+        if (ret === constants6.ERROR.OK) {
           return null;
         }
-        if (ret === constants5.ERROR.PAUSED || ret === constants5.ERROR.PAUSED_UPGRADE) {
+        if (ret === constants6.ERROR.PAUSED || ret === constants6.ERROR.PAUSED_UPGRADE) {
           this.paused = true;
           return null;
         }
@@ -6943,7 +6946,7 @@ var require_client_h1 = __commonJS({
           const len = new Uint8Array(llhttp.memory.buffer, ptr).indexOf(0);
           message = "Response does not match the HTTP/1.1 protocol (" + Buffer.from(llhttp.memory.buffer, ptr, len).toString() + ")";
         }
-        return new HTTPParserError(message, constants5.ERROR[ret], data);
+        return new HTTPParserError(message, constants6.ERROR[ret], data);
       }
       destroy() {
         assert(currentParser === null);
@@ -7154,7 +7157,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause2 ? constants5.ERROR.PAUSED : 0;
+        return pause2 ? constants6.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -7180,7 +7183,7 @@ var require_client_h1 = __commonJS({
         }
         this.bytesRead += buf.length;
         if (request.onData(buf) === false) {
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         }
         return 0;
       }
@@ -7220,13 +7223,13 @@ var require_client_h1 = __commonJS({
         if (socket[kWriting]) {
           assert(client[kRunning] === 0);
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (!shouldKeepAlive) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (socket[kReset] && client[kRunning] === 0) {
           util.destroy(socket, new InformationalError("reset"));
-          return constants5.ERROR.PAUSED;
+          return constants6.ERROR.PAUSED;
         } else if (client[kPipelining] == null || client[kPipelining] === 1) {
           setImmediate(client[kResume]);
         } else {
@@ -7478,7 +7481,7 @@ var require_client_h1 = __commonJS({
       }
     }
     function writeH1(client, request) {
-      const { method, path: path8, host, upgrade, blocking, reset } = request;
+      const { method, path: path14, host, upgrade, blocking, reset } = request;
       let { body, headers, contentLength } = request;
       const expectsPayload = method === "PUT" || method === "POST" || method === "PATCH" || method === "QUERY" || method === "PROPFIND" || method === "PROPPATCH";
       if (util.isFormDataLike(body)) {
@@ -7554,7 +7557,7 @@ var require_client_h1 = __commonJS({
         socket[kBlocking] = true;
       }
       setTypeOfService(socket, request);
-      let header = `${method} ${path8} HTTP/1.1\r
+      let header = `${method} ${path14} HTTP/1.1\r
 `;
       if (typeof host === "string") {
         header += `host: ${host}\r
@@ -7610,10 +7613,10 @@ upgrade: ${upgrade}\r
     }
     function writeStream(abort, body, client, request, socket, contentLength, header, expectsPayload) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      let finished = false;
+      let finished2 = false;
       const writer = new AsyncWriter({ abort, socket, request, contentLength, client, expectsPayload, header });
       const onData = function(chunk) {
-        if (finished) {
+        if (finished2) {
           return;
         }
         try {
@@ -7625,7 +7628,7 @@ upgrade: ${upgrade}\r
         }
       };
       const onDrain = function() {
-        if (finished) {
+        if (finished2) {
           return;
         }
         if (body.resume) {
@@ -7636,16 +7639,16 @@ upgrade: ${upgrade}\r
         queueMicrotask(() => {
           body.removeListener("error", onFinished);
         });
-        if (!finished) {
+        if (!finished2) {
           const err = new RequestAbortedError();
           queueMicrotask(() => onFinished(err));
         }
       };
       const onFinished = function(err) {
-        if (finished) {
+        if (finished2) {
           return;
         }
-        finished = true;
+        finished2 = true;
         assert(socket.destroyed || socket[kWriting] && client[kRunning] <= 1);
         socket.off("drain", onDrain).off("error", onFinished);
         body.removeListener("data", onData).removeListener("end", onFinished).removeListener("close", onClose);
@@ -7905,7 +7908,7 @@ var require_client_h2 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { pipeline: pipeline5 } = __require("node:stream");
+    var { pipeline: pipeline8 } = __require("node:stream");
     var util = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -8231,7 +8234,7 @@ var require_client_h2 = __commonJS({
       const headersTimeout = request.headersTimeout ?? client[kHeadersTimeout];
       const bodyTimeout = request.bodyTimeout ?? client[kBodyTimeout];
       const session = client[kHTTP2Session];
-      const { method, path: path8, host, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request;
+      const { method, path: path14, host, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request;
       let { body } = request;
       if (upgrade != null && upgrade !== "websocket") {
         util.errorRequest(client, request, new InvalidArgumentError(`Custom upgrade "${upgrade}" not supported over HTTP/2`));
@@ -8300,7 +8303,7 @@ var require_client_h2 = __commonJS({
           }
           headers[HTTP2_HEADER_METHOD] = "CONNECT";
           headers[HTTP2_HEADER_PROTOCOL] = "websocket";
-          headers[HTTP2_HEADER_PATH] = path8;
+          headers[HTTP2_HEADER_PATH] = path14;
           if (protocol === "ws:" || protocol === "wss:") {
             headers[HTTP2_HEADER_SCHEME] = protocol === "ws:" ? "http" : "https";
           } else {
@@ -8352,7 +8355,7 @@ var require_client_h2 = __commonJS({
         stream.setTimeout(headersTimeout);
         return true;
       }
-      headers[HTTP2_HEADER_PATH] = path8;
+      headers[HTTP2_HEADER_PATH] = path14;
       headers[HTTP2_HEADER_SCHEME] = protocol === "http:" ? "http" : "https";
       const expectsPayload = method === "PUT" || method === "POST" || method === "PATCH";
       if (body && typeof body.read === "function") {
@@ -8577,7 +8580,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe = pipeline5(
+      const pipe = pipeline8(
         body,
         h2stream,
         (err) => {
@@ -8902,7 +8905,7 @@ var require_client = __commonJS({
         this[kQueue] = [];
         this[kRunningIdx] = 0;
         this[kPendingIdx] = 0;
-        this[kResume] = (sync) => resume(this, sync);
+        this[kResume] = (sync) => resume2(this, sync);
         this[kOnError] = (err) => onError(this, err);
       }
       get pipelining() {
@@ -8942,7 +8945,7 @@ var require_client = __commonJS({
         if (this[kResuming]) {
         } else if (util.bodyLength(request.body) == null && util.isIterable(request.body)) {
           this[kResuming] = 1;
-          queueMicrotask(() => resume(this));
+          queueMicrotask(() => resume2(this));
         } else {
           this[kResume](true);
         }
@@ -9116,7 +9119,7 @@ var require_client = __commonJS({
       client[kNeedDrain] = 0;
       client.emit("drain", client[kUrl], [client]);
     }
-    function resume(client, sync) {
+    function resume2(client, sync) {
       if (client[kResuming] === 2) {
         return;
       }
@@ -9171,7 +9174,7 @@ var require_client = __commonJS({
           client[kServerName] = request.servername;
           client[kHTTPContext]?.destroy(new InformationalError("servername changed"), () => {
             client[kHTTPContext] = null;
-            resume(client);
+            resume2(client);
           });
         }
         if (client[kConnecting]) {
@@ -9789,19 +9792,19 @@ var require_round_robin_pool = __commonJS({
           this[kAddClient](dispatcher);
           return dispatcher;
         }
-        let checked = 0;
-        while (checked < clientsLength) {
+        let checked2 = 0;
+        while (checked2 < clientsLength) {
           this[kIndex] = (this[kIndex] + 1) % clientsLength;
           const client = this[kClients][this[kIndex]];
           if (clientTtlOption != null && clientTtlOption > 0 && client.ttl && Date.now() - client.ttl > clientTtlOption) {
             this[kRemoveClient](client);
-            checked++;
+            checked2++;
             continue;
           }
           if (!client[kNeedDrain]) {
             return client;
           }
-          checked++;
+          checked2++;
         }
         if (!this[kConnections] || clientsLength < this[kConnections]) {
           const dispatcher = this[kFactory](this[kUrl], this[kOptions]);
@@ -9998,9 +10001,9 @@ var require_socks5_utils = __commonJS({
       }
       const doubleColonIndex = normalizedAddress.indexOf("::");
       if (doubleColonIndex !== -1) {
-        const before = normalizedAddress.slice(0, doubleColonIndex);
+        const before2 = normalizedAddress.slice(0, doubleColonIndex);
         const after = normalizedAddress.slice(doubleColonIndex + 2);
-        const beforeParts = before === "" ? [] : before.split(":");
+        const beforeParts = before2 === "" ? [] : before2.split(":");
         const afterParts = after === "" ? [] : after.split(":");
         let bufferIndex = 0;
         for (const part of beforeParts) {
@@ -10086,7 +10089,7 @@ var require_socks5_utils = __commonJS({
       };
     }
     function createReplyError(replyCode) {
-      const messages = {
+      const messages2 = {
         1: "General SOCKS server failure",
         2: "Connection not allowed by ruleset",
         3: "Network unreachable",
@@ -10096,7 +10099,7 @@ var require_socks5_utils = __commonJS({
         7: "Command not supported",
         8: "Address type not supported"
       };
-      const message = messages[replyCode] || `Unknown SOCKS5 error code: ${replyCode}`;
+      const message = messages2[replyCode] || `Unknown SOCKS5 error code: ${replyCode}`;
       const error = new Error(message);
       error.code = `SOCKS5_${replyCode}`;
       return error;
@@ -10257,10 +10260,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version = this.buffer[0];
+        const version4 = this.buffer[0];
         const method = this.buffer[1];
-        if (version !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version: ${version}`, "UND_ERR_SOCKS5_VERSION");
+        if (version4 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version: ${version4}`, "UND_ERR_SOCKS5_VERSION");
         }
         if (method === AUTH_METHODS.NO_ACCEPTABLE) {
           throw new Socks5ProxyError("No acceptable authentication method", "UND_ERR_SOCKS5_AUTH_REJECTED");
@@ -10305,10 +10308,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version = this.buffer[0];
+        const version4 = this.buffer[0];
         const status = this.buffer[1];
-        if (version !== 1) {
-          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version}`, "UND_ERR_SOCKS5_AUTH_VERSION");
+        if (version4 !== 1) {
+          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version4}`, "UND_ERR_SOCKS5_AUTH_VERSION");
         }
         if (status !== 0) {
           throw new Socks5ProxyError("Authentication failed", "UND_ERR_SOCKS5_AUTH_FAILED");
@@ -10355,11 +10358,11 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 4) {
           return;
         }
-        const version = this.buffer[0];
+        const version4 = this.buffer[0];
         const reply = this.buffer[1];
         const addressType = this.buffer[3];
-        if (version !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version}`, "UND_ERR_SOCKS5_REPLY_VERSION");
+        if (version4 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version4}`, "UND_ERR_SOCKS5_REPLY_VERSION");
         }
         let responseLength = 4;
         if (addressType === ADDRESS_TYPES.IPV4) {
@@ -10697,21 +10700,21 @@ var require_proxy_agent = __commonJS({
       }
       [kDispatch](opts, handler) {
         const onHeaders = handler.onHeaders;
-        handler.onHeaders = function(statusCode, data, resume) {
+        handler.onHeaders = function(statusCode, data, resume2) {
           if (statusCode === 407) {
             if (typeof handler.onError === "function") {
               handler.onError(new InvalidArgumentError("Proxy Authentication Required (407)"));
             }
             return;
           }
-          if (onHeaders) onHeaders.call(this, statusCode, data, resume);
+          if (onHeaders) onHeaders.call(this, statusCode, data, resume2);
         };
         const {
           origin,
-          path: path8 = "/",
+          path: path14 = "/",
           headers = {}
         } = opts;
-        opts.path = origin + path8;
+        opts.path = origin + path14;
         if (!("host" in headers) && !("Host" in headers)) {
           const { host } = new URL(origin);
           headers.host = host;
@@ -11303,8 +11306,8 @@ var require_retry_handler = __commonJS({
             });
           }
           validatePartialResponseContentLength(headers, contentRange, statusCode, this.retryCount);
-          const { start: start2, size, end = size ? size - 1 : null } = contentRange;
-          if (this.start !== start2 || this.end != null && this.end !== end) {
+          const { start, size, end = size ? size - 1 : null } = contentRange;
+          if (this.start !== start || this.end != null && this.end !== end) {
             throw new RequestRetryError("Content-Range mismatch", statusCode, {
               headers,
               data: { count: this.retryCount }
@@ -11326,13 +11329,13 @@ var require_retry_handler = __commonJS({
               return;
             }
             validatePartialResponseContentLength(headers, range, statusCode, this.retryCount);
-            const { start: start2, size, end = size ? size - 1 : null } = range;
+            const { start, size, end = size ? size - 1 : null } = range;
             assert(
-              start2 != null && Number.isFinite(start2),
+              start != null && Number.isFinite(start),
               "content-range mismatch"
             );
             assert(end != null && Number.isFinite(end), "invalid content-length");
-            this.start = start2;
+            this.start = start;
             this.end = end;
           }
           if (this.end == null) {
@@ -11539,7 +11542,7 @@ var require_readable = __commonJS({
        * @param {number} [opts.highWaterMark = 64 * 1024]
        */
       constructor({
-        resume,
+        resume: resume2,
         abort,
         contentType = "",
         contentLength,
@@ -11548,7 +11551,7 @@ var require_readable = __commonJS({
       }) {
         super({
           autoDestroy: true,
-          read: resume,
+          read: resume2,
           highWaterMark
         });
         this._readableState.dataEmitted = false;
@@ -11816,9 +11819,9 @@ var require_readable = __commonJS({
       }
       const { _readableState: state } = consume2.stream;
       if (state.bufferIndex) {
-        const start2 = state.bufferIndex;
+        const start = state.bufferIndex;
         const end = state.buffer.length;
-        for (let n = start2; n < end; n++) {
+        for (let n = start; n < end; n++) {
           consumePush(consume2, state.buffer[n]);
         }
       } else {
@@ -11843,11 +11846,11 @@ var require_readable = __commonJS({
       }
       const buffer = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
       const bufferLength = buffer.length;
-      const start2 = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
+      const start = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
       if (!encoding || encoding === "utf8" || encoding === "utf-8") {
-        return buffer.utf8Slice(start2, bufferLength);
+        return buffer.utf8Slice(start, bufferLength);
       } else {
-        return buffer.subarray(start2, bufferLength).toString(encoding);
+        return buffer.subarray(start, bufferLength).toString(encoding);
       }
     }
     function chunksConcat(chunks, length) {
@@ -11987,7 +11990,7 @@ var require_api_request = __commonJS({
         this.abort = abort;
         this.context = context;
       }
-      onHeaders(statusCode, rawHeaders, resume, statusMessage) {
+      onHeaders(statusCode, rawHeaders, resume2, statusMessage) {
         const { callback, opaque, abort, context, responseHeaders, highWaterMark } = this;
         const headers = responseHeaders === "raw" ? util.parseRawHeaders(rawHeaders) : util.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -12000,7 +12003,7 @@ var require_api_request = __commonJS({
         const contentType = parsedHeaders["content-type"];
         const contentLength = parsedHeaders["content-length"];
         const res = new Readable2({
-          resume,
+          resume: resume2,
           abort,
           contentType,
           contentLength: this.method !== "HEAD" && contentLength ? Number(contentLength) : null,
@@ -12147,7 +12150,7 @@ var require_api_stream = __commonJS({
   "node_modules/undici/lib/api/api-stream.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { finished } = __require("node:stream");
+    var { finished: finished2 } = __require("node:stream");
     var { AsyncResource } = __require("node:async_hooks");
     var { InvalidArgumentError, InvalidReturnValueError } = require_errors();
     var util = require_util();
@@ -12209,7 +12212,7 @@ var require_api_stream = __commonJS({
         this.abort = abort;
         this.context = context;
       }
-      onHeaders(statusCode, rawHeaders, resume, statusMessage) {
+      onHeaders(statusCode, rawHeaders, resume2, statusMessage) {
         const { factory, opaque, context, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util.parseRawHeaders(rawHeaders) : util.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -12231,7 +12234,7 @@ var require_api_stream = __commonJS({
         if (!res || typeof res.write !== "function" || typeof res.end !== "function" || typeof res.on !== "function") {
           throw new InvalidReturnValueError("expected Writable");
         }
-        finished(res, { readable: false }, (err) => {
+        finished2(res, { readable: false }, (err) => {
           const { callback, res: res2, opaque: opaque2, trailers, abort } = this;
           this.res = null;
           if (err || !res2?.readable) {
@@ -12243,7 +12246,7 @@ var require_api_stream = __commonJS({
             abort();
           }
         });
-        res.on("drain", resume);
+        res.on("drain", resume2);
         this.res = res;
         const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : res._writableState?.needDrain;
         return needDrain !== true;
@@ -12330,10 +12333,10 @@ var require_api_pipeline = __commonJS({
         this[kResume] = null;
       }
       _read() {
-        const { [kResume]: resume } = this;
-        if (resume) {
+        const { [kResume]: resume2 } = this;
+        if (resume2) {
           this[kResume] = null;
-          resume();
+          resume2();
         }
       }
       _destroy(err, callback) {
@@ -12342,9 +12345,9 @@ var require_api_pipeline = __commonJS({
       }
     };
     var PipelineResponse = class extends Readable2 {
-      constructor(resume) {
+      constructor(resume2) {
         super({ autoDestroy: true });
-        this[kResume] = resume;
+        this[kResume] = resume2;
       }
       _read() {
         this[kResume]();
@@ -12430,7 +12433,7 @@ var require_api_pipeline = __commonJS({
         this.abort = abort;
         this.context = context;
       }
-      onHeaders(statusCode, rawHeaders, resume) {
+      onHeaders(statusCode, rawHeaders, resume2) {
         const { opaque, handler, context } = this;
         if (statusCode < 200) {
           if (this.onInfo) {
@@ -12439,7 +12442,7 @@ var require_api_pipeline = __commonJS({
           }
           return;
         }
-        this.res = new PipelineResponse(resume);
+        this.res = new PipelineResponse(resume2);
         let body;
         try {
           this.handler = null;
@@ -12491,7 +12494,7 @@ var require_api_pipeline = __commonJS({
         util.destroy(ret, err);
       }
     };
-    function pipeline5(opts, handler) {
+    function pipeline8(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -12500,7 +12503,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err);
       }
     }
-    module.exports = pipeline5;
+    module.exports = pipeline8;
   }
 });
 
@@ -12871,20 +12874,20 @@ var require_mock_utils = __commonJS({
       }
       return normalizedQp;
     }
-    function safeUrl(path8) {
-      if (typeof path8 !== "string") {
-        return path8;
+    function safeUrl(path14) {
+      if (typeof path14 !== "string") {
+        return path14;
       }
-      const pathSegments = path8.split("?", 3);
+      const pathSegments = path14.split("?", 3);
       if (pathSegments.length !== 2) {
-        return path8;
+        return path14;
       }
       const qp = new URLSearchParams(pathSegments.pop());
       qp.sort();
       return [...pathSegments, qp.toString()].join("?");
     }
-    function matchKey(mockDispatch2, { path: path8, method, body, headers }) {
-      const pathMatch = matchValue(mockDispatch2.path, path8);
+    function matchKey(mockDispatch2, { path: path14, method, body, headers }) {
+      const pathMatch = matchValue(mockDispatch2.path, path14);
       const methodMatch = matchValue(mockDispatch2.method, method);
       const bodyMatch = typeof mockDispatch2.body !== "undefined" ? matchValue(mockDispatch2.body, body) : true;
       const headersMatch = matchHeaders(mockDispatch2, headers);
@@ -12909,8 +12912,8 @@ var require_mock_utils = __commonJS({
       const basePath = key.query ? serializePathWithQuery(key.path, key.query) : key.path;
       const resolvedPath = typeof basePath === "string" ? safeUrl(basePath) : basePath;
       const resolvedPathWithoutTrailingSlash = removeTrailingSlash(resolvedPath);
-      let matchedMockDispatches = mockDispatches.filter(({ consumed }) => !consumed).filter(({ path: path8, ignoreTrailingSlash }) => {
-        return ignoreTrailingSlash ? matchValue(removeTrailingSlash(safeUrl(path8)), resolvedPathWithoutTrailingSlash) : matchValue(safeUrl(path8), resolvedPath);
+      let matchedMockDispatches = mockDispatches.filter(({ consumed }) => !consumed).filter(({ path: path14, ignoreTrailingSlash }) => {
+        return ignoreTrailingSlash ? matchValue(removeTrailingSlash(safeUrl(path14)), resolvedPathWithoutTrailingSlash) : matchValue(safeUrl(path14), resolvedPath);
       });
       if (matchedMockDispatches.length === 0) {
         throw new MockNotMatchedError(`Mock dispatch not matched for path '${resolvedPath}'`);
@@ -12949,19 +12952,19 @@ var require_mock_utils = __commonJS({
         mockDispatches.splice(index, 1);
       }
     }
-    function removeTrailingSlash(path8) {
-      while (path8.endsWith("/")) {
-        path8 = path8.slice(0, -1);
+    function removeTrailingSlash(path14) {
+      while (path14.endsWith("/")) {
+        path14 = path14.slice(0, -1);
       }
-      if (path8.length === 0) {
-        path8 = "/";
+      if (path14.length === 0) {
+        path14 = "/";
       }
-      return path8;
+      return path14;
     }
     function buildKey(opts) {
-      const { path: path8, method, body, headers, query } = opts;
+      const { path: path14, method, body, headers, query } = opts;
       return {
-        path: path8,
+        path: path14,
         method,
         body,
         headers,
@@ -13048,12 +13051,12 @@ var require_mock_utils = __commonJS({
         const responseData = getResponseData(body);
         const responseHeaders = generateKeyValues(headers);
         const responseTrailers = generateKeyValues(trailers);
-        handler.onHeaders?.(statusCode, responseHeaders, resume, getStatusText(statusCode));
+        handler.onHeaders?.(statusCode, responseHeaders, resume2, getStatusText(statusCode));
         handler.onData?.(Buffer.from(responseData));
         handler.onComplete?.(responseTrailers);
         deleteMockDispatch(mockDispatches, key);
       }
-      function resume() {
+      function resume2() {
       }
       return true;
     }
@@ -13309,7 +13312,7 @@ var require_mock_interceptor = __commonJS({
 var require_mock_client = __commonJS({
   "node_modules/undici/lib/mock/mock-client.js"(exports, module) {
     "use strict";
-    var { promisify: promisify4 } = __require("node:util");
+    var { promisify: promisify5 } = __require("node:util");
     var Client = require_client();
     var { buildMockDispatch } = require_mock_utils();
     var {
@@ -13357,7 +13360,7 @@ var require_mock_client = __commonJS({
         this[kDispatches] = [];
       }
       async [kClose]() {
-        await promisify4(this[kOriginalClose])();
+        await promisify5(this[kOriginalClose])();
         this[kConnected] = 0;
         this[kMockAgent][Symbols.kClients].delete(this[kOrigin]);
       }
@@ -13570,7 +13573,7 @@ var require_mock_call_history = __commonJS({
 var require_mock_pool = __commonJS({
   "node_modules/undici/lib/mock/mock-pool.js"(exports, module) {
     "use strict";
-    var { promisify: promisify4 } = __require("node:util");
+    var { promisify: promisify5 } = __require("node:util");
     var Pool2 = require_pool();
     var { buildMockDispatch } = require_mock_utils();
     var {
@@ -13618,7 +13621,7 @@ var require_mock_pool = __commonJS({
         this[kDispatches] = [];
       }
       async [kClose]() {
-        await promisify4(this[kOriginalClose])();
+        await promisify5(this[kOriginalClose])();
         this[kConnected] = 0;
         this[kMockAgent][Symbols.kClients].delete(this[kOrigin]);
       }
@@ -13651,10 +13654,10 @@ var require_pending_interceptors_formatter = __commonJS({
       }
       format(pendingInterceptors) {
         const withPrettyHeaders = pendingInterceptors.map(
-          ({ method, path: path8, data: { statusCode }, persist, times: times2, timesInvoked, origin }) => ({
+          ({ method, path: path14, data: { statusCode }, persist, times: times2, timesInvoked, origin }) => ({
             Method: method,
             Origin: origin,
-            Path: path8,
+            Path: path14,
             "Status code": statusCode,
             Persistent: persist ? PERSISTENT : NOT_PERSISTENT,
             Invocations: timesInvoked,
@@ -13736,9 +13739,9 @@ var require_mock_agent = __commonJS({
         const acceptNonStandardSearchParameters = this[kMockAgentAcceptsNonStandardSearchParameters];
         const dispatchOpts = { ...opts };
         if (acceptNonStandardSearchParameters && dispatchOpts.path) {
-          const [path8, searchParams] = dispatchOpts.path.split("?");
+          const [path14, searchParams] = dispatchOpts.path.split("?");
           const normalizedSearchParams = normalizeSearchParams(searchParams, acceptNonStandardSearchParameters);
-          dispatchOpts.path = `${path8}?${normalizedSearchParams}`;
+          dispatchOpts.path = `${path14}?${normalizedSearchParams}`;
         }
         return this[kAgent].dispatch(dispatchOpts, handler);
       }
@@ -13942,7 +13945,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile4, readFile: readFile8, mkdir: mkdir14 } = __require("node:fs/promises");
+    var { writeFile: writeFile6, readFile: readFile12, mkdir: mkdir18 } = __require("node:fs/promises");
     var { dirname: dirname2, resolve } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError, UndiciError } = require_errors();
@@ -14139,12 +14142,12 @@ var require_snapshot_recorder = __commonJS({
        * @return {Promise<void>} - Resolves when snapshots are loaded
        */
       async loadSnapshots(filePath) {
-        const path8 = filePath || this.#snapshotPath;
-        if (!path8) {
+        const path14 = filePath || this.#snapshotPath;
+        if (!path14) {
           throw new InvalidArgumentError("Snapshot path is required");
         }
         try {
-          const data = await readFile8(resolve(path8), "utf8");
+          const data = await readFile12(resolve(path14), "utf8");
           const parsed = JSON.parse(data);
           if (Array.isArray(parsed)) {
             this.#snapshots.clear();
@@ -14158,7 +14161,7 @@ var require_snapshot_recorder = __commonJS({
           if (error.code === "ENOENT") {
             this.#snapshots.clear();
           } else {
-            throw new UndiciError(`Failed to load snapshots from ${path8}`, { cause: error });
+            throw new UndiciError(`Failed to load snapshots from ${path14}`, { cause: error });
           }
         }
       }
@@ -14169,17 +14172,17 @@ var require_snapshot_recorder = __commonJS({
        * @returns {Promise<void>} - Resolves when snapshots are saved
        */
       async saveSnapshots(filePath) {
-        const path8 = filePath || this.#snapshotPath;
-        if (!path8) {
+        const path14 = filePath || this.#snapshotPath;
+        if (!path14) {
           throw new InvalidArgumentError("Snapshot path is required");
         }
-        const resolvedPath = resolve(path8);
-        await mkdir14(dirname2(resolvedPath), { recursive: true });
+        const resolvedPath = resolve(path14);
+        await mkdir18(dirname2(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash3, snapshot2]) => ({
           hash: hash3,
           snapshot: snapshot2
         }));
-        await writeFile4(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile6(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -14814,15 +14817,15 @@ var require_redirect_handler = __commonJS({
           receivedAt: Date.now()
         });
         const { origin, pathname, search } = util.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
-        const path8 = search ? `${pathname}${search}` : pathname;
-        const redirectUrlString = `${origin}${path8}`;
+        const path14 = search ? `${pathname}${search}` : pathname;
+        const redirectUrlString = `${origin}${path14}`;
         for (const historyUrl of this.history) {
           if (historyUrl.toString() === redirectUrlString) {
             throw new InvalidArgumentError(`Redirect loop detected. Cannot redirect to ${origin}. This typically happens when using a Client or Pool with cross-origin redirects. Use an Agent for cross-origin redirects.`);
           }
         }
         this.opts.headers = cleanRequestHeaders(this.opts.headers, statusCode === 303, this.opts.origin !== origin);
-        this.opts.path = path8;
+        this.opts.path = path14;
         this.opts.origin = origin;
         this.opts.query = null;
       }
@@ -15563,9 +15566,9 @@ var require_cache = __commonJS({
     function trimOWSEnd(value) {
       return value.replace(/[\t ]+$/, "");
     }
-    function findUnescapedQuote(value, start2) {
+    function findUnescapedQuote(value, start) {
       let escaped = false;
-      for (let i = start2; i < value.length; i++) {
+      for (let i = start; i < value.length; i++) {
         if (escaped) {
           escaped = false;
         } else if (value[i] === "\\") {
@@ -15578,7 +15581,7 @@ var require_cache = __commonJS({
     }
     function splitCacheControlHeaderValue(value) {
       const directives = [];
-      let start2 = 0;
+      let start = 0;
       let quoteStart = -1;
       let inQuote = false;
       let escaped = false;
@@ -15596,16 +15599,16 @@ var require_cache = __commonJS({
           inQuote = true;
           quoteStart = i;
         } else if (value[i] === ",") {
-          directives.push({ value: value.substring(start2, i), fromMalformedQuote: false });
-          start2 = i + 1;
+          directives.push({ value: value.substring(start, i), fromMalformedQuote: false });
+          start = i + 1;
         }
       }
       if (!inQuote) {
-        directives.push({ value: value.substring(start2), fromMalformedQuote: false });
+        directives.push({ value: value.substring(start), fromMalformedQuote: false });
         return directives;
       }
-      const tail = value.substring(start2);
-      const quoteOffset = quoteStart - start2;
+      const tail = value.substring(start);
+      const quoteOffset = quoteStart - start;
       let tailStart = 0;
       for (let i = 0; i < tail.length; i++) {
         if (tail[i] === ",") {
@@ -16639,10 +16642,10 @@ var require_cache_handler = __commonJS({
       }
       return locationUrl.pathname + locationUrl.search;
     }
-    function deleteCachedUri(store2, cacheKey, path8) {
+    function deleteCachedUri(store2, cacheKey, path14) {
       deleteCachedValue(store2, {
         ...cacheKey,
-        path: path8
+        path: path14
       });
       for (let i = 0; i < util.safeHTTPMethods.length; i++) {
         const method = util.safeHTTPMethods[i];
@@ -16650,7 +16653,7 @@ var require_cache_handler = __commonJS({
           deleteCachedValue(store2, {
             ...cacheKey,
             method,
-            path: path8
+            path: path14
           });
         }
       }
@@ -16661,9 +16664,9 @@ var require_cache_handler = __commonJS({
       }
       const values = Array.isArray(headerValue) ? headerValue : [headerValue];
       for (let i = 0; i < values.length; i++) {
-        const path8 = getSameOriginPath(cacheKey, values[i]);
-        if (path8 !== void 0) {
-          deleteCachedUri(store2, cacheKey, path8);
+        const path14 = getSameOriginPath(cacheKey, values[i]);
+        if (path14 !== void 0) {
+          deleteCachedUri(store2, cacheKey, path14);
         }
       }
     }
@@ -17365,7 +17368,7 @@ var require_memory_cache_store = __commonJS({
         const topLevelKey = `${key.origin}:${key.path}`;
         const now = Date.now();
         const entries = this.#entries.get(topLevelKey);
-        const entry = entries ? findEntry(key, entries, now) : null;
+        const entry = entries ? findEntry2(key, entries, now) : null;
         return entry == null ? void 0 : {
           statusMessage: entry.statusMessage,
           statusCode: entry.statusCode,
@@ -17409,7 +17412,7 @@ var require_memory_cache_store = __commonJS({
               entries = [];
               store2.#entries.set(topLevelKey, entries);
             }
-            const previousEntry = findEntry(key, entries, Date.now());
+            const previousEntry = findEntry2(key, entries, Date.now());
             if (previousEntry) {
               const index = entries.indexOf(previousEntry);
               entries.splice(index, 1, entry);
@@ -17461,7 +17464,7 @@ var require_memory_cache_store = __commonJS({
         this.#entries.delete(topLevelKey);
       }
     };
-    function findEntry(key, entries, now) {
+    function findEntry2(key, entries, now) {
       for (let i = 0; i < entries.length; i++) {
         const entry = entries[i];
         if (entry.deleteAt > now && entry.method === key.method && varyMatches(key, entry)) {
@@ -18105,8 +18108,8 @@ var require_cache2 = __commonJS({
 var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
     "use strict";
-    var { createInflate, createGunzip: createGunzip2, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
-    var { pipeline: pipeline5, Transform: TransformStream2 } = __require("node:stream");
+    var { createInflate, createGunzip: createGunzip3, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
+    var { pipeline: pipeline8, Transform: TransformStream2 } = __require("node:stream");
     var { InvalidArgumentError, ResponseExceededMaxSizeError } = require_errors();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
@@ -18166,8 +18169,8 @@ var require_decompress = __commonJS({
       }
     };
     var supportedEncodings = {
-      gzip: createGunzip2,
-      "x-gzip": createGunzip2,
+      gzip: createGunzip3,
+      "x-gzip": createGunzip3,
       br: createBrotliDecompress,
       deflate: createInflate,
       compress: createInflate,
@@ -18423,7 +18426,7 @@ var require_decompress = __commonJS({
       #setupMultipleDecompressors() {
         const lastDecompressor = this.#decompressors[this.#decompressors.length - 1];
         this.#setupDecompressorEvents(lastDecompressor);
-        pipeline5(this.#decompressors, (err) => {
+        pipeline8(this.#decompressors, (err) => {
           if (this.#terminated) {
             return;
           }
@@ -19496,13 +19499,13 @@ var require_headers = __commonJS({
         return headersList.sortedMap;
       }
       const headers = [];
-      const names3 = headersList.toSortedArray();
+      const names2 = headersList.toSortedArray();
       const cookies = headersList.cookies;
       if (cookies === null || cookies.length === 1) {
-        return headersList.sortedMap = names3;
+        return headersList.sortedMap = names2;
       }
-      for (let i = 0; i < names3.length; ++i) {
-        const { 0: name, 1: value } = names3[i];
+      for (let i = 0; i < names2.length; ++i) {
+        const { 0: name, 1: value } = names2[i];
         if (name === "set-cookie") {
           for (let j = 0; j < cookies.length; ++j) {
             headers.push([name, cookies[j]]);
@@ -19794,9 +19797,9 @@ var require_headers = __commonJS({
       // https://fetch.spec.whatwg.org/#dom-headers-getsetcookie
       getSetCookie() {
         webidl.brandCheck(this, _Headers);
-        const list = this.#headersList.cookies;
-        if (list) {
-          return [...list];
+        const list2 = this.#headersList.cookies;
+        if (list2) {
+          return [...list2];
         }
         return [];
       }
@@ -19820,8 +19823,8 @@ var require_headers = __commonJS({
        * @param {Headers} target
        * @param {HeadersList} list
        */
-      static setHeadersList(target, list) {
-        target.#headersList = list;
+      static setHeadersList(target, list2) {
+        target.#headersList = list2;
       }
     };
     var { getHeadersGuard, setHeadersGuard, getHeadersList, setHeadersList } = Headers;
@@ -20772,13 +20775,13 @@ var require_request2 = __commonJS({
         if (this.signal.aborted) {
           ac.abort(this.signal.reason);
         } else {
-          let list = dependentControllerMap.get(this.signal);
-          if (list === void 0) {
-            list = /* @__PURE__ */ new Set();
-            dependentControllerMap.set(this.signal, list);
+          let list2 = dependentControllerMap.get(this.signal);
+          if (list2 === void 0) {
+            list2 = /* @__PURE__ */ new Set();
+            dependentControllerMap.set(this.signal, list2);
           }
           const acRef = new WeakRef(ac);
-          list.add(acRef);
+          list2.add(acRef);
           util.addAbortListener(
             ac.signal,
             buildAbort(acRef)
@@ -21254,7 +21257,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants3();
     var EE = __require("node:events");
-    var { Readable: Readable2, pipeline: pipeline5, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline8, finished: finished2, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -21588,8 +21591,8 @@ var require_fetch = __commonJS({
         return Promise.resolve(makeAppropriateNetworkError(fetchParams));
       }
       const { request } = fetchParams;
-      const { protocol: scheme } = requestCurrentURL(request);
-      switch (scheme) {
+      const { protocol: scheme2 } = requestCurrentURL(request);
+      switch (scheme2) {
         case "about:": {
           return Promise.resolve(makeNetworkError("about scheme is not supported"));
         }
@@ -21731,7 +21734,7 @@ var require_fetch = __commonJS({
       if (internalResponse.body == null) {
         processResponseEndOfBody();
       } else {
-        finished(internalResponse.body.stream, () => {
+        finished2(internalResponse.body.stream, () => {
           processResponseEndOfBody();
         });
       }
@@ -22151,11 +22154,11 @@ var require_fetch = __commonJS({
       function dispatch({ body }) {
         const url2 = requestCurrentURL(request);
         const agent = fetchParams.controller.dispatcher;
-        const path8 = url2.pathname + url2.search;
+        const path14 = url2.pathname + url2.search;
         const hasTrailingQuestionMark = url2.search.length === 0 && url2.href[url2.href.length - url2.hash.length - 1] === "?";
         return new Promise((resolve, reject) => agent.dispatch(
           {
-            path: hasTrailingQuestionMark ? `${path8}?` : path8,
+            path: hasTrailingQuestionMark ? `${path14}?` : path14,
             origin: url2.origin,
             method: request.method,
             body: agent.isMockActive ? request.body && (request.body.source || request.body.stream) : body,
@@ -22180,7 +22183,7 @@ var require_fetch = __commonJS({
             onResponseStarted() {
               timingInfo.finalNetworkResponseStartTime = coarsenedSharedCurrentTime(fetchParams.crossOriginIsolatedCapability);
             },
-            onHeaders(status, rawHeaders, resume, statusText) {
+            onHeaders(status, rawHeaders, resume2, statusText) {
               if (status < 200) {
                 return false;
               }
@@ -22239,13 +22242,13 @@ var require_fetch = __commonJS({
                   }
                 }
               }
-              this.body = new Readable2({ read: resume });
+              this.body = new Readable2({ read: resume2 });
               const onError = this.onError.bind(this);
               resolve({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline5(this.body, ...decoders, (err) => {
+                body: decoders.length ? pipeline8(this.body, ...decoders, (err) => {
                   if (err) {
                     this.onError(err);
                   }
@@ -23102,9 +23105,9 @@ var require_util4 = __commonJS({
         }
       }
     }
-    function validateCookiePath(path8) {
-      for (let i = 0; i < path8.length; ++i) {
-        const code = path8.charCodeAt(i);
+    function validateCookiePath(path14) {
+      for (let i = 0; i < path14.length; ++i) {
+        const code = path14.charCodeAt(i);
         if (code < 32 || // exclude CTLs (0-31)
         code > 126 || // exclude DEL and non-ascii
         code === 59) {
@@ -25752,19 +25755,19 @@ var require_eventsource_stream = __commonJS({
     var minParserItems = 1024;
     var maxParserItems = 131072;
     var bytesPerParserItem = 128;
-    function isASCIINumberBytes(buffer2, start2) {
-      if (start2 >= buffer2.length) {
+    function isASCIINumberBytes(buffer2, start) {
+      if (start >= buffer2.length) {
         return false;
       }
-      for (let i = start2; i < buffer2.length; i++) {
+      for (let i = start; i < buffer2.length; i++) {
         if (buffer2[i] < 48 || buffer2[i] > 57) {
           return false;
         }
       }
       return true;
     }
-    function isValidLastEventIdBytes(buffer2, start2) {
-      for (let i = start2; i < buffer2.length; i++) {
+    function isValidLastEventIdBytes(buffer2, start) {
+      for (let i = start; i < buffer2.length; i++) {
         if (buffer2[i] === 0) {
           return false;
         }
@@ -26068,9 +26071,9 @@ ${value}`;
         let length = 0;
         for (let i = this.lineChunkIndex; i <= this.chunkIndex; i++) {
           const chunk = this.chunks[i];
-          const start2 = i === this.lineChunkIndex ? this.linePos : 0;
+          const start = i === this.lineChunkIndex ? this.linePos : 0;
           const end = i === this.chunkIndex ? this.pos : chunk.length;
-          const slice = chunk.subarray(start2, end);
+          const slice = chunk.subarray(start, end);
           length += slice.length;
           chunks.push(slice);
         }
@@ -26142,7 +26145,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline5 } = __require("node:stream");
+    var { pipeline: pipeline8 } = __require("node:stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -26302,7 +26305,7 @@ var require_eventsource = __commonJS({
               ));
             }
           });
-          pipeline5(
+          pipeline8(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -26540,11 +26543,11 @@ var require_undici = __commonJS({
           if (typeof opts.path !== "string") {
             throw new InvalidArgumentError("invalid opts.path");
           }
-          let path8 = opts.path;
+          let path14 = opts.path;
           if (!opts.path.startsWith("/")) {
-            path8 = `/${path8}`;
+            path14 = `/${path14}`;
           }
-          url2 = new URL(util.parseOrigin(url2).origin + path8);
+          url2 = new URL(util.parseOrigin(url2).origin + path14);
         } else {
           if (!opts) {
             opts = typeof url2 === "object" ? url2 : {};
@@ -26774,8 +26777,8 @@ var require_b4a = __commonJS({
     function concat(buffers, totalLength) {
       return Buffer.concat(buffers, totalLength);
     }
-    function copy(source, target, targetStart, start2, end) {
-      return toBuffer(source).copy(target, targetStart, start2, end);
+    function copy(source, target, targetStart, start, end) {
+      return toBuffer(source).copy(target, targetStart, start, end);
     }
     function equals(a, b) {
       return toBuffer(a).equals(b);
@@ -26808,13 +26811,13 @@ var require_b4a = __commonJS({
       if (Buffer.isBuffer(buffer)) return buffer;
       return Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     }
-    function toString(buffer, encoding, start2, end) {
-      return toBuffer(buffer).toString(encoding, start2, end);
+    function toString(buffer, encoding, start, end) {
+      return toBuffer(buffer).toString(encoding, start, end);
     }
-    function toHex(buffer, start2, end) {
-      return toBuffer(buffer).toString("hex", start2, end);
+    function toHex(buffer, start, end) {
+      return toBuffer(buffer).toString("hex", start, end);
     }
-    function write2(buffer, string, offset, length, encoding) {
+    function write3(buffer, string, offset, length, encoding) {
       return toBuffer(buffer).write(string, offset, length, encoding);
     }
     function readDoubleBE(buffer, offset) {
@@ -26887,7 +26890,7 @@ var require_b4a = __commonJS({
       toBuffer,
       toString,
       toHex,
-      write: write2,
+      write: write3,
       readDoubleBE,
       readDoubleLE,
       readFloatBE,
@@ -26947,10 +26950,10 @@ var require_utf8_decoder = __commonJS({
           return b4a.toString(data, "utf8");
         }
         let result = "";
-        let start2 = 0;
+        let start = 0;
         if (this.bytesNeeded > 0) {
-          while (start2 < data.byteLength) {
-            const byte = data[start2];
+          while (start < data.byteLength) {
+            const byte = data[start];
             if (byte < this.lowerBoundary || byte > this.upperBoundary) {
               result += "\uFFFD";
               this._reset();
@@ -26960,7 +26963,7 @@ var require_utf8_decoder = __commonJS({
             this.upperBoundary = 191;
             this.codePoint = this.codePoint << 6 | byte & 63;
             this.bytesSeen++;
-            start2++;
+            start++;
             if (this.bytesSeen === this.bytesNeeded) {
               result += String.fromCodePoint(this.codePoint);
               this._reset();
@@ -26969,9 +26972,9 @@ var require_utf8_decoder = __commonJS({
           }
           if (this.bytesNeeded > 0) return result;
         }
-        const trailing = trailingIncomplete(data, start2);
+        const trailing = trailingIncomplete(data, start);
         const end = data.byteLength - trailing;
-        if (end > start2) result += b4a.toString(data, "utf8", start2, end);
+        if (end > start) result += b4a.toString(data, "utf8", start, end);
         for (let i = end; i < data.byteLength; i++) {
           const byte = data[i];
           if (this.bytesNeeded === 0) {
@@ -27030,13 +27033,13 @@ var require_utf8_decoder = __commonJS({
         this.upperBoundary = 191;
       }
     };
-    function trailingIncomplete(data, start2) {
+    function trailingIncomplete(data, start) {
       const len = data.byteLength;
-      if (len <= start2) return 0;
-      const limit = Math.max(start2, len - 4);
+      if (len <= start) return 0;
+      const limit = Math.max(start, len - 4);
       let i = len - 1;
       while (i > limit && (data[i] & 192) === 128) i--;
-      if (i < start2) return 0;
+      if (i < start) return 0;
       const byte = data[i];
       let needed;
       if (byte <= 127) return 0;
@@ -27799,7 +27802,7 @@ var require_streamx = __commonJS({
         fn().then((src) => {
           if (src === null) return out.end();
           if (out.destroying) return;
-          pipeline5(src, out, noop);
+          pipeline8(src, out, noop);
         }).catch((err) => out.destroy(err));
         return out;
       }
@@ -28086,13 +28089,13 @@ var require_streamx = __commonJS({
     }
     function pipelinePromise(...streams) {
       return new Promise((resolve, reject) => {
-        return pipeline5(...streams, (err) => {
+        return pipeline8(...streams, (err) => {
           if (err) return reject(err);
           resolve();
         });
       });
     }
-    function pipeline5(stream, ...streams) {
+    function pipeline8(stream, ...streams) {
       const all = Array.isArray(stream) ? [...stream, ...streams] : [stream, ...streams];
       const done = all.length && typeof all[all.length - 1] === "function" ? all.pop() : null;
       if (all.length < 2) throw StreamError.BAD_ARGUMENT("Pipeline requires at least 2 streams");
@@ -28190,7 +28193,7 @@ var require_streamx = __commonJS({
       return s._writev !== Writable.prototype._writev && s._writev !== Duplex.prototype._writev;
     }
     module.exports = {
-      pipeline: pipeline5,
+      pipeline: pipeline8,
       pipelinePromise,
       isStream,
       isStreamx,
@@ -28255,7 +28258,7 @@ var require_headers2 = __commonJS({
       }
       return result;
     };
-    exports.encode = function encode2(opts) {
+    exports.encode = function encode3(opts) {
       const buf = b4a.alloc(512);
       let name = opts.name;
       let prefix = "";
@@ -28287,7 +28290,7 @@ var require_headers2 = __commonJS({
       b4a.write(buf, encodeOct(cksum(buf), 6), 148);
       return buf;
     };
-    exports.decode = function decode2(buf, filenameEncoding, allowUnknownFormat) {
+    exports.decode = function decode4(buf, filenameEncoding, allowUnknownFormat) {
       let typeflag = buf[156] === 0 ? 0 : buf[156] - ZERO_OFFSET;
       let name = decodeStr(buf, 0, 100, filenameEncoding);
       const mode = decodeOct(buf, 100, 8);
@@ -28405,10 +28408,10 @@ var require_headers2 = __commonJS({
       return end;
     }
     function cksum(block) {
-      let sum = 8 * 32;
-      for (let i = 0; i < 148; i++) sum += block[i];
-      for (let j = 156; j < 512; j++) sum += block[j];
-      return sum;
+      let sum2 = 8 * 32;
+      for (let i = 0; i < 148; i++) sum2 += block[i];
+      for (let j = 156; j < 512; j++) sum2 += block[j];
+      return sum2;
     }
     function encodeOct(val, n) {
       val = val.toString(8);
@@ -28441,12 +28444,12 @@ var require_headers2 = __commonJS({
         if (positive) tuple.push(byte);
         else tuple.push(255 - byte);
       }
-      let sum = 0;
+      let sum2 = 0;
       const l = tuple.length;
       for (i = 0; i < l; i++) {
-        sum += tuple[i] * Math.pow(256, i);
+        sum2 += tuple[i] * Math.pow(256, i);
       }
-      return positive ? sum : -1 * sum;
+      return positive ? sum2 : -1 * sum2;
     }
     function decodeOct(val, offset, length) {
       val = val.subarray(offset, offset + length);
@@ -28820,7 +28823,7 @@ var require_extract = __commonJS({
 // node_modules/tar-stream/constants.js
 var require_constants6 = __commonJS({
   "node_modules/tar-stream/constants.js"(exports, module) {
-    var constants5 = {
+    var constants6 = {
       // just for envs without fs
       S_IFMT: 61440,
       S_IFDIR: 16384,
@@ -28830,9 +28833,9 @@ var require_constants6 = __commonJS({
       S_IFLNK: 40960
     };
     try {
-      module.exports = __require("fs").constants || constants5;
+      module.exports = __require("fs").constants || constants6;
     } catch {
-      module.exports = constants5;
+      module.exports = constants6;
     }
   }
 });
@@ -28842,7 +28845,7 @@ var require_pack = __commonJS({
   "node_modules/tar-stream/pack.js"(exports, module) {
     var { Readable: Readable2, Writable, getStreamError } = require_streamx();
     var b4a = require_b4a();
-    var constants5 = require_constants6();
+    var constants6 = require_constants6();
     var headers = require_headers2();
     var DMODE = 493;
     var FMODE = 420;
@@ -29045,16 +29048,16 @@ var require_pack = __commonJS({
       return new Pack(opts);
     };
     function modeToType(mode) {
-      switch (mode & constants5.S_IFMT) {
-        case constants5.S_IFBLK:
+      switch (mode & constants6.S_IFMT) {
+        case constants6.S_IFBLK:
           return "block-device";
-        case constants5.S_IFCHR:
+        case constants6.S_IFCHR:
           return "character-device";
-        case constants5.S_IFDIR:
+        case constants6.S_IFDIR:
           return "directory";
-        case constants5.S_IFIFO:
+        case constants6.S_IFIFO:
           return "fifo";
-        case constants5.S_IFLNK:
+        case constants6.S_IFLNK:
           return "symlink";
       }
       return "file";
@@ -29080,17 +29083,20 @@ var require_tar_stream = __commonJS({
 });
 
 // src/build/build.ts
-import { randomUUID as randomUUID11 } from "node:crypto";
-import { join as join16, relative as relative2 } from "node:path";
+import { randomUUID as randomUUID19 } from "node:crypto";
+import { isAbsolute, join as join20, relative as relative2 } from "node:path";
 
 // src/context/context.ts
-import { realpath as realpath2 } from "node:fs/promises";
-import { basename, dirname, join as join6, relative } from "node:path";
+import { readFile as readFile3, realpath, rm as rm7, stat as stat4 } from "node:fs/promises";
+import { basename, dirname, join as join8, relative } from "node:path";
+
+// src/filesystem/capabilities.ts
+import { once } from "node:events";
 
 // src/layer/entry.ts
-function makeEntry(path8, attributes, xattrs, sha256) {
-  const { type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor } = attributes;
-  const entry = sha256 === void 0 ? { path: path8, type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor } : { path: path8, type, mode, uid, gid, mtime, mtimeNs, size, link: link2, devMajor, devMinor, sha256 };
+function makeEntry(path14, attributes, xattrs, sha256) {
+  const { type, mode, uid, gid, mtime, mtimeNs, size, link: link3, devMajor, devMinor } = attributes;
+  const entry = sha256 === void 0 ? { path: path14, type, mode, uid, gid, mtime, mtimeNs, size, link: link3, devMajor, devMinor } : { path: path14, type, mode, uid, gid, mtime, mtimeNs, size, link: link3, devMajor, devMinor, sha256 };
   if (xattrs !== void 0) entry.xattrs = xattrs;
   return entry;
 }
@@ -29111,8 +29117,172 @@ function toBytes(raw) {
   return Buffer.from(raw, "latin1");
 }
 
-// src/context/directory.ts
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+// src/filesystem/frames.ts
+var headerSize = 5;
+var batchSize = 1 << 18;
+var FrameWriter = class {
+  #stream;
+  #batch = Buffer.allocUnsafe(batchSize);
+  #other = Buffer.allocUnsafe(batchSize);
+  #otherIsFree;
+  #used = 0;
+  #frame = 0;
+  constructor(stream) {
+    this.#stream = stream;
+  }
+  begin(kind) {
+    this.#frame = this.#used;
+    const at3 = this.#room(headerSize);
+    this.#batch[at3 + 4] = kind.charCodeAt(0);
+    return this;
+  }
+  u8(value) {
+    this.#batch[this.#room(1)] = value;
+    return this;
+  }
+  u32(value) {
+    const at3 = this.#room(4);
+    this.#batch.writeUInt32LE(value, at3);
+    return this;
+  }
+  u64(value) {
+    const at3 = this.#room(8);
+    this.#batch.writeBigInt64LE(BigInt(value), at3);
+    return this;
+  }
+  text(value) {
+    const at3 = this.#room(value.length + 5);
+    this.#batch.writeUInt32LE(value.length, at3);
+    this.#batch.write(value, at3 + 4, "latin1");
+    this.#batch[at3 + 4 + value.length] = 0;
+    return this;
+  }
+  bytes(chunks) {
+    const size = chunks.reduce((sum2, chunk) => sum2 + chunk.length, 0);
+    let at3 = this.#room(size + 5);
+    this.#batch.writeUInt32LE(size, at3);
+    at3 += 4;
+    for (const chunk of chunks) {
+      this.#batch.set(chunk, at3);
+      at3 += chunk.length;
+    }
+    this.#batch[at3] = 0;
+    return this;
+  }
+  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
+  end() {
+    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
+    return this.#used >= batchSize / 2 ? this.flush() : void 0;
+  }
+  flush() {
+    const piece = this.#batch.subarray(0, this.#used);
+    const free = this.#otherIsFree;
+    this.#otherIsFree = new Promise((resolve) => this.#stream.write(piece, () => resolve()));
+    [this.#batch, this.#other] = [this.#other, this.#batch];
+    this.#used = 0;
+    return free;
+  }
+  #room(size) {
+    const at3 = this.#used;
+    if (at3 + size > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at3 + size));
+      this.#batch.copy(larger, 0, 0, at3);
+      this.#batch = larger;
+    }
+    this.#used = at3 + size;
+    return at3;
+  }
+};
+async function* readFrames(stream) {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of stream) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const frames2 = [];
+    let at3 = 0;
+    while (bytes.length - at3 >= headerSize) {
+      const end = at3 + headerSize + bytes.readUInt32LE(at3);
+      if (end > bytes.length) break;
+      frames2.push(bytes.subarray(at3 + headerSize - 1, end));
+      at3 = end;
+    }
+    rest = bytes.subarray(at3);
+    if (frames2.length > 0) yield frames2;
+  }
+}
+var FrameReader = class {
+  #bytes;
+  #at = 1;
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+  u32() {
+    this.#at += 4;
+    return this.#bytes.readUInt32LE(this.#at - 4);
+  }
+  /** Signed, and exact up to 2^53. */
+  u64() {
+    this.#at += 8;
+    return this.#bytes.readInt32LE(this.#at - 4) * 2 ** 32 + this.#bytes.readUInt32LE(this.#at - 8);
+  }
+  /** The next bytes as they are. */
+  raw(size) {
+    this.#at += size;
+    return this.#bytes.toString("latin1", this.#at - size, this.#at);
+  }
+  text() {
+    const size = this.u32();
+    const from = this.#at;
+    this.#at += size + 1;
+    return this.#bytes.toString("latin1", from, from + size);
+  }
+};
+
+// src/filesystem/capabilities.ts
+var pieceChars = 1 << 16;
+var endKind = "z".charCodeAt(0);
+async function readCapabilities(root, paths, { helper: helper2, signal }) {
+  const found = /* @__PURE__ */ new Map();
+  const pieces = piecesOf(paths);
+  const first = pieces.next();
+  if (first.done) return found;
+  const process2 = helper2.start(["capabilities", root], { signal });
+  const written = write(process2.stdin, first.value, pieces);
+  let isComplete = false;
+  for await (const frames2 of readFrames(process2.stdout))
+    for (const frame of frames2) {
+      isComplete = frame[0] === endKind;
+      if (isComplete) break;
+      const reader = new FrameReader(frame);
+      const path14 = reader.text();
+      found.set(path14, /* @__PURE__ */ new Map([["security.capability", reader.text()]]));
+    }
+  const { code, signal: killed, stderr } = await process2.exited;
+  signal?.throwIfAborted();
+  if (!isComplete || code !== 0)
+    throw new Error(stderr || `Cannot read the capabilities of files in "${root}": the helper ended with ${killed ?? `exit code ${code}`}`);
+  await written;
+  return found;
+}
+function* piecesOf(paths) {
+  let piece = "";
+  for (const path14 of paths) {
+    piece += `${path14}\0`;
+    if (piece.length < pieceChars) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}
+async function write(stream, first, others) {
+  const closed = new Promise((resolve) => stream.once("close", resolve));
+  stream.write(toBytes(first));
+  for (const piece of others) {
+    if (stream.destroyed) return;
+    if (!stream.write(toBytes(piece))) await Promise.race([once(stream, "drain").catch(() => {
+    }), closed]);
+  }
+  stream.end();
+}
 
 // src/filesystem/changes.ts
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29121,11 +29291,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 function joinPath(directory, name) {
   return directory === "" ? name : name === "" ? directory : `${directory}/${name}`;
 }
-function parentOf(path8) {
-  return path8.slice(0, Math.max(0, path8.lastIndexOf("/")));
+function parentOf(path14) {
+  return path14.slice(0, Math.max(0, path14.lastIndexOf("/")));
 }
-function nameOf(path8) {
-  return path8.slice(path8.lastIndexOf("/") + 1);
+function nameOf(path14) {
+  return path14.slice(path14.lastIndexOf("/") + 1);
 }
 
 // src/filesystem/collect.ts
@@ -29175,26 +29345,26 @@ var ChangeCollector = class {
     this.#waiting.set(found.inode, [...waiting, { found, trail: [...this.#parents] }]);
   }
   /** What lower layers have at a path is gone; `trail` is needed where the scan is elsewhere by now. */
-  hide(path8, trail) {
-    if (trail === void 0) this.#leaveTo(path8);
+  hide(path14, trail) {
+    if (trail === void 0) this.#leaveTo(path14);
     this.#addParents(trail ?? this.#parents);
-    this.#changes.push({ path: path8, found: void 0 });
+    this.#changes.push({ path: path14, found: void 0 });
   }
   items() {
     const first = /* @__PURE__ */ new Map();
-    return this.#changes.sort((a, b) => comparePaths(a.path, b.path)).map(({ path: path8, found }) => {
-      if (found === void 0) return { entry: whiteout(path8) };
+    return this.#changes.sort((a, b) => comparePaths(a.path, b.path)).map(({ path: path14, found }) => {
+      if (found === void 0) return { entry: whiteout(path14) };
       const target = found.type === "file" && found.nlink > 1 ? first.get(found.inode) : void 0;
       if (target !== void 0) return { entry: { ...entryOf(found), type: "hardlink", size: 0, link: target } };
-      if (found.type === "file" && found.nlink > 1) first.set(found.inode, path8);
+      if (found.type === "file" && found.nlink > 1) first.set(found.inode, path14);
       const entry = entryOf(found);
       if (entry.size === 0) return { entry };
-      return { entry, content: { kind: "file", path: `${this.#root}/${path8}`, offset: 0, size: entry.size } };
+      return { entry, content: { kind: "file", path: `${this.#root}/${path14}`, offset: 0, size: entry.size } };
     });
   }
-  #leaveTo(path8) {
+  #leaveTo(path14) {
     for (let last = this.#parents.at(-1); last !== void 0; last = this.#parents.at(-1)) {
-      if (last.found.path === "" || path8.startsWith(`${last.found.path}/`)) return;
+      if (last.found.path === "" || path14.startsWith(`${last.found.path}/`)) return;
       this.#parents.pop();
     }
   }
@@ -29220,9 +29390,9 @@ function entryOf(found) {
   entry.mtimeNs = 0;
   return entry;
 }
-function whiteout(path8) {
-  const nothing5 = { mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
-  return { path: joinPath(parentOf(path8), `${whiteoutPrefix}${nameOf(path8)}`), type: "file", ...nothing5 };
+function whiteout(path14) {
+  const nothing6 = { mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
+  return { path: joinPath(parentOf(path14), `${whiteoutPrefix}${nameOf(path14)}`), type: "file", ...nothing6 };
 }
 
 // src/filesystem/compare.ts
@@ -29238,132 +29408,12 @@ async function isChanged(root, found, node) {
   return node.sha256 === void 0 || node.sha256 !== await hashFile(`${toRaw(root)}/${found.path}`, found.size);
 }
 var smallSize = 1 << 18;
-async function hashFile(path8, size) {
+async function hashFile(path14, size) {
   const hash3 = createHash("sha256");
-  if (size <= smallSize) hash3.update(readFileSync(toBytes(path8)));
-  else for await (const chunk of createReadStream(toBytes(path8), { highWaterMark: smallSize })) hash3.update(chunk);
+  if (size <= smallSize) hash3.update(readFileSync(toBytes(path14)));
+  else for await (const chunk of createReadStream(toBytes(path14), { highWaterMark: smallSize })) hash3.update(chunk);
   return hash3.digest("hex");
 }
-
-// src/filesystem/frames.ts
-var headerSize = 5;
-var batchSize = 1 << 18;
-var FrameWriter = class {
-  #stream;
-  #batch = Buffer.allocUnsafe(batchSize);
-  #other = Buffer.allocUnsafe(batchSize);
-  #otherIsFree;
-  #used = 0;
-  #frame = 0;
-  constructor(stream) {
-    this.#stream = stream;
-  }
-  begin(kind) {
-    this.#frame = this.#used;
-    const at2 = this.#room(headerSize);
-    this.#batch[at2 + 4] = kind.charCodeAt(0);
-    return this;
-  }
-  u8(value) {
-    this.#batch[this.#room(1)] = value;
-    return this;
-  }
-  u32(value) {
-    const at2 = this.#room(4);
-    this.#batch.writeUInt32LE(value, at2);
-    return this;
-  }
-  u64(value) {
-    const at2 = this.#room(8);
-    this.#batch.writeBigInt64LE(BigInt(value), at2);
-    return this;
-  }
-  text(value) {
-    const at2 = this.#room(value.length + 5);
-    this.#batch.writeUInt32LE(value.length, at2);
-    this.#batch.write(value, at2 + 4, "latin1");
-    this.#batch[at2 + 4 + value.length] = 0;
-    return this;
-  }
-  bytes(chunks) {
-    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    let at2 = this.#room(size + 5);
-    this.#batch.writeUInt32LE(size, at2);
-    at2 += 4;
-    for (const chunk of chunks) {
-      this.#batch.set(chunk, at2);
-      at2 += chunk.length;
-    }
-    this.#batch[at2] = 0;
-    return this;
-  }
-  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
-  end() {
-    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
-    return this.#used >= batchSize / 2 ? this.flush() : void 0;
-  }
-  flush() {
-    const piece = this.#batch.subarray(0, this.#used);
-    const free = this.#otherIsFree;
-    this.#otherIsFree = new Promise((resolve) => this.#stream.write(piece, () => resolve()));
-    [this.#batch, this.#other] = [this.#other, this.#batch];
-    this.#used = 0;
-    return free;
-  }
-  #room(size) {
-    const at2 = this.#used;
-    if (at2 + size > this.#batch.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at2 + size));
-      this.#batch.copy(larger, 0, 0, at2);
-      this.#batch = larger;
-    }
-    this.#used = at2 + size;
-    return at2;
-  }
-};
-async function* readFrames(stream) {
-  let rest = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const frames2 = [];
-    let at2 = 0;
-    while (bytes.length - at2 >= headerSize) {
-      const end = at2 + headerSize + bytes.readUInt32LE(at2);
-      if (end > bytes.length) break;
-      frames2.push(bytes.subarray(at2 + headerSize - 1, end));
-      at2 = end;
-    }
-    rest = bytes.subarray(at2);
-    if (frames2.length > 0) yield frames2;
-  }
-}
-var FrameReader = class {
-  #bytes;
-  #at = 1;
-  constructor(bytes) {
-    this.#bytes = bytes;
-  }
-  u32() {
-    this.#at += 4;
-    return this.#bytes.readUInt32LE(this.#at - 4);
-  }
-  /** Signed, and exact up to 2^53. */
-  u64() {
-    this.#at += 8;
-    return this.#bytes.readInt32LE(this.#at - 4) * 2 ** 32 + this.#bytes.readUInt32LE(this.#at - 8);
-  }
-  /** The next bytes as they are. */
-  raw(size) {
-    this.#at += size;
-    return this.#bytes.toString("latin1", this.#at - size, this.#at);
-  }
-  text() {
-    const size = this.u32();
-    const from = this.#at;
-    this.#at += size + 1;
-    return this.#bytes.toString("latin1", from, from + size);
-  }
-};
 
 // src/filesystem/scan.ts
 var types = {
@@ -29379,17 +29429,17 @@ async function* scanDirectory(root, tools, options2 = {}) {
   for await (const frames2 of scanFrames(root, tools, options2)) for (const frame of frames2) yield decodeEntry(frame);
 }
 async function* scanFrames(root, tools, options2 = {}) {
-  const { helper, signal } = tools;
+  const { helper: helper2, signal } = tools;
   const args = [
     ...options2.oneFileSystem ? ["--one-file-system"] : [],
-    ...(options2.skipBelow ?? []).flatMap((path8) => ["--skip-below", Buffer.from(path8, "latin1").toString()])
+    ...(options2.skipBelow ?? []).flatMap((path14) => ["--skip-below", Buffer.from(path14, "latin1").toString()])
   ];
-  const process2 = helper.start(["scan", ...args, root], { signal });
+  const process2 = helper2.start(["scan", ...args, root], { signal });
   process2.stdin.end();
   let isComplete = false;
   try {
     for await (const frames2 of readFrames(process2.stdout)) {
-      isComplete = frames2.at(-1)?.[0] === endKind;
+      isComplete = frames2.at(-1)?.[0] === endKind2;
       yield isComplete ? frames2.slice(0, -1) : frames2;
     }
   } finally {
@@ -29400,21 +29450,21 @@ async function* scanFrames(root, tools, options2 = {}) {
   if (!isComplete || code !== 0) throw new Error(stderr || `Cannot scan "${root}": the helper ended with ${killed ?? `exit code ${code}`}`);
 }
 var noXattrs = /* @__PURE__ */ new Map();
-var endKind = "z".charCodeAt(0);
+var endKind2 = "z".charCodeAt(0);
 function decodeEntry(frame) {
   const reader = new FrameReader(frame);
-  const path8 = reader.text();
+  const path14 = reader.text();
   const mode = reader.u32();
   const [uid, gid, nlink, size] = [reader.u32(), reader.u32(), reader.u32(), reader.u64()];
   const [mtime, mtimeNs, ctime, ctimeNs] = [reader.u64(), reader.u32(), reader.u64(), reader.u32()];
   const inode = reader.raw(16);
-  const [devMajor, devMinor, link2] = [reader.u32(), reader.u32(), reader.text()];
+  const [devMajor, devMinor, link3] = [reader.u32(), reader.u32(), reader.text()];
   const count = reader.u32();
   const xattrs = count === 0 ? noXattrs : /* @__PURE__ */ new Map();
   for (let left = count; left > 0; left -= 1) xattrs.set(reader.text(), reader.text());
   const type = types[mode >>> 12] ?? "socket";
   return {
-    path: path8,
+    path: path14,
     type,
     mode: mode & 4095,
     uid,
@@ -29428,7 +29478,7 @@ function decodeEntry(frame) {
     inode,
     devMajor,
     devMinor,
-    link: link2,
+    link: link3,
     xattrs
   };
 }
@@ -29444,27 +29494,27 @@ async function changesFromUpper(upper, lower, tools, options2) {
   const collector = new ChangeCollector(upper);
   const opaque = /* @__PURE__ */ new Map();
   for await (const entry of scanDirectory(upper, tools)) {
-    const { path: path8, type } = entry;
-    const above = path8 === "" ? void 0 : opaque.get(parentOf(path8));
+    const { path: path14, type } = entry;
+    const above = path14 === "" ? void 0 : opaque.get(parentOf(path14));
     if (isWhiteout(entry) || type === "socket") {
-      if (above === void 0 && lower.lstat(path8) !== void 0 && !options2.exclude(path8)) collector.hide(path8);
+      if (above === void 0 && lower.lstat(path14) !== void 0 && !options2.exclude(path14)) collector.hide(path14);
       continue;
     }
-    above?.names.add(nameOf(path8));
+    above?.names.add(nameOf(path14));
     const found = entry;
     if (type === "directory") {
       const trail = collector.enter(found);
-      if (above !== void 0 || isOpaque(entry)) opaque.set(path8, { names: /* @__PURE__ */ new Set(), trail });
+      if (above !== void 0 || isOpaque(entry)) opaque.set(path14, { names: /* @__PURE__ */ new Set(), trail });
     }
-    if (path8 === "" || options2.exclude(path8)) continue;
-    const node = lower.lstat(path8);
+    if (path14 === "" || options2.exclude(path14)) continue;
+    const node = lower.lstat(path14);
     if (node === void 0 || await isChanged(upper, found, node)) collector.add(found);
     else collector.keep(found);
   }
-  for (const [path8, { names: names3, trail }] of opaque) {
-    for (const name of lower.list(path8)) {
-      const child = joinPath(path8, name);
-      if (!names3.has(name) && !options2.exclude(child)) collector.hide(child, trail);
+  for (const [path14, { names: names2, trail }] of opaque) {
+    for (const name of lower.list(path14)) {
+      const child = joinPath(path14, name);
+      if (!names2.has(name) && !options2.exclude(child)) collector.hide(child, trail);
     }
   }
   return collector.items();
@@ -29482,52 +29532,225 @@ async function snapshot(root, tools, options2 = {}) {
   await sleep(stampMs);
   return { frames: frames2, options: options2 };
 }
-async function changesFromScan(root, before, lower, tools, options2) {
+async function changesFromScan(root, before2, lower, tools, options2) {
   const collector = new ChangeCollector(root);
-  let at2 = 0;
+  let at3 = 0;
   let gone;
-  const isGone = (path8) => gone !== void 0 && path8.startsWith(`${gone}/`);
-  const hideMissing = (path8) => {
-    if (isGone(path8)) return;
-    gone = path8;
-    if (lower.lstat(path8) !== void 0 && !options2.exclude(path8)) collector.hide(path8);
+  const isGone = (path14) => gone !== void 0 && path14.startsWith(`${gone}/`);
+  const hideMissing = (path14) => {
+    if (isGone(path14)) return;
+    gone = path14;
+    if (lower.lstat(path14) !== void 0 && !options2.exclude(path14)) collector.hide(path14);
   };
-  const hideUpTo = (path8) => {
-    for (let old = before.frames[at2]; old !== void 0; old = before.frames[at2]) {
+  const hideUpTo = (path14) => {
+    for (let old = before2.frames[at3]; old !== void 0; old = before2.frames[at3]) {
       const oldPath = pathOfFrame(old);
-      if (path8 !== void 0 && comparePaths(oldPath, path8) >= 0) return;
+      if (path14 !== void 0 && comparePaths(oldPath, path14) >= 0) return;
       hideMissing(oldPath);
-      at2 += 1;
+      at3 += 1;
     }
   };
-  for await (const frames2 of scanFrames(root, tools, before.options)) {
+  for await (const frames2 of scanFrames(root, tools, before2.options)) {
     for (const frame of frames2) {
-      if (before.frames[at2]?.equals(frame) !== true) hideUpTo(pathOfFrame(frame));
-      const old = before.frames[at2];
+      if (before2.frames[at3]?.equals(frame) !== true) hideUpTo(pathOfFrame(frame));
+      const old = before2.frames[at3];
       if (old?.equals(frame)) {
-        at2 += 1;
+        at3 += 1;
         if (isDirectoryFrame(frame)) collector.enter(decodeEntry(frame));
         continue;
       }
       const entry = decodeEntry(frame);
-      const { path: path8, type } = entry;
-      const isOld = old !== void 0 && pathOfFrame(old) === path8;
-      if (isOld) at2 += 1;
+      const { path: path14, type } = entry;
+      const isOld = old !== void 0 && pathOfFrame(old) === path14;
+      if (isOld) at3 += 1;
       if (type === "socket") {
-        if (isOld) hideMissing(path8);
+        if (isOld) hideMissing(path14);
         continue;
       }
       const found = entry;
       if (type === "directory") collector.enter(found);
-      else gone = path8;
-      if (path8 === "" || options2.exclude(path8)) continue;
-      const node = lower.lstat(path8);
+      else gone = path14;
+      if (path14 === "" || options2.exclude(path14)) continue;
+      const node = lower.lstat(path14);
       if (node === void 0 || await isChanged(root, found, node)) collector.add(found);
       else collector.keep(found);
     }
   }
   hideUpTo(void 0);
   return collector.items();
+}
+
+// src/filesystem/draft.ts
+function directoryAttributes(mode, uid, gid, mtime) {
+  return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
+}
+var Place = class {
+  #attributes;
+  content;
+  sha256;
+  inode;
+  children;
+  /** What the tree has here and below is gone. */
+  isHiding = false;
+  /** Whether something has been put here, and not only below. */
+  get isPut() {
+    return this.#attributes !== void 0;
+  }
+  get attributes() {
+    if (this.#attributes === void 0) throw new Error("Cannot look at a path of a layer: nothing has been put there");
+    return this.#attributes;
+  }
+  put({ attributes, content: content2, sha256, inode }) {
+    this.#attributes = attributes;
+    this.content = content2;
+    this.sha256 = sha256;
+    this.inode = inode;
+  }
+  hide() {
+    this.#attributes = void 0;
+    this.children = void 0;
+    this.isHiding = true;
+  }
+};
+var Draft = class {
+  #tree;
+  #root = new Place();
+  constructor(tree) {
+    this.#tree = tree;
+  }
+  lstat(path14) {
+    const { place, isHidden } = this.#find(path14);
+    if (place?.isPut) return place;
+    return isHidden ? void 0 : this.#tree.lstat(path14);
+  }
+  list(path14) {
+    const { place, isHidden } = this.#find(path14);
+    const below = isHidden ? [] : this.#tree.list(path14);
+    const added = place?.children;
+    return added === void 0 ? below : [.../* @__PURE__ */ new Set([...below, ...added.keys()])].sort();
+  }
+  /** What was put at a path as its content. */
+  contentAt(path14) {
+    return this.#find(path14).place?.content;
+  }
+  /** Puts an entry at a path whose parent exists. Directories over directories keep what is below them. */
+  put(path14, entry) {
+    const before2 = this.lstat(path14);
+    const place = this.#make(path14);
+    if (before2?.attributes.type === "directory" && entry.attributes.type !== "directory") place.hide();
+    place.put(entry);
+  }
+  /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
+  makeDirectories(path14, attributes) {
+    let at3 = "";
+    for (const name of path14 === "" ? [] : path14.split("/")) {
+      at3 = joinPath(at3, name);
+      const node = this.lstat(at3);
+      if (node === void 0) this.put(at3, { attributes });
+      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path14}": "/${at3}" is not a directory`);
+    }
+  }
+  /** Takes away what is at a path and below it; the layer must then put something in its place. */
+  remove(path14) {
+    this.#make(path14).hide();
+  }
+  /** The paths in the source whose bytes the layer may need. */
+  sources() {
+    return sourcesBelow(this.#root);
+  }
+  /** Adds extended attributes to the files whose bytes come from these paths in the source. */
+  addXattrs(found) {
+    const pending = found.size === 0 ? [] : [this.#root];
+    for (let place = pending.pop(); place !== void 0; place = pending.pop()) {
+      const { content: content2, sha256, inode } = place;
+      const xattrs = typeof content2 === "string" ? found.get(content2) : void 0;
+      if (xattrs !== void 0) place.put({ attributes: { ...place.attributes, xattrs }, content: content2, sha256, inode });
+      pending.push(...place.children?.values() ?? []);
+    }
+  }
+  /**
+   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them. What has
+   * been given is forgotten, so that the draft is used up in the end.
+   */
+  async *items(contents) {
+    const links = /* @__PURE__ */ new Map();
+    const parents = [];
+    const pending = [{ path: "", place: this.#root, isHidden: false, depth: 0 }];
+    for (let next = pending.pop(); next !== void 0; next = pending.pop()) {
+      const { path: path14, place, depth } = next;
+      const isHidden = next.isHidden || place.isHiding;
+      parents.length = Math.min(parents.length, depth);
+      const below = isHidden ? void 0 : this.#tree.lstat(path14);
+      const isChanged2 = place.isPut && !await isSame(place, below, contents);
+      if (isChanged2) {
+        for (const parent of parents) if (parent !== given && parent.entry.path !== "") yield parent;
+        parents.fill(given);
+        yield this.#item(path14, place, links, contents);
+      }
+      if (place.children === void 0) continue;
+      const attributes = place.isPut ? place.attributes : below?.attributes;
+      parents.push(isChanged2 || attributes === void 0 ? given : { entry: makeEntry(path14, attributes, attributes.xattrs) });
+      const names2 = [...place.children.keys()].sort().reverse();
+      for (const name of names2) {
+        const child = place.children.get(name);
+        if (child !== void 0) pending.push({ path: joinPath(path14, name), place: child, isHidden, depth: depth + 1 });
+      }
+      place.children = void 0;
+    }
+  }
+  #item(path14, { attributes, content: content2, sha256, inode }, links, { locate }) {
+    const first = inode === void 0 || attributes.type !== "file" ? void 0 : links.get(inode);
+    if (first !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: first, path: path14 } };
+    if (inode !== void 0) links.set(inode, path14);
+    const entry = makeEntry(path14, attributes, attributes.xattrs, sha256);
+    const bytes = typeof content2 === "string" ? locate(content2) : content2;
+    return bytes === void 0 ? { entry } : { entry, content: bytes };
+  }
+  #find(path14) {
+    let place = this.#root;
+    let isHidden = place.isHiding;
+    for (const name of path14 === "" ? [] : path14.split("/")) {
+      place = place.children?.get(name);
+      if (place === void 0) break;
+      isHidden ||= place.isHiding;
+    }
+    return { place, isHidden };
+  }
+  #make(path14) {
+    let place = this.#root;
+    for (const name of path14 === "" ? [] : path14.split("/")) {
+      place.children ??= /* @__PURE__ */ new Map();
+      let child = place.children.get(name);
+      if (child === void 0) {
+        child = new Place();
+        place.children.set(name, child);
+      }
+      place = child;
+    }
+    return place;
+  }
+};
+var given = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
+function* sourcesBelow(place) {
+  if (typeof place.content === "string") yield place.content;
+  for (const child of place.children?.values() ?? []) yield* sourcesBelow(child);
+}
+async function isSame(place, below, { locate, hasDigest: hasDigest2 }) {
+  if (below === void 0 || !sameAttributes(below.attributes, place.attributes)) return false;
+  if (place.attributes.type !== "file") return true;
+  if (below.sha256 === void 0) return false;
+  if (place.sha256 !== void 0) return place.sha256 === below.sha256;
+  return hasDigest2(typeof place.content === "string" ? locate(place.content) : place.content, below.sha256);
+}
+function sameAttributes(a, b) {
+  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
+  if (a.type === "directory") return sameXattrs(a, b);
+  const same = a.size === b.size && a.mtime === b.mtime && a.link === b.link && a.devMajor === b.devMajor && a.devMinor === b.devMinor;
+  return same && sameXattrs(a, b);
+}
+function sameXattrs(a, b) {
+  const name = "security.capability";
+  return a.xattrs?.get(name) === b.xattrs?.get(name);
 }
 
 // src/filesystem/files.ts
@@ -29564,60 +29787,68 @@ var mediaTypes = {
 function isForeignLayer(mediaType) {
   return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
 }
+var none = { document: {}, descriptor: {} };
 function digestOf(bytes) {
   return `sha256:${createHash2("sha256").update(bytes).digest("hex")}`;
 }
 function layerDescriptor(layer, family) {
   if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
-  const { annotations } = layer.descriptor;
+  const { annotations: annotations2 } = layer.descriptor;
   return {
     mediaType: mediaTypes[family].layer[layer.compression],
     digest: layer.descriptor.digest,
     size: layer.descriptor.size,
-    ...annotations === void 0 ? {} : { annotations }
+    ...annotations2 === void 0 ? {} : { annotations: annotations2 }
   };
 }
-function encodeImage(image, annotations = {}) {
+function encodeImage(image, annotations2 = none) {
   checkHistory(image);
-  const types5 = mediaTypes[image.family];
-  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(image.config)));
+  const types6 = mediaTypes[image.family];
+  const config = encodeBlob(types6.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
   const manifest = {
     schemaVersion: 2,
-    mediaType: types5.manifest,
+    mediaType: types6.manifest,
     config: config.descriptor,
     layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
-    ...Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }
+    ...annotationsField(annotations2.document)
   };
-  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2)) };
+  return { image, config, manifest: encodeBlob(types6.manifest, JSON.stringify(manifest, null, 2), annotations2.descriptor) };
 }
-function encodeRelease(images, annotations = {}) {
+function encodeRelease(images, annotations2 = none) {
   const [first, ...others] = images;
   if (first === void 0) throw new Error("Cannot encode a release without an image");
-  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
+  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations2);
 }
-function encodeIndex(images, family, annotations = {}) {
+function encodeIndex(images, family, annotations2 = none) {
   const mediaType = mediaTypes[family].index;
   const index = {
     schemaVersion: 2,
     mediaType,
     manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
-    ...Object.keys(annotations).length === 0 ? {} : { annotations: sortKeys(annotations) }
+    ...annotationsField(annotations2.document)
   };
-  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2)) };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations2.descriptor) };
 }
 function platformOf(config) {
-  const { architecture, os, variant, "os.version": version, "os.features": features } = config;
+  const { architecture, os, variant, "os.version": version4, "os.features": features } = config;
   return {
     architecture,
     os,
     ...variant === void 0 ? {} : { variant },
-    ...version === void 0 ? {} : { "os.version": version },
+    ...version4 === void 0 ? {} : { "os.version": version4 },
     ...features === void 0 ? {} : { "os.features": features }
   };
 }
-function encodeBlob(mediaType, text2) {
+function encodeBlob(mediaType, text2, annotations2 = {}) {
   const bytes = Buffer.from(text2);
-  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations2) };
+}
+function annotate(descriptor, annotations2) {
+  return { ...descriptor, ...annotationsField(annotations2) };
+}
+function annotationsField(annotations2) {
+  const keys3 = Object.keys(annotations2).sort();
+  return keys3.length === 0 ? {} : { annotations: Object.fromEntries(keys3.map((key) => [key, annotations2[key] ?? ""])) };
 }
 function checkHistory({ config, layers }) {
   const diffIds = config.rootfs.diff_ids;
@@ -29642,6 +29873,13 @@ function alignHistory(config) {
     comment: "layer without history in the base image"
   }));
   return { ...config, history: [...missing, ...marked] };
+}
+function leaveOutEmpty(image) {
+  if (image.config === void 0) return image;
+  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
+}
+function isEmpty(value) {
+  return value === null || value === "" || value === false || typeof value === "object" && Object.keys(value).length === 0;
 }
 function sortKeys(value) {
   if (Array.isArray(value)) return value.map(sortKeys);
@@ -29687,22 +29925,22 @@ async function openBlobs(directory) {
   const unfinished = join(directory, "blobs", "unfinished");
   await mkdir(folder2, { recursive: true });
   await mkdir(unfinished, { recursive: true });
-  const path8 = (digest) => join(folder2, hexOf(digest));
+  const path14 = (digest) => join(folder2, hexOf(digest));
   const temporary = async () => join(unfinished, randomUUID());
   const publish = async (file, digest) => {
-    await rename(file, path8(digest));
-    return path8(digest);
+    await rename(file, path14(digest));
+    return path14(digest);
   };
   return {
     directory,
-    path: path8,
+    path: path14,
     temporary,
     publish,
-    has: (digest) => access(path8(digest)).then(
+    has: (digest) => access(path14(digest)).then(
       () => true,
       () => false
     ),
-    open: (digest) => verifyBytes(createReadStream2(path8(digest), { highWaterMark: 256 << 10 }), { digest }),
+    open: (digest) => verifyBytes(createReadStream2(path14(digest), { highWaterMark: 256 << 10 }), { digest }),
     async write(expected, bytes, signal) {
       const file = await temporary();
       try {
@@ -29715,12 +29953,12 @@ async function openBlobs(directory) {
     }
   };
 }
-async function writeFile(path8, bytes, signal) {
-  const handle = await open(path8, "wx", 420);
+async function writeFile(path14, bytes, signal) {
+  const handle = await open(path14, "wx", 420);
   try {
     const hash3 = createHash4("sha256");
     let size = 0;
-    const pending = new PendingWrites(handle, path8);
+    const pending = new PendingWrites(handle, path14);
     for await (const chunk of bytes) {
       signal?.throwIfAborted();
       hash3.update(chunk);
@@ -29739,9 +29977,9 @@ var PendingWrites = class {
   #path;
   #chunks = [];
   #bytes = 0;
-  constructor(handle, path8) {
+  constructor(handle, path14) {
     this.#handle = handle;
-    this.#path = path8;
+    this.#path = path14;
   }
   async add(chunk) {
     this.#chunks.push(chunk);
@@ -29775,11 +30013,11 @@ import zlib from "node:zlib";
 
 // src/layer/zstd-program.ts
 import { spawn as spawn2 } from "node:child_process";
-import { once as once2 } from "node:events";
+import { once as once3 } from "node:events";
 
 // src/layer/program.ts
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { once as once2 } from "node:events";
 import { pipeline } from "node:stream/promises";
 var usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 var ProgramError = class extends Error {
@@ -29800,7 +30038,7 @@ async function* runProgram(program, args, input) {
     if (complaint.length < 4096) complaint += text2;
   });
   const fault = {};
-  const ended = once(child, "close").then(([code]) => code);
+  const ended = once2(child, "close").then(([code]) => code);
   const fed = pipeline(noteFault(input, fault), child.stdin);
   ended.catch(() => {
   });
@@ -29835,9 +30073,9 @@ async function* runZstd(args, input) {
     throw error instanceof MissingProgramError ? missingZstd(error) : error;
   }
 }
-async function zstdVersion(path8 = usualPath) {
-  const child = spawn2("zstd", ["-q", "--version"], { env: { PATH: path8 }, stdio: ["ignore", "pipe", "ignore"] });
-  const ended = once2(child, "close");
+async function zstdVersion(path14 = usualPath) {
+  const child = spawn2("zstd", ["-q", "--version"], { env: { PATH: path14 }, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once3(child, "close");
   ended.catch(() => {
   });
   let text2 = "";
@@ -29894,11 +30132,11 @@ async function* cutBlocks(stream, size, spare) {
   let block = Buffer.allocUnsafeSlow(size);
   let used = 0;
   for await (const chunk of stream) {
-    for (let at2 = 0; at2 < chunk.length; ) {
-      const count = Math.min(size - used, chunk.length - at2);
-      block.set(chunk.subarray(at2, at2 + count), used);
+    for (let at3 = 0; at3 < chunk.length; ) {
+      const count = Math.min(size - used, chunk.length - at3);
+      block.set(chunk.subarray(at3, at3 + count), used);
       used += count;
-      at2 += count;
+      at3 += count;
       if (used < size) continue;
       yield block;
       block = spare.pop() ?? Buffer.allocUnsafeSlow(size);
@@ -29974,9 +30212,9 @@ var ByteSource = class {
   #maxBytes;
   #received = 0;
   #ended = false;
-  constructor(stream, maxBytes3) {
+  constructor(stream, maxBytes4) {
     this.#iterator = stream[Symbol.asyncIterator]();
-    this.#maxBytes = maxBytes3;
+    this.#maxBytes = maxBytes4;
   }
   /** `count` bytes; undefined where the stream ends right here; throws where it ends in between. */
   async read(count) {
@@ -30036,14 +30274,14 @@ var ByteSource = class {
 
 // src/layer/zstd-frames.ts
 var frameMagic = 4247762216;
-var isSkippable = (magic) => (magic & 4294967280) >>> 0 === 407710288;
+var isSkippable = (magic2) => (magic2 & 4294967280) >>> 0 === 407710288;
 async function* splitFrames(stream) {
   const source = new ByteSource(stream, Number.POSITIVE_INFINITY);
   try {
-    for (let start2 = await source.read(4); start2 !== void 0; start2 = await source.read(4)) {
-      const magic = start2.readUInt32LE();
-      if (isSkippable(magic)) await skipFrame(source);
-      else if (magic === frameMagic) yield readFrame(source, start2);
+    for (let start = await source.read(4); start !== void 0; start = await source.read(4)) {
+      const magic2 = start.readUInt32LE();
+      if (isSkippable(magic2)) await skipFrame(source);
+      else if (magic2 === frameMagic) yield readFrame(source, start);
       else throw new MalformedLayerError("Malformed layer: its zstd frames are followed by something else");
     }
   } finally {
@@ -30054,8 +30292,8 @@ async function skipFrame(source) {
   const size = (await mustRead(source, 4)).readUInt32LE();
   if (await source.skip(size) !== size) throw endsEarly();
 }
-async function* readFrame(source, magic) {
-  yield magic;
+async function* readFrame(source, magic2) {
+  yield magic2;
   const descriptor = await mustRead(source, 1);
   yield descriptor;
   const flags3 = descriptor[0] ?? 0;
@@ -30090,22 +30328,22 @@ function endsEarly() {
 
 // src/layer/decompress.ts
 var outputChunk = 256 << 10;
-function sniffCompression(start2) {
-  if (start2[0] === 31 && start2[1] === 139) return "gzip";
-  const isFrame = start2[0] === 40 && start2[1] === 181 && start2[2] === 47 && start2[3] === 253;
-  const isSkippable2 = ((start2[0] ?? 0) & 240) === 80 && start2[1] === 42 && start2[2] === 77 && start2[3] === 24;
+function sniffCompression(start) {
+  if (start[0] === 31 && start[1] === 139) return "gzip";
+  const isFrame = start[0] === 40 && start[1] === 181 && start[2] === 47 && start[3] === 253;
+  const isSkippable2 = ((start[0] ?? 0) & 240) === 80 && start[1] === 42 && start[2] === 77 && start[3] === 24;
   return isFrame || isSkippable2 ? "zstd" : "none";
 }
 async function* decompress(stream, options2 = {}) {
-  const { signal, maxBytes: maxBytes3 = defaultLimits.maxBytes } = options2;
+  const { signal, maxBytes: maxBytes4 = defaultLimits.maxBytes } = options2;
   const source = new ByteSource(stream, Number.POSITIVE_INFINITY);
   let total = 0;
   try {
-    const start2 = await readStart(source);
-    for await (const chunk of expand(sniffCompression(start2), joined(start2, source))) {
+    const start = await readStart(source);
+    for await (const chunk of expand(sniffCompression(start), joined(start, source))) {
       signal?.throwIfAborted();
       total += chunk.length;
-      if (total > maxBytes3) throw new MalformedLayerError(`Malformed layer: more than ${maxBytes3} bytes come out of it`);
+      if (total > maxBytes4) throw new MalformedLayerError(`Malformed layer: more than ${maxBytes4} bytes come out of it`);
       yield chunk;
     }
   } finally {
@@ -30122,8 +30360,8 @@ async function readStart(source) {
   }
   return Buffer.concat(parts);
 }
-async function* joined(start2, source) {
-  if (start2.length > 0) yield start2;
+async function* joined(start, source) {
+  if (start.length > 0) yield start;
   for (let chunk = await source.next(Number.POSITIVE_INFINITY); chunk !== void 0; chunk = await source.next(Number.POSITIVE_INFINITY))
     yield chunk;
 }
@@ -30170,9 +30408,110 @@ function nameFault(error) {
   );
 }
 
+// src/layer/index-file.ts
+import { finished, pipeline as pipeline2 } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
+var version = 1;
+var types2 = ["file", "directory", "symlink", "hardlink", "char", "block", "fifo"];
+var maxBytes = 1 << 30;
+function openIndexWriter(diffId) {
+  const gzip3 = createGzip({ level: 1, chunkSize: 64 << 10 });
+  const chunks = [];
+  gzip3.on("data", (chunk) => chunks.push(chunk));
+  let text2 = `${JSON.stringify({ version, diffId })}
+`;
+  let count = 0;
+  return {
+    add(entry) {
+      text2 += `${JSON.stringify(rowOf(entry))}
+`;
+      count += 1;
+      if (text2.length < 64 << 10) return;
+      gzip3.write(text2);
+      text2 = "";
+    },
+    async end() {
+      gzip3.end(`${text2}${JSON.stringify(count)}
+`);
+      await finished(gzip3);
+      return Buffer.concat(chunks);
+    }
+  };
+}
+function encodeIndex2({ diffId, entries }) {
+  const writer = openIndexWriter(diffId);
+  for (const entry of entries) writer.add(entry);
+  return writer.end();
+}
+async function decodeIndex(bytes, diffId) {
+  const entries = [];
+  let hasHead = false;
+  let count;
+  for await (const line of readLines(bytes)) {
+    const value = JSON.parse(line);
+    if (count !== void 0) throw new Error(`the index of layer ${diffId} goes on after its end`);
+    if (!hasHead) checkHead(value, diffId);
+    else if (typeof value === "number") count = value;
+    else entries.push(entryOf2(value));
+    hasHead = true;
+  }
+  if (entries.length !== count) throw new Error(`the index of layer ${diffId} is cut short`);
+  return { diffId, entries };
+}
+async function* readLines(bytes) {
+  let rest = "";
+  let size = 0;
+  const unpacked = createGunzip();
+  void pipeline2(bytes, unpacked).catch(() => {
+  });
+  for await (const chunk of unpacked.setEncoding("utf8")) {
+    size += chunk.length;
+    if (size > maxBytes) throw new Error(`the index is longer than ${maxBytes} characters`);
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") throw new Error("the index is cut short");
+}
+function checkHead(head, diffId) {
+  const isHead = typeof head === "object" && head !== null && "version" in head && "diffId" in head;
+  if (!isHead || head.version !== version || head.diffId !== diffId) throw new Error(`it is not the index of layer ${diffId}`);
+}
+function rowOf(entry) {
+  const { path: path14, type, mode, uid, gid, mtime, mtimeNs, size, link: link3, devMajor, devMinor, xattrs, sha256 = "", text: text2 } = entry;
+  const row = [path14, types2.indexOf(type), mode, uid, gid, mtime, size, sha256];
+  const isPlain = mtimeNs === 0 && link3 === "" && devMajor === 0 && devMinor === 0 && xattrs === void 0 && text2 === void 0;
+  if (!isPlain) row.push([mtimeNs, link3, devMajor, devMinor, [...xattrs ?? []], text2 ?? null]);
+  return row;
+}
+function entryOf2(row) {
+  if (!isRow(row)) throw new Error("the index has a line that is no entry");
+  const [path14, number, mode, uid, gid, mtime, size, sha256, rare] = row;
+  const [mtimeNs, link3, devMajor, devMinor, xattrs, text2] = rare ?? [0, "", 0, 0, [], null];
+  const type = types2[number] ?? "file";
+  const attributes = { type, mode, uid, gid, mtime, mtimeNs, size, link: link3, devMajor, devMinor };
+  const entry = makeEntry(path14, attributes, xattrs.length === 0 ? void 0 : new Map(xattrs), sha256 === "" ? void 0 : sha256);
+  if (text2 !== null) entry.text = text2;
+  return entry;
+}
+function isRow(row) {
+  if (!Array.isArray(row) || row.length < 8 || row.length > 9) return false;
+  const [path14, ...rest] = row;
+  const [sha256, rare] = rest.slice(6);
+  const isNumbers = rest.slice(0, 6).every((value) => Number.isSafeInteger(value));
+  return typeof path14 === "string" && isNumbers && typeof sha256 === "string" && /^(?:|[0-9a-f]{64})$/.test(sha256) && (rare === void 0 || isRare(rare));
+}
+function isRare(rare) {
+  if (!Array.isArray(rare) || rare.length !== 6) return false;
+  const [mtimeNs, link3, devMajor, devMinor, xattrs, text2] = rare;
+  const isPair = (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === "string");
+  return [mtimeNs, devMajor, devMinor].every((value) => Number.isSafeInteger(value)) && typeof link3 === "string" && Array.isArray(xattrs) && xattrs.every(isPair) && (text2 === null || typeof text2 === "string");
+}
+
 // src/layer/item.ts
 import { hash as hash2 } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { setImmediate as setImmediate2 } from "node:timers/promises";
 
 // src/layer/header.ts
 var blockSize = 512;
@@ -30185,9 +30524,9 @@ function isZeroBlock(block) {
 }
 function parseHeader(block) {
   if (!hasChecksum(block)) throw new MalformedLayerError("wrong header checksum");
-  const magic = block.toString("latin1", 257, 265);
-  const isUstar = magic.startsWith("ustar\0");
-  const isGnu = magic === "ustar  \0";
+  const magic2 = block.toString("latin1", 257, 265);
+  const isUstar = magic2.startsWith("ustar\0");
+  const isGnu = magic2 === "ustar  \0";
   const flag2 = String.fromCharCode(block[156] ?? 0);
   const isDevice = flag2 === "3" || flag2 === "4";
   const isStar = isUstar && block.toString("latin1", 508, 512) === "tar\0";
@@ -30212,10 +30551,10 @@ function hasChecksum(block) {
 }
 var signed = (byte) => byte > 127 ? byte - 256 : byte;
 function sumBlock(block, value) {
-  let sum = 8 * 32;
-  for (let i = 0; i < 148; i++) sum += value(block[i] ?? 0);
-  for (let i = 156; i < blockSize; i++) sum += value(block[i] ?? 0);
-  return sum;
+  let sum2 = 8 * 32;
+  for (let i = 0; i < 148; i++) sum2 += value(block[i] ?? 0);
+  for (let i = 156; i < blockSize; i++) sum2 += value(block[i] ?? 0);
+  return sum2;
 }
 function parseText(block, offset, length) {
   const end = block.indexOf(0, offset);
@@ -30262,9 +30601,9 @@ function formatHeader(fields) {
   writeOctal(block, fields.devMajor, 329, 8);
   writeOctal(block, fields.devMinor, 337, 8);
   block.write(fields.prefix, 345, 155, "latin1");
-  let sum = 0;
-  for (let i = 0; i < blockSize; i++) sum += block[i] ?? 0;
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
+  let sum2 = 0;
+  for (let i = 0; i < blockSize; i++) sum2 += block[i] ?? 0;
+  block.write(`${sum2.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
   return block;
 }
 function writeOctal(block, value, offset, length) {
@@ -30276,10 +30615,10 @@ var xattrPrefix = "SCHILY.xattr.";
 function parsePax(bytes) {
   const values = /* @__PURE__ */ new Map();
   const sparsePieces = [];
-  for (let start2 = 0; start2 < bytes.length; ) {
-    const space2 = bytes.indexOf(32, start2);
-    const digits = space2 < 0 || space2 - start2 > 10 ? "" : bytes.toString("latin1", start2, space2);
-    const end = start2 + Number(digits);
+  for (let start = 0; start < bytes.length; ) {
+    const space2 = bytes.indexOf(32, start);
+    const digits = space2 < 0 || space2 - start > 10 ? "" : bytes.toString("latin1", start, space2);
+    const end = start + Number(digits);
     if (!/^\d+$/.test(digits) || end > bytes.length || end < space2 + 3 || bytes[end - 1] !== 10)
       throw new MalformedLayerError("PAX record of wrong length");
     const equals = bytes.indexOf(61, space2);
@@ -30290,7 +30629,7 @@ function parsePax(bytes) {
       throw new MalformedLayerError(`PAX record ${JSON.stringify(key)} holds a NUL byte`);
     addSparsePiece(sparsePieces, key, value);
     values.set(key, value);
-    start2 = end;
+    start = end;
   }
   if (sparsePieces.length % 2 !== 0) throw new MalformedLayerError("sparse map ends in the middle");
   return { values, sparsePieces };
@@ -30475,21 +30814,35 @@ function* readRange(range) {
     closeSync(handle);
   }
 }
-function changedFile(path8, cause) {
-  const text2 = `Cannot read "${toText(path8)}": the context changed while building`;
+var turnBytes = 4 << 20;
+async function digestContent(content2) {
+  if (content2.kind === "bytes") return hash2("sha256", content2.bytes, "hex");
+  const digest = new ContentHash(content2.size);
+  let sinceTurn = 0;
+  for (const chunk of readRange(content2)) {
+    digest.update(chunk);
+    sinceTurn += chunk.length;
+    if (sinceTurn < turnBytes) continue;
+    sinceTurn = 0;
+    await setImmediate2();
+  }
+  return digest.digest();
+}
+function changedFile(path14, cause) {
+  const text2 = `Cannot read "${toText(path14)}": the context changed while building`;
   return new ContentChangedError(text2, cause === void 0 ? {} : { cause });
 }
-function contentFailure(path8, cause) {
+function contentFailure(path14, cause) {
   const isReplaced = cause.code === "ENOENT" || cause.code === "ENOTDIR" || cause.code === "ELOOP";
-  return isReplaced ? changedFile(path8, cause) : new Error(`Cannot read "${toText(path8)}": ${cause.message}`, { cause });
+  return isReplaced ? changedFile(path14, cause) : new Error(`Cannot read "${toText(path14)}": ${cause.message}`, { cause });
 }
 
 // src/layer/pack.ts
 var frames = { literal: 1, file: 2, end: 3 };
 var answers = { digests: 1, result: 2, changed: 3 };
-async function writePacked(items, { helper, path: path8, level, signal }) {
+async function writePacked(items, { helper: helper2, path: path14, level, signal }) {
   const stop = new AbortController();
-  const child = helper.start(["pack", path8, String(level)], {
+  const child = helper2.start(["pack", path14, String(level)], {
     signal: signal === void 0 ? stop.signal : AbortSignal.any([signal, stop.signal])
   });
   const entries = [];
@@ -30501,18 +30854,18 @@ async function writePacked(items, { helper, path: path8, level, signal }) {
       return reason;
     }
   );
-  const answer = await readAnswers(child.stdout, waiting).catch((reason) => {
+  const answer2 = await readAnswers(child.stdout, waiting).catch((reason) => {
     stop.abort();
     return { failure: reason };
   });
   const failure4 = await sending;
   const exit = await child.exited;
   signal?.throwIfAborted();
-  if (answer !== void 0 && "failure" in answer) throw answer.failure;
+  if (answer2 !== void 0 && "failure" in answer2) throw answer2.failure;
   if (failure4 !== void 0 && failure4 !== brokenPipe) throw failure4;
-  if (answer === void 0 || exit.code !== 0)
+  if (answer2 === void 0 || exit.code !== 0)
     throw new Error(`Cannot write a layer: ${exit.stderr || `the helper ended with ${exit.signal ?? `exit code ${exit.code}`}`}`);
-  return { ...answer, entries };
+  return { ...answer2, entries };
 }
 var brokenPipe = new Error("Cannot write a layer: the helper ended early");
 async function sendItems(items, { stdin, entries, waiting, stopped }) {
@@ -30556,8 +30909,8 @@ var FrameWriter2 = class {
     return this.#used >= batchSize2 / 2;
   }
   literal(bytes) {
-    for (let at2 = 0; at2 < bytes.length; at2 += 1 << 20) {
-      const part = bytes.subarray(at2, at2 + (1 << 20));
+    for (let at3 = 0; at3 < bytes.length; at3 += 1 << 20) {
+      const part = bytes.subarray(at3, at3 + (1 << 20));
       if (this.#literal !== void 0 && this.#used - this.#literal + part.length > maxLiteral) this.#close();
       if (this.#literal === void 0) {
         this.#literal = this.#room(5);
@@ -30567,23 +30920,23 @@ var FrameWriter2 = class {
       this.#batch.set(part, to);
     }
   }
-  file(path8, offset, size) {
+  file(path14, offset, size) {
     this.#close();
-    const length = 16 + 4 + path8.length + 1;
-    const at2 = this.#room(5 + length);
-    this.#batch.writeUInt32LE(length, at2);
-    this.#batch.writeUInt8(frames.file, at2 + 4);
-    this.#batch.writeBigUInt64LE(BigInt(offset), at2 + 5);
-    this.#batch.writeBigUInt64LE(BigInt(size), at2 + 13);
-    this.#batch.writeUInt32LE(path8.length, at2 + 21);
-    this.#batch.write(path8, at2 + 25, "latin1");
-    this.#batch.writeUInt8(0, at2 + 25 + path8.length);
+    const length = 16 + 4 + path14.length + 1;
+    const at3 = this.#room(5 + length);
+    this.#batch.writeUInt32LE(length, at3);
+    this.#batch.writeUInt8(frames.file, at3 + 4);
+    this.#batch.writeBigUInt64LE(BigInt(offset), at3 + 5);
+    this.#batch.writeBigUInt64LE(BigInt(size), at3 + 13);
+    this.#batch.writeUInt32LE(path14.length, at3 + 21);
+    this.#batch.write(path14, at3 + 25, "latin1");
+    this.#batch.writeUInt8(0, at3 + 25 + path14.length);
   }
   end() {
     this.#close();
-    const at2 = this.#room(5);
-    this.#batch.writeUInt32LE(0, at2);
-    this.#batch.writeUInt8(frames.end, at2 + 4);
+    const at3 = this.#room(5);
+    this.#batch.writeUInt32LE(0, at3);
+    this.#batch.writeUInt8(frames.end, at3 + 4);
   }
   /** Resolves when there is room for more. */
   async flush() {
@@ -30604,14 +30957,14 @@ var FrameWriter2 = class {
     this.#literal = void 0;
   }
   #room(size) {
-    const at2 = this.#used;
-    if (at2 + size > this.#batch.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at2 + size));
-      this.#batch.copy(larger, 0, 0, at2);
+    const at3 = this.#used;
+    if (at3 + size > this.#batch.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at3 + size));
+      this.#batch.copy(larger, 0, 0, at3);
       this.#batch = larger;
     }
-    this.#used = at2 + size;
-    return at2;
+    this.#used = at3 + size;
+    return at3;
   }
 };
 async function readAnswers(stdout, waiting) {
@@ -30625,7 +30978,7 @@ async function readAnswers(stdout, waiting) {
       if (rest.length < 5 + length) break;
       const body = rest.subarray(5, 5 + length);
       if (rest[4] === answers.digests) {
-        for (let at2 = 0; at2 < length; at2 += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at2, at2 + 32));
+        for (let at3 = 0; at3 < length; at3 += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at3, at3 + 32));
         if (answered >= 1024) answered -= waiting.splice(0, answered).length;
       } else if (rest[4] === answers.result) result = readResult(body);
       else if (rest[4] === answers.changed) throw changedFile(body.toString("latin1"));
@@ -30651,12 +31004,12 @@ var maxPath = 4095;
 var longPart = /[^/]{256}/;
 var needsWork = /(?:^|\/)\.{0,2}(?:\/|$)/;
 function normalizeName(name, maxDepth2) {
-  const path8 = needsWork.test(name) ? resolveParts(name) : name;
-  if (path8.length > maxPath || longPart.test(path8)) throw new MalformedLayerError(`name of ${path8.length} bytes is too long`);
+  const path14 = needsWork.test(name) ? resolveParts(name) : name;
+  if (path14.length > maxPath || longPart.test(path14)) throw new MalformedLayerError(`name of ${path14.length} bytes is too long`);
   let depth = 0;
-  for (let slash4 = path8.indexOf("/"); slash4 >= 0; slash4 = path8.indexOf("/", slash4 + 1)) depth += 1;
+  for (let slash4 = path14.indexOf("/"); slash4 >= 0; slash4 = path14.indexOf("/", slash4 + 1)) depth += 1;
   if (depth >= maxDepth2) throw new MalformedLayerError(`directories nested ${depth + 1} deep`);
-  return path8;
+  return path14;
 }
 function resolveParts(name) {
   const parts = [];
@@ -30681,9 +31034,9 @@ async function readOldMap(header, { source, maxHeaderBytes, stored }) {
   for (let bytes = 0; ; bytes += blockSize) {
     if (bytes > maxHeaderBytes) throw new MalformedLayerError(`sparse map of more than ${maxHeaderBytes} bytes`);
     for (let i = 0; i < count; i++) {
-      const at2 = first + i * 24;
-      if (block[at2] === 0) break;
-      pieces.push(parseNumber(block, at2, 12, "sparse offset"), parseNumber(block, at2 + 12, 12, "sparse length"));
+      const at3 = first + i * 24;
+      if (block[at3] === 0) break;
+      pieces.push(parseNumber(block, at3, 12, "sparse offset"), parseNumber(block, at3 + 12, 12, "sparse length"));
     }
     if (!more) return checkMap({ size, stored, pieces });
     block = await mustRead2(source);
@@ -30691,10 +31044,10 @@ async function readOldMap(header, { source, maxHeaderBytes, stored }) {
   }
 }
 async function readPaxMap({ values, sparsePieces }, place) {
-  const version = `${values.get("GNU.sparse.major") ?? ""}.${values.get("GNU.sparse.minor") ?? ""}`;
+  const version4 = `${values.get("GNU.sparse.major") ?? ""}.${values.get("GNU.sparse.minor") ?? ""}`;
   const map = values.get("GNU.sparse.map");
-  const isOld = version === "0.0" || version === "0.1" || version === "." && (map !== void 0 || sparsePieces.length > 0);
-  if (!isOld && version === ".") return void 0;
+  const isOld = version4 === "0.0" || version4 === "0.1" || version4 === "." && (map !== void 0 || sparsePieces.length > 0);
+  if (!isOld && version4 === ".") return void 0;
   const size = values.get("GNU.sparse.size") ?? values.get("GNU.sparse.realsize");
   if (size === void 0) throw new MalformedLayerError("sparse file without size");
   const whole = parseDecimal(size, "sparse size");
@@ -30702,7 +31055,7 @@ async function readPaxMap({ values, sparsePieces }, place) {
     const texts = map === void 0 ? sparsePieces : map === "" ? [] : map.split(",");
     return checkMap({ size: whole, stored: place.stored, pieces: texts.map((text2) => parseDecimal(text2, "sparse map entry")) });
   }
-  if (version !== "1.0") throw new MalformedLayerError(`sparse format ${version} is unknown`);
+  if (version4 !== "1.0") throw new MalformedLayerError(`sparse format ${version4} is unknown`);
   return readMapInData(whole, place);
 }
 async function readMapInData(size, { source, maxHeaderBytes, stored }) {
@@ -30744,7 +31097,7 @@ function checkMap(map) {
 }
 
 // src/layer/read-tar.ts
-var types2 = {
+var types3 = {
   "0": "file",
   "\0": "file",
   "7": "file",
@@ -30787,11 +31140,11 @@ function countEntry(totals, { entry }, limits) {
 async function readEntry(source, limits) {
   let extension = {};
   for (; ; ) {
-    const at2 = source.position;
+    const at3 = source.position;
     const block = await source.read(blockSize);
     if (block === void 0 || isZeroBlock(block)) {
       if (extension.pax || extension.name !== void 0 || extension.link !== void 0)
-        throw new MalformedLayerError(`Malformed layer: an extended header at its end, byte ${at2}, belongs to no entry`);
+        throw new MalformedLayerError(`Malformed layer: an extended header at its end, byte ${at3}, belongs to no entry`);
       if (block !== void 0) await checkTrailer(source);
       return void 0;
     }
@@ -30824,7 +31177,7 @@ async function readEntry(source, limits) {
     } catch (error) {
       if (!(error instanceof MalformedLayerError) || error.message.startsWith("Malformed layer")) throw error;
       const where = name === "" ? "" : ` (${JSON.stringify(Buffer.from(name, "latin1").toString())})`;
-      throw new MalformedLayerError(`Malformed layer: ${error.message}, in the entry at byte ${at2}${where}`, { cause: error });
+      throw new MalformedLayerError(`Malformed layer: ${error.message}, in the entry at byte ${at3}${where}`, { cause: error });
     }
   }
 }
@@ -30854,13 +31207,13 @@ async function makeEntry2({ block, header, extension, source, limits }) {
   const record = (key) => values?.get(key) || void 0;
   const name = record("GNU.sparse.name") ?? extension.name ?? record("path") ?? header.name;
   const isLegacyDirectory = header.flag === "\0" && name.endsWith("/");
-  const type = isLegacyDirectory ? "directory" : types2[header.flag];
+  const type = isLegacyDirectory ? "directory" : types3[header.flag];
   if (type === void 0) throw new MalformedLayerError(`entry type ${JSON.stringify(header.flag)} is unknown`);
-  const path8 = normalizeName(name, limits.maxDepth);
-  if (path8 === "" && type !== "directory") throw new MalformedLayerError(`a ${type} stands where the root directory is`);
+  const path14 = normalizeName(name, limits.maxDepth);
+  if (path14 === "" && type !== "directory") throw new MalformedLayerError(`a ${type} stands where the root directory is`);
   const target = extension.link ?? record("linkpath") ?? header.link;
-  const link2 = type === "symlink" ? checkTarget(target) : type === "hardlink" ? normalizeName(target, limits.maxDepth) : "";
-  if (type === "hardlink" && link2 === "") throw new MalformedLayerError("a hard link to the root");
+  const link3 = type === "symlink" ? checkTarget(target) : type === "hardlink" ? normalizeName(target, limits.maxDepth) : "";
+  if (type === "hardlink" && link3 === "") throw new MalformedLayerError("a hard link to the root");
   const time = record("mtime");
   const { seconds, nanoseconds: nanoseconds2 } = time === void 0 ? { seconds: header.mtime, nanoseconds: 0 } : parseTime(time);
   const sizeText = record("size");
@@ -30870,7 +31223,7 @@ async function makeEntry2({ block, header, extension, source, limits }) {
   const map = type !== "file" ? void 0 : header.flag === "S" ? await readOldMap(block, place) : extension.pax && await readPaxMap(extension.pax, place);
   const xattrs = extension.pax && xattrsOf(extension.pax);
   const entry = {
-    path: path8,
+    path: path14,
     type,
     mode: header.mode & 4095,
     uid: parseId(record("uid"), header.uid, "uid"),
@@ -30878,7 +31231,7 @@ async function makeEntry2({ block, header, extension, source, limits }) {
     mtime: seconds,
     mtimeNs: nanoseconds2,
     size: map?.size ?? stored,
-    link: link2,
+    link: link3,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
     ...xattrs === void 0 ? {} : { xattrs }
@@ -30908,14 +31261,14 @@ var Content = class {
     if (this.#isTaken) throw new Error(`Cannot read ${this.#name()} again: the archive has moved on`);
     this.#isTaken = true;
     if (this.#map === void 0) return yield* this.#data(this.#left);
-    let at2 = 0;
+    let at3 = 0;
     for (let i = 0; i < this.#map.pieces.length; i += 2) {
       const [offset = 0, length = 0] = [this.#map.pieces[i], this.#map.pieces[i + 1]];
-      yield* this.#hole(offset - at2);
+      yield* this.#hole(offset - at3);
       yield* this.#data(length);
-      at2 = offset + length;
+      at3 = offset + length;
     }
-    yield* this.#hole(this.#map.size - at2);
+    yield* this.#hole(this.#map.size - at3);
   }
   /** Skips what was not read, and the padding after it. */
   async finish() {
@@ -30951,10 +31304,10 @@ var Content = class {
 // src/layer/write-layer.ts
 import { createHash as createHash6 } from "node:crypto";
 var padding = Buffer.alloc(512);
-async function writeHere(items, { path: path8, compressor, signal }) {
+async function writeHere(items, { path: path14, compressor, signal }) {
   const entries = [];
   const hash3 = createHash6("sha256");
-  const { digest, size } = await writeFile(path8, compressor.compress(hashed(encodeItems(items, entries), hash3)), signal);
+  const { digest, size } = await writeFile(path14, compressor.compress(hashed(encodeItems(items, entries), hash3)), signal);
   return { diffId: `sha256:${hash3.digest("hex")}`, digest, size, entries, compressor: compressor.id };
 }
 async function* hashed(stream, hash3) {
@@ -31011,7 +31364,7 @@ async function indexLayer(layer, options2 = {}) {
   await readLayer(layer, visitor, options2);
   return { diffId: layer.diffId, entries };
 }
-async function summarizeContent(entry, content2, take = () => {
+async function summarizeContent(entry, content2, take2 = () => {
 }) {
   const hash3 = new ContentHash(entry.size);
   const kept = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : void 0;
@@ -31019,7 +31372,7 @@ async function summarizeContent(entry, content2, take = () => {
     hash3.update(chunk);
     kept?.push(chunk);
   });
-  await take({ [Symbol.asyncIterator]: () => leaveOpen(chunks) });
+  await take2({ [Symbol.asyncIterator]: () => leaveOpen(chunks) });
   for (let next = await chunks.next(); !next.done; next = await chunks.next()) ;
   const sha256 = hash3.digest();
   return kept === void 0 ? { sha256 } : { sha256, text: Buffer.concat(kept).toString("latin1") };
@@ -31042,19 +31395,19 @@ async function checkCompression(compression, level) {
   await openCompressor(compression, level);
 }
 async function writeLayer(items, options2) {
-  const { blobs, compression, helper, signal, clampMtime } = options2;
+  const { blobs, compression, helper: helper2, signal, clampMtime } = options2;
   const level = checkLevel(compression, options2.level);
-  const path8 = await blobs.temporary();
+  const path14 = await blobs.temporary();
   try {
     const prepared = prepareItems(items, clampMtime, signal);
-    const written = helper !== void 0 && compression === "gzip" ? await writePacked(prepared, { helper, path: path8, level, signal }) : await writeHere(prepared, { path: path8, compressor: await openCompressor(compression, level), signal });
+    const written = helper2 !== void 0 && compression === "gzip" ? await writePacked(prepared, { helper: helper2, path: path14, level, signal }) : await writeHere(prepared, { path: path14, compressor: await openCompressor(compression, level), signal });
     const { diffId, digest, size, entries, compressor } = written;
-    const file = await blobs.publish(path8, digest);
+    const file = await blobs.publish(path14, digest);
     const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
     const layer = { descriptor, diffId, compression, open: () => blobs.open(digest), file };
     return { layer, index: { diffId, entries }, compressor };
   } catch (error) {
-    await rm2(path8, { force: true });
+    await rm2(path14, { force: true });
     throw error;
   }
 }
@@ -31068,18 +31421,132 @@ async function* prepareItems(items, clampMtime, signal) {
   }
 }
 
+// src/filesystem/node.ts
+var types4 = ["file", "directory", "symlink", "hardlink", "char", "block", "fifo"];
+var nothingRare = { mtimeNs: 0, link: "", devMajor: 0, devMinor: 0, xattrs: void 0, text: void 0, path: void 0 };
+var TreeNode = class {
+  /** The number of the layer that brought it, from the bottom. */
+  layer;
+  #bits;
+  #uid;
+  #gid;
+  #mtime;
+  #size;
+  /** 32 bytes as latin1: half of what hex takes. */
+  #sha256;
+  #rare;
+  constructor(attributes, layer, path14) {
+    this.layer = layer;
+    this.#bits = attributes.mode | types4.indexOf(attributes.type) << 12;
+    this.#uid = attributes.uid;
+    this.#gid = attributes.gid;
+    this.#mtime = attributes.mtime;
+    this.#size = attributes.size;
+    this.#sha256 = attributes.sha256 === void 0 ? "" : packDigest(attributes.sha256);
+    const { mtimeNs, link: link3, devMajor, devMinor, xattrs, text: text2 } = attributes;
+    const isPlain = mtimeNs === 0 && link3 === "" && devMajor === 0 && devMinor === 0 && !xattrs && text2 === void 0 && path14 === void 0;
+    this.#rare = isPlain ? nothingRare : { mtimeNs, link: link3, devMajor, devMinor, xattrs, text: text2, path: path14 };
+  }
+  get type() {
+    return types4[this.#bits >> 12] ?? "file";
+  }
+  get link() {
+    return this.#rare.link;
+  }
+  get attributes() {
+    const { mtimeNs, link: link3, devMajor, devMinor, xattrs } = this.#rare;
+    return {
+      type: this.type,
+      mode: this.#bits & 4095,
+      uid: this.#uid,
+      gid: this.#gid,
+      mtime: this.#mtime,
+      mtimeNs,
+      size: this.#size,
+      link: link3,
+      devMajor,
+      devMinor,
+      ...xattrs === void 0 ? {} : { xattrs }
+    };
+  }
+  get inode() {
+    return this.#rare.path === void 0 ? void 0 : this;
+  }
+  get sha256() {
+    return this.#sha256 === "" ? void 0 : Buffer.from(this.#sha256, "latin1").toString("hex");
+  }
+  get text() {
+    return this.#rare.text;
+  }
+  get pathInLayer() {
+    return this.#rare.path;
+  }
+  /** Adds what is known only when the content has been read. */
+  settle({ sha256, text: text2 }) {
+    this.#sha256 = packDigest(sha256);
+    if (text2 !== void 0) this.#rare = { ...this.#rare, text: text2 };
+  }
+  /** Says that the layer had this content under its name at some turn, and later another. Without a second name nobody can ask for it. */
+  supersede(turn) {
+    const { path: path14 } = this.#rare;
+    if (path14 !== void 0) this.#rare = { ...this.#rare, path: nameAtTurn(path14, turn) };
+  }
+  get isSuperseded() {
+    return this.#rare.path?.includes("\0") === true;
+  }
+  /** Remembers where the content is, before a second name makes the path in the tree a wrong answer. */
+  keepPath(path14) {
+    if (this.#rare.path === void 0) this.#rare = { ...this.#rare, path: path14 };
+  }
+};
+function nameAtTurn(path14, turn) {
+  return `${path14}\0${turn}`;
+}
+function pathOfName(name) {
+  return name.split("\0", 1)[0] ?? name;
+}
+function packDigest(hex) {
+  return Buffer.from(hex, "hex").toString("latin1");
+}
+var Directory = class extends TreeNode {
+  children;
+  /** The layer that made it anew: nothing below that layer shows through. */
+  floor;
+  /** The merge that may still change it. */
+  edition;
+  /** Attributes and layer are those of `node`. */
+  constructor(node, state) {
+    super(node.attributes, node.layer);
+    this.children = state.children ?? /* @__PURE__ */ new Map();
+    this.floor = state.floor;
+    this.edition = state.edition;
+  }
+};
+var impliedDirectory = {
+  type: "directory",
+  mode: 493,
+  uid: 0,
+  gid: 0,
+  mtime: 0,
+  mtimeNs: 0,
+  size: 0,
+  link: "",
+  devMajor: 0,
+  devMinor: 0
+};
+
 // src/filesystem/files.ts
 function openLayerFiles(directory) {
   const unpacked = /* @__PURE__ */ new Map();
   const spools = /* @__PURE__ */ new Map();
   return {
-    register(diffId, path8) {
-      unpacked.set(diffId, path8);
+    register(diffId, path14) {
+      unpacked.set(diffId, path14);
     },
     async locate(layer, wanted) {
       const root = unpacked.get(layer.diffId);
       const found = root === void 0 ? /* @__PURE__ */ new Map() : await findUnpacked(toRaw(root), wanted);
-      const missing = wanted.filter((path8) => !found.has(path8));
+      const missing = wanted.filter((path14) => !found.has(path14));
       if (missing.length === 0) return found;
       let spool = spools.get(layer.diffId);
       if (spool === void 0) {
@@ -31093,19 +31560,20 @@ function openLayerFiles(directory) {
 }
 async function findUnpacked(root, wanted) {
   const directories = /* @__PURE__ */ new Map([["", Promise.resolve(true)]]);
-  const look = (path8) => lstat(toBytes(`${root}/${path8}`)).catch(() => void 0);
-  const isDirectory2 = (path8) => {
-    let known = directories.get(path8);
+  const look = (path14) => lstat(toBytes(`${root}/${path14}`)).catch(() => void 0);
+  const isDirectory2 = (path14) => {
+    let known = directories.get(path14);
     if (known === void 0) {
-      known = isDirectory2(parentOf(path8)).then(async (is) => is && ((await look(path8))?.isDirectory() ?? false));
-      directories.set(path8, known);
+      known = isDirectory2(parentOf(path14)).then(async (is) => is && ((await look(path14))?.isDirectory() ?? false));
+      directories.set(path14, known);
     }
     return known;
   };
   const found = /* @__PURE__ */ new Map();
-  for (const path8 of wanted) {
-    const stat7 = await isDirectory2(parentOf(path8)) ? await look(path8) : void 0;
-    if (stat7?.isFile()) found.set(path8, { kind: "file", path: joinPath(root, path8), offset: 0, size: stat7.size });
+  for (const path14 of wanted) {
+    if (path14 !== pathOfName(path14)) continue;
+    const stat9 = await isDirectory2(parentOf(path14)) ? await look(path14) : void 0;
+    if (stat9?.isFile()) found.set(path14, { kind: "file", path: joinPath(root, path14), offset: 0, size: stat9.size });
   }
   return found;
 }
@@ -31121,10 +31589,10 @@ var Spool = class {
   }
   locate(wanted) {
     const pass = this.#busy.then(async () => {
-      const missing = new Set(wanted.filter((path8) => !this.#known.has(path8)));
-      if (missing.size > 0) for (const [path8, content2] of await this.#extract(missing)) this.#known.set(path8, content2);
-      for (const path8 of missing) if (!this.#known.has(path8)) this.#known.set(path8, void 0);
-      return new Map(wanted.flatMap((path8) => [[path8, this.#known.get(path8)]]).filter(hasContent));
+      const missing = new Set(wanted.filter((path14) => !this.#known.has(path14)));
+      if (missing.size > 0) for (const [path14, content2] of await this.#extract(missing)) this.#known.set(path14, content2);
+      for (const path14 of missing) if (!this.#known.has(path14)) this.#known.set(path14, void 0);
+      return new Map(wanted.flatMap((path14) => [[path14, this.#known.get(path14)]]).filter(hasContent));
     });
     this.#busy = pass.catch(() => {
     });
@@ -31135,15 +31603,20 @@ var Spool = class {
     this.#passes += 1;
     const file = join2(this.#directory, `${this.#layer.diffId.replace(":", "-")}.${this.#passes}`);
     const found = /* @__PURE__ */ new Map();
+    const paths = new Set([...wanted].map(pathOfName));
+    const turns = /* @__PURE__ */ new Map();
     const handle = await open2(file, "w", 384);
     let position = 0;
     try {
       await readLayer(this.#layer, {
         async entry(entry, content2) {
-          if (!wanted.has(entry.path)) return;
+          if (!paths.has(entry.path)) return;
           found.delete(entry.path);
           if (entry.type !== "file") return;
-          found.set(entry.path, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
+          const turn = turns.get(entry.path) ?? 0;
+          turns.set(entry.path, turn + 1);
+          for (const name of [entry.path, nameAtTurn(entry.path, turn)])
+            if (wanted.has(name)) found.set(name, { kind: "file", path: toRaw(file), offset: position, size: entry.size });
           for await (const chunk of content2) {
             await handle.appendFile(chunk);
             position += chunk.length;
@@ -31177,10 +31650,10 @@ function decodeRunes(raw) {
   }
   return runes;
 }
-function decodeSequence(raw, start2, length) {
-  if (length === 0 || start2 + length > raw.length) return void 0;
-  let rune = raw.charCodeAt(start2) & 127 >> length;
-  for (let i = start2 + 1; i < start2 + length; i++) {
+function decodeSequence(raw, start, length) {
+  if (length === 0 || start + length > raw.length) return void 0;
+  let rune = raw.charCodeAt(start) & 127 >> length;
+  for (let i = start + 1; i < start + length; i++) {
     const byte = raw.charCodeAt(i);
     if ((byte & 192) !== 128) return void 0;
     rune = rune << 6 | byte & 63;
@@ -31191,26 +31664,26 @@ function decodeSequence(raw, start2, length) {
 function matchGlob(pattern, name) {
   const tokens = parseGlob(pattern);
   const runes = decodeRunes(name);
-  let at2 = 0;
+  let at3 = 0;
   let token2 = 0;
   let lastStar;
-  while (at2 < runes.length || token2 < tokens.length) {
+  while (at3 < runes.length || token2 < tokens.length) {
     const current = tokens[token2];
     if (current?.kind === "star") {
-      lastStar = { token: token2, at: at2 };
+      lastStar = { token: token2, at: at3 };
       token2 += 1;
       continue;
     }
-    const rune = runes[at2];
+    const rune = runes[at3];
     if (current !== void 0 && rune !== void 0 && matchesRune(current, rune)) {
       token2 += 1;
-      at2 += 1;
+      at3 += 1;
       continue;
     }
     const skipped = lastStar === void 0 ? void 0 : runes[lastStar.at];
     if (lastStar === void 0 || skipped === void 0 || skipped === slash2) return false;
     lastStar.at += 1;
-    at2 = lastStar.at;
+    at3 = lastStar.at;
     token2 = lastStar.token + 1;
   }
   return true;
@@ -31274,6 +31747,26 @@ function codeOf(rune) {
   return typeof rune === "number" ? rune : rune.codePointAt(0) ?? 0;
 }
 
+// src/filesystem/list-directory.ts
+async function* listDirectory(root, prefix, tools) {
+  const rawRoot = toRaw(root);
+  const first = /* @__PURE__ */ new Map();
+  for await (const found of scanDirectory(root, tools)) {
+    const { type, nlink, inode, xattrs } = found;
+    if (type === "socket") continue;
+    const path14 = joinPath(prefix, found.path);
+    const link3 = type === "file" && nlink > 1 ? first.get(inode) : void 0;
+    if (link3 !== void 0) {
+      yield { entry: makeEntry(path14, { ...found, type: "hardlink", size: 0, link: link3 }, void 0) };
+      continue;
+    }
+    if (type === "file" && nlink > 1) first.set(inode, path14);
+    const entry = makeEntry(path14, { ...found, type }, keepStored(xattrs));
+    if (type !== "file" || found.size === 0) yield { entry };
+    else yield { entry, content: { kind: "file", path: joinPath(rawRoot, found.path), offset: 0, size: found.size } };
+  }
+}
+
 // src/filesystem/make-directories.ts
 import { mkdir as mkdir3, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
@@ -31312,137 +31805,37 @@ async function removeTree(directory) {
 
 // src/filesystem/resolve.ts
 var maxLinks = 255;
-function resolvePath(view, path8, { followLast = true } = {}) {
-  const pending = path8.split("/").reverse();
-  let at2 = "";
+function resolvePath(view, path14, { followLast = true } = {}) {
+  const pending = path14.split("/").reverse();
+  let at3 = "";
   let node = view.lstat("");
   for (let links = 0; pending.length > 0; ) {
     const part = pending.pop();
     if (part === void 0 || part === "" || part === ".") continue;
     if (part === "..") {
-      at2 = parentOf(at2);
-      node = view.lstat(at2);
+      at3 = parentOf(at3);
+      node = view.lstat(at3);
       continue;
     }
-    const next = joinPath(at2, part);
+    const next = joinPath(at3, part);
     const found = view.lstat(next);
     const last = pending.every((rest) => rest === "" || rest === ".");
     if (found?.attributes.type === "symlink" && (followLast || !last)) {
-      if (++links > maxLinks) throw tooManyLinks(path8);
-      const { link: link2 } = found.attributes;
-      if (link2.startsWith("/")) at2 = "";
-      pending.push(...link2.split("/").reverse());
-      node = view.lstat(at2);
+      if (++links > maxLinks) throw tooManyLinks(path14);
+      const { link: link3 } = found.attributes;
+      if (link3.startsWith("/")) at3 = "";
+      pending.push(...link3.split("/").reverse());
+      node = view.lstat(at3);
     } else {
-      at2 = next;
+      at3 = next;
       node = found;
     }
   }
-  return { path: at2, node };
+  return { path: at3, node };
 }
-function tooManyLinks(path8) {
-  return new Error(`Cannot resolve "${toText(path8)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
+function tooManyLinks(path14) {
+  return new Error(`Cannot resolve "${toText(path14)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
 }
-
-// src/filesystem/node.ts
-var types3 = ["file", "directory", "symlink", "hardlink", "char", "block", "fifo"];
-var nothingRare = { mtimeNs: 0, link: "", devMajor: 0, devMinor: 0, xattrs: void 0, text: void 0, path: void 0 };
-var TreeNode = class {
-  /** The number of the layer that brought it, from the bottom. */
-  layer;
-  #bits;
-  #uid;
-  #gid;
-  #mtime;
-  #size;
-  /** 32 bytes as latin1: half of what hex takes. */
-  #sha256;
-  #rare;
-  constructor(attributes, layer, path8) {
-    this.layer = layer;
-    this.#bits = attributes.mode | types3.indexOf(attributes.type) << 12;
-    this.#uid = attributes.uid;
-    this.#gid = attributes.gid;
-    this.#mtime = attributes.mtime;
-    this.#size = attributes.size;
-    this.#sha256 = attributes.sha256 === void 0 ? "" : packDigest(attributes.sha256);
-    const { mtimeNs, link: link2, devMajor, devMinor, xattrs, text: text2 } = attributes;
-    const isPlain = mtimeNs === 0 && link2 === "" && devMajor === 0 && devMinor === 0 && !xattrs && text2 === void 0 && path8 === void 0;
-    this.#rare = isPlain ? nothingRare : { mtimeNs, link: link2, devMajor, devMinor, xattrs, text: text2, path: path8 };
-  }
-  get type() {
-    return types3[this.#bits >> 12] ?? "file";
-  }
-  get link() {
-    return this.#rare.link;
-  }
-  get attributes() {
-    const { mtimeNs, link: link2, devMajor, devMinor, xattrs } = this.#rare;
-    return {
-      type: this.type,
-      mode: this.#bits & 4095,
-      uid: this.#uid,
-      gid: this.#gid,
-      mtime: this.#mtime,
-      mtimeNs,
-      size: this.#size,
-      link: link2,
-      devMajor,
-      devMinor,
-      ...xattrs === void 0 ? {} : { xattrs }
-    };
-  }
-  get inode() {
-    return this.#rare.path === void 0 ? void 0 : this;
-  }
-  get sha256() {
-    return this.#sha256 === "" ? void 0 : Buffer.from(this.#sha256, "latin1").toString("hex");
-  }
-  get text() {
-    return this.#rare.text;
-  }
-  get pathInLayer() {
-    return this.#rare.path;
-  }
-  /** Adds what is known only when the content has been read. */
-  settle({ sha256, text: text2 }) {
-    this.#sha256 = packDigest(sha256);
-    if (text2 !== void 0) this.#rare = { ...this.#rare, text: text2 };
-  }
-  /** Remembers where the content is, before a second name makes the path in the tree a wrong answer. */
-  keepPath(path8) {
-    if (this.#rare.path === void 0) this.#rare = { ...this.#rare, path: path8 };
-  }
-};
-function packDigest(hex) {
-  return Buffer.from(hex, "hex").toString("latin1");
-}
-var Directory = class extends TreeNode {
-  children;
-  /** The layer that made it anew: nothing below that layer shows through. */
-  floor;
-  /** The merge that may still change it. */
-  edition;
-  /** Attributes and layer are those of `node`. */
-  constructor(node, state) {
-    super(node.attributes, node.layer);
-    this.children = state.children ?? /* @__PURE__ */ new Map();
-    this.floor = state.floor;
-    this.edition = state.edition;
-  }
-};
-var impliedDirectory = {
-  type: "directory",
-  mode: 493,
-  uid: 0,
-  gid: 0,
-  mtime: 0,
-  mtimeNs: 0,
-  size: 0,
-  link: "",
-  devMajor: 0,
-  devMinor: 0
-};
 
 // src/filesystem/merge.ts
 var nothing2 = { kind: "nothing" };
@@ -31451,6 +31844,8 @@ var LayerMerge = class {
   #edition = {};
   /** Names this layer gave to files of lower layers: theirs are the nodes, but the names are new. */
   #links = /* @__PURE__ */ new Set();
+  /** Of names whose files made room for other entries of this layer: how many entries have held a file under the name so far. */
+  #turns = /* @__PURE__ */ new Map();
   isPartial;
   #root;
   #last;
@@ -31478,10 +31873,10 @@ var LayerMerge = class {
   }
   /** Paths that hard links of this layer gave to files of lower layers. */
   get linksBelow() {
-    return [...this.#links].filter((path8) => this.#holds(path8));
+    return [...this.#links].filter((path14) => this.#holds(path14));
   }
-  #holds(path8) {
-    const node = this.#findParent(parentOf(path8))?.directory.children.get(nameOf(path8));
+  #holds(path14) {
+    const node = this.#findParent(parentOf(path14))?.directory.children.get(nameOf(path14));
     return node !== void 0 && !(node instanceof Directory) && !this.isOwn(node);
   }
   /** Whether a directory of the merged tree hides all that lower layers have at its path. */
@@ -31494,37 +31889,51 @@ var LayerMerge = class {
   }
   #addObject(entry, name) {
     const { path: parent, directory } = this.#makeParent(parentOf(entry.path));
-    const path8 = joinPath(parent, name);
+    const path14 = joinPath(parent, name);
     const old = directory.children.get(name);
     let node;
     if (entry.type === "directory") {
       const attributes = new TreeNode(entry, this.#layer);
       node = old instanceof Directory ? this.#copy(old, attributes) : this.#makeDirectory(attributes);
-    } else node = new TreeNode(entry, this.#layer, path8 === entry.path ? void 0 : entry.path);
-    this.#set(directory, name, node, path8);
-    return { kind: "put", path: path8, node };
+    } else node = new TreeNode(entry, this.#layer, path14 === entry.path ? void 0 : entry.path);
+    this.#set(directory, name, node, path14);
+    return { kind: "put", path: path14, node };
   }
   #addLink(entry, name) {
     const { path: parent, directory } = this.#makeParent(parentOf(entry.path));
-    const path8 = joinPath(parent, name);
+    const path14 = joinPath(parent, name);
     const from = this.#findParent(parentOf(entry.link));
     const node = from?.directory.children.get(nameOf(entry.link));
     if (this.isPartial && node === void 0) return nothing2;
     const target = joinPath(from?.path ?? "", nameOf(entry.link));
-    if (node === void 0 || target.startsWith(`${path8}/`))
+    if (node === void 0 || target.startsWith(`${path14}/`))
       throw new Error(`it is a hard link to "${toText(entry.link)}", which does not exist`);
     if (node instanceof Directory) throw new Error(`it is a hard link to "${toText(entry.link)}", which is a directory`);
     node.keepPath(target);
     const isThere2 = directory.children.get(name) === node;
-    if (!isThere2) this.#set(directory, name, node, path8);
-    if (node.layer !== this.#layer) this.#links.add(path8);
-    return isThere2 ? nothing2 : { kind: "put", path: path8, node, target };
+    if (!isThere2) this.#set(directory, name, node, path14);
+    if (node.layer !== this.#layer) this.#links.add(path14);
+    return isThere2 ? nothing2 : { kind: "put", path: path14, node, target };
   }
-  #set(directory, name, node, path8) {
+  #set(directory, name, node, path14) {
     const old = directory.children.get(name);
     if (old !== void 0 && (old.type === "symlink" || old instanceof Directory)) this.#last = void 0;
+    if (old !== void 0 && !(node instanceof Directory && old instanceof Directory)) this.#supersede(old, path14);
     directory.children.set(name, node);
-    this.#links.delete(path8);
+    this.#links.delete(path14);
+  }
+  /** What makes room may live on under other names; the name it has in this layer may stand for something else from now on. */
+  #supersede(node, path14) {
+    if (node instanceof Directory) {
+      if (node.edition !== this.#edition) return;
+      for (const [name2, child] of node.children) this.#supersede(child, joinPath(path14, name2));
+      return;
+    }
+    if (node.type !== "file" || !this.isOwn(node) || node.isSuperseded) return;
+    const name = node.pathInLayer ?? path14;
+    const turn = this.#turns.get(name) ?? 0;
+    this.#turns.set(name, turn + 1);
+    node.supersede(turn);
   }
   #addWhiteout(entry, name) {
     if (name === "" || name === "." || name === "..") throw new Error("it is no valid whiteout");
@@ -31548,9 +31957,9 @@ var LayerMerge = class {
   #hideBelow(place, paths) {
     for (const name of [...place.directory.children.keys()]) this.#hideChild(place, name, paths);
   }
-  #hideChild({ path: path8, directory }, name, paths) {
+  #hideChild({ path: path14, directory }, name, paths) {
     const child = directory.children.get(name);
-    const childPath = joinPath(path8, name);
+    const childPath = joinPath(path14, name);
     if (child === void 0 || this.#links.has(childPath)) return;
     const isOwn = child.layer === this.#layer;
     if (child instanceof Directory && child.edition === this.#edition) {
@@ -31569,8 +31978,8 @@ var LayerMerge = class {
   /** The directory that an entry goes into, with all that leads there, ready to be changed. */
   #makeParent(raw) {
     if (this.#last?.raw === raw) return this.#last.place;
-    const { path: path8 } = this.#walk(raw, true);
-    const place = { path: path8, directory: this.#own(path8) };
+    const { path: path14 } = this.#walk(raw, true);
+    const place = { path: path14, directory: this.#own(path14) };
     this.#last = { raw, place };
     return place;
   }
@@ -31580,52 +31989,52 @@ var LayerMerge = class {
   /** Follows a path inside the root. A missing directory is implied, or where nothing needs it, the end. */
   #walk(raw, isNeeded) {
     const pending = raw.split("/").reverse();
-    const names3 = [];
+    const names2 = [];
     const directories = [this.#root];
     for (let links = 0; pending.length > 0; ) {
       const name = pending.pop();
       if (name === void 0 || name === "" || name === ".") continue;
       if (name === "..") {
-        if (names3.pop() !== void 0) directories.pop();
+        if (names2.pop() !== void 0) directories.pop();
         continue;
       }
       const child = directories.at(-1)?.children.get(name);
       if (child === void 0) {
         if (!isNeeded) return void 0;
-        names3.push(name);
-        directories.push(this.#own(names3.join("/")));
+        names2.push(name);
+        directories.push(this.#own(names2.join("/")));
       } else if (child instanceof Directory) {
-        names3.push(name);
+        names2.push(name);
         directories.push(child);
       } else if (child.type === "symlink") {
         if (++links > maxLinks) throw tooManyLinks(raw);
         if (child.link.startsWith("/")) {
-          names3.length = 0;
+          names2.length = 0;
           directories.length = 1;
         }
         pending.push(...child.link.split("/").reverse());
       } else {
         if (!isNeeded) return void 0;
-        throw new Error(`"${toText(joinPath(names3.join("/"), name))}" is not a directory`);
+        throw new Error(`"${toText(joinPath(names2.join("/"), name))}" is not a directory`);
       }
     }
-    return { path: names3.join("/"), directory: directories.at(-1) ?? this.#root };
+    return { path: names2.join("/"), directory: directories.at(-1) ?? this.#root };
   }
   /** A directory that may be changed, and with it all above it; missing ones are made. The path has no symlinks. */
-  #own(path8) {
-    let at2 = this.#root;
-    if (path8 === "") return at2;
-    for (const name of path8.split("/")) {
-      const child = at2.children.get(name);
+  #own(path14) {
+    let at3 = this.#root;
+    if (path14 === "") return at3;
+    for (const name of path14.split("/")) {
+      const child = at3.children.get(name);
       if (child instanceof Directory && child.edition === this.#edition) {
-        at2 = child;
+        at3 = child;
         continue;
       }
       const next = child instanceof Directory ? this.#copy(child) : this.#makeDirectory(new TreeNode(impliedDirectory, this.#layer));
-      at2.children.set(name, next);
-      at2 = next;
+      at3.children.set(name, next);
+      at3 = next;
     }
-    return at2;
+    return at3;
   }
   #copy(directory, node = directory) {
     const isOwn = directory.edition === this.#edition;
@@ -31646,26 +32055,26 @@ var LayerTree = class _LayerTree {
     this.layers = layers;
   }
   with(index) {
-    const merge3 = new LayerMerge(this.root, this.layers);
-    for (const entry of index.entries) merge3.add(entry);
-    return new _LayerTree(merge3.root, this.layers + 1);
+    const merge2 = new LayerMerge(this.root, this.layers);
+    for (const entry of index.entries) merge2.add(entry);
+    return new _LayerTree(merge2.root, this.layers + 1);
   }
-  lstat(path8) {
+  lstat(path14) {
     let node = this.root;
-    if (path8 === "") return node;
-    for (const name of path8.split("/")) {
+    if (path14 === "") return node;
+    for (const name of path14.split("/")) {
       node = node instanceof Directory ? node.children.get(name) : void 0;
       if (node === void 0) return void 0;
     }
     return node;
   }
-  list(path8) {
-    const node = this.lstat(path8);
+  list(path14) {
+    const node = this.lstat(path14);
     return node instanceof Directory ? sortNames(node) : [];
   }
-  locate(path8) {
-    const node = this.lstat(path8);
-    return node?.type === "file" ? { layer: node.layer, path: node.pathInLayer ?? path8 } : void 0;
+  locate(path14) {
+    const node = this.lstat(path14);
+    return node?.type === "file" ? { layer: node.layer, path: node.pathInLayer ?? path14 } : void 0;
   }
   *walk(from = "") {
     const node = this.lstat(from);
@@ -31673,11 +32082,11 @@ var LayerTree = class _LayerTree {
     const pending = [{ path: from, node }];
     for (let next = pending.pop(); next !== void 0; next = pending.pop()) {
       yield next;
-      const { path: path8, node: node2 } = next;
+      const { path: path14, node: node2 } = next;
       if (!(node2 instanceof Directory)) continue;
       for (const name of sortNames(node2).reverse()) {
         const child = node2.children.get(name);
-        if (child !== void 0) pending.push({ path: joinPath(path8, name), node: child });
+        if (child !== void 0) pending.push({ path: joinPath(path14, name), node: child });
       }
     }
   }
@@ -31689,7 +32098,7 @@ var emptyRoot = new Directory(new TreeNode(impliedDirectory, -1), { floor: -1, e
 var emptyTree = new LayerTree(emptyRoot, 0);
 
 // src/filesystem/unpack.ts
-import { setImmediate as setImmediate2 } from "node:timers/promises";
+import { setImmediate as setImmediate3 } from "node:timers/promises";
 
 // src/filesystem/apply.ts
 var maxInline = 1 << 16;
@@ -31701,23 +32110,23 @@ function isKeptXattr(name) {
 var Applier = class {
   #process;
   #frames;
-  constructor(root, { helper, signal }) {
-    this.#process = helper.start(["apply", root], { signal });
+  constructor(root, { helper: helper2, signal }) {
+    this.#process = helper2.start(["apply", root], { signal });
     this.#process.stdout.resume();
     this.#frames = new FrameWriter(this.#process.stdin);
   }
-  async file(path8, attributes, content2) {
+  async file(path14, attributes, content2) {
     const chunks = [];
     if (attributes.size <= maxInline) {
       for await (const chunk of content2) chunks.push(chunk);
-      this.#attributes(this.#frames.begin("F").text(path8), attributes).u8(1).bytes(chunks);
+      this.#attributes(this.#frames.begin("F").text(path14), attributes).u8(1).bytes(chunks);
       return this.#end();
     }
-    this.#attributes(this.#frames.begin("F").text(path8), attributes).u8(0).bytes([]);
+    this.#attributes(this.#frames.begin("F").text(path14), attributes).u8(0).bytes([]);
     await this.#end();
     for await (const chunk of content2) {
-      for (let at2 = 0; at2 < chunk.length; at2 += maxInline) {
-        this.#frames.begin("C").bytes([chunk.subarray(at2, at2 + maxInline)]);
+      for (let at3 = 0; at3 < chunk.length; at3 += maxInline) {
+        this.#frames.begin("C").bytes([chunk.subarray(at3, at3 + maxInline)]);
         await this.#end();
       }
     }
@@ -31725,40 +32134,40 @@ var Applier = class {
     return this.#end();
   }
   /** A file whose content is a range of a local file, given by its absolute raw path. */
-  copy(path8, attributes, source) {
-    this.#attributes(this.#frames.begin("X").text(path8), attributes).text(source.path).u64(source.offset).u64(source.size);
+  copy(path14, attributes, source) {
+    this.#attributes(this.#frames.begin("X").text(path14), attributes).text(source.path).u64(source.offset).u64(source.size);
     return this.#end();
   }
   /** Makes a directory, 0700, or leaves the one that is there. */
-  directory(path8) {
-    this.#frames.begin("D").text(path8);
+  directory(path14) {
+    this.#frames.begin("D").text(path14);
     return this.#end();
   }
   /** Gives a directory its attributes; to be sent when nothing is written into it any more. */
-  directoryAttributes(path8, attributes, isOpaque2) {
-    this.#attributes(this.#frames.begin("A").text(path8), attributes).u8(isOpaque2 ? 1 : 0);
+  directoryAttributes(path14, attributes, isOpaque2) {
+    this.#attributes(this.#frames.begin("A").text(path14), attributes).u8(isOpaque2 ? 1 : 0);
     return this.#end();
   }
   /** A symlink, device or named pipe. */
-  special(path8, attributes) {
-    if (attributes.type === "symlink") this.#attributes(this.#frames.begin("S").text(path8), attributes).text(attributes.link);
+  special(path14, attributes) {
+    if (attributes.type === "symlink") this.#attributes(this.#frames.begin("S").text(path14), attributes).text(attributes.link);
     else {
       const type = deviceTypes[attributes.type];
       if (type === void 0) throw new Error(`Cannot create a ${attributes.type} as a device`);
-      this.#attributes(this.#frames.begin("N").text(path8), attributes).u32(type).u32(attributes.devMajor).u32(attributes.devMinor);
+      this.#attributes(this.#frames.begin("N").text(path14), attributes).u32(type).u32(attributes.devMajor).u32(attributes.devMinor);
     }
     return this.#end();
   }
-  link(path8, target) {
-    this.#frames.begin("H").text(path8).text(target);
+  link(path14, target) {
+    this.#frames.begin("H").text(path14).text(target);
     return this.#end();
   }
-  whiteout(path8) {
-    this.#frames.begin("W").text(path8);
+  whiteout(path14) {
+    this.#frames.begin("W").text(path14);
     return this.#end();
   }
-  remove(path8) {
-    this.#frames.begin("R").text(path8);
+  remove(path14) {
+    this.#frames.begin("R").text(path14);
     return this.#end();
   }
   async finish() {
@@ -31795,28 +32204,38 @@ async function unpackLayer(layer, { root, form, lower, tree }, tools) {
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
   const read = (visit) => readLayer(layer, { entry: visit }, { signal, ...limits === void 0 ? {} : { limits } });
-  const open8 = (merge3) => new LayerWriter(applier, { form, merge: merge3, summarizes: tree === void 0 });
+  const index = tree === void 0 ? tools.indexes?.begin(layer.diffId) : void 0;
+  const open8 = (merge2) => new LayerWriter(applier, { form, merge: merge2, summarizes: tree === void 0 });
   try {
-    let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate2(notYet)]);
+    let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate3(notYet)]);
     let writer;
+    const isGuessed = below === notYet;
     if (below === notYet) {
       const guess = open8(new LayerMerge(emptyRoot, 0, { isPartial: true }));
       const entries = [];
       await read(async (entry, content2) => void entries.push(await guess.add(entry, content2)));
+      for (const entry of entries) index?.add(entry);
       below = await lower;
       if (guess.adopt(mergeOn(below), entries)) writer = guess;
       else await guess.removeAll();
     }
     if (writer === void 0) {
       const exact = open8(mergeOn(below));
-      await read(async (entry, content2) => void await exact.add(entry, content2));
+      await read(async (entry, content2) => {
+        const known = await exact.add(entry, content2);
+        if (!isGuessed) index?.add(known);
+      });
       writer = exact;
     }
+    index?.end();
     if (form === "overlay") await writer.copyLinks(below);
     await writer.finish(rootOf(below));
     await applier.finish();
     return tree ?? new LayerTree(writer.root, (below?.tree.layers ?? 0) + 1);
   } catch (error) {
+    if (signal?.aborted) await applier.fail(signal.reason).catch(() => {
+    });
+    signal?.throwIfAborted();
     return applier.fail(error);
   }
 }
@@ -31836,10 +32255,10 @@ var LayerWriter = class {
   #places = [];
   #summarizes;
   #merge;
-  constructor(applier, { form, merge: merge3, summarizes }) {
+  constructor(applier, { form, merge: merge2, summarizes }) {
     this.#applier = applier;
     this.#isOverlay = form === "overlay";
-    this.#merge = merge3;
+    this.#merge = merge2;
     this.#summarizes = summarizes;
   }
   /** The merged tree so far. */
@@ -31848,41 +32267,41 @@ var LayerWriter = class {
   }
   /** Gives the entry with what its content turned out to be. */
   async add(entry, content2) {
-    const step2 = this.#addToTree(entry);
-    if (this.#merge.isPartial) this.#places.push(step2 === void 0 ? unknownPlace : placeOf(step2, this.#merge));
+    const step = this.#addToTree(entry);
+    if (this.#merge.isPartial) this.#places.push(step === void 0 ? unknownPlace : placeOf(step, this.#merge));
     if (entry.type !== "file") {
-      if (step2 !== void 0) await this.#write(step2, entry);
+      if (step !== void 0) await this.#write(step, entry);
       return entry;
     }
-    const write2 = async (bytes) => {
-      if (step2 !== void 0) await this.#write(step2, entry, bytes);
+    const write3 = async (bytes) => {
+      if (step !== void 0) await this.#write(step, entry, bytes);
     };
     if (!this.#summarizes) {
-      await write2(content2);
+      await write3(content2);
       return entry;
     }
-    const summary = await summarizeContent(entry, content2, write2);
-    if (step2?.kind === "put") step2.node.settle(summary);
+    const summary = await summarizeContent(entry, content2, write3);
+    if (step?.kind === "put") step.node.settle(summary);
     return withSummary(entry, summary);
   }
-  async #write(step2, entry, content2) {
-    if (step2.kind === "hide") {
-      for (const path9 of step2.paths) await this.#remove(path9);
+  async #write(step, entry, content2) {
+    if (step.kind === "hide") {
+      for (const path15 of step.paths) await this.#remove(path15);
       return;
     }
-    if (step2.kind === "nothing" || step2.path === "") return;
-    const { path: path8, target, node } = step2;
-    await this.#makeDirectories(parentOf(path8));
+    if (step.kind === "nothing" || step.path === "") return;
+    const { path: path14, target, node } = step;
+    await this.#makeDirectories(parentOf(path14));
     if (node instanceof Directory) {
-      await this.#applier.directory(path8);
-      this.#made.add(path8);
+      await this.#applier.directory(path14);
+      this.#made.add(path14);
       return;
     }
-    if (this.#made.has(path8)) this.#forget(path8);
+    if (this.#made.has(path14)) this.#forget(path14);
     if (target !== void 0) {
-      if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path8, target);
-    } else if (content2 !== void 0) await this.#applier.file(path8, entry, content2);
-    else await this.#applier.special(path8, entry);
+      if (!this.#isOverlay || this.#merge.isOwn(node)) await this.#applier.link(path14, target);
+    } else if (content2 !== void 0) await this.#applier.file(path14, entry, content2);
+    else await this.#applier.special(path14, entry);
   }
   /** What cannot be with nothing below may well be with what is below; `adopt` finds out. */
   #addToTree(entry) {
@@ -31894,86 +32313,86 @@ var LayerWriter = class {
     }
   }
   /** Takes the merge that knows what lies below; false when it puts entries elsewhere than they were put. */
-  adopt(merge3, entries) {
-    this.#merge = merge3;
+  adopt(merge2, entries) {
+    this.#merge = merge2;
     let isRight = true;
-    for (const [i, entry] of entries.entries()) if (placeOf(merge3.add(entry), merge3) !== this.#places[i]) isRight = false;
+    for (const [i, entry] of entries.entries()) if (placeOf(merge2.add(entry), merge2) !== this.#places[i]) isRight = false;
     return isRight;
   }
   async removeAll() {
-    for (const path8 of new Set(this.#places.map((place) => place.split(/[/\0]/, 1)[0] ?? ""))) {
-      if (path8 !== "") await this.#applier.remove(path8);
+    for (const path14 of new Set(this.#places.map((place) => place.split(/[/\0]/, 1)[0] ?? ""))) {
+      if (path14 !== "") await this.#applier.remove(path14);
     }
   }
   /** Hard links to files of lower layers, as copies; among themselves they are links. */
   async copyLinks(lower) {
     const tree = this.#merge.root;
     const copies = /* @__PURE__ */ new Map();
-    for (const path8 of this.#merge.linksBelow) {
-      const node = findNode(tree, path8);
+    for (const path14 of this.#merge.linksBelow) {
+      const node = findNode(tree, path14);
       if (node === void 0 || lower === void 0) continue;
-      await this.#makeDirectories(parentOf(path8));
+      await this.#makeDirectories(parentOf(path14));
       const copy = copies.get(node);
-      if (copy !== void 0) await this.#applier.link(path8, copy);
-      else if (node.type !== "file") await this.#applier.special(path8, node.attributes);
-      else await this.#copyFile(path8, node, lower);
-      copies.set(node, copy ?? path8);
+      if (copy !== void 0) await this.#applier.link(path14, copy);
+      else if (node.type !== "file") await this.#applier.special(path14, node.attributes);
+      else await this.#copyFile(path14, node, lower);
+      copies.set(node, copy ?? path14);
     }
   }
-  async #copyFile(path8, node, { layers, files }) {
+  async #copyFile(path14, node, { layers, files }) {
     const { attributes, pathInLayer, layer: number } = node;
     const layer = layers[number];
-    if (attributes.size === 0) return this.#applier.file(path8, attributes, noBytes());
-    if (layer === void 0 || pathInLayer === void 0) throw new Error(`Cannot copy "${toText(path8)}": layer ${number} is not given`);
+    if (attributes.size === 0) return this.#applier.file(path14, attributes, noBytes());
+    if (layer === void 0 || pathInLayer === void 0) throw new Error(`Cannot copy "${toText(path14)}": layer ${number} is not given`);
     const content2 = (await files.locate(layer, [pathInLayer])).get(pathInLayer);
-    if (content2?.kind === "file") return this.#applier.copy(path8, attributes, content2);
-    if (content2 === void 0) throw new Error(`Cannot copy "${toText(path8)}": layer ${number} does not have it`);
+    if (content2?.kind === "file") return this.#applier.copy(path14, attributes, content2);
+    if (content2 === void 0) throw new Error(`Cannot copy "${toText(path14)}": layer ${number} does not have it`);
     const { bytes } = content2;
-    return this.#applier.file(path8, attributes, noBytes(bytes));
+    return this.#applier.file(path14, attributes, noBytes(bytes));
   }
   /** Gives directories what they end up with; in the form of overlayfs also hides what the layer hides. */
   async finish(lower) {
     const touched = [];
-    for (const { path: path8, directory, below } of touchedDirectories(this.#merge.root, lower)) {
-      await this.#makeDirectories(path8);
+    for (const { path: path14, directory, below } of touchedDirectories(this.#merge.root, lower)) {
+      await this.#makeDirectories(path14);
       const isFresh = this.#merge.isFresh(directory);
-      touched.push({ path: path8, directory, isOpaque: this.#isOverlay && isFresh && below !== void 0 });
+      touched.push({ path: path14, directory, isOpaque: this.#isOverlay && isFresh && below !== void 0 });
       if (!this.#isOverlay || isFresh || !(below instanceof Directory)) continue;
-      for (const name of sortNames(below)) if (!directory.children.has(name)) await this.#applier.whiteout(joinPath(path8, name));
+      for (const name of sortNames(below)) if (!directory.children.has(name)) await this.#applier.whiteout(joinPath(path14, name));
     }
-    for (const { path: path8, directory, isOpaque: isOpaque2 } of touched.reverse())
-      await this.#applier.directoryAttributes(path8, directory.attributes, isOpaque2);
+    for (const { path: path14, directory, isOpaque: isOpaque2 } of touched.reverse())
+      await this.#applier.directoryAttributes(path14, directory.attributes, isOpaque2);
   }
-  async #makeDirectories(path8) {
-    if (this.#made.has(path8)) return;
-    await this.#makeDirectories(parentOf(path8));
-    await this.#applier.directory(path8);
-    this.#made.add(path8);
+  async #makeDirectories(path14) {
+    if (this.#made.has(path14)) return;
+    await this.#makeDirectories(parentOf(path14));
+    await this.#applier.directory(path14);
+    this.#made.add(path14);
   }
-  async #remove(path8) {
-    const isHere = this.#made.has(path8);
+  async #remove(path14) {
+    const isHere = this.#made.has(path14);
     if (this.#isOverlay && !isHere) return;
-    if (isHere) this.#forget(path8);
-    await this.#applier.remove(path8);
+    if (isHere) this.#forget(path14);
+    await this.#applier.remove(path14);
   }
-  #forget(path8) {
-    for (const made of this.#made) if (made === path8 || made.startsWith(`${path8}/`)) this.#made.delete(made);
+  #forget(path14) {
+    for (const made of this.#made) if (made === path14 || made.startsWith(`${path14}/`)) this.#made.delete(made);
   }
 };
 var unknownPlace = "\0";
-function placeOf(step2, merge3) {
-  if (step2.kind !== "put") return "";
-  if (step2.target === void 0) return step2.path;
-  return merge3.isOwn(step2.node) ? `${step2.path}\0${step2.target}` : "";
+function placeOf(step, merge2) {
+  if (step.kind !== "put") return "";
+  if (step.target === void 0) return step.path;
+  return merge2.isOwn(step.node) ? `${step.path}\0${step.target}` : "";
 }
-function findNode(root, path8) {
-  return path8.split("/").reduce((node, name) => node instanceof Directory ? node.children.get(name) : void 0, root);
+function findNode(root, path14) {
+  return path14.split("/").reduce((node, name) => node instanceof Directory ? node.children.get(name) : void 0, root);
 }
-function* touchedDirectories(directory, below, path8 = "") {
-  yield { path: path8, directory, below };
+function* touchedDirectories(directory, below, path14 = "") {
+  yield { path: path14, directory, below };
   for (const [name, child] of directory.children) {
     const childBelow = below instanceof Directory ? below.children.get(name) : void 0;
-    if (child instanceof Directory && child !== childBelow) yield* touchedDirectories(child, childBelow, joinPath(path8, name));
+    if (child instanceof Directory && child !== childBelow) yield* touchedDirectories(child, childBelow, joinPath(path14, name));
   }
 }
 async function* noBytes(bytes) {
@@ -32047,12 +32466,12 @@ function checkId(spec, id) {
   if (id >= 0 && id <= maxId2) return id;
   throw new Error(`Cannot use user "${spec}": an id must be between 0 and ${maxId2}`);
 }
-function readLines(text2) {
+function readLines2(text2) {
   const lines = toText(text2 ?? "").split("\n");
   return lines.flatMap((line) => line.trim() === "" ? [] : [line.trim().split(":")]);
 }
 function readPasswd(text2) {
-  return readLines(text2).map(([name = "", , uid = "", gid = "", , home = ""]) => ({
+  return readLines2(text2).map(([name = "", , uid = "", gid = "", , home = ""]) => ({
     name,
     uid: readNumber(uid) ?? 0,
     gid: readNumber(gid) ?? 0,
@@ -32060,7 +32479,7 @@ function readPasswd(text2) {
   }));
 }
 function readGroups(text2) {
-  return readLines(text2).map(([name = "", , gid = "", members = ""]) => ({
+  return readLines2(text2).map(([name = "", , gid = "", members = ""]) => ({
     name,
     gid: readNumber(gid) ?? 0,
     members: members === "" ? [] : members.split(",")
@@ -32088,563 +32507,16 @@ async function* bytesOf(bytes) {
   if (bytes !== void 0) yield bytes;
 }
 
-// src/context/directory.ts
-function openDirectory(root, patterns) {
-  const rawRoot = root === "/" ? "" : toRaw(root);
-  const directories = /* @__PURE__ */ new Map([["", { ignore: void 0 }]]);
-  const inodes = /* @__PURE__ */ new Map();
-  function lstat4(path8) {
-    const stats = statVisible(path8);
-    return stats === void 0 ? void 0 : { attributes: readAttributes(path8, stats), inode: inodeOf(stats) };
-  }
-  function list(path8) {
-    const directory = findDirectory(path8);
-    if (directory === void 0) return [];
-    directory.names ??= readNames(path8).filter((name) => isShown(joinPath(path8, name), directory));
-    return directory.names;
-  }
-  function content2(path8) {
-    const stats = statVisible(path8);
-    if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
-    if (!stats?.isFile()) throw failure(path8, stats === void 0 ? "it is not there" : "it is no regular file");
-    return { kind: "file", path: absolute(path8), offset: 0, size: Number(stats.size) };
-  }
-  function isIgnored(path8) {
-    return path8 !== "" && resultOf(path8).isIgnored;
-  }
-  function statVisible(path8) {
-    if (!isVisible(path8)) return void 0;
-    const stats = statPath(path8);
-    const wasListed = directories.get(parentOf(path8))?.names !== void 0;
-    if (stats === void 0 && wasListed) throw failure(path8, "it disappeared while the build was using it");
-    return stats;
-  }
-  function isVisible(path8) {
-    if (path8 === "") return true;
-    const parent = findDirectory(parentOf(path8));
-    return parent !== void 0 && (parent.names === void 0 ? isShown(path8, parent) : isListed(parent.names, nameOf(path8)));
-  }
-  function isShown(path8, parent) {
-    if (!patterns.match(path8, parent.ignore).isIgnored) return true;
-    return patterns.mayReincludeBelow(path8) && list(path8).length > 0;
-  }
-  function findDirectory(path8) {
-    if (directories.has(path8)) return directories.get(path8);
-    const parent = findDirectory(parentOf(path8));
-    const ignore = parent === void 0 ? void 0 : patterns.match(path8, parent.ignore);
-    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path8));
-    const directory = isOpen && statPath(path8)?.isDirectory() ? { ignore } : void 0;
-    directories.set(path8, directory);
-    return directory;
-  }
-  function resultOf(path8) {
-    const parent = parentOf(path8);
-    return patterns.match(path8, parent === "" ? void 0 : resultOf(parent));
-  }
-  function statPath(path8) {
-    try {
-      return lstatSync(toBytes(absolute(path8)), { bigint: true, throwIfNoEntry: false });
-    } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return void 0;
-      throw failure(path8, "its attributes cannot be read", cause);
-    }
-  }
-  function readNames(path8) {
-    try {
-      return readdirSync(toBytes(absolute(path8)), { encoding: "latin1" }).sort();
-    } catch (cause) {
-      throw failure(path8, "the directory cannot be read", cause);
-    }
-  }
-  function readAttributes(path8, stats) {
-    const type = typeOf(stats);
-    const isDevice = type === "char" || type === "block";
-    return {
-      type,
-      mode: Number(stats.mode & 0o7777n),
-      uid: 0,
-      gid: 0,
-      mtime: floorSeconds(stats.mtimeNs),
-      mtimeNs: 0,
-      size: stats.isFile() ? Number(stats.size) : 0,
-      link: type === "symlink" ? readLink(path8) : "",
-      devMajor: isDevice ? majorOf(stats.rdev) : 0,
-      devMinor: isDevice ? minorOf(stats.rdev) : 0
-    };
-  }
-  function readLink(path8) {
-    try {
-      return readlinkSync(toBytes(absolute(path8)), { encoding: "latin1" });
-    } catch (cause) {
-      throw failure(path8, "the link cannot be read", cause);
-    }
-  }
-  function inodeOf(stats) {
-    if (stats.nlink < 2n || stats.isDirectory()) return void 0;
-    const key = `${stats.dev}:${stats.ino}`;
-    const inode = inodes.get(key) ?? {};
-    inodes.set(key, inode);
-    return inode;
-  }
-  function absolute(path8) {
-    return path8 === "" ? rawRoot || "/" : `${rawRoot}/${path8}`;
-  }
-  return { lstat: lstat4, list, content: content2, isIgnored };
-}
-function failure(path8, state, cause) {
-  return new Error(`Cannot use "${toText(path8) || "."}" of the context: ${state}`, { cause });
-}
-function typeOf(stats) {
-  if (stats.isDirectory()) return "directory";
-  if (stats.isSymbolicLink()) return "symlink";
-  if (stats.isCharacterDevice()) return "char";
-  if (stats.isBlockDevice()) return "block";
-  return stats.isFIFO() ? "fifo" : "file";
-}
-function floorSeconds(nanoseconds2) {
-  const billion = 1000000000n;
-  return Number(nanoseconds2 >= 0n ? nanoseconds2 / billion : (nanoseconds2 - billion + 1n) / billion);
-}
-function majorOf(device) {
-  return Number(device >> 8n & 0xfffn | device >> 32n & 0xfffff000n);
-}
-function minorOf(device) {
-  return Number(device & 0xffn | device >> 12n & 0xffffff00n);
-}
-function isListed(sorted, name) {
-  let from = 0;
-  for (let to = sorted.length; from < to; ) {
-    const middle = from + to >> 1;
-    if ((sorted[middle] ?? "") < name) from = middle + 1;
-    else to = middle;
-  }
-  return sorted[from] === name;
-}
-
-// src/context/dockerfile.ts
-import { readFile, stat as stat2 } from "node:fs/promises";
-import path2 from "node:path";
-var maxBytes = 16 * 1024 * 1024;
-async function findDockerfile(name, directories) {
-  const fail3 = (why, cause) => new Error(`Cannot read Dockerfile "${name}": ${why}`, { cause });
-  if (/^https?:\/\//.test(name)) throw fail3("fetching a Dockerfile from a URL is not yet supported");
-  if (name === "") throw fail3("its name is empty");
-  const asNamed = directories.map((directory) => path2.resolve(directory, name));
-  const lowerCase = path2.basename(name) === "Dockerfile" ? asNamed.map((place) => path2.join(path2.dirname(place), "dockerfile")) : [];
-  for (const place of [...asNamed, ...lowerCase]) {
-    try {
-      const { size, isDirectory: isDirectory2 } = await statFile(place);
-      if (isDirectory2) throw fail3(`"${place}" is a directory`);
-      if (size > maxBytes) throw fail3(`"${place}" has ${size} bytes; ${maxBytes} are the limit`);
-      return { path: place, text: await readFile(place, "utf8") };
-    } catch (cause) {
-      if (isAbsent(cause)) continue;
-      throw cause instanceof Error && "code" in cause ? fail3(`"${place}" cannot be read`, cause) : cause;
-    }
-  }
-  const tried = [...new Set(asNamed)].map((place) => `"${place}"`).join(" and ");
-  throw fail3(`there is no file ${tried}; please provide a valid path to a Dockerfile within the build context with --dockerfile`);
-}
-function isAbsent(error) {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-async function statFile(place) {
-  const found = await stat2(place);
-  return { size: found.size, isDirectory: found.isDirectory() };
-}
-
-// src/context/regexp.ts
-var newline = 10;
-var isDigit = (rune) => rune >= 48 && rune <= 57;
-var isSpace = (rune) => rune === 32 || rune === 9 || rune === newline || rune === 12 || rune === 13;
-var isWord = (rune) => isDigit(rune) || rune >= 65 && rune <= 90 || rune >= 97 && rune <= 122 || rune === 95;
-var isWordEdge = (before, after) => (before !== void 0 && isWord(before)) !== (after !== void 0 && isWord(after));
-var classes = {
-  d: isDigit,
-  s: isSpace,
-  w: isWord,
-  D: (rune) => !isDigit(rune),
-  S: (rune) => !isSpace(rune),
-  W: (rune) => !isWord(rune)
-};
-var controls = { a: 7, f: 12, n: newline, r: 13, t: 9, v: 11 };
-var posixClasses = {
-  alnum: /[0-9A-Za-z]/,
-  alpha: /[A-Za-z]/,
-  ascii: /[^\u0080-\u{10ffff}]/u,
-  blank: /[\t ]/,
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this class is
-  cntrl: /[\u0000-\u001f\u007f]/,
-  digit: /[0-9]/,
-  graph: /[!-~]/,
-  lower: /[a-z]/,
-  print: /[ -~]/,
-  punct: /[!-/:-@[-`{-~]/,
-  space: /[\t\n\v\f\r ]/,
-  upper: /[A-Z]/,
-  word: /\w/,
-  xdigit: /[0-9A-Fa-f]/
-};
-function compileRegexp(expression) {
-  const program = new Parser(expression).parse();
-  const literal = longestLiteral(program);
-  return (path8) => path8.includes(literal) && run(program, decodeRunes(path8));
-}
-function longestLiteral(program) {
-  let longest2 = "";
-  let current = "";
-  for (const [i, step2] of program.entries()) {
-    const isOptional = program[i - 2]?.op === "fork";
-    const isLiteral = step2.op === "one" && step2.rune !== void 0 && step2.rune <= 1114111 && !isOptional;
-    current = isLiteral ? current + toRaw(String.fromCodePoint(step2.rune ?? 0)) : "";
-    if (current.length > longest2.length) longest2 = current;
-  }
-  return longest2;
-}
-function run(program, text2) {
-  let states = /* @__PURE__ */ new Set([0]);
-  for (let at2 = 0; ; at2++) {
-    const before = text2[at2 - 1];
-    const rune = text2[at2];
-    const next = /* @__PURE__ */ new Set();
-    for (const state of states) {
-      const step2 = program[state];
-      if (step2 === void 0) {
-        if (rune === void 0) return true;
-        continue;
-      }
-      if (step2.op === "fork") states.add(state + 1).add(step2.to);
-      else if (step2.op === "assert") {
-        if (step2.holds(before, rune)) states.add(state + 1);
-      } else {
-        if (step2.op === "star") states.add(state + 1);
-        if (rune !== void 0 && step2.test(rune)) next.add(step2.op === "star" ? state : state + 1);
-      }
-    }
-    if (rune === void 0 || next.size === 0) return false;
-    states = next;
-  }
-}
-var Parser = class {
-  #runes;
-  #at = 0;
-  constructor(runes) {
-    this.#runes = runes;
-  }
-  parse() {
-    const program = [];
-    while (this.#at < this.#runes.length) {
-      if (this.#take("(.*/)?")) {
-        program.push({ op: "fork", to: program.length + 3 }, { op: "star", test: isNoNewline }, one(47));
-        continue;
-      }
-      if (this.#take("^")) program.push({ op: "assert", holds: (before) => before === void 0 });
-      else program.push(this.#parseAtom());
-    }
-    return program;
-  }
-  #parseAtom() {
-    if (this.#take(".")) return this.#repeat(isNoNewline);
-    if (this.#take("[")) return this.#repeat(this.#parseClass());
-    const rune = this.#next();
-    if (rune !== 92) return one(rune);
-    if (this.#take("A")) return { op: "assert", holds: (before) => before === void 0 };
-    if (this.#take("z")) return { op: "assert", holds: (_, after) => after === void 0 };
-    if (this.#take("b")) return { op: "assert", holds: isWordEdge };
-    if (this.#take("B")) return { op: "assert", holds: (before, after) => !isWordEdge(before, after) };
-    const named2 = this.#takeClass();
-    return named2 === void 0 ? one(this.#parseEscaped()) : { op: "one", test: named2 };
-  }
-  #repeat(test) {
-    return { op: this.#take("*") ? "star" : "one", test };
-  }
-  /** What stands between `[` and `]`; a `]` that comes first is a member. */
-  #parseClass() {
-    const negated = this.#take("^");
-    const tests = [];
-    while (tests.length === 0 || !this.#take("]")) tests.push(this.#parseMember());
-    return (rune) => tests.some((test) => test(rune)) !== negated;
-  }
-  #parseMember() {
-    const posix = this.#takePosixClass();
-    if (posix !== void 0) return posix;
-    if (this.#peek() === 92) {
-      this.#at += 1;
-      const named2 = this.#takeClass();
-      if (named2 !== void 0) return named2;
-      this.#at -= 1;
-    }
-    const low = this.#parseMemberRune();
-    const isRange = this.#peek() === 45 && this.#runes[this.#at + 1] !== 93;
-    if (isRange) this.#at += 1;
-    const high = isRange ? this.#parseMemberRune() : low;
-    if (high < low) throw new SyntaxError("a range in a class runs backwards");
-    return (rune) => low <= rune && rune <= high;
-  }
-  #parseMemberRune() {
-    const rune = this.#next();
-    return rune === 92 ? this.#parseEscaped() : rune;
-  }
-  #takePosixClass() {
-    const rest = String.fromCodePoint(...this.#runes.slice(this.#at, this.#at + 12).map((rune) => Math.min(rune, 1114111)));
-    const found = /^\[:(\^?)([^\]]*):\]/.exec(rest);
-    if (found === null) return void 0;
-    const [all, negated, name = ""] = found;
-    const members = posixClasses[name];
-    if (members === void 0) throw new SyntaxError(`"${all}" is no class`);
-    this.#at += all.length;
-    return (rune) => (rune <= 1114111 && members.test(String.fromCodePoint(rune))) !== (negated === "^");
-  }
-  #takeClass() {
-    const test = classes[String.fromCodePoint(Math.min(this.#peek() ?? 0, 1114111))];
-    if (test !== void 0) this.#at += 1;
-    return test;
-  }
-  /** What follows a backslash; letters and digits that mean nothing are errors. */
-  #parseEscaped() {
-    const rune = this.#next();
-    const letter = rune < 128 ? String.fromCharCode(rune) : "";
-    const control = controls[letter];
-    if (control !== void 0) return control;
-    if (letter !== "" && !/[A-Za-z0-9]/.test(letter)) return rune;
-    throw new SyntaxError(`"\\${letter || "\u2026"}" is no escape`);
-  }
-  #peek() {
-    return this.#runes[this.#at];
-  }
-  #next() {
-    const rune = this.#runes[this.#at];
-    if (rune === void 0) throw new SyntaxError(`"[" has no "]", or a backslash ends it`);
-    this.#at += 1;
-    return rune;
-  }
-  #take(text2) {
-    for (let i = 0; i < text2.length; i++) if (this.#runes[this.#at + i] !== text2.charCodeAt(i)) return false;
-    this.#at += text2.length;
-    return true;
-  }
-};
-var isNoNewline = (rune) => rune !== newline;
-function one(rune) {
-  return { op: "one", test: (other) => other === rune, rune };
-}
-
-// src/context/ignore-pattern.ts
-function parseIgnorePattern(pattern) {
-  if (pattern === "!") throw new SyntaxError('illegal exclusion pattern: "!"');
-  const isException = pattern.startsWith("!");
-  const text2 = isException ? pattern.slice(1) : pattern;
-  matchGlob(text2, ".");
-  const matches = compilePattern(text2);
-  const segments = text2.split("/").map(compileSegment);
-  return { text: text2, isException, matches, reachesBelow: (directory) => reachesBelow(segments, directory) };
-}
-var star = 42;
-var slash3 = 47;
-var backslash = 92;
-var specials = new Set([...".+()|{}$"].map((character) => character.charCodeAt(0)));
-function compilePattern(text2) {
-  const runes = decodeRunes(text2);
-  const expression = [];
-  const add = (part) => expression.push(...[...part].map((character) => character.charCodeAt(0)));
-  let kind = "exact";
-  for (let i = 0; i < runes.length; ) {
-    const isFirst = i === 0;
-    const rune = runes[i++] ?? 0;
-    if (rune === star && runes[i] === star) {
-      i += runes[i + 1] === slash3 ? 2 : 1;
-      const isLast = i === runes.length;
-      add(isLast ? ".*" : "(.*/)?");
-      kind = isFirst ? "suffix" : isLast && kind === "exact" ? "prefix" : "regexp";
-      continue;
-    }
-    if (rune === star) add("[^/]*");
-    else if (rune === 63) add("[^/]");
-    else if (specials.has(rune)) expression.push(backslash, rune);
-    else if (rune === backslash) expression.push(backslash, runes[i++] ?? backslash);
-    else expression.push(rune);
-    if (rune === star || rune === 63 || rune === backslash || rune === 91 || rune === 93) kind = "regexp";
-  }
-  switch (kind) {
-    case "exact":
-      return (path8) => path8 === text2;
-    case "prefix":
-      return startsWith(text2.slice(0, -2));
-    case "suffix":
-      return endsWith(text2.slice(2));
-    case "regexp":
-      return compileRegexp(expression);
-  }
-}
-function startsWith(prefix) {
-  return (path8) => path8.startsWith(prefix);
-}
-function endsWith(suffix) {
-  return (path8) => path8.endsWith(suffix) || suffix.startsWith("/") && path8 === suffix.slice(1);
-}
-function compileSegment(segment) {
-  if (segment.includes("**") || /[[\]\\^]/.test(segment)) return void 0;
-  return compilePattern(segment);
-}
-function reachesBelow(segments, directory) {
-  const names3 = directory === "" ? [] : directory.split("/");
-  for (const [i, name] of names3.entries()) {
-    const segment = segments[i];
-    if (segment === void 0) return i < segments.length;
-    if (!segment(name)) return false;
-  }
-  return segments.length > names3.length;
-}
-
-// src/context/ignore.ts
-function parseIgnore(text2, file) {
-  const bytes = typeof text2 === "string" ? Buffer.from(text2, "utf8") : Buffer.from(text2.buffer, text2.byteOffset, text2.byteLength);
-  const lines = bytes.toString("latin1").replace(/^\xef\xbb\xbf/, "").split("\n");
-  const patterns = [];
-  for (const [i, line] of lines.entries()) {
-    const pattern = cleanLine(line.replace(/\r$/, ""));
-    if (pattern === void 0) continue;
-    try {
-      patterns.push(parseIgnorePattern(pattern));
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
-    }
-  }
-  return joinPatterns(patterns);
-}
-function readPatterns(texts) {
-  const written = texts.map(trim).filter((text2) => text2 !== "");
-  return joinPatterns(written.map((text2) => parseIgnorePattern(cleanPath(text2))));
-}
-function joinPatterns(patterns) {
-  const reaches = (isException, directory) => patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
-  return {
-    match: (path8, parent) => matchAll(patterns, path8, parent),
-    mayReincludeBelow: (directory) => reaches(true, directory),
-    mayIgnoreBelow: (directory) => reaches(false, directory),
-    hasExceptions: patterns.some((pattern) => pattern.isException)
-  };
-}
-function hidePath(patterns, hidden) {
-  const isHidden = (path8) => path8 === hidden || path8.startsWith(`${hidden}/`);
-  return {
-    match: (path8, parent) => isHidden(path8) ? { isIgnored: true, matched: [] } : patterns.match(path8, parent),
-    mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
-    mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
-    hasExceptions: patterns.hasExceptions
-  };
-}
-function matchAll(patterns, path8, parent) {
-  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path8));
-  const last = matched.lastIndexOf(true);
-  return { matched, isIgnored: last >= 0 && patterns[last]?.isException === false };
-}
-function cleanLine(line) {
-  if (line.startsWith("#")) return void 0;
-  const trimmed = trim(line);
-  if (trimmed === "") return void 0;
-  const isException = trimmed.startsWith("!");
-  const pattern = isException ? trim(trimmed.slice(1)) : trimmed;
-  if (pattern === "") return "!";
-  const cleaned = cleanPath(pattern);
-  const relative3 = cleaned.length > 1 && cleaned.startsWith("/") ? cleaned.slice(1) : cleaned;
-  return isException ? cleanPath(`!${relative3}`) : relative3;
-}
-var spaces = [
-  ..."	\n\v\f\r \x85\xA0\u1680\u2028\u2029\u202F\u205F\u3000",
-  ...Array.from({ length: 11 }, (_, i) => String.fromCharCode(8192 + i))
-].map(toRaw);
-function trim(text2) {
-  let rest = text2;
-  for (let found = first(); found !== void 0; found = first()) rest = rest.slice(found.length);
-  for (let found = last(); found !== void 0; found = last()) rest = rest.slice(0, -found.length);
-  return rest;
-  function first() {
-    return spaces.find((space2) => rest.startsWith(space2));
-  }
-  function last() {
-    return spaces.find((space2) => rest.endsWith(space2));
-  }
-}
-function cleanPath(path8) {
-  const isRooted = path8.startsWith("/");
-  const parts = [];
-  for (const part of path8.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part !== "..") parts.push(part);
-    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
-    else if (!isRooted) parts.push("..");
-  }
-  return (isRooted ? "/" : "") + parts.join("/") || ".";
-}
-var noPatterns = parseIgnore("", "");
-
-// src/context/ignore-file.ts
-import { readFile as readFile2, stat as stat3 } from "node:fs/promises";
-import path3 from "node:path";
-async function readIgnoreFile(dockerfilePath, contextDirectory) {
-  const own2 = dockerfilePath === void 0 ? [] : [`${dockerfilePath}.dockerignore`];
-  for (const place of [...own2, path3.join(contextDirectory, ".dockerignore")]) {
-    const fail3 = (why, cause) => new Error(`Cannot read ignore file "${place}": ${why}`, { cause });
-    try {
-      const found = await stat3(place);
-      if (found.isDirectory()) continue;
-      if (!found.isFile()) throw fail3("it is no regular file");
-      if (found.size > maxBytes) throw fail3(`it has ${found.size} bytes; ${maxBytes} are the limit`);
-      return parseIgnore(await readFile2(place), place);
-    } catch (cause) {
-      if (isAbsent(cause)) continue;
-      throw cause instanceof Error && "code" in cause ? fail3("access to it failed", cause) : cause;
-    }
-  }
-  return noPatterns;
-}
-
-// src/context/source.ts
-import { realpath, stat as stat4 } from "node:fs/promises";
-import path4 from "node:path";
-var knownSchemes = ["gs://", "dir://", "tar://", "s3://", "git://", "https://"];
-async function locateContext(source, options2) {
-  const scheme = /^[^/]*?:\/\//.exec(source)?.[0] ?? "";
-  const fail3 = (why, cause) => new Error(`Cannot open context "${source}": ${why}`, { cause });
-  if (source === "") throw fail3("it is empty");
-  if (scheme !== "" && scheme !== "dir://") {
-    if (knownSchemes.includes(scheme)) throw fail3(`${scheme} is not yet supported; give a local directory`);
-    throw fail3(`unknown build context prefix provided, please use one of the following: ${knownSchemes.join(", ")}`);
-  }
-  const directory = path4.resolve(options2.workingDirectory, source.slice(scheme.length), path4.join(".", options2.subPath));
-  let real;
-  try {
-    real = await realpath(directory);
-  } catch (cause) {
-    throw fail3(`directory "${directory}" ${codeOf2(cause) === "ENOENT" ? "does not exist" : "cannot be reached"}`, cause);
-  }
-  if (!(await stat4(real)).isDirectory()) throw fail3(`"${directory}" is no directory`);
-  return real;
-}
-function codeOf2(error) {
-  return error instanceof Error && "code" in error ? error.code : void 0;
-}
-
-// src/context/download.ts
-import { createHash as createHash7, randomUUID as randomUUID2 } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir as mkdir4 } from "node:fs/promises";
-import { join as join4 } from "node:path";
-import { pipeline as pipeline2 } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
-
 // src/http/redact.ts
 function redactUrl(url2) {
   if (!URL.canParse(url2)) return url2.replace(/\/\/[^/@\s]*@/, "//").replace(/\?.*$/s, "?\u2026");
   const parsed = new URL(url2);
-  const names3 = [...new Set(parsed.searchParams.keys())];
-  const query = names3.length === 0 ? "" : `?${names3.map((name) => `${name}=\u2026`).join("&")}`;
+  const names2 = [...new Set(parsed.searchParams.keys())];
+  const query = names2.length === 0 ? "" : `?${names2.map((name) => `${name}=\u2026`).join("&")}`;
   return `${parsed.protocol}//${parsed.host}${parsed.pathname}${query}`;
 }
 function redactText(text2) {
-  return text2.replace(/https?:\/\/[^\s"'<>]+/gi, (url2) => redactUrl(url2)).replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 \u2026").replace(/("(?:token|access_token|refresh_token|identitytoken|password|secret)"\s*:\s*)"[^"]*"/gi, '$1"\u2026"');
+  return text2.replace(/https?:\/\/[^\s"'<>]+/gi, (url2) => redactUrl(url2)).replace(/\b(git:\/\/)[^/@\s"'<>]*@/gi, "$1").replace(/\b(ssh:\/\/[^/:@\s"'<>]*):[^/@\s"'<>]*@/gi, "$1@").replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, "$1 \u2026").replace(/("(?:token|access_token|refresh_token|identitytoken|password|secret)"\s*:\s*)"[^"]*"/gi, '$1"\u2026"');
 }
 
 // src/http/error.ts
@@ -32768,7 +32640,7 @@ function hostOf(target) {
 }
 
 // src/http/roots.ts
-import { readdir, readFile as readFile3 } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join as join3 } from "node:path";
 import { createSecureContext, rootCertificates } from "node:tls";
 var usualBundles = [
@@ -32786,8 +32658,8 @@ async function readRoots(roots) {
   return found.length > 0 ? found : rootCertificates;
 }
 async function readUsualBundle() {
-  for (const path8 of usualBundles) {
-    const bundle = await readOptional(path8);
+  for (const path14 of usualBundles) {
+    const bundle = await readOptional(path14);
     if (bundle.length > 0) return [bundle];
   }
   return [];
@@ -32803,7 +32675,7 @@ function openContext(roots, tls) {
   return context;
 }
 async function makeContext(roots, tls) {
-  const own2 = await Promise.all((tls.authorities ?? []).map((path8) => readPem(path8, "registry certificate")));
+  const own2 = await Promise.all((tls.authorities ?? []).map((path14) => readPem(path14, "registry certificate")));
   const client = tls.client && {
     cert: await readPem(tls.client.certificate, "client certificate"),
     key: await readPem(tls.client.key, "client key")
@@ -32811,22 +32683,22 @@ async function makeContext(roots, tls) {
   const ca = tls.skipVerify ? own2 : [...await readRoots(roots), ...own2];
   return createSecureContext({ ...ca.length > 0 ? { ca } : {}, ...client });
 }
-async function readPem(path8, what) {
-  const bytes = await readFile3(path8).catch((cause) => {
-    throw new Error(`Cannot read ${what} "${path8}": ${cause.message}`, { cause });
+async function readPem(path14, what) {
+  const bytes = await readFile(path14).catch((cause) => {
+    throw new Error(`Cannot read ${what} "${path14}": ${cause.message}`, { cause });
   });
-  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path8}": it is not in PEM form`);
+  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path14}": it is not in PEM form`);
   return bytes;
 }
-async function readOptional(path8) {
-  return readFile3(path8).then(
+async function readOptional(path14) {
+  return readFile(path14).then(
     (bytes) => [bytes],
     () => []
   );
 }
-async function readDirectory(path8) {
-  const names3 = await readdir(path8).catch(() => []);
-  const files = await Promise.all(names3.sort().map((name) => readOptional(join3(path8, name))));
+async function readDirectory(path14) {
+  const names2 = await readdir(path14).catch(() => []);
+  const files = await Promise.all(names2.sort().map((name) => readOptional(join3(path14, name))));
   return files.flat().filter((bytes) => bytes.includes("-----BEGIN CERTIFICATE-----"));
 }
 
@@ -32942,7 +32814,7 @@ async function sendOnce(dispatcher, method, url2, { headers, body, signal }, { u
   expectListeners(signal);
   signal?.addEventListener("abort", forward, { once: true });
   try {
-    const answer = await dispatcher.request({
+    const answer2 = await dispatcher.request({
       origin: url2.origin,
       path: `${url2.pathname}${url2.search}`,
       method,
@@ -32958,8 +32830,8 @@ async function sendOnce(dispatcher, method, url2, { headers, body, signal }, { u
       signal: stop.signal,
       headersTimeout: stream === void 0 || stream === body ? headersMs : storeMs
     });
-    answer.body.once("close", forget);
-    return responseOf(answer, method, url2, signal);
+    answer2.body.once("close", forget);
+    return responseOf(answer2, method, url2, signal);
   } catch (cause) {
     forget();
     signal?.throwIfAborted();
@@ -32988,23 +32860,23 @@ async function* watchStalls(source, stop, stallMs, method, url2) {
     clearTimeout(timer);
   }
 }
-function responseOf(answer, method, url2, signal) {
+function responseOf(answer2, method, url2, signal) {
   const all = (name) => {
-    const value = answer.headers[name.toLowerCase()];
+    const value = answer2.headers[name.toLowerCase()];
     return value === void 0 ? [] : typeof value === "string" ? [value] : value;
   };
-  answer.body.on("error", () => {
+  answer2.body.on("error", () => {
   });
   async function* read() {
     try {
-      for await (const chunk of answer.body) yield chunk;
+      for await (const chunk of answer2.body) yield chunk;
     } catch (cause) {
       signal?.throwIfAborted();
       throw httpError(method, url2.href, cause);
     }
   }
   return {
-    status: answer.statusCode,
+    status: answer2.statusCode,
     url: url2.href,
     header: (name) => all(name).length === 0 ? void 0 : all(name).join(", "),
     headers: all,
@@ -33014,7 +32886,7 @@ function responseOf(answer, method, url2, signal) {
       const chunks = [];
       let size = 0;
       if (Number(all("content-length")[0] ?? 0) > limit && method !== "HEAD") {
-        answer.body.destroy();
+        answer2.body.destroy();
         throw tooLarge();
       }
       for await (const chunk of read()) {
@@ -33025,10 +32897,47 @@ function responseOf(answer, method, url2, signal) {
       return Buffer.concat(chunks, size);
     },
     async discard() {
-      await answer.body.dump({ limit: drainBytes }).catch(() => {
+      await answer2.body.dump({ limit: drainBytes }).catch(() => {
       });
     }
   };
+}
+
+// src/http/share.ts
+function openShared() {
+  const entries = /* @__PURE__ */ new Map();
+  function start(key, work) {
+    const stop = new AbortController();
+    const entry = { result: work(stop.signal), stop, waiting: 0 };
+    entries.set(key, entry);
+    entry.result.catch(() => entries.get(key) === entry && entries.delete(key));
+    return entry;
+  }
+  return {
+    async get(key, work, signal) {
+      signal?.throwIfAborted();
+      const entry = entries.get(key) ?? start(key, work);
+      entry.waiting += 1;
+      try {
+        return await orAbort(entry.result, signal);
+      } finally {
+        entry.waiting -= 1;
+        if (entry.waiting === 0 && signal?.aborted) {
+          if (entries.get(key) === entry) entries.delete(key);
+          entry.stop.abort(signal.reason);
+        }
+      }
+    }
+  };
+}
+function orAbort(promise, signal) {
+  if (signal === void 0) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    expectListeners(signal);
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 // src/http/http.ts
@@ -33038,17 +32947,17 @@ function openHttp(options2) {
   const backOff = { ...defaultBackOff, ...options2.backOff };
   const origins = openOrigins({ ...options2, timeouts, connectionsPerHost: options2.connectionsPerHost ?? 24 });
   async function sendPatiently(method, url2, request) {
-    const tries = request.tries ?? (method === "PATCH" ? 1 : backOff.tries);
+    const tries2 = request.tries ?? (method === "PATCH" ? 1 : backOff.tries);
     for (let turn = 1; ; turn++) {
       let waitMs;
       try {
         const response = await sendOnce(await origins.of(url2), method, url2, request, { userAgent: options2.userAgent, ...timeouts });
-        if (turn >= tries || !isTransientStatus(response.status)) return response;
+        if (turn >= tries2 || !isTransientStatus(response.status)) return response;
         waitMs = waitBefore(turn + 1, backOff, response.header("retry-after"));
         if (waitMs === void 0) return response;
         await response.discard();
       } catch (error) {
-        if (turn >= tries || !(error instanceof HttpError) || !error.isTransient) throw error;
+        if (turn >= tries2 || !(error instanceof HttpError) || !error.isTransient) throw error;
         waitMs = waitBefore(turn + 1, backOff) ?? 0;
       }
       await pause(waitMs, request.signal);
@@ -33071,6 +32980,200 @@ function openHttp(options2) {
   };
 }
 
+// src/context/directory.ts
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+
+// src/context/shown.ts
+function hideIgnored(view, patterns) {
+  const directories = /* @__PURE__ */ new Map([["", { ignore: void 0 }]]);
+  const lstat5 = (path14) => {
+    if (!isVisible(path14)) return void 0;
+    const node = view.lstat(path14);
+    if (node === void 0 && wasListed(path14)) throw failure(path14, "it disappeared while the build was using it");
+    return node;
+  };
+  function list2(path14) {
+    const directory = findDirectory2(path14);
+    if (directory === void 0) return [];
+    directory.names ??= view.list(path14).filter((name) => isShown(joinPath(path14, name), directory));
+    return directory.names;
+  }
+  function content2(path14, known) {
+    if (!isVisible(path14)) throw failure(path14, "it is not there");
+    try {
+      return view.content(path14, known);
+    } catch (error) {
+      lstat5(path14);
+      throw error;
+    }
+  }
+  function isVisible(path14) {
+    if (path14 === "") return true;
+    const parent = findDirectory2(parentOf(path14));
+    return parent !== void 0 && (parent.names === void 0 ? isShown(path14, parent) : isListed(parent.names, nameOf(path14)));
+  }
+  function wasListed(path14) {
+    return directories.get(parentOf(path14))?.names !== void 0;
+  }
+  function isShown(path14, parent) {
+    if (!patterns.match(path14, parent.ignore).isIgnored) return true;
+    return patterns.mayReincludeBelow(path14) && list2(path14).length > 0;
+  }
+  function findDirectory2(path14) {
+    if (directories.has(path14)) return directories.get(path14);
+    const parent = findDirectory2(parentOf(path14));
+    const ignore = parent === void 0 ? void 0 : patterns.match(path14, parent.ignore);
+    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path14));
+    const directory = isOpen && view.lstat(path14)?.attributes.type === "directory" ? { ignore } : void 0;
+    directories.set(path14, directory);
+    return directory;
+  }
+  function resultOf(path14) {
+    const parent = parentOf(path14);
+    return patterns.match(path14, parent === "" ? void 0 : resultOf(parent));
+  }
+  return { lstat: lstat5, list: list2, content: content2, isIgnored: (path14) => path14 !== "" && resultOf(path14).isIgnored };
+}
+function viewBelow(view, base) {
+  if (base === "") return view;
+  return {
+    lstat: (path14) => view.lstat(joinPath(base, path14)),
+    list: (path14) => view.list(joinPath(base, path14)),
+    content: (path14) => view.content(joinPath(base, path14))
+  };
+}
+function failure(path14, state, cause) {
+  return new Error(`Cannot use "${toText(path14) || "."}" of the context: ${state}`, { cause });
+}
+function isListed(sorted, name) {
+  let from = 0;
+  for (let to = sorted.length; from < to; ) {
+    const middle = from + to >> 1;
+    if ((sorted[middle] ?? "") < name) from = middle + 1;
+    else to = middle;
+  }
+  return sorted[from] === name;
+}
+
+// src/context/directory.ts
+function openDirectory(root, patterns) {
+  return hideIgnored(readDirectory2(root), patterns);
+}
+function readDirectory2(root) {
+  const rawRoot = root === "/" ? "" : toRaw(root);
+  const inodes = /* @__PURE__ */ new Map();
+  function lstat5(path14) {
+    const stats = statPath(path14);
+    return stats === void 0 ? void 0 : { attributes: readAttributes(path14, stats), inode: inodeOf(stats) };
+  }
+  function content2(path14, known) {
+    if (known?.type === "file" && known.size > 0) return { kind: "file", path: absolute(path14), offset: 0, size: known.size };
+    const stats = statPath(path14);
+    if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
+    if (!stats?.isFile()) throw failure(path14, stats === void 0 ? "it is not there" : "it is no regular file");
+    return { kind: "file", path: absolute(path14), offset: 0, size: Number(stats.size) };
+  }
+  function statPath(path14) {
+    try {
+      return lstatSync(toBytes(absolute(path14)), { bigint: true, throwIfNoEntry: false });
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return void 0;
+      throw failure(path14, "its attributes cannot be read", cause);
+    }
+  }
+  function list2(path14) {
+    try {
+      return readdirSync(toBytes(absolute(path14)), { encoding: "latin1" }).sort();
+    } catch (cause) {
+      throw failure(path14, "the directory cannot be read", cause);
+    }
+  }
+  function readAttributes(path14, stats) {
+    const type = typeOf(stats);
+    const isDevice = type === "char" || type === "block";
+    return {
+      type,
+      mode: Number(stats.mode & 0o7777n),
+      uid: 0,
+      gid: 0,
+      mtime: floorSeconds(stats.mtimeNs),
+      mtimeNs: 0,
+      size: stats.isFile() ? Number(stats.size) : 0,
+      link: type === "symlink" ? readLink(path14) : "",
+      devMajor: isDevice ? majorOf(stats.rdev) : 0,
+      devMinor: isDevice ? minorOf(stats.rdev) : 0
+    };
+  }
+  function readLink(path14) {
+    try {
+      return readlinkSync(toBytes(absolute(path14)), { encoding: "latin1" });
+    } catch (cause) {
+      throw failure(path14, "the link cannot be read", cause);
+    }
+  }
+  function inodeOf(stats) {
+    if (stats.nlink < 2n || stats.isDirectory()) return void 0;
+    const key = `${stats.dev}:${stats.ino}`;
+    const inode = inodes.get(key) ?? {};
+    inodes.set(key, inode);
+    return inode;
+  }
+  function absolute(path14) {
+    return path14 === "" ? rawRoot || "/" : `${rawRoot}/${path14}`;
+  }
+  return { lstat: lstat5, list: list2, content: content2 };
+}
+function typeOf(stats) {
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isCharacterDevice()) return "char";
+  if (stats.isBlockDevice()) return "block";
+  return stats.isFIFO() ? "fifo" : "file";
+}
+function floorSeconds(nanoseconds2) {
+  const billion = 1000000000n;
+  return Number(nanoseconds2 >= 0n ? nanoseconds2 / billion : (nanoseconds2 - billion + 1n) / billion);
+}
+function majorOf(device) {
+  return Number(device >> 8n & 0xfffn | device >> 32n & 0xfffff000n);
+}
+function minorOf(device) {
+  return Number(device & 0xffn | device >> 12n & 0xffffff00n);
+}
+
+// src/context/dockerfile.ts
+import path2 from "node:path";
+var maxBytes2 = 16 * 1024 * 1024;
+async function findDockerfile(name, shelves) {
+  const fail3 = (why, cause) => new Error(`Cannot read Dockerfile "${name}": ${why}`, { cause });
+  if (name === "") throw fail3("its name is empty");
+  const lowerCase = path2.basename(name) === "Dockerfile" ? [path2.join(path2.dirname(name), "dockerfile")] : [];
+  for (const spelling of [name, ...lowerCase])
+    for (const shelf of shelves) {
+      const place = shelf(spelling);
+      try {
+        const found = await place.look();
+        if (found === void 0) continue;
+        if (found.type === "directory") throw fail3(`${place.shown} is a directory`);
+        if (found.size > maxBytes2) throw fail3(`${place.shown} has ${found.size} bytes; ${maxBytes2} are the limit`);
+        const text2 = (await found.read()).toString("utf8");
+        return { dockerfile: { path: place.path, text: text2 }, beside: shelf(`${spelling}.dockerignore`) };
+      } catch (cause) {
+        throw cause instanceof Error && "code" in cause ? fail3(`${place.shown} cannot be read`, cause) : cause;
+      }
+    }
+  const tried = [...new Set(shelves.map((shelf) => shelf(name).shown))].join(" and ");
+  throw fail3(`there is no file ${tried}; please provide a valid path to a Dockerfile within the build context with --dockerfile`);
+}
+
+// src/context/download.ts
+import { createHash as createHash7, randomUUID as randomUUID2 } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir as mkdir4 } from "node:fs/promises";
+import { join as join4 } from "node:path";
+import { pipeline as pipeline3 } from "node:stream/promises";
+import { createGunzip as createGunzip2 } from "node:zlib";
+
 // src/context/secret.ts
 function readSecret(secrets, id) {
   const bytes = secrets.get(id);
@@ -33078,17 +33181,18 @@ function readSecret(secrets, id) {
 }
 
 // src/context/download.ts
-var maxBytes2 = 64 * 2 ** 30;
+var maxBytes3 = 64 * 2 ** 30;
 var redirects = 10;
 async function beginDownload(url2, checksum, tools) {
   const first = await ask(url2, tools);
-  const finished = receive(url2, first, tools).then(({ digest, ...download }) => {
+  const finished2 = receive(url2, first, tools).then((download) => {
+    const { digest } = download;
     if (checksum === void 0 || digest === checksum) return download;
     throw new Error(`Cannot download "${redactText(url2)}": digest mismatch: it has ${digest}, and --checksum asks for ${checksum}`);
   });
-  finished.catch(() => {
+  finished2.catch(() => {
   });
-  return { finished };
+  return { finished: finished2 };
 }
 async function ask(text2, { http, secrets, signal }) {
   const authorization = authorizationFor(new URL(text2), secrets);
@@ -33118,30 +33222,496 @@ async function receive(url2, first, tools) {
 }
 async function store(url2, response, { directory, signal }) {
   await mkdir4(directory, { recursive: true, mode: 448 });
-  const path8 = join4(directory, randomUUID2());
+  const path14 = join4(directory, randomUUID2());
   const hash3 = createHash7("sha256");
   let size = 0;
   async function* measure(bytes) {
     for await (const chunk of bytes) {
       hash3.update(chunk);
       size += chunk.length;
-      if (size > maxBytes2) throw new Error(`Cannot download "${redactText(url2)}": it has more than ${maxBytes2} bytes`);
+      if (size > maxBytes3) throw new Error(`Cannot download "${redactText(url2)}": it has more than ${maxBytes3} bytes`);
       yield chunk;
     }
   }
-  const file = createWriteStream(path8, { flags: "wx", mode: 384 });
+  const file = createWriteStream(path14, { flags: "wx", mode: 384 });
   const isWrapped = response.header("content-encoding")?.toLowerCase() === "gzip";
-  if (isWrapped) await pipeline2(response.body, createGunzip(), measure, file, { signal });
-  else await pipeline2(response.body, measure, file, { signal });
+  if (isWrapped) await pipeline3(response.body, createGunzip2(), measure, file, { signal });
+  else await pipeline3(response.body, measure, file, { signal });
   const modified = Date.parse(response.header("last-modified") ?? "");
-  return { path: path8, size, mtime: Number.isNaN(modified) ? 0 : Math.floor(modified / 1e3), digest: `sha256:${hash3.digest("hex")}` };
+  return { path: path14, size, mtime: Number.isNaN(modified) ? 0 : Math.floor(modified / 1e3), digest: `sha256:${hash3.digest("hex")}` };
+}
+
+// src/context/fetch.ts
+import { randomUUID as randomUUID5 } from "node:crypto";
+import { createWriteStream as createWriteStream2 } from "node:fs";
+import { rm as rm6, stat as stat2 } from "node:fs/promises";
+import { join as join7 } from "node:path";
+import { pipeline as pipeline4 } from "node:stream/promises";
+
+// src/context/archive.ts
+import { randomUUID as randomUUID3 } from "node:crypto";
+import { createReadStream as createReadStream3 } from "node:fs";
+import { mkdir as mkdir5, open as open3 } from "node:fs/promises";
+import { join as join5 } from "node:path";
+var magics = [
+  ["gzip", [31, 139, 8]],
+  ["bzip2", [66, 90, 104]],
+  ["xz", [253, 55, 122, 88, 90, 0]],
+  ["zstd", [40, 181, 47, 253]]
+];
+var UnpackError = class extends Error {
+  hint;
+  constructor(message, hint, cause) {
+    super(message, { cause });
+    this.hint = hint;
+  }
+};
+var packages = { bzip2: "bzip2", xz: "xz-utils" };
+async function* openArchive(archive) {
+  const kind = await sniff(archive);
+  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], readRange2(archive));
+  else yield* decompress(readRange2(archive));
+}
+async function* readRange2(content2) {
+  if (content2.kind === "bytes") yield content2.bytes;
+  else if (content2.size > 0)
+    yield* createReadStream3(toBytes(content2.path), {
+      start: content2.offset,
+      end: content2.offset + content2.size - 1,
+      highWaterMark: 1 << 20
+    });
+}
+async function sniff(content2) {
+  for await (const start of readRange2(content2)) {
+    const found = magics.find(([, magic2]) => magic2.every((byte, i) => start[i] === byte));
+    return found === void 0 ? "tar" : found[0];
+  }
+  return void 0;
+}
+async function isArchive(content2, otherwise = "") {
+  try {
+    for await (const _ of readTar(openArchive(content2))) return true;
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) return false;
+    const { program } = error;
+    const hint = `install the package ${packages[program] ?? program}${otherwise}`;
+    throw new UnpackError(`Cannot tell whether a file compressed with ${program} is an archive: ${program} is not installed`, hint, error);
+  }
+  return false;
+}
+async function unpackArchive(draft, archive, destination, options2, tools) {
+  var _stack = [];
+  try {
+    const made = directoryAttributes(493, options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
+    const root = resolvePath(draft, destination).path;
+    draft.makeDirectories(root, made);
+    const below = { lstat: (path14) => draft.lstat(joinPath(root, path14)), list: (path14) => draft.list(joinPath(root, path14)) };
+    await mkdir5(tools.scratch, { recursive: true, mode: 448 });
+    const spoolPath = join5(tools.scratch, randomUUID3());
+    const spool = __using(_stack, await open3(spoolPath, "w"), true);
+    let offset = 0;
+    let newest;
+    const files = /* @__PURE__ */ new Map();
+    for await (const { entry, content: content2 } of readTar(openArchive(archive))) {
+      tools.signal.throwIfAborted();
+      const { path: name, sha256: _2, text: __, ...attributes } = entry;
+      if (entry.type === "file" || entry.type === "hardlink") newest = Math.max(entry.mtime, newest ?? entry.mtime);
+      const owned = { ...attributes, ...options2.owner, mtimeNs: 0 };
+      if (name === "") continue;
+      const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
+      draft.makeDirectories(parent, made);
+      const path14 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
+      if (entry.type === "hardlink") {
+        const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
+        if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
+        draft.put(path14, target);
+        files.set(path14, target);
+        continue;
+      }
+      const start = offset;
+      for await (const chunk of content2) {
+        await spool.write(chunk, 0, chunk.length, offset);
+        offset += chunk.length;
+      }
+      const file = {
+        attributes: owned,
+        inode: {},
+        content: { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start }
+      };
+      if (entry.type === "file") files.set(path14, file);
+      const existing = draft.lstat(path14)?.attributes.type;
+      if (entry.type === "directory" && existing !== void 0 && existing !== "directory") draft.remove(path14);
+      draft.put(path14, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
+    }
+    return { newest };
+  } catch (_) {
+    var _error = _, _hasError = true;
+  } finally {
+    var _promise = __callDispose(_stack, _error, _hasError);
+    _promise && await _promise;
+  }
 }
 
 // src/context/git.ts
 import { spawn as spawn3 } from "node:child_process";
-import { randomUUID as randomUUID3 } from "node:crypto";
-import { appendFile, mkdir as mkdir5, rm as rm5 } from "node:fs/promises";
-import { join as join5 } from "node:path";
+import { randomUUID as randomUUID4 } from "node:crypto";
+import { appendFile, mkdir as mkdir6, rm as rm5 } from "node:fs/promises";
+import { join as join6 } from "node:path";
+
+// src/context/regexp.ts
+var newline = 10;
+var isDigit = (rune) => rune >= 48 && rune <= 57;
+var isSpace = (rune) => rune === 32 || rune === 9 || rune === newline || rune === 12 || rune === 13;
+var isWord = (rune) => isDigit(rune) || rune >= 65 && rune <= 90 || rune >= 97 && rune <= 122 || rune === 95;
+var isWordEdge = (before2, after) => (before2 !== void 0 && isWord(before2)) !== (after !== void 0 && isWord(after));
+var classes = {
+  d: isDigit,
+  s: isSpace,
+  w: isWord,
+  D: (rune) => !isDigit(rune),
+  S: (rune) => !isSpace(rune),
+  W: (rune) => !isWord(rune)
+};
+var controls = { a: 7, f: 12, n: newline, r: 13, t: 9, v: 11 };
+var posixClasses = {
+  alnum: /[0-9A-Za-z]/,
+  alpha: /[A-Za-z]/,
+  ascii: /[^\u0080-\u{10ffff}]/u,
+  blank: /[\t ]/,
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this class is
+  cntrl: /[\u0000-\u001f\u007f]/,
+  digit: /[0-9]/,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/,
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[\t\n\v\f\r ]/,
+  upper: /[A-Z]/,
+  word: /\w/,
+  xdigit: /[0-9A-Fa-f]/
+};
+function compileRegexp(expression) {
+  const program = new Parser(expression).parse();
+  const literal = longestLiteral(program);
+  return (path14) => path14.includes(literal) && run(program, decodeRunes(path14));
+}
+function longestLiteral(program) {
+  let longest2 = "";
+  let current = "";
+  for (const [i, step] of program.entries()) {
+    const isOptional = program[i - 2]?.op === "fork";
+    const isLiteral = step.op === "one" && step.rune !== void 0 && step.rune <= 1114111 && !isOptional;
+    current = isLiteral ? current + toRaw(String.fromCodePoint(step.rune ?? 0)) : "";
+    if (current.length > longest2.length) longest2 = current;
+  }
+  return longest2;
+}
+function run(program, text2) {
+  let states = new States(program.length + 1);
+  let next = new States(program.length + 1);
+  states.add(0);
+  for (let at3 = 0; ; at3++) {
+    const before2 = text2[at3 - 1];
+    const rune = text2[at3];
+    for (let i = 0; i < states.size; i++) {
+      const state = states.at(i);
+      const step = program[state];
+      if (step === void 0) {
+        if (rune === void 0) return true;
+        continue;
+      }
+      if (step.op === "fork") {
+        states.add(state + 1);
+        states.add(step.to);
+      } else if (step.op === "assert") {
+        if (step.holds(before2, rune)) states.add(state + 1);
+      } else {
+        if (step.op === "star") states.add(state + 1);
+        if (rune !== void 0 && step.test(rune)) next.add(step.op === "star" ? state : state + 1);
+      }
+    }
+    if (rune === void 0 || next.size === 0) return false;
+    states.clear();
+    [states, next] = [next, states];
+  }
+}
+var States = class {
+  size = 0;
+  #members;
+  #places;
+  constructor(limit) {
+    this.#members = new Uint32Array(limit);
+    this.#places = new Uint32Array(limit);
+  }
+  at(place) {
+    return this.#members[place] ?? 0;
+  }
+  add(member) {
+    const place = this.#places[member] ?? 0;
+    if (place < this.size && this.#members[place] === member) return;
+    this.#members[this.size] = member;
+    this.#places[member] = this.size++;
+  }
+  clear() {
+    this.size = 0;
+  }
+};
+var Parser = class {
+  #runes;
+  #at = 0;
+  constructor(runes) {
+    this.#runes = runes;
+  }
+  parse() {
+    const program = [];
+    while (this.#at < this.#runes.length) {
+      if (this.#take("(.*/)?")) {
+        program.push({ op: "fork", to: program.length + 3 }, { op: "star", test: isNoNewline }, one(47));
+        continue;
+      }
+      if (this.#take("^")) program.push({ op: "assert", holds: (before2) => before2 === void 0 });
+      else program.push(this.#parseAtom());
+    }
+    return program;
+  }
+  #parseAtom() {
+    if (this.#take(".")) return this.#repeat(isNoNewline);
+    if (this.#take("[")) return this.#repeat(this.#parseClass());
+    const rune = this.#next();
+    if (rune !== 92) return one(rune);
+    if (this.#take("A")) return { op: "assert", holds: (before2) => before2 === void 0 };
+    if (this.#take("z")) return { op: "assert", holds: (_, after) => after === void 0 };
+    if (this.#take("b")) return { op: "assert", holds: isWordEdge };
+    if (this.#take("B")) return { op: "assert", holds: (before2, after) => !isWordEdge(before2, after) };
+    const named2 = this.#takeClass();
+    return named2 === void 0 ? one(this.#parseEscaped()) : { op: "one", test: named2 };
+  }
+  #repeat(test) {
+    return { op: this.#take("*") ? "star" : "one", test };
+  }
+  /** What stands between `[` and `]`; a `]` that comes first is a member. */
+  #parseClass() {
+    const negated = this.#take("^");
+    const tests = [];
+    while (tests.length === 0 || !this.#take("]")) tests.push(this.#parseMember());
+    return (rune) => tests.some((test) => test(rune)) !== negated;
+  }
+  #parseMember() {
+    const posix = this.#takePosixClass();
+    if (posix !== void 0) return posix;
+    if (this.#peek() === 92) {
+      this.#at += 1;
+      const named2 = this.#takeClass();
+      if (named2 !== void 0) return named2;
+      this.#at -= 1;
+    }
+    const low = this.#parseMemberRune();
+    const isRange = this.#peek() === 45 && this.#runes[this.#at + 1] !== 93;
+    if (isRange) this.#at += 1;
+    const high = isRange ? this.#parseMemberRune() : low;
+    if (high < low) throw new SyntaxError("a range in a class runs backwards");
+    return (rune) => low <= rune && rune <= high;
+  }
+  #parseMemberRune() {
+    const rune = this.#next();
+    return rune === 92 ? this.#parseEscaped() : rune;
+  }
+  #takePosixClass() {
+    const rest = String.fromCodePoint(...this.#runes.slice(this.#at, this.#at + 12).map((rune) => Math.min(rune, 1114111)));
+    const found = /^\[:(\^?)([^\]]*):\]/.exec(rest);
+    if (found === null) return void 0;
+    const [all, negated, name = ""] = found;
+    const members = posixClasses[name];
+    if (members === void 0) throw new SyntaxError(`"${all}" is no class`);
+    this.#at += all.length;
+    return (rune) => (rune <= 1114111 && members.test(String.fromCodePoint(rune))) !== (negated === "^");
+  }
+  #takeClass() {
+    const test = classes[String.fromCodePoint(Math.min(this.#peek() ?? 0, 1114111))];
+    if (test !== void 0) this.#at += 1;
+    return test;
+  }
+  /** What follows a backslash; letters and digits that mean nothing are errors. */
+  #parseEscaped() {
+    const rune = this.#next();
+    const letter = rune < 128 ? String.fromCharCode(rune) : "";
+    const control = controls[letter];
+    if (control !== void 0) return control;
+    if (letter !== "" && !/[A-Za-z0-9]/.test(letter)) return rune;
+    throw new SyntaxError(`"\\${letter || "\u2026"}" is no escape`);
+  }
+  #peek() {
+    return this.#runes[this.#at];
+  }
+  #next() {
+    const rune = this.#runes[this.#at];
+    if (rune === void 0) throw new SyntaxError(`"[" has no "]", or a backslash ends it`);
+    this.#at += 1;
+    return rune;
+  }
+  #take(text2) {
+    for (let i = 0; i < text2.length; i++) if (this.#runes[this.#at + i] !== text2.charCodeAt(i)) return false;
+    this.#at += text2.length;
+    return true;
+  }
+};
+var isNoNewline = (rune) => rune !== newline;
+function one(rune) {
+  return { op: "one", test: (other) => other === rune, rune };
+}
+
+// src/context/ignore-pattern.ts
+function parseIgnorePattern(pattern) {
+  if (pattern === "!") throw new SyntaxError('illegal exclusion pattern: "!"');
+  const isException = pattern.startsWith("!");
+  const text2 = isException ? pattern.slice(1) : pattern;
+  matchGlob(text2, ".");
+  const matches = compilePattern(text2);
+  const segments = text2.split("/").map(compileSegment);
+  return { text: text2, isException, matches, reachesBelow: (directory) => reachesBelow(segments, directory) };
+}
+var star = 42;
+var slash3 = 47;
+var backslash = 92;
+var specials = new Set([...".+()|{}$"].map((character) => character.charCodeAt(0)));
+function compilePattern(text2) {
+  const runes = decodeRunes(text2);
+  const expression = [];
+  const add = (part) => expression.push(...[...part].map((character) => character.charCodeAt(0)));
+  let kind = "exact";
+  for (let i = 0; i < runes.length; ) {
+    const isFirst = i === 0;
+    const rune = runes[i++] ?? 0;
+    if (rune === star && runes[i] === star) {
+      i += runes[i + 1] === slash3 ? 2 : 1;
+      const isLast = i === runes.length;
+      add(isLast ? ".*" : "(.*/)?");
+      kind = isFirst ? "suffix" : isLast && kind === "exact" ? "prefix" : "regexp";
+      continue;
+    }
+    if (rune === star) add("[^/]*");
+    else if (rune === 63) add("[^/]");
+    else if (specials.has(rune)) expression.push(backslash, rune);
+    else if (rune === backslash) expression.push(backslash, runes[i++] ?? backslash);
+    else expression.push(rune);
+    if (rune === star || rune === 63 || rune === backslash || rune === 91 || rune === 93) kind = "regexp";
+  }
+  switch (kind) {
+    case "exact":
+      return (path14) => path14 === text2;
+    case "prefix":
+      return startsWith(text2.slice(0, -2));
+    case "suffix":
+      return endsWith(text2.slice(2));
+    case "regexp":
+      return compileRegexp(expression);
+  }
+}
+function startsWith(prefix) {
+  return (path14) => path14.startsWith(prefix);
+}
+function endsWith(suffix) {
+  return (path14) => path14.endsWith(suffix) || suffix.startsWith("/") && path14 === suffix.slice(1);
+}
+function compileSegment(segment) {
+  if (segment.includes("**") || /[[\]\\^]/.test(segment)) return void 0;
+  return compilePattern(segment);
+}
+function reachesBelow(segments, directory) {
+  const names2 = directory === "" ? [] : directory.split("/");
+  for (const [i, name] of names2.entries()) {
+    const segment = segments[i];
+    if (segment === void 0) return i < segments.length;
+    if (!segment(name)) return false;
+  }
+  return segments.length > names2.length;
+}
+
+// src/context/ignore.ts
+function parseIgnore(text2, file) {
+  const bytes = typeof text2 === "string" ? Buffer.from(text2, "utf8") : Buffer.from(text2.buffer, text2.byteOffset, text2.byteLength);
+  const lines = bytes.toString("latin1").replace(/^\xef\xbb\xbf/, "").split("\n");
+  const patterns = [];
+  for (const [i, line] of lines.entries()) {
+    const pattern = cleanLine(line.replace(/\r$/, ""));
+    if (pattern === void 0) continue;
+    try {
+      patterns.push(parseIgnorePattern(pattern));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
+    }
+  }
+  return joinPatterns(patterns);
+}
+function readPatterns(texts) {
+  const written = texts.map(trim).filter((text2) => text2 !== "");
+  return joinPatterns(written.map((text2) => parseIgnorePattern(cleanPath(text2))));
+}
+function joinPatterns(patterns) {
+  const reaches = (isException, directory) => patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
+  return {
+    match: (path14, parent) => matchAll(patterns, path14, parent),
+    mayReincludeBelow: (directory) => reaches(true, directory),
+    mayIgnoreBelow: (directory) => reaches(false, directory),
+    hasExceptions: patterns.some((pattern) => pattern.isException)
+  };
+}
+function hidePath(patterns, hidden) {
+  const isHidden = (path14) => path14 === hidden || path14.startsWith(`${hidden}/`);
+  return {
+    match: (path14, parent) => isHidden(path14) ? { isIgnored: true, matched: [] } : patterns.match(path14, parent),
+    mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
+    mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
+    hasExceptions: patterns.hasExceptions
+  };
+}
+function matchAll(patterns, path14, parent) {
+  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path14));
+  const last = matched.lastIndexOf(true);
+  return { matched, isIgnored: last >= 0 && patterns[last]?.isException === false };
+}
+function cleanLine(line) {
+  if (line.startsWith("#")) return void 0;
+  const trimmed = trim(line);
+  if (trimmed === "") return void 0;
+  const isException = trimmed.startsWith("!");
+  const pattern = isException ? trim(trimmed.slice(1)) : trimmed;
+  if (pattern === "") return "!";
+  const cleaned = cleanPath(pattern);
+  const relative3 = cleaned.length > 1 && cleaned.startsWith("/") ? cleaned.slice(1) : cleaned;
+  return isException ? cleanPath(`!${relative3}`) : relative3;
+}
+var spaces = [
+  ..."	\n\v\f\r \x85\xA0\u1680\u2028\u2029\u202F\u205F\u3000",
+  ...Array.from({ length: 11 }, (_, i) => String.fromCharCode(8192 + i))
+].map(toRaw);
+function trim(text2) {
+  let rest = text2;
+  for (let found = first(); found !== void 0; found = first()) rest = rest.slice(found.length);
+  for (let found = last(); found !== void 0; found = last()) rest = rest.slice(0, -found.length);
+  return rest;
+  function first() {
+    return spaces.find((space2) => rest.startsWith(space2));
+  }
+  function last() {
+    return spaces.find((space2) => rest.endsWith(space2));
+  }
+}
+function cleanPath(path14) {
+  const isRooted = path14.startsWith("/");
+  const parts = [];
+  for (const part of path14.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (!isRooted) parts.push("..");
+  }
+  return (isRooted ? "/" : "") + parts.join("/") || ".";
+}
+var noPatterns = parseIgnore("", "");
+
+// src/context/git.ts
 var GitError = class extends Error {
   hint;
   constructor(source, state, options2 = {}) {
@@ -33152,18 +33722,19 @@ var GitError = class extends Error {
 async function beginCheckout(source, tools) {
   if (!/^(?:https?|git):/i.test(source.remote) && tools.sshAgent === void 0)
     throw new GitError(source, "ssh needs an agent", { hint: "give --ssh default" });
-  const tree = join5(tools.directory, randomUUID3());
-  await mkdir5(tree, { recursive: true });
+  const tree = join6(tools.directory, randomUUID4());
+  await mkdir6(tree, { recursive: true });
   const git = new Git(source, tree, tools);
   await git.run(["-c", "init.defaultBranch=master", "init", "--quiet"]);
-  await appendFile(join5(tree, ".git", "config"), `[remote "origin"]
-	url = "${source.remote.replace(/["\\]/g, "\\$&")}"
+  const { remote } = splitUserinfo(source.remote);
+  await appendFile(join6(tree, ".git", "config"), `[remote "origin"]
+	url = "${remote.replace(/["\\]/g, "\\$&")}"
 `);
   const found = await findRef(git, source);
-  const finished = checkOut(git, source, found, tree);
-  finished.catch(() => {
+  const finished2 = checkOut(git, source, found, tree);
+  finished2.catch(() => {
   });
-  return { finished };
+  return { commit: found.objects.at(-1) ?? found.name, finished: finished2 };
 }
 var commit = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i;
 async function findRef(git, source) {
@@ -33172,10 +33743,10 @@ async function findRef(git, source) {
   if (ref !== void 0 && commit.test(ref)) return { name: ref.toLowerCase(), objects: [] };
   const listed = await git.run(["ls-remote", "--quiet", "origin", ...ref === void 0 ? ["HEAD"] : [ref, `${ref}^{}`]]);
   const shas = new Map(listed.split("\n").flatMap((line) => line === "" ? [] : [line.split("	").reverse()]));
-  const names3 = ref === void 0 ? ["HEAD"] : ref.startsWith("refs/") ? [ref] : [`refs/${ref}`, `refs/heads/${ref}`, `refs/tags/${ref}`];
-  const name = names3.find((candidate) => shas.has(candidate));
+  const names2 = ref === void 0 ? ["HEAD"] : ref.startsWith("refs/") ? [ref] : [`refs/${ref}`, `refs/heads/${ref}`, `refs/tags/${ref}`];
+  const name = names2.find((candidate) => shas.has(candidate));
   if (name === void 0) {
-    const state = ref === void 0 ? "it has no default branch" : `it does not contain ref ${ref}: there is no ${names3.join(" and no ")}`;
+    const state = ref === void 0 ? "it has no default branch" : `it does not contain ref ${ref}: there is no ${names2.join(" and no ")}`;
     throw new GitError(source, state, commitHint(ref));
   }
   const objects = [shas.get(name), shas.get(`${name}^{}`)].flatMap((sha) => sha ?? []);
@@ -33199,21 +33770,22 @@ async function checkOut(git, source, { name, objects }, tree) {
   const keepsGitDir = source.keepGitDir && (subdir === void 0 || /^[./]*$/.test(subdir));
   if (!keepsGitDir) {
     const below = submodules ? await git.run(["submodule", "--quiet", "foreach", "--recursive", 'printf "%s\\0" "$displaypath"']) : "";
-    for (const path8 of ["", ...below.split("\0").filter(Boolean)]) await rm5(join5(tree, path8, ".git"), { recursive: true, force: true });
+    for (const path14 of ["", ...below.split("\0").filter(Boolean)]) await rm5(join6(tree, path14, ".git"), { recursive: true, force: true });
   } else {
-    await rm5(join5(tree, ".git", "FETCH_HEAD"), { force: true });
+    await rm5(join6(tree, ".git", "FETCH_HEAD"), { force: true });
     await git.run(["remote", "set-url", "origin", redactText(source.remote)]);
     await git.run(["reflog", "expire", "--all", "--expire=now"]);
   }
   const view = openDirectory(tree, noPatterns);
   const base = resolvePath(view, toRaw(subdir ?? ""));
   if (base.node?.attributes.type !== "directory") throw new GitError(source, `there is no directory "${subdir}" in it at ${sha}`);
-  if (source.mtime === "checkout") return { ...view, base: base.path };
-  const lstat4 = (path8) => {
-    const node = view.lstat(path8);
-    return node && { ...node, attributes: { ...node.attributes, mtime: Number(seconds), mtimeNs: 0 } };
+  const found = { base: base.path, commit: sha, time: Number(seconds) };
+  if (source.mtime === "checkout") return { ...view, ...found };
+  const lstat5 = (path14) => {
+    const node = view.lstat(path14);
+    return node && { ...node, attributes: { ...node.attributes, mtime: found.time, mtimeNs: 0 } };
   };
-  return { ...view, lstat: lstat4, base: base.path };
+  return { ...view, lstat: lstat5, ...found };
 }
 var Git = class {
   #source;
@@ -33266,8 +33838,12 @@ var Git = class {
     });
   }
   #environment() {
-    const { proxies, authorities, secrets, sshAgent } = this.#tools;
-    const header = findAuthorization(this.#source.remote, secrets);
+    const { proxies, authorities, skipTlsVerify, sshAgent } = this.#tools;
+    const { settings, login } = identify(this.#source.remote, this.#tools);
+    const numbered = Object.entries(settings).flatMap(([key, value], i) => [
+      [`GIT_CONFIG_KEY_${i}`, key],
+      [`GIT_CONFIG_VALUE_${i}`, value]
+    ]);
     return {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: "/dev/null",
@@ -33279,27 +33855,63 @@ var Git = class {
       ...proxies.https === void 0 ? {} : { https_proxy: proxies.https },
       ...proxies.noProxy === void 0 ? {} : { no_proxy: proxies.noProxy },
       // Neither in arguments, which everyone on the machine can read, nor in the .git that may end up in an image.
-      ...header === void 0 ? {} : { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `http.${scopeOf(this.#source.remote)}.extraheader`, GIT_CONFIG_VALUE_0: header },
+      GIT_CONFIG_COUNT: String(numbered.length / 2),
+      ...Object.fromEntries(numbered),
+      ...login === void 0 ? {} : { SLIPWAY_GIT_USERNAME: login.username, SLIPWAY_GIT_PASSWORD: login.password },
       // Without known hosts, as BuildKit does it.
       GIT_SSH_COMMAND: "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
       ...sshAgent === void 0 ? {} : { SSH_AUTH_SOCK: sshAgent },
-      ...authorities[0] === void 0 ? {} : { GIT_SSL_CAINFO: authorities[0] }
+      ...authorities[0] === void 0 ? {} : { GIT_SSL_CAINFO: authorities[0] },
+      ...skipTlsVerify ? { GIT_SSL_NO_VERIFY: "1" } : {}
     };
   }
 };
-function findAuthorization(remote, secrets) {
-  if (!/^https?:/i.test(remote)) return void 0;
-  for (const suffix of [`.${new URL(remote).host}`, ""]) {
+function identify(address, { secrets, credentials }) {
+  if (!/^https?:/i.test(address)) return { settings: {} };
+  const { remote, userinfo } = splitUserinfo(address);
+  const { host, origin } = new URL(remote);
+  const scope = scopeOf(remote);
+  for (const suffix of [`.${host}`, ""]) {
     const header = readSecret(secrets, `GIT_AUTH_HEADER${suffix}`);
-    if (header !== void 0) return `Authorization: ${header}`;
+    const basic = /^basic\s+(\S+)$/i.exec(header ?? "")?.[1];
+    if (basic !== void 0) return logIn(scope, readLogin(Buffer.from(basic, "base64").toString("utf8")));
+    if (header !== void 0)
+      return { settings: { [`http.${scope}.extraheader`]: `Authorization: ${header}`, [`http.${scope}.followRedirects`]: "false" } };
     const token2 = readSecret(secrets, `GIT_AUTH_TOKEN${suffix}`);
-    if (token2 !== void 0) return `Authorization: basic ${Buffer.from(`x-access-token:${token2}`).toString("base64")}`;
+    if (token2 !== void 0) return logIn(scope, { username: "x-access-token", password: token2 });
   }
-  return void 0;
+  const login = userinfo === void 0 ? credentials : readLogin(userinfo);
+  return login === void 0 ? { settings: {} } : logIn(origin, login);
+}
+var helper = '!f() { test "$1" != get || printf "username=%s\\npassword=%s\\n" "$SLIPWAY_GIT_USERNAME" "$SLIPWAY_GIT_PASSWORD"; }; f';
+function logIn(scope, login) {
+  const scopes = /[^/:]\/.*[^/]$/.test(scope) && !scope.endsWith(".git") ? [scope, `${scope}.git`] : [scope];
+  const helpers = scopes.map((one3) => [`credential.${one3}.helper`, helper]);
+  return { settings: { "credential.useHttpPath": "true", ...Object.fromEntries(helpers) }, login };
+}
+function readLogin(userinfo) {
+  const [username = "", password = ""] = userinfo.split(/:(.*)/s);
+  return { username, password };
+}
+function splitUserinfo(address) {
+  const [, before2, userinfo, after] = /^(https?:\/\/)([^/?#]*)@(.*)$/is.exec(address) ?? [];
+  if (userinfo === void 0) return { remote: address, userinfo: void 0 };
+  const [user = "", password = ""] = userinfo.split(/:(.*)/s);
+  return { remote: `${before2}${after}`, userinfo: `${decode(user)}:${decode(password)}` };
+}
+function decode(text2) {
+  try {
+    return decodeURIComponent(text2);
+  } catch {
+    return text2;
+  }
 }
 function scopeOf(remote) {
   return /^https:\/\/(?:www\.)?github\.com\//.exec(remote)?.[0] ?? remote;
 }
+
+// src/context/source.ts
+import path3 from "node:path";
 
 // src/context/git-reference.ts
 var scp = /^([\w-]+@[\w.-]+:[^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s;
@@ -33310,21 +33922,21 @@ function isGitSource(text2) {
 function parseGitSource(text2) {
   const [, remote = "", query = "", fragment = ""] = scp.exec(text2) ?? url.exec(text2) ?? [];
   const colon = fragment.indexOf(":");
-  let ref = decode(colon < 0 ? fragment : fragment.slice(0, colon));
-  let subdir = colon < 0 ? "" : decode(fragment.slice(colon + 1));
+  let ref = decode2(colon < 0 ? fragment : fragment.slice(0, colon));
+  let subdir = colon < 0 ? "" : decode2(fragment.slice(colon + 1));
   const values = readQuery(query);
-  const join17 = (kind, before, value) => {
-    if (value === void 0 || before === value) return before;
-    if (before !== "") throw new SyntaxError(`${kind} conflicts: ${JSON.stringify(before)} vs ${JSON.stringify(value)}`);
+  const join21 = (kind, before2, value) => {
+    if (value === void 0 || before2 === value) return before2;
+    if (before2 !== "") throw new SyntaxError(`${kind} conflicts: ${JSON.stringify(before2)} vs ${JSON.stringify(value)}`);
     return value;
   };
   const tag = values.get("tag");
   const branch = values.get("branch");
-  ref = join17("ref", ref, values.get("ref"));
-  subdir = join17("subdir", subdir, values.get("subdir"));
-  ref = join17("ref", ref, tag && prefixed("refs/tags/", tag));
+  ref = join21("ref", ref, values.get("ref"));
+  subdir = join21("subdir", subdir, values.get("subdir"));
+  ref = join21("ref", ref, tag && prefixed("refs/tags/", tag));
   if (tag !== void 0 && branch !== void 0) throw new SyntaxError("branch conflicts with tag");
-  ref = join17("ref", ref, branch && prefixed("refs/heads/", branch));
+  ref = join21("ref", ref, branch && prefixed("refs/heads/", branch));
   const checksum = values.get("checksum") ?? values.get("commit");
   if (ref === "" && checksum !== void 0) ref = checksum;
   return {
@@ -33367,7 +33979,7 @@ function readMtime(value) {
 function prefixed(prefix, name) {
   return name.startsWith(prefix) ? name : `${prefix}${name}`;
 }
-function decode(text2) {
+function decode2(text2) {
   try {
     return decodeURIComponent(text2);
   } catch {
@@ -33375,33 +33987,277 @@ function decode(text2) {
   }
 }
 
-// src/context/context.ts
-async function openFiles(path8, { stateDir }) {
-  const directory = await locateContext(path8, { subPath: "", workingDirectory: "/" });
-  return showFiles(directory, await readIgnoreFile(void 0, directory), stateDir);
+// src/context/source.ts
+var ContextError = class extends Error {
+  hint;
+  constructor(source, why, { hint, cause } = {}) {
+    super(`Cannot open context "${redactText(source)}": ${why}`, { cause });
+    this.hint = hint;
+  }
+};
+var schemes = ["gs://", "dir://", "tar://", "s3://", "git://", "https://"];
+var stores = { "s3://": "aws s3 cp URL -", "gs://": "gcloud storage cat URL" };
+var azure = /^https:\/\/[^/]+\.blob\.core\.(?:windows\.net|chinacloudapi\.cn|cloudapi\.de|usgovcloudapi\.net)\//i;
+function parseContextSource(text2, workingDirectory, choices) {
+  const fail3 = (why, details = {}) => new ContextError(text2, why, details);
+  const locate = (file) => path3.resolve(workingDirectory, file);
+  if (text2 === "") throw fail3("it is empty");
+  const scheme2 = /^[^/]*?:\/\//.exec(text2)?.[0] ?? "";
+  const rest = text2.slice(scheme2.length);
+  try {
+    if (scheme2 === "git://") return { kind: "git", source: parseKanikoGit(text2, choices) };
+    if (isGitSource(text2)) return { kind: "git", source: choose(parseGitSource(text2), choices) };
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? fail3(cause.message, { cause }) : cause;
+  }
+  if (scheme2 === "" || scheme2 === "dir://") return { kind: "directory", path: locate(rest) };
+  if (scheme2 === "tar://") return { kind: "archive", path: rest === "stdin" ? void 0 : locate(rest) };
+  if (azure.test(text2) && !new URL(text2).searchParams.has("sig"))
+    throw fail3("Azure's storage keys are not yet supported", {
+      hint: "give an address with a shared access signature, or pipe the archive into --context tar://stdin"
+    });
+  if (/^https?:\/\/$/i.test(scheme2)) return { kind: "web", url: text2 };
+  const store2 = stores[scheme2];
+  if (store2 !== void 0)
+    throw fail3(`${scheme2} is not yet supported`, {
+      hint: `pipe the archive in: ${store2.replace("URL", text2)} | slipway --context tar://stdin`
+    });
+  throw fail3(`unknown build context prefix provided, please use one of the following: ${schemes.join(", ")}`);
 }
-async function showFiles(directory, ignore, stateDir) {
+function parseKanikoGit(text2, choices) {
+  const [address = "", ref = "", commit2 = ""] = text2.split("#");
+  const parsed = parseGitSource(ref === "" ? address : `${address}#${ref}`);
+  const submodules = /[?&]submodules\b/.test(address) && parsed.submodules;
+  const remote = `${choices.protocol}://${parsed.remote.slice("git://".length)}`;
+  return { ...choose({ ...parsed, remote, submodules }, choices), ...commit2 === "" ? {} : { ref: commit2 } };
+}
+function choose(source, { branch, submodules }) {
+  return { ...source, ...branch === void 0 ? {} : { ref: branch }, submodules: submodules ?? source.submodules };
+}
+
+// src/context/fetch.ts
+var singleName = "context";
+async function fetchFiles(source, name, directory, tools) {
+  switch (source.kind) {
+    case "git":
+      return checkOut2(source.source, directory, tools);
+    case "web": {
+      const { path: path14, size, mtime } = await (await beginDownload(source.url, source.checksum, { ...tools, directory })).finished;
+      const file = { kind: "file", path: toRaw(path14), offset: 0, size };
+      const time = mtime === 0 ? void 0 : mtime;
+      if (!await isArchive(file)) return showFile(file, time);
+      const unpacked = await unpack(file, time, name, directory, tools);
+      await rm6(path14);
+      return unpacked;
+    }
+    case "archive": {
+      const path14 = source.path ?? await saveInput(name, directory, tools);
+      const found = await stat2(path14).catch((cause) => {
+        throw new ContextError(name, `"${path14}" cannot be read: ${cause.message}`, { cause });
+      });
+      const file = { kind: "file", path: toRaw(path14), offset: 0, size: found.size };
+      if (!found.isFile() || !await isArchive(file))
+        throw new ContextError(name, "it is no archive: neither a tar nor one in gzip, bzip2, xz or zstd");
+      return unpack(file, void 0, name, directory, tools);
+    }
+  }
+}
+async function checkOut2(source, directory, tools) {
+  const checkout = await (await beginCheckout(source, { ...tools, directory })).finished;
+  const { base, commit: commit2, time } = checkout;
+  return { view: viewBelow(checkout, base), keepsOwners: false, time, commit: commit2, isSingle: false };
+}
+async function saveInput(name, directory, { stdin, signal }) {
+  if (stdin === void 0) throw new ContextError(name, "standard input is a terminal; pipe the archive in");
+  const path14 = join7(directory, randomUUID5());
+  await pipeline4(stdin(), createWriteStream2(path14, { flags: "wx", mode: 384 }), { signal });
+  return path14;
+}
+async function unpack(archive, modified, name, directory, { signal }) {
+  const draft = new Draft(emptyTree);
+  const now = modified ?? Math.floor(Date.now() / 1e3);
+  draft.put("", { attributes: directoryAttributes(493, 0, 0, now) });
+  try {
+    const { newest } = await unpackArchive(draft, archive, "", { owner: void 0, now }, { scratch: directory, signal });
+    return { view: showDraft(draft), keepsOwners: true, time: modified ?? newest, isSingle: false };
+  } catch (cause) {
+    if (!(cause instanceof MalformedLayerError)) throw cause;
+    throw new ContextError(name, `its archive is damaged: ${cause.message.replace(/^Malformed layer: /, "")}`, { cause });
+  }
+}
+function showFile(single, time) {
+  const now = time ?? Math.floor(Date.now() / 1e3);
+  const draft = new Draft(emptyTree);
+  draft.put("", { attributes: directoryAttributes(493, 0, 0, now) });
+  const attributes = { ...directoryAttributes(384, 0, 0, now), type: "file", size: single.size };
+  draft.put(singleName, { attributes, content: single });
+  return { view: showDraft(draft), keepsOwners: true, time, isSingle: true };
+}
+function showDraft(draft) {
+  return {
+    lstat(path14) {
+      const node = draft.lstat(path14);
+      return node && { attributes: node.attributes, inode: node.inode };
+    },
+    list: (path14) => draft.list(path14),
+    content(path14) {
+      const type = draft.lstat(path14)?.attributes.type;
+      if (type !== "file") throw failure(path14, type === void 0 ? "it is not there" : "it is no regular file");
+      const content2 = draft.contentAt(path14);
+      return typeof content2 === "object" ? content2 : { kind: "bytes", bytes: new Uint8Array() };
+    }
+  };
+}
+
+// src/context/ignore-file.ts
+async function readIgnoreFile(places) {
+  for (const place of places) {
+    const fail3 = (why, cause) => new Error(`Cannot read ignore file ${place.shown}: ${why}`, { cause });
+    try {
+      const found = await place.look();
+      if (found === void 0 || found.type === "directory") continue;
+      if (found.type === "other") throw fail3("it is no regular file");
+      if (found.size > maxBytes2) throw fail3(`it has ${found.size} bytes; ${maxBytes2} are the limit`);
+      return parseIgnore(await found.read(), place.path);
+    } catch (cause) {
+      throw cause instanceof Error && "code" in cause ? fail3("access to it failed", cause) : cause;
+    }
+  }
+  return noPatterns;
+}
+
+// src/context/place.ts
+import { readFile as readFile2, stat as stat3 } from "node:fs/promises";
+import path4 from "node:path";
+function shelfOnDisk(directory) {
+  return (name) => {
+    const place = path4.resolve(directory, name);
+    const look = async () => {
+      try {
+        const found = await stat3(place);
+        const type = found.isDirectory() ? "directory" : found.isFile() ? "file" : "other";
+        return { type, size: found.size, read: () => readFile2(place) };
+      } catch (error) {
+        if (isAbsent(error)) return void 0;
+        throw error;
+      }
+    };
+    return { path: place, shown: `"${place}"`, look };
+  };
+}
+function shelfInView(view, owner) {
+  return (name) => {
+    const inside = path4.posix.join("/", name).slice(1);
+    const look = async () => {
+      const { path: place, node } = resolvePath(view, toRaw(inside));
+      if (node === void 0) return void 0;
+      const { type, size } = node.attributes;
+      const kind = type === "file" || type === "directory" ? type : "other";
+      return { type: kind, size, read: () => gather(readRange2(view.content(place))) };
+    };
+    return { path: inside, shown: `"${inside}" in "${owner}"`, look };
+  };
+}
+async function gather(bytes) {
+  const parts = [];
+  for await (const part of bytes) parts.push(part);
+  return Buffer.concat(parts);
+}
+function isAbsent(error) {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+// src/context/context.ts
+async function openFiles(source, name, { stateDir }, tools) {
+  if (source.kind !== "directory")
+    return fetchFrom(source, name, tools, async (fetched, found) => ({ ...found, ...hideIgnored(fetched.view, noPatterns) }));
+  const directory = await findDirectory(source.path, name);
+  return showDirectory(directory, await readIgnoreFile([shelfOnDisk(directory)(".dockerignore")]), stateDir);
+}
+async function openContext2(text2, options2, tools) {
+  const source = parseContextSource(text2, options2.workingDirectory, options2.git);
+  const { workingDirectory, subPath, stateDir } = options2;
+  const onDisk = shelfOnDisk(workingDirectory);
+  if (source.kind === "directory") {
+    const directory = await findDirectory(join8(source.path, subPath), text2);
+    const shelf = shelfOnDisk(directory);
+    const { dockerfile, beside } = await readDockerfile(options2.dockerfile, [onDisk, shelf], tools);
+    const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
+    return { dockerfile, hasExceptions: ignore.hasExceptions, ...await showDirectory(directory, ignore, stateDir) };
+  }
+  const { credentials, skipTlsVerify } = options2.git;
+  return fetchFrom(withDefaults(source, options2), text2, { ...tools, credentials, skipTlsVerify }, async (fetched, found) => {
+    const root = resolvePath(fetched.view, toRaw(subPath));
+    if (root.node?.attributes.type !== "directory") throw new ContextError(text2, `there is no directory "${subPath}" in it`);
+    const view = viewBelow(fetched.view, root.path);
+    const shelf = shelfInView(view, found.location);
+    const isItself = fetched.isSingle && options2.dockerfile === "Dockerfile";
+    const { dockerfile, beside } = isItself ? await readDockerfile(singleName, [shelf], tools) : await readDockerfile(options2.dockerfile, [onDisk, shelf], tools);
+    const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
+    return { ...found, dockerfile, hasExceptions: ignore.hasExceptions, ...hideIgnored(view, ignore) };
+  });
+}
+function withDefaults(source, { keepGitDir, mtime }) {
+  if (source.kind !== "git") return source;
+  const { source: git } = source;
+  return { kind: "git", source: { ...git, keepGitDir: keepGitDir || git.keepGitDir, mtime: git.mtime === "checkout" ? mtime : git.mtime } };
+}
+async function fetchFrom(source, name, tools, open8) {
+  const directory = await tools.makeDirectory();
+  const close = () => rm7(directory, { recursive: true, force: true });
+  try {
+    const fetched = await fetchFiles(source, name, directory, tools);
+    const { keepsOwners, time, commit: commit2 } = fetched;
+    return await open8(fetched, { location: redactText(name), stateDir: void 0, keepsOwners, time, commit: commit2, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+async function readDockerfile(name, shelves, tools) {
+  if (!/^https?:\/\//i.test(name)) {
+    const { dockerfile, beside } = await findDockerfile(name, shelves);
+    return { dockerfile, beside: [beside] };
+  }
+  const directory = await tools.makeDirectory();
+  try {
+    const download = await (await beginDownload(name, void 0, { ...tools, directory })).finished;
+    const { size } = download;
+    if (size > maxBytes2) throw new Error(`Cannot read Dockerfile "${redactText(name)}": it has ${size} bytes; ${maxBytes2} are the limit`);
+    return { dockerfile: { path: redactText(name), text: await readFile3(download.path, "utf8") }, beside: [] };
+  } finally {
+    await rm7(directory, { recursive: true, force: true });
+  }
+}
+async function findDirectory(directory, name) {
+  const fail3 = (why, cause) => new ContextError(name, why, { cause });
+  let real;
+  try {
+    real = await realpath(directory);
+  } catch (cause) {
+    throw fail3(`directory "${directory}" ${isMissing(cause) ? "does not exist" : "cannot be reached"}`, cause);
+  }
+  if (!(await stat4(real)).isDirectory()) throw fail3(`"${directory}" is no directory`);
+  return real;
+}
+function isMissing(error) {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+async function showDirectory(directory, ignore, stateDir) {
   const below = relative(directory, await resolveLinks(stateDir));
   const isInside = below !== "" && below !== ".." && !below.startsWith("../");
   const hidden = isInside ? toRaw(below) : void 0;
   const view = openDirectory(directory, hidden === void 0 ? ignore : hidePath(ignore, hidden));
-  return { directory, stateDir: hidden, ...view };
-}
-async function resolveLinks(path8) {
-  try {
-    return await realpath2(path8);
-  } catch (error) {
-    if (!isAbsent(error) || path8 === dirname(path8)) throw error;
-    return join6(await resolveLinks(dirname(path8)), basename(path8));
-  }
-}
-async function openContext2(source, options2) {
-  const directory = await locateContext(source, options2);
-  const dockerfile = await findDockerfile(options2.dockerfile, [options2.workingDirectory, directory]);
-  const ignore = await readIgnoreFile(dockerfile.path, directory);
-  const { hasExceptions } = ignore;
-  return { name: source, dockerfile, hasExceptions, ...await showFiles(directory, ignore, options2.stateDir), async close() {
+  return { location: directory, directory, stateDir: hidden, keepsOwners: false, time: void 0, ...view, async close() {
   } };
+}
+async function resolveLinks(path14) {
+  try {
+    return await realpath(path14);
+  } catch (error) {
+    if (!isAbsent(error) || path14 === dirname(path14)) throw error;
+    return join8(await resolveLinks(dirname(path14)), basename(path14));
+  }
 }
 
 // src/dockerfile/error.ts
@@ -33442,14 +34298,17 @@ function lineRange(first, last = first) {
 }
 
 // src/dockerfile/space.ts
-var space = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
+var space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 function isSpace2(character) {
   return space.test(character);
 }
+function hasSpace(text2) {
+  return space.test(text2);
+}
 function trimStart(text2) {
-  let start2 = 0;
-  while (start2 < text2.length && isSpace2(text2.charAt(start2))) start2++;
-  return text2.slice(start2);
+  let start = 0;
+  while (start < text2.length && isSpace2(text2.charAt(start))) start++;
+  return text2.slice(start);
 }
 function trim2(text2) {
   let end = text2.length;
@@ -33499,9 +34358,9 @@ function isDirectiveName(name) {
 function trimBlanks(text2) {
   let end = text2.length;
   while (end > 0 && isBlank(text2.charAt(end - 1))) end--;
-  let start2 = 0;
-  while (start2 < end && isBlank(text2.charAt(start2))) start2++;
-  return text2.slice(start2, end);
+  let start = 0;
+  while (start < end && isBlank(text2.charAt(start))) start++;
+  return text2.slice(start, end);
 }
 function isBlank(character) {
   return isSpace2(character) && character < "\x80" && character !== "\v";
@@ -33528,12 +34387,12 @@ function searchLines(name, text2, comment) {
   return void 0;
 }
 function* eachLine(text2) {
-  let start2 = 0;
-  for (let end = text2.indexOf("\n"); end >= 0; end = text2.indexOf("\n", start2)) {
-    yield text2.slice(start2, end).replace(/\r$/, "");
-    start2 = end + 1;
+  let start = 0;
+  for (let end = text2.indexOf("\n"); end >= 0; end = text2.indexOf("\n", start)) {
+    yield text2.slice(start, end).replace(/\r$/, "");
+    start = end + 1;
   }
-  if (start2 < text2.length) yield text2.slice(start2);
+  if (start < text2.length) yield text2.slice(start);
 }
 function searchJson(name, text2) {
   if (!/^[\t\n\r ]*\{/.test(text2)) return void 0;
@@ -33574,16 +34433,16 @@ function likeCase(option, word) {
 }
 function editDistance(left, right, limit) {
   if (Math.abs(left.length - right.length) >= limit) return limit;
-  let before = [];
+  let before2 = [];
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let i = 1; i <= left.length; i++) {
     const next = [i];
     for (let j = 1; j <= right.length; j++) {
       const change = at(row, j - 1) + (left[i - 1] === right[j - 1] ? 0 : 1);
       const isSwap = i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1];
-      next.push(Math.min(change, at(row, j) + 1, at(next, j - 1) + 1, isSwap ? at(before, j - 2) + 1 : limit));
+      next.push(Math.min(change, at(row, j) + 1, at(next, j - 1) + 1, isSwap ? at(before2, j - 2) + 1 : limit));
     }
-    before = row;
+    before2 = row;
     row = next;
   }
   return at(row, right.length);
@@ -33663,7 +34522,7 @@ var nanoseconds = {
 var longest = 2n ** 63n - 1n;
 function parseDuration(text2) {
   const invalid = new LineError(`time: invalid duration ${quote(text2)}`, "write it as 30s, 1m30s or 500ms");
-  const [, sign = "", amount = ""] = /^([+-]?)(.*)$/s.exec(text2) ?? [];
+  const [, sign3 = "", amount = ""] = /^([+-]?)(.*)$/s.exec(text2) ?? [];
   if (amount === "0") return 0;
   if (amount === "") throw invalid;
   let total = 0n;
@@ -33678,7 +34537,7 @@ function parseDuration(text2) {
     total += BigInt(whole || "0") * scale + BigInt(digits || "0") * scale / 10n ** BigInt(digits.length);
     if (total > longest) throw invalid;
   }
-  return Number(sign === "-" ? -total : total);
+  return Number(sign3 === "-" ? -total : total);
 }
 
 // src/dockerfile/healthcheck.ts
@@ -33720,30 +34579,38 @@ function parseCsv(text2, what) {
   const fail3 = (column, why) => new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`);
   if (line === "") throw new LineError(`failed to parse csv ${what}: EOF`);
   const fields = [];
-  let at2 = 0;
+  let at3 = 0;
   for (; ; ) {
-    if (line[at2] === '"') {
+    if (line[at3] === '"') {
       const quoted = /"((?:[^"]|"")*)"/y;
-      quoted.lastIndex = at2;
+      quoted.lastIndex = at3;
       const [whole, content2 = ""] = quoted.exec(line) ?? [];
       if (whole === void 0) throw fail3(line.length, 'extraneous or missing " in quoted-field');
       fields.push(content2.replaceAll('""', '"'));
-      at2 += whole.length;
-      if (at2 < line.length && line[at2] !== ",") throw fail3(at2 - 1, 'extraneous or missing " in quoted-field');
+      at3 += whole.length;
+      if (at3 < line.length && line[at3] !== ",") throw fail3(at3 - 1, 'extraneous or missing " in quoted-field');
     } else {
-      const comma = line.indexOf(",", at2);
-      const field = comma < 0 ? line.slice(at2) : line.slice(at2, comma);
+      const comma = line.indexOf(",", at3);
+      const field = comma < 0 ? line.slice(at3) : line.slice(at3, comma);
       const quote3 = field.indexOf('"');
-      if (quote3 >= 0) throw fail3(at2 + quote3, 'bare " in non-quoted-field');
+      if (quote3 >= 0) throw fail3(at3 + quote3, 'bare " in non-quoted-field');
       fields.push(field);
-      at2 += field.length;
+      at3 += field.length;
     }
-    if (at2 >= line.length) return fields;
-    at2++;
+    if (at3 >= line.length) return fields;
+    at3++;
   }
 }
 
 // src/dockerfile/pattern.ts
+var one2 = -1;
+var many = -2;
+var none2 = -1;
+var lineFeed = 10;
+var maxExpansion = 16 * 1024 * 1024;
+function tooLong() {
+  return new LineError(`the variables come to more than ${maxExpansion} characters`);
+}
 function trimPrefix(pattern, value, longest2) {
   return cutPrefix(pattern, Array.from(value), longest2).join("");
 }
@@ -33753,84 +34620,120 @@ function trimSuffix(pattern, value, longest2) {
 function replaceMatches(pattern, value, text2, all) {
   const tokens = readPattern(pattern);
   const characters = Array.from(value);
-  let out = "";
+  const codes = characters.map(codeOf2);
+  const replacement2 = all ? readTemplate(text2) : () => text2;
+  const parts = [];
+  let length = 0;
   let lastEnd = 0;
   let from = 0;
-  while (from <= characters.length) {
-    const found = findMatch(tokens, characters, from);
+  while (from <= codes.length) {
+    const found = findMatch(tokens, codes, from);
     if (!found) break;
-    out += characters.slice(lastEnd, found.start).join("");
+    parts.push(characters.slice(lastEnd, found.start).join(""));
     if (found.end > lastEnd || found.start === 0) {
-      out += all ? expandTemplate(text2, characters.slice(found.start, found.end).join("")) : text2;
+      const put = replacement2(characters.slice(found.start, found.end).join(""));
+      length += put.length;
+      if (length > maxExpansion) throw tooLong();
+      parts.push(put);
     }
     lastEnd = found.end;
     if (!all) break;
     from = Math.max(from + 1, found.end);
   }
-  return out + characters.slice(lastEnd).join("");
+  return parts.join("") + characters.slice(lastEnd).join("");
 }
 function cutPrefix(pattern, characters, longest2) {
-  const tokens = readPattern(pattern);
-  let reached = start(tokens, characters, 0);
+  const walk = new Walk(readPattern(pattern));
+  walk.begin(0);
   let cut;
   for (let index = 0; ; index++) {
-    if (reached[tokens.length] !== void 0) {
+    if (walk.matched !== none2) {
       cut = index;
       if (!longest2) break;
     }
     const character = characters[index];
-    if (character === void 0 || !reached.some((origin) => origin !== void 0)) break;
-    reached = step(tokens, reached, character);
+    if (character === void 0 || walk.isOver) break;
+    walk.step(codeOf2(character));
   }
   return cut === void 0 ? characters : characters.slice(cut);
 }
-function findMatch(tokens, characters, from) {
+function findMatch(tokens, codes, from) {
+  const walk = new Walk(tokens);
   let best;
-  let reached = [];
-  for (let index = from; index <= characters.length; index++) {
-    if (!best) reached = merge(reached, start(tokens, characters, index));
-    const origin = reached[tokens.length];
-    if (origin !== void 0 && (!best || origin <= best.start)) best = { start: origin, end: index };
-    const character = characters[index];
-    if (character === void 0) break;
-    const leftmost2 = best?.start;
-    if (leftmost2 !== void 0) {
-      reached = reached.map((at2) => at2 !== void 0 && at2 <= leftmost2 ? at2 : void 0);
-      if (!reached.some((at2) => at2 !== void 0)) break;
+  for (let index = from; index <= codes.length; index++) {
+    if (!best) walk.begin(index);
+    const origin = walk.matched;
+    if (origin !== none2 && (!best || origin <= best.start)) {
+      best = { start: origin, end: index };
+      walk.dropAfter(origin);
     }
-    reached = step(tokens, reached, character);
+    const code = codes[index];
+    if (code === void 0 || best && walk.isOver) break;
+    walk.step(code);
   }
   return best;
 }
-function start(tokens, characters, index) {
-  return index > characters.length ? [] : skipStars(tokens, [index]);
-}
-function step(tokens, reached, character) {
-  const next = [];
-  for (const [index, token2] of tokens.entries()) {
-    const origin = reached[index];
-    if (origin === void 0) continue;
-    if (token2 === "many") {
-      if (character !== "\n") next[index] = leftmost(next[index], origin);
-    } else if (token2 === "one" ? character !== "\n" : character === token2.literal) {
-      next[index + 1] = leftmost(next[index + 1], origin);
+var Walk = class {
+  #tokens;
+  /** For each number of tokens passed, where the match began. */
+  #origins;
+  /** The most tokens that a match in progress has passed. */
+  #top = -1;
+  constructor(tokens) {
+    this.#tokens = tokens;
+    this.#origins = new Int32Array(tokens.length + 1).fill(none2);
+  }
+  get isOver() {
+    return this.#top < 0;
+  }
+  /** Where the match began that has passed all tokens. */
+  get matched() {
+    return this.#originAt(this.#tokens.length);
+  }
+  begin(origin) {
+    this.#offer(0, origin);
+    this.#skipStars();
+  }
+  step(code) {
+    const top = this.#top;
+    this.#top = -1;
+    for (let passed = top; passed >= 0; passed--) {
+      const origin = this.#originAt(passed);
+      if (origin === none2) continue;
+      const token2 = this.#tokens[passed];
+      this.#origins[passed] = none2;
+      if (token2 === many) {
+        if (code !== lineFeed) this.#offer(passed, origin);
+      } else if (token2 === one2 ? code !== lineFeed : code === token2) this.#offer(passed + 1, origin);
+    }
+    this.#skipStars();
+  }
+  /** Forgets what began after a match that is complete. */
+  dropAfter(origin) {
+    const top = this.#top;
+    this.#top = -1;
+    for (let passed = 0; passed <= top; passed++) {
+      if (this.#originAt(passed) > origin) this.#origins[passed] = none2;
+      else if (this.#originAt(passed) !== none2) this.#top = passed;
     }
   }
-  return skipStars(tokens, next);
-}
-function skipStars(tokens, reached) {
-  for (const [index, token2] of tokens.entries()) {
-    const origin = reached[index];
-    if (token2 === "many" && origin !== void 0) reached[index + 1] = leftmost(reached[index + 1], origin);
+  #originAt(passed) {
+    return this.#origins[passed] ?? none2;
   }
-  return reached;
-}
-function merge(left, right) {
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => leftmost(left[index], right[index]));
-}
-function leftmost(left, right) {
-  if (left === void 0 || right === void 0) return left ?? right;
-  return Math.min(left, right);
+  #offer(passed, origin) {
+    const known = this.#originAt(passed);
+    if (known === none2 || origin < known) this.#origins[passed] = origin;
+    if (passed > this.#top) this.#top = passed;
+  }
+  #skipStars() {
+    for (let passed = 0; passed <= this.#top; passed++) {
+      const origin = this.#originAt(passed);
+      if (origin !== none2 && this.#tokens[passed] === many) this.#offer(passed + 1, origin);
+    }
+  }
+};
+function codeOf2(character) {
+  return character.codePointAt(0) ?? 0;
 }
 function readPattern(pattern) {
   const tokens = [];
@@ -33838,7 +34741,8 @@ function readPattern(pattern) {
   for (let index = 0; index < characters.length; index++) {
     let literal = characters[index] ?? "";
     if (literal === "*" || literal === "?") {
-      tokens.push(literal === "*" ? "many" : "one");
+      const isRepeated = literal === "*" && tokens.at(-1) === many;
+      if (!isRepeated) tokens.push(literal === "*" ? many : one2);
       continue;
     }
     if (literal === "\\") {
@@ -33850,7 +34754,7 @@ function readPattern(pattern) {
       literal = escaped;
       index++;
     }
-    tokens.push({ literal });
+    tokens.push(codeOf2(literal));
   }
   return tokens;
 }
@@ -33867,11 +34771,17 @@ function reversePattern(pattern) {
   }
   return parts.reverse().join("");
 }
-function expandTemplate(template, match) {
-  return template.replace(/\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu, (whole, braced, bare) => {
-    if (whole === "$$") return "$";
-    return (braced ?? bare) === "0" ? match : "";
+function readTemplate(template) {
+  const parts = template.split(/(\$(?:\$|\{[\p{L}\p{Nd}_]+\}|[\p{L}\p{Nd}_]+))/u).flatMap((part, i) => {
+    if (i % 2 === 0) return [part];
+    if (part === "$$") return ["$"];
+    return part === "$0" || part === "${0}" ? [void 0] : [];
   });
+  if (!parts.includes(void 0)) {
+    const text2 = parts.join("");
+    return () => text2;
+  }
+  return (match) => parts.map((part) => part ?? match).join("");
 }
 
 // src/dockerfile/expand.ts
@@ -33907,6 +34817,8 @@ var Lexer = class {
   #missing;
   #next = 0;
   #depth = 0;
+  /** Of all values so far. */
+  #length = 0;
   #keepEscapes = false;
   /** The word begun so far. BuildKit has one for all nesting levels: `80${X:-81}` loses its `80` when split into words, but not as one word. */
   #begun = "";
@@ -33964,7 +34876,8 @@ var Lexer = class {
       if (character === "$") {
         const value = this.#readDollar();
         text2 += value;
-        for (const part of value) add(part);
+        if (hasSpace(value)) for (const part of value) add(part);
+        else if (value !== "") addRaw(value);
         continue;
       }
       const special = this.#readSpecial(character);
@@ -34043,6 +34956,12 @@ var Lexer = class {
     }
   }
   #readDollar() {
+    const value = this.#readReference();
+    this.#length += value.length;
+    if (this.#length > maxExpansion) throw tooLong();
+    return value;
+  }
+  #readReference() {
     this.#take();
     if (this.#peek() === "{") {
       this.#take();
@@ -34057,8 +34976,8 @@ var Lexer = class {
     if (first === void 0) throw new LineError("syntax error: missing '}'");
     if (first === "{" || first === "}" || first === ":") throw new LineError("syntax error: bad substitution");
     const name = this.#readName();
-    const sign = this.#take();
-    switch (sign) {
+    const sign3 = this.#take();
+    switch (sign3) {
       case void 0:
         throw new LineError("syntax error: missing '}'");
       case "}":
@@ -34068,17 +34987,17 @@ var Lexer = class {
       case "/":
         return this.#readReplaced(name);
       default:
-        return this.#readModified(name, sign, false);
+        return this.#readModified(name, sign3, false);
     }
   }
   #readModified(name, modifier, emptyIsUnset) {
-    const sign = `${emptyIsUnset ? ":" : ""}${modifier ?? ""}`;
+    const sign3 = `${emptyIsUnset ? ":" : ""}${modifier ?? ""}`;
     const isTrim = modifier === "#" || modifier === "%";
     if (modifier === void 0) throw new LineError("syntax error: missing '}'");
-    if (isTrim && emptyIsUnset || !"-+?#%".includes(modifier)) throw new LineError(`unsupported modifier (${sign}) in substitution`);
+    if (isTrim && emptyIsUnset || !"-+?#%".includes(modifier)) throw new LineError(`unsupported modifier (${sign3}) in substitution`);
     const word = this.#readOperand("}", isTrim, "syntax error: missing '}'");
     const value = this.#lookUp(name);
-    if (value === void 0 && this.#treatment.keepUnset) return `\${${name}${sign}${word}}`;
+    if (value === void 0 && this.#treatment.keepUnset) return `\${${name}${sign3}${word}}`;
     const given3 = value !== void 0 && !(emptyIsUnset && value === "");
     switch (modifier) {
       case "-":
@@ -34137,15 +35056,15 @@ var Lexer = class {
 
 // src/dockerfile/heredoc.ts
 function readHeredocMark(word) {
-  const sign = /^(\d*)<<(-?)[\t\n\f\r ]*/.exec(word);
-  const rest = sign ? word.slice(sign[0].length) : "";
-  if (!sign || rest === "" || rest.includes("<")) return void 0;
+  const sign3 = /^(\d*)<<(-?)[\t\n\f\r ]*/.exec(word);
+  const rest = sign3 ? word.slice(sign3[0].length) : "";
+  if (!sign3 || rest === "" || rest.includes("<")) return void 0;
   const bare = splitWords(rest, {});
   const [name] = bare;
   if (name === void 0 || bare.length !== 1) return void 0;
   const quoted = splitWords(rest, { keepQuotes: true });
   if (quoted.length !== 1) throw new LineError(`internal lexing of heredoc produced inconsistent results: ${rest}`);
-  return { name, descriptor: Number(sign[1] ?? 0), expand: countQuotes(name) === countQuotes(quoted[0] ?? ""), chomp: sign[2] === "-" };
+  return { name, descriptor: Number(sign3[1] ?? 0), expand: countQuotes(name) === countQuotes(quoted[0] ?? ""), chomp: sign3[2] === "-" };
 }
 function findHeredocMark(word) {
   try {
@@ -34188,11 +35107,13 @@ function parseBytes(text2, key) {
   const [, number = "", unit = ""] = /^(\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?) ?((?:[kmgtp](?:i?b)?|b)?)$/i.exec(text2) ?? [];
   if (number === "") throw new LineError(`invalid value for ${key}: ${text2}`, "write it as 64m or 1g");
   const power = "bkmgtp".indexOf((unit[0] ?? "b").toLowerCase());
-  return Math.trunc(Number(number) * 1024 ** power);
+  const bytes = Math.trunc(Number(number) * 1024 ** power);
+  if (bytes > Number.MAX_SAFE_INTEGER) throw new LineError(`invalid value for ${key}: ${text2}`, "it is too large");
+  return bytes;
 }
 
 // src/dockerfile/mount.ts
-var types4 = ["bind", "cache", "tmpfs", "secret", "ssh"];
+var types5 = ["bind", "cache", "tmpfs", "secret", "ssh"];
 var sharings = ["shared", "private", "locked"];
 var keys2 = [
   ...["type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid", "gid"],
@@ -34235,7 +35156,7 @@ function readMount(flag2, expand3) {
 function setField(mount, key, value, text2) {
   switch (key) {
     case "type":
-      mount.type = choose(value, types4, `unsupported mount type ${quote(value)}`);
+      mount.type = choose2(value, types5, `unsupported mount type ${quote(value)}`);
       return;
     case "from":
     case "id":
@@ -34252,7 +35173,7 @@ function setField(mount, key, value, text2) {
       mount.target = value;
       return;
     case "sharing":
-      mount.sharing = choose(value, sharings, `unsupported sharing value ${quote(value)}`);
+      mount.sharing = choose2(value, sharings, `unsupported sharing value ${quote(value)}`);
       return;
     case "mode":
     case "uid":
@@ -34267,7 +35188,7 @@ function setField(mount, key, value, text2) {
       throw new LineError(`unexpected key '${key}' in '${text2}'`, suggest(key, keys2));
   }
 }
-function choose(value, options2, refusal) {
+function choose2(value, options2, refusal) {
   const found = options2.find((option) => option === value.toLowerCase());
   if (found === void 0) throw new LineError(refusal, suggest(value, options2));
   return found;
@@ -34327,8 +35248,8 @@ ${content3}${name}`).join("") } };
   }
   const content2 = heredocBody(first);
   if (!content2.startsWith("#!")) return { command: { form: "shell", text: content2 } };
-  const path8 = `/dev/pipes/${first.name}`;
-  return { command: { form: "shell", text: path8 }, file: { path: path8, content: content2 } };
+  const path14 = `/dev/pipes/${first.name}`;
+  return { command: { form: "shell", text: path14 }, file: { path: path14, content: content2 } };
 }
 
 // src/dockerfile/transfer.ts
@@ -34343,18 +35264,18 @@ function readCopy(node, token2) {
 function readAdd(node) {
   requireDestination(node);
   const flags3 = readFlagValues(node.flags, { ...shared, checksum: "text", "keep-git-dir": "boolean", unpack: "boolean" });
-  const { checksum, "keep-git-dir": keepGitDir, unpack } = flags3;
+  const { checksum, "keep-git-dir": keepGitDir, unpack: unpack2 } = flags3;
   return {
     ...readPaths(node),
     ...pickShared(flags3),
     ...checksum ? { checksum } : {},
     ...keepGitDir === void 0 ? {} : { keepGitDir },
-    ...unpack === void 0 ? {} : { unpack }
+    ...unpack2 === void 0 ? {} : { unpack: unpack2 }
   };
 }
 function pickShared(flags3) {
-  const { chown: chown4, chmod: chmod7, link: link2, exclude } = flags3;
-  return { ...chown4 ? { chown: chown4 } : {}, ...chmod7 ? { chmod: chmod7 } : {}, link: link2 ?? false, exclude };
+  const { chown: chown4, chmod: chmod7, link: link3, exclude } = flags3;
+  return { ...chown4 ? { chown: chown4 } : {}, ...chmod7 ? { chmod: chmod7 } : {}, link: link3 ?? false, exclude };
 }
 function requireDestination(node) {
   if (node.args.length >= 2) return;
@@ -34498,9 +35419,9 @@ function exactlyOne(node) {
   refuseFlags(node);
   return only;
 }
-function atLeastOne(node, check) {
+function atLeastOne(node, check2) {
   if (node.args.length === 0) throw new LineError(`${node.word.toUpperCase()} requires at least one argument`);
-  check?.(node);
+  check2?.(node);
   return node;
 }
 function compareBytes(left, right) {
@@ -34730,9 +35651,9 @@ var NodeReader = class {
     return line;
   }
   #range(first) {
-    const start2 = this.#lines[first - 1] ?? "";
+    const start = this.#lines[first - 1] ?? "";
     const end = { line: this.#taken, column: trimLineEnd(this.#lines[this.#taken - 1] ?? "").length + 1 };
-    return { start: { line: first, column: start2.length - trimStart(start2).length + 1 }, end };
+    return { start: { line: first, column: start.length - trimStart(start).length + 1 }, end };
   }
   #at(range, action) {
     return locateErrors({ file: this.#file, range }, action);
@@ -34766,8 +35687,8 @@ var nothing3 = /* @__PURE__ */ new Set();
 function readCheckConfig(dockerfile, buildArgs) {
   const argument = buildArgs.get("BUILDKIT_DOCKERFILE_CHECK");
   if (argument !== void 0) return parseConfig(argument);
-  const { check } = dockerfile.directives;
-  return locateErrors({ file: dockerfile.file, range: lineRange(check?.line ?? 1) }, () => parseConfig(check?.value ?? ""));
+  const { check: check2 } = dockerfile.directives;
+  return locateErrors({ file: dockerfile.file, range: lineRange(check2?.line ?? 1) }, () => parseConfig(check2?.value ?? ""));
 }
 function parseConfig(text2) {
   let config = { skip: nothing3, experimental: nothing3, error: false };
@@ -34786,8 +35707,8 @@ function parseConfig(text2) {
 }
 function isEnabled(rule, config, comments) {
   const local = readComments(comments);
-  const names3 = (key) => [config[key], local[key]].some((set) => set === "all" || set.has(rule.name));
-  return rule.experimental ? names3("experimental") : !names3("skip");
+  const names2 = (key) => [config[key], local[key]].some((set) => set === "all" || set.has(rule.name));
+  return rule.experimental ? names2("experimental") : !names2("skip");
 }
 function readComments(comments) {
   const found = comments.map((comment) => /^check[\t ]*=[\t ]*(\S+)/i.exec(comment)?.[1]).find((value) => value !== void 0);
@@ -34802,7 +35723,7 @@ function readComments(comments) {
 // src/dockerfile/check-from.ts
 function readGlobals(dockerfile, { buildArgs, predefined }) {
   const values = new Map(predefined);
-  const names3 = new Set(predefined.keys());
+  const names2 = new Set(predefined.keys());
   const expand3 = (word) => {
     const used = /* @__PURE__ */ new Set();
     const missing = /* @__PURE__ */ new Set();
@@ -34821,9 +35742,9 @@ function readGlobals(dockerfile, { buildArgs, predefined }) {
   for (const { name, value } of dockerfile.globalArgs.flatMap(({ args }) => args)) {
     const set = buildArgs.get(name) ?? (value === void 0 ? void 0 : expand3(value).text);
     if (set !== void 0) values.set(name, set);
-    names3.add(name);
+    names2.add(name);
   }
-  return { values, names: names3, expand: expand3 };
+  return { values, names: names2, expand: expand3 };
 }
 function checkFrom(dockerfile, globals, facts, tell) {
   const defaults = readGlobals(dockerfile, { ...facts, buildArgs: /* @__PURE__ */ new Map() });
@@ -34836,11 +35757,11 @@ function checkFrom(dockerfile, globals, facts, tell) {
     checkImagePlatform(from, globals.expand(from.image).text ?? from.image, facts.bases.get(index), tell);
   }
 }
-function checkImagePlatform(at2, name, image, tell) {
+function checkImagePlatform(at3, name, image, tell) {
   if (!image || image.platform.os === image.wanted.os && image.platform.architecture === image.wanted.architecture) return;
   const [actual, expected] = [quote(formatPlatform(image.platform)), quote(formatPlatform(image.wanted))];
   const message = `Base image ${name} was pulled with platform ${actual}, expected ${expected} for current build`;
-  tell("InvalidBaseImagePlatform", at2, message);
+  tell("InvalidBaseImagePlatform", at3, message);
 }
 function checkArguments(from, globals, tell) {
   const missing = new Set([from.image, from.platform ?? ""].flatMap((word) => [...globals.expand(word).missing]));
@@ -34982,7 +35903,7 @@ var StageChecker = class {
         this.#expand(instruction, instruction.signal);
         break;
       case "volume":
-        for (const path8 of instruction.paths) this.#expand(instruction, path8);
+        for (const path14 of instruction.paths) this.#expand(instruction, path14);
         break;
       case "expose":
         this.#checkExpose(instruction);
@@ -35081,11 +36002,11 @@ var StageChecker = class {
     for (const { content: content2 } of contents.filter(({ expand: expand3 }) => expand3))
       this.#try(instruction, (missing) => expandBody(content2, this.#variables, missing));
     const isFile = to !== void 0 && !(instruction.kind === "copy" && instruction.parents) && !/(?:^|\/)\.{0,2}$/.test(to);
-    if (isFile && sources.length + contents.length > 1 && !paths.some((path8) => /[*?[]/.test(path8))) {
+    if (isFile && sources.length + contents.length > 1 && !paths.some((path14) => /[*?[]/.test(path14))) {
       const message = `${instruction.kind.toUpperCase()} of several sources to ${quote(to)}, which has no slash at its end: the last one wins`;
       this.#tell("SeveralSourcesNeedSlash", instruction, message);
     }
-    if (instruction.kind === "add" && instruction.keepGitDir !== void 0 && !paths.some((path8) => gitSource.test(path8)))
+    if (instruction.kind === "add" && instruction.keepGitDir !== void 0 && !paths.some((path14) => gitSource.test(path14)))
       this.#tell("KeepGitDirWithoutGit", instruction, "ADD --keep-git-dir is without effect: no source is a git repository");
     if (instruction.link && chmod7 !== "")
       this.#tell("LinkWithChmod", instruction, `${instruction.kind.toUpperCase()} --link is without effect beside --chmod`);
@@ -35097,26 +36018,26 @@ var StageChecker = class {
       checkImagePlatform(instruction, instruction.from, this.#facts.images.get(instruction.from), this.#tell);
       return;
     }
-    for (const path8 of paths) this.#checkIgnored(instruction, path8);
+    for (const path14 of paths) this.#checkIgnored(instruction, path14);
   }
-  #checkIgnored(instruction, path8) {
+  #checkIgnored(instruction, path14) {
     const { isIgnored } = this.#facts;
-    const clean = cleanPath2(path8);
-    if (!isIgnored || clean === "." || clean === "/" || isRemote(path8)) return;
+    const clean = cleanPath2(path14);
+    if (!isIgnored || clean === "." || clean === "/" || isRemote(path14)) return;
     const isHidden = isIgnored(clean);
-    if (!isHidden && !(path8.startsWith("./") && isIgnored(path8))) return;
+    if (!isHidden && !(path14.startsWith("./") && isIgnored(path14))) return;
     const verb = instruction.kind === "add" ? "Add" : "Copy";
-    const message = `Attempting to ${verb} file ${quote(isHidden ? clean : path8)} that is excluded by .dockerignore`;
+    const message = `Attempting to ${verb} file ${quote(isHidden ? clean : path14)} that is excluded by .dockerignore`;
     this.#tell("CopyIgnoredFile", instruction, message, { own: !isHidden });
   }
   /** Only the first counts: those after it are as good as it is. */
   #checkWorkdir(instruction) {
-    const path8 = this.#expand(instruction, instruction.path);
-    if (path8 !== void 0 && !this.#state.hasWorkdir && !path8.startsWith("/"))
+    const path14 = this.#expand(instruction, instruction.path);
+    if (path14 !== void 0 && !this.#state.hasWorkdir && !path14.startsWith("/"))
       this.#tell(
         "WorkdirRelativePath",
         instruction,
-        `Relative workdir ${quote(path8)} can have unexpected results if the base image changes`
+        `Relative workdir ${quote(path14)} can have unexpected results if the base image changes`
       );
     this.#state.hasWorkdir = true;
   }
@@ -35138,10 +36059,10 @@ var StageChecker = class {
   /** It is the earlier one that has no effect. */
   #checkOnce(instruction) {
     const { kind, word } = instruction;
-    const before = this.#last.get(kind);
+    const before2 = this.#last.get(kind);
     this.#last.set(kind, instruction);
     const message = `Multiple ${word} instructions should not be used in the same stage because only the last one will be used`;
-    if (before) this.#tell("MultipleInstructionsDisallowed", before, message, { by: instruction });
+    if (before2) this.#tell("MultipleInstructionsDisallowed", before2, message, { by: instruction });
   }
 };
 function fullText(instruction) {
@@ -35154,15 +36075,15 @@ var harmlessWord = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 function isRemote(source) {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 }
-function cleanPath2(path8) {
+function cleanPath2(path14) {
   const parts = [];
-  for (const part of path8.split("/")) {
+  for (const part of path14.split("/")) {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
     else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
-    else if (!path8.startsWith("/")) parts.push("..");
+    else if (!path14.startsWith("/")) parts.push("..");
   }
-  return `${path8.startsWith("/") ? "/" : ""}${parts.join("/")}` || ".";
+  return `${path14.startsWith("/") ? "/" : ""}${parts.join("/")}` || ".";
 }
 
 // src/dockerfile/check-writing.ts
@@ -35170,8 +36091,8 @@ function checkWriting(dockerfile, tell) {
   const { globalArgs, stages, warnings } = dockerfile;
   const written = stages.flatMap(({ from, instructions }) => [from, ...instructions]);
   for (const { message, range } of warnings) {
-    const at2 = written.find((instruction) => instruction.range.start.line === range.start.line);
-    tell("NoEmptyContinuation", { range, comments: at2?.comments ?? [] }, message);
+    const at3 = written.find((instruction) => instruction.range.start.line === range.start.line);
+    tell("NoEmptyContinuation", { range, comments: at3?.comments ?? [] }, message);
   }
   checkCasing(written, tell);
   checkStageNames(
@@ -35200,7 +36121,7 @@ function checkCasing(written, tell) {
   }
 }
 function checkStageNames(froms, tell) {
-  const names3 = /* @__PURE__ */ new Set();
+  const names2 = /* @__PURE__ */ new Set();
   for (const from of froms) {
     if (!from.as || from.stage === void 0) continue;
     const { word, stage } = from.as;
@@ -35210,15 +36131,15 @@ function checkStageNames(froms, tell) {
     if (isPlain && word !== sample) tell("FromAsCasing", from, `'${word}' and '${from.word}' keywords' casing do not match`);
     if (from.stage === "scratch" || from.stage === "context")
       tell("ReservedStageName", from, `Stage name should not use the same name as reserved stage ${quote(from.stage)}`);
-    if (names3.has(from.stage)) tell("DuplicateStageName", from, `Duplicate stage name ${quote(from.stage)}, stage names should be unique`);
-    names3.add(from.stage);
+    if (names2.has(from.stage)) tell("DuplicateStageName", from, `Duplicate stage name ${quote(from.stage)}, stage names should be unique`);
+    names2.add(from.stage);
   }
 }
 function checkDescription(instruction, tell) {
-  const names3 = instruction.kind === "arg" ? instruction.args.map(({ name }) => name) : instruction.kind === "from" ? [instruction.stage] : [];
+  const names2 = instruction.kind === "arg" ? instruction.args.map(({ name }) => name) : instruction.kind === "from" ? [instruction.stage] : [];
   const last = instruction.comments.at(-1);
-  if (last === void 0 || names3[0] === void 0 || names3.includes(last.split(" ")[0])) return;
-  const sample = names3.length > 1 ? "<arg_key>" : names3[0];
+  if (last === void 0 || names2[0] === void 0 || names2.includes(last.split(" ")[0])) return;
+  const sample = names2.length > 1 ? "<arg_key>" : names2[0];
   const message = `Comment for ${instruction.kind.toUpperCase()} should follow the format: \`# ${sample} <description>\``;
   tell("InvalidDefinitionDescription", instruction, message);
 }
@@ -35256,12 +36177,12 @@ function parseOnbuild(text2, file, line) {
 // src/dockerfile/check.ts
 function checkDockerfile(dockerfile, config, facts) {
   const findings = /* @__PURE__ */ new Map();
-  const tell = (name, at2, message, { by, own: own2 } = {}) => {
+  const tell = (name, at3, message, { by, own: own2 } = {}) => {
     const rule = ruleNamed[name];
-    if (!isEnabled(rule, config, at2.comments) || by && !isEnabled(rule, config, by.comments)) return;
+    if (!isEnabled(rule, config, at3.comments) || by && !isEnabled(rule, config, by.comments)) return;
     const { description, url: url2 } = rule;
-    const finding = { rule: name, message, description, ...url2 ? { url: url2 } : {}, range: at2.range, own: own2 ?? rule.own ?? false };
-    findings.set(`${name} ${at2.range.start.line} ${message}`, finding);
+    const finding = { rule: name, message, description, ...url2 ? { url: url2 } : {}, range: at3.range, own: own2 ?? rule.own ?? false };
+    findings.set(`${name} ${at3.range.start.line} ${message}`, finding);
   };
   checkNames(dockerfile, config, tell);
   checkWriting(dockerfile, tell);
@@ -35271,13 +36192,13 @@ function checkDockerfile(dockerfile, config, facts) {
   return [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
 }
 function checkNames({ directives }, config, tell) {
-  const { check } = directives;
-  if (!check) return;
-  const at2 = { range: lineRange(check.line), comments: [] };
-  const named2 = [config.skip, config.experimental].flatMap((names3) => names3 === "all" ? [] : [...names3]);
-  for (const name of named2.filter((one2) => check.value.includes(one2) && !Object.hasOwn(ruleNamed, one2))) {
+  const { check: check2 } = directives;
+  if (!check2) return;
+  const at3 = { range: lineRange(check2.line), comments: [] };
+  const named2 = [config.skip, config.experimental].flatMap((names2) => names2 === "all" ? [] : [...names2]);
+  for (const name of named2.filter((one3) => check2.value.includes(one3) && !Object.hasOwn(ruleNamed, one3))) {
     const nearest = findNearest(name, Object.keys(ruleNamed));
-    tell("UnknownRule", at2, `There is no rule ${quote(name)}${nearest === void 0 ? "" : ` (did you mean ${nearest}?)`}`);
+    tell("UnknownRule", at3, `There is no rule ${quote(name)}${nearest === void 0 ? "" : ` (did you mean ${nearest}?)`}`);
   }
 }
 function findSilenced(dockerfile, config) {
@@ -35291,8 +36212,8 @@ function findSilenced(dockerfile, config) {
 function formatViolation(config, findings) {
   const counted = config.error ? findings.filter(({ own: own2 }) => !own2) : [];
   const [first] = counted;
-  const names3 = [...new Set(counted.map(({ rule }) => rule))].sort();
-  return first && { message: `lint violation found for rules: ${names3.join(", ")}`, range: first.range };
+  const names2 = [...new Set(counted.map(({ rule }) => rule))].sort();
+  return first && { message: `lint violation found for rules: ${names2.join(", ")}`, range: first.range };
 }
 function findBaseImages(dockerfile, facts) {
   const globals = readGlobals(dockerfile, facts);
@@ -35375,11 +36296,11 @@ function parseDockerfile(text2, file) {
     throw new DockerfileError("dockerfile contains no stages to build", { file, range: nodes.at(-1)?.range ?? lineRange(1) });
   }
   const syntax = findDirective("syntax", source.replace(/^\uFEFF/, ""));
-  const check = findDirective("check", source.replace(/^\uFEFF/, ""));
+  const check2 = findDirective("check", source.replace(/^\uFEFF/, ""));
   return {
     file,
     escape: token2,
-    directives: { ...syntax ? { syntax } : {}, ...directives.escape ? { escape: directives.escape } : {}, ...check ? { check } : {} },
+    directives: { ...syntax ? { syntax } : {}, ...directives.escape ? { escape: directives.escape } : {}, ...check2 ? { check: check2 } : {} },
     globalArgs,
     stages: stages.map(({ from, instructions }, index) => {
       const range = { start: from.range.start, end: (instructions.at(-1) ?? from).range.end };
@@ -35402,16 +36323,16 @@ async function openHelper() {
   if (process.platform !== "linux" || architecture === void 0) return void 0;
   const name = `slipway-helper-${architecture}`;
   await verifyFile(folder, name);
-  const path8 = fileURLToPath(new URL(name, folder));
-  return { path: path8, start: (args, options2 = {}) => startHelper(path8, args, options2) };
+  const path14 = fileURLToPath(new URL(name, folder));
+  return { path: path14, start: (args, options2 = {}) => startHelper(path14, args, options2) };
 }
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
-  const read = async (path8) => {
+  const read = async (path14) => {
     try {
-      return await readFile4(path8);
+      return await readFile4(path14);
     } catch (cause) {
-      throw new Error(`Cannot use "${file}": "${path8}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
+      throw new Error(`Cannot use "${file}": "${path14}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
     }
   };
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
@@ -35423,8 +36344,8 @@ async function verifyFile(directory, name) {
       `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
     );
 }
-function startHelper(path8, args, { signal, extraFds = [] }) {
-  const child = spawn4(path8, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
+function startHelper(path14, args, { signal, extraFds = [] }) {
+  const child = spawn4(path14, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
   const stdio = child.stdio;
   const chunks = [];
   let kept = 0;
@@ -35439,7 +36360,7 @@ function startHelper(path8, args, { signal, extraFds = [] }) {
       (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
     );
     child.once("error", (cause) => {
-      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path8}": ${cause.message}`, { cause }));
+      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path14}": ${cause.message}`, { cause }));
     });
   });
   exited.catch(() => {
@@ -35463,12 +36384,12 @@ function parseChallenges(lines) {
 }
 function parseLine(line) {
   const challenges = [];
-  for (let at2 = 0; at2 < line.length; ) {
-    separators.lastIndex = at2;
+  for (let at3 = 0; at3 < line.length; ) {
+    separators.lastIndex = at3;
     separators.exec(line);
     token.lastIndex = separators.lastIndex;
     const match = token.exec(line);
-    at2 = match === null ? separators.lastIndex + 1 : token.lastIndex;
+    at3 = match === null ? separators.lastIndex + 1 : token.lastIndex;
     if (match === null) continue;
     const [, name = "", quoted, bare] = match;
     const value = quoted?.replace(/\\(.)/g, "$1") ?? bare;
@@ -35642,7 +36563,7 @@ function openAuthorizer(registry, tools) {
     },
     learn(response, repository, scopes, sent) {
       const offered = parseChallenges(response.headers("www-authenticate"));
-      const chosen = offered.find(({ scheme }) => scheme === "bearer") ?? offered.find(({ scheme }) => scheme === "basic");
+      const chosen = offered.find(({ scheme: scheme2 }) => scheme2 === "bearer") ?? offered.find(({ scheme: scheme2 }) => scheme2 === "basic");
       challenge = chosen ?? challenge;
       if (chosen?.scheme === "bearer") {
         const more = (chosen.parameters.scope ?? "").split(" ").filter((scope) => scope !== "" && !scopes.includes(scope));
@@ -35661,7 +36582,7 @@ async function askForToken(http, { parameters }, scopes, credentials, signal) {
     throw new RegistryError(`Cannot get a token: the registry names "${realm}" as its token server, which is no web address`, {
       failure: "invalid"
     });
-  const service = parameters.service;
+  const service2 = parameters.service;
   if (credentials?.kind === "identity") {
     const form = new URLSearchParams({
       grant_type: "refresh_token",
@@ -35669,12 +36590,12 @@ async function askForToken(http, { parameters }, scopes, credentials, signal) {
       client_id: "slipway",
       scope: scopes.join(" ")
     });
-    if (service !== void 0) form.set("service", service);
+    if (service2 !== void 0) form.set("service", service2);
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     return http.request("POST", realm, { headers, body: Buffer.from(form.toString()), signal, redirects: 0 });
   }
   const url2 = new URL(realm);
-  if (service !== void 0) url2.searchParams.set("service", service);
+  if (service2 !== void 0) url2.searchParams.set("service", service2);
   for (const scope of scopes) url2.searchParams.append("scope", scope);
   if (credentials?.kind !== "password") return http.request("GET", url2.href, { signal });
   const { username, password } = credentials;
@@ -35682,15 +36603,15 @@ async function askForToken(http, { parameters }, scopes, credentials, signal) {
   return http.request("GET", url2.href, { headers: { authorization }, signal });
 }
 function readToken(bytes, asked) {
-  let answer = null;
+  let answer2 = null;
   try {
-    answer = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    answer2 = JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch {
   }
-  const value = answer?.token || answer?.access_token;
+  const value = answer2?.token || answer2?.access_token;
   if (typeof value !== "string" || !/^[\x21-\x7e]+$/.test(value))
     throw new RegistryError(`Cannot ${asked.action}: the token server of ${asked.registry} gave no token`, { failure: "invalid" });
-  const seconds = typeof answer?.expires_in === "number" && answer.expires_in > 0 ? answer.expires_in : usualLifeSeconds;
+  const seconds = typeof answer2?.expires_in === "number" && answer2.expires_in > 0 ? answer2.expires_in : usualLifeSeconds;
   return { value, expiresAt: Date.now() + seconds * 1e3 };
 }
 
@@ -35734,8 +36655,8 @@ function tlsOf(host, direction, options2) {
     ...client === void 0 ? {} : { client }
   };
 }
-function isListed2(names3, registry) {
-  return names3.some((name) => normalizeRegistry(stripScheme(name)) === registry);
+function isListed2(names2, registry) {
+  return names2.some((name) => normalizeRegistry(stripScheme(name)) === registry);
 }
 function lookUp(table, registry) {
   return Object.entries(table).find(([name]) => normalizeRegistry(stripScheme(name)) === registry)?.[1];
@@ -35761,24 +36682,24 @@ function openClient(registry, tools) {
   });
   async function findOrigin() {
     if (!allowsHttp2) return `https://${host}`;
-    const scheme = await chooseScheme(http, host);
-    if (scheme === "http") report.emit({ kind: "debug", text: `Speaking plain HTTP with ${registry}` });
-    return `${scheme}://${host}`;
+    const scheme2 = await chooseScheme(http, host);
+    if (scheme2 === "http") report.emit({ kind: "debug", text: `Speaking plain HTTP with ${registry}` });
+    return `${scheme2}://${host}`;
   }
-  async function resolveUrl(path8) {
+  async function resolveUrl(path14) {
     origin ??= findOrigin();
     origin.catch(() => {
       origin = void 0;
     });
     const base = new URL(await origin);
-    const url2 = new URL(path8, base);
+    const url2 = new URL(path14, base);
     if (url2.host === base.host && base.protocol === "https:") url2.protocol = "https:";
     return url2;
   }
-  async function sendEarly(method, path8, call) {
+  async function sendEarly(method, path14, call) {
     const isSmall = call.body === void 0 || !("open" in call.body) && call.body.byteLength === 0;
-    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path8.startsWith("/")) return void 0;
-    const response = await http.request(method, `http://${host}${path8}`, { ...call, tries: 1 }).catch(() => void 0);
+    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path14.startsWith("/")) return void 0;
+    const response = await http.request(method, `http://${host}${path14}`, { ...call, tries: 1 }).catch(() => void 0);
     call.signal?.throwIfAborted();
     if (response === void 0) return void 0;
     if (!refusesPlain(response) && !isTransientStatus(response.status)) {
@@ -35788,9 +36709,9 @@ function openClient(registry, tools) {
     await response.discard();
     return void 0;
   }
-  async function send(method, path8, call) {
-    let early = await sendEarly(method, path8, call);
-    const url2 = await resolveUrl(path8);
+  async function send(method, path14, call) {
+    let early = await sendEarly(method, path14, call);
+    const url2 = await resolveUrl(path14);
     const isOwn = url2.host === host;
     for (let turn = 1; ; turn++) {
       const auth = isOwn ? await authorizer.authorize(call.repository, call.scopes, describe(call), call.signal) : void 0;
@@ -35807,10 +36728,10 @@ function openClient(registry, tools) {
       });
     }
   }
-  async function read(path8, call, limit) {
+  async function read(path14, call, limit) {
     for (let turn = 1; ; turn++) {
       try {
-        const response = await send("GET", path8, call);
+        const response = await send("GET", path14, call);
         if (response.status !== 200) throw await readRefusal(response, describe(call));
         return { response, bytes: await response.bytes(limit) };
       } catch (error) {
@@ -35844,15 +36765,15 @@ async function chooseScheme(http, host) {
     return "https";
   }
 }
-async function ping(http, scheme, host) {
-  const url2 = `${scheme}://${host}/v2/`;
+async function ping(http, scheme2, host) {
+  const url2 = `${scheme2}://${host}/v2/`;
   const response = await http.request("GET", url2, { tries: 1, redirects: 0, signal: AbortSignal.timeout(pingMs) }).catch((error) => {
     if (error instanceof HttpError) throw error;
     throw new HttpError("timeout", url2, `Cannot GET "${url2}": no answer within ${pingMs / 1e3} s`, error);
   });
   await response.discard();
-  const refuses = scheme === "http" ? refusesPlain(response) : response.status === 400;
-  if (refuses) throw new HttpError("protocol", url2, `Cannot GET "${url2}": it does not speak ${scheme.toUpperCase()}`);
+  const refuses = scheme2 === "http" ? refusesPlain(response) : response.status === 400;
+  if (refuses) throw new HttpError("protocol", url2, `Cannot GET "${url2}": it does not speak ${scheme2.toUpperCase()}`);
 }
 function refusesPlain(response) {
   const leadsAway = response.status >= 300 && response.status < 400 && /^https:/i.test(response.header("location") ?? "");
@@ -35897,10 +36818,10 @@ async function askHelper(name, server, environment) {
     if (/credentials not found|no credentials|not logged in/i.test(output)) return void 0;
     throw new Error(`Cannot get credentials for "${server}": ${program} ended with code ${code}: ${output.trim().slice(0, 300)}`);
   }
-  const answer = parseAnswer(output, program, server);
-  if (!answer.Secret) return void 0;
-  const described = `${answer.Username && answer.Username !== "<token>" ? `user "${answer.Username}"` : "a token"} from ${program}`;
-  return answer.Username === "<token>" ? { kind: "identity", token: answer.Secret, described } : { kind: "password", username: answer.Username ?? "", password: answer.Secret, described };
+  const answer2 = parseAnswer(output, program, server);
+  if (!answer2.Secret) return void 0;
+  const described = `${answer2.Username && answer2.Username !== "<token>" ? `user "${answer2.Username}"` : "a token"} from ${program}`;
+  return answer2.Username === "<token>" ? { kind: "identity", token: answer2.Secret, described } : { kind: "password", username: answer2.Username ?? "", password: answer2.Secret, described };
 }
 function parseAnswer(output, program, server) {
   try {
@@ -35956,25 +36877,25 @@ function openKeychain(source, report) {
   };
 }
 async function findIn(config, registry, repository, environment) {
-  const names3 = registry === dockerHub ? [hubKey, dockerHub, "docker.io"] : [registry];
-  const scoped = findScoped(config.auths, names3, repository);
+  const names2 = registry === dockerHub ? [hubKey, dockerHub, "docker.io"] : [registry];
+  const scoped = findScoped(config.auths, names2, repository);
   if (scoped !== void 0) return readEntry2(scoped, config.name);
-  const helperKey = names3.find((name) => config.credHelpers[name] !== void 0);
-  const helper = helperKey === void 0 ? config.credsStore : config.credHelpers[helperKey];
-  if (helper !== void 0 && helper !== "") {
-    const answer = await askHelper(helper, helperKey ?? names3[0] ?? registry, environment);
-    if (answer !== void 0) return answer;
+  const helperKey = names2.find((name) => config.credHelpers[name] !== void 0);
+  const helper2 = helperKey === void 0 ? config.credsStore : config.credHelpers[helperKey];
+  if (helper2 !== void 0 && helper2 !== "") {
+    const answer2 = await askHelper(helper2, helperKey ?? names2[0] ?? registry, environment);
+    if (answer2 !== void 0) return answer2;
   }
-  const exact = names3.find((name) => config.auths[name] !== void 0);
+  const exact = names2.find((name) => config.auths[name] !== void 0);
   const entry = exact === void 0 ? findByHost(config.auths, registry) : config.auths[exact];
   return entry === void 0 ? void 0 : readEntry2(entry, config.name);
 }
-function findScoped(auths, names3, repository) {
+function findScoped(auths, names2, repository) {
   const parts = repository.split("/");
   for (let length = parts.length; length > 0; length--) {
-    const path8 = parts.slice(0, length).join("/");
-    for (const name of names3) {
-      const entry = auths[`${name.replace(/\/$/, "")}/${path8}`];
+    const path14 = parts.slice(0, length).join("/");
+    for (const name of names2) {
+      const entry = auths[`${name.replace(/\/$/, "")}/${path14}`];
       if (entry !== void 0) return entry;
     }
   }
@@ -36035,8 +36956,8 @@ var RangesIgnoredError = class extends Error {
   name = "RangesIgnoredError";
 };
 var progressBytes = 1024 * 1024;
-async function* readBlob(sources, descriptor, { start: start2, end }, tools) {
-  let at2 = start2;
+async function* readBlob(sources, descriptor, { start, end }, tools) {
+  let at3 = start;
   const problems = [];
   const urls = [void 0, ...descriptor.urls ?? []];
   for (const source of sources) {
@@ -36046,10 +36967,10 @@ async function* readBlob(sources, descriptor, { start: start2, end }, tools) {
           source,
           url2,
           descriptor,
-          { start: at2, end, isPart: start2 > 0 || end < descriptor.size },
+          { start: at3, end, isPart: start > 0 || end < descriptor.size },
           tools
         )) {
-          at2 += chunk.byteLength;
+          at3 += chunk.byteLength;
           tools.count(chunk.byteLength);
           yield chunk;
         }
@@ -36069,33 +36990,33 @@ async function* readFrom2(source, url2, descriptor, range, tools) {
   const { backOff, signal } = tools;
   const action = `pull layer "${client.registry}/${repository}@${descriptor.digest}"`;
   const call = { repository, scopes: [pullScope(repository)], action, signal };
-  const path8 = url2 ?? `/v2/${repository}/blobs/${descriptor.digest}`;
-  let at2 = range.start;
-  let mark = at2;
-  if (at2 === range.end && descriptor.size > 0) return;
+  const path14 = url2 ?? `/v2/${repository}/blobs/${descriptor.digest}`;
+  let at3 = range.start;
+  let mark = at3;
+  if (at3 === range.end && descriptor.size > 0) return;
   for (let failures2 = 0; ; ) {
-    const needsRange = at2 > 0 || range.isPart;
-    const headers = needsRange ? { range: `bytes=${at2}-${range.end - 1}` } : {};
+    const needsRange = at3 > 0 || range.isPart;
+    const headers = needsRange ? { range: `bytes=${at3}-${range.end - 1}` } : {};
     try {
-      const response = await ask2(headers);
-      const skip = await checkAnswer(response, { at: at2, end: range.end, size: descriptor.size, isPart: range.isPart }, client, call);
-      for await (const chunk of takeBytes(response, skip, range.end - at2, client, call)) {
-        at2 += chunk.byteLength;
+      const response = await ask3(headers);
+      const skip = await checkAnswer(response, { at: at3, end: range.end, size: descriptor.size, isPart: range.isPart }, client, call);
+      for await (const chunk of takeBytes(response, skip, range.end - at3, client, call)) {
+        at3 += chunk.byteLength;
         yield chunk;
       }
-      if (at2 === range.end) return;
-      throw new HttpError("cut", response.url, `it ended ${range.end - at2} bytes early`);
+      if (at3 === range.end) return;
+      throw new HttpError("cut", response.url, `it ended ${range.end - at3} bytes early`);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof HttpError)) throw error;
-      failures2 = at2 - mark >= progressBytes ? 1 : failures2 + 1;
-      mark = at2;
+      failures2 = at3 - mark >= progressBytes ? 1 : failures2 + 1;
+      mark = at3;
       if (failures2 >= backOff.tries) throw client.wrap(error, call);
-      tools.report.emit({ kind: "debug", text: `Going on with ${descriptor.digest} at byte ${at2}: ${error.message}` });
+      tools.report.emit({ kind: "debug", text: `Going on with ${descriptor.digest} at byte ${at3}: ${error.message}` });
       await pause(waitBefore(failures2 + 1, backOff) ?? 0, signal);
     }
   }
-  async function ask2(headers) {
+  async function ask3(headers) {
     try {
       const shortcut = url2 === void 0 ? tools.shortcuts?.get(source) : void 0;
       if (shortcut !== void 0) {
@@ -36104,17 +37025,17 @@ async function* readFrom2(source, url2, descriptor, range, tools) {
         tools.shortcuts?.delete(source);
         await direct.discard();
       }
-      const response = await client.send("GET", path8, { ...call, headers });
+      const response = await client.send("GET", path14, { ...call, headers });
       if (response.status === 206 && new URL(response.url).host !== apiHost(client.registry)) tools.shortcuts?.set(source, response.url);
       return response;
     } catch (error) {
       signal?.throwIfAborted();
       const isGone = error instanceof HttpError && (error.failure === "refused" || error.failure === "unreachable");
-      throw isGone && at2 > range.start ? error : client.wrap(error, call);
+      throw isGone && at3 > range.start ? error : client.wrap(error, call);
     }
   }
 }
-async function checkAnswer(response, { at: at2, end, size, isPart }, client, call) {
+async function checkAnswer(response, { at: at3, end, size, isPart }, client, call) {
   const refuse = async (why) => {
     await response.discard();
     return new RegistryError(`Cannot ${call.action}: ${client.registry} ${why}`, { failure: "invalid", status: response.status });
@@ -36122,17 +37043,17 @@ async function checkAnswer(response, { at: at2, end, size, isPart }, client, cal
   const length = response.header("content-length");
   if (response.status === 206) {
     const [, from, to, total] = /^bytes\s+(\d+)-(\d+)\/(\d+|\*)$/i.exec(response.header("content-range") ?? "") ?? [];
-    const isWanted = Number(from) === at2 && Number(to) === end - 1 && (total === "*" || Number(total) === size);
+    const isWanted = Number(from) === at3 && Number(to) === end - 1 && (total === "*" || Number(total) === size);
     if (!isWanted)
       throw await refuse(
-        `was asked for bytes ${at2} to ${end - 1} of ${size} and sent "${response.header("content-range") ?? "an unnamed part"}"`
+        `was asked for bytes ${at3} to ${end - 1} of ${size} and sent "${response.header("content-range") ?? "an unnamed part"}"`
       );
-    if (length !== void 0 && Number(length) > end - at2) throw await refuse(`sends ${length} bytes where ${end - at2} were asked for`);
+    if (length !== void 0 && Number(length) > end - at3) throw await refuse(`sends ${length} bytes where ${end - at3} were asked for`);
     return 0;
   }
   if (response.status === 200) {
     if (length !== void 0 && Number(length) > size) throw await refuse(`sends ${length} bytes, the manifest says ${size}`);
-    if (!isPart) return at2;
+    if (!isPart) return at3;
     await response.discard();
     throw new RangesIgnoredError(`${client.registry} ignores ranges`);
   }
@@ -36160,7 +37081,7 @@ async function* takeBytes(response, skip, most, client, call) {
 
 // src/registry/download.ts
 import { createHash as createHash9 } from "node:crypto";
-import { open as open3, rm as rm6 } from "node:fs/promises";
+import { open as open4, rm as rm8 } from "node:fs/promises";
 
 // src/registry/limit.ts
 function openLimit(most) {
@@ -36203,17 +37124,17 @@ var partBytes = { least: 8 * 1024 * 1024, most: 64 * 1024 * 1024 };
 var connections = 4;
 var pieceBytes = 512 * 1024;
 async function downloadBlob(sources, descriptor, blobs, tools) {
-  const path8 = await blobs.temporary();
+  const path14 = await blobs.temporary();
   try {
-    const file = await open3(path8, "wx+", 420);
+    const file = await open4(path14, "wx+", 420);
     try {
       await downloadParts(sources, descriptor, file, tools);
     } finally {
       await file.close();
     }
-    return await blobs.publish(path8, descriptor.digest);
+    return await blobs.publish(path14, descriptor.digest);
   } catch (error) {
-    await rm6(path8, { force: true });
+    await rm8(path14, { force: true });
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw new Error(`Cannot store ${descriptor.digest} below "${blobs.directory}": ${error.message}`, { cause: error });
   }
@@ -36260,18 +37181,18 @@ async function fillFile(sources, descriptor, parts, file, tools) {
     await Promise.allSettled(written);
   }
 }
-async function writePart(bytes, start2, file, digester) {
-  let at2 = start2;
+async function writePart(bytes, start, file, digester) {
+  let at3 = start;
   let pending = [];
   let size = 0;
   const flush = async () => {
-    await writeAll(file, pending, at2);
-    at2 += size;
+    await writeAll(file, pending, at3);
+    at3 += size;
     pending = [];
     size = 0;
   };
   for await (const chunk of bytes) {
-    digester.offer(chunk, at2 + size);
+    digester.offer(chunk, at3 + size);
     pending.push(chunk);
     size += chunk.byteLength;
     if (size >= pieceBytes) await flush();
@@ -36279,7 +37200,7 @@ async function writePart(bytes, start2, file, digester) {
   await flush();
 }
 async function writeAll(file, chunks, position) {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+  const total = chunks.reduce((sum2, chunk) => sum2 + chunk.byteLength, 0);
   if (total === 0) return;
   const { bytesWritten } = await file.writev([...chunks], position);
   if (bytesWritten === total) return;
@@ -36287,26 +37208,26 @@ async function writeAll(file, chunks, position) {
 }
 function openDigester(file) {
   const hash3 = createHash9("sha256");
-  let at2 = 0;
+  let at3 = 0;
   return {
     offer(chunk, position) {
-      if (position !== at2) return;
+      if (position !== at3) return;
       hash3.update(chunk);
-      at2 += chunk.byteLength;
+      at3 += chunk.byteLength;
     },
     async readTo(end) {
-      const buffer = at2 < end ? Buffer.allocUnsafe(pieceBytes) : void 0;
-      while (buffer !== void 0 && at2 < end) {
-        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.byteLength, end - at2), at2);
-        if (bytesRead === 0) throw new Error(`Cannot read back a download: the file ends at byte ${at2} of ${end}`);
+      const buffer = at3 < end ? Buffer.allocUnsafe(pieceBytes) : void 0;
+      while (buffer !== void 0 && at3 < end) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.byteLength, end - at3), at3);
+        if (bytesRead === 0) throw new Error(`Cannot read back a download: the file ends at byte ${at3} of ${end}`);
         hash3.update(buffer.subarray(0, bytesRead));
-        at2 += bytesRead;
+        at3 += bytesRead;
       }
     },
     check({ digest, size }) {
       const found = `sha256:${hash3.digest("hex")}`;
-      if (at2 !== size || found !== digest)
-        throw new DigestMismatchError(`Cannot read blob "${digest}": its ${at2} bytes have the digest ${found}`);
+      if (at3 !== size || found !== digest)
+        throw new DigestMismatchError(`Cannot read blob "${digest}": its ${at3} bytes have the digest ${found}`);
     }
   };
 }
@@ -36342,17 +37263,17 @@ function readConfig(bytes, layers, name) {
   const diffIds = config.rootfs?.diff_ids;
   const isList = Array.isArray(diffIds) || diffIds === void 0 && layers === 0 || diffIds === null;
   if (!isList) throw unusable(name, "it is no container image: its configuration lists no layers");
-  const list = diffIds ?? [];
-  if (!list.every((id) => typeof id === "string" && isDigest(id)))
+  const list2 = diffIds ?? [];
+  if (!list2.every((id) => typeof id === "string" && isDigest(id)))
     throw broken(name, "its configuration holds a layer digest that is not sha256");
-  if (list.length !== layers) throw broken(name, `its manifest has ${layers} layers, its configuration ${list.length}`);
+  if (list2.length !== layers) throw broken(name, `its manifest has ${layers} layers, its configuration ${list2.length}`);
   const history = Array.isArray(config.history) ? config.history.filter((line) => line !== null && typeof line === "object") : void 0;
   const { history: _, ...rest } = config;
   return {
     ...rest,
     architecture: typeof config.architecture === "string" ? config.architecture : "",
     os: typeof config.os === "string" && config.os !== "" ? config.os : "linux",
-    rootfs: { type: "layers", diff_ids: list },
+    rootfs: { type: "layers", diff_ids: list2 },
     ...history === void 0 ? {} : { history }
   };
 }
@@ -36363,9 +37284,9 @@ function compressionOf(mediaType, name) {
   if (match === null) throw unusable(name, `it has a layer of type ${quote2(mediaType)}, which is not supported`);
   return match[1] ?? "none";
 }
-function isImage({ mediaType, platform, annotations }) {
+function isImage({ mediaType, platform, annotations: annotations2 }) {
   const isKnown = indexTypes.includes(mediaType) || manifestTypes.includes(mediaType);
-  return isKnown && platform?.os !== "unknown" && annotations?.["vnd.docker.reference.type"] === void 0;
+  return isKnown && platform?.os !== "unknown" && annotations2?.["vnd.docker.reference.type"] === void 0;
 }
 function readList(value, name) {
   if (value === null) return [];
@@ -36373,7 +37294,7 @@ function readList(value, name) {
   return value.map((item) => readDescriptor(item, name));
 }
 function readDescriptor(value, name) {
-  const { mediaType, digest, size, urls, annotations, platform } = value ?? {};
+  const { mediaType, digest, size, urls, annotations: annotations2, platform } = value ?? {};
   if (typeof mediaType !== "string") throw broken(name, "its manifest has an entry without a media type");
   if (typeof digest !== "string" || !isDigest(digest))
     throw broken(name, `its manifest has ${quote2(String(digest))} where a sha256 digest belongs`);
@@ -36384,7 +37305,7 @@ function readDescriptor(value, name) {
     digest,
     size,
     ...Array.isArray(urls) && urls.every(isText) && urls.length > 0 ? { urls } : {},
-    ...isRecord(annotations) && Object.values(annotations).every(isText) ? { annotations } : {},
+    ...isRecord(annotations2) && Object.values(annotations2).every(isText) ? { annotations: annotations2 } : {},
     ...isRecord(platform) && isText(platform.os) && isText(platform.architecture) ? { platform } : {}
   };
 }
@@ -36412,15 +37333,29 @@ function unusable(name, why) {
 }
 
 // src/registry/resolve.ts
-var deepestIndex = 3;
-async function findImage(client, place, reference, wanted, signal) {
+function openDocuments(client, place, reference, { signal, known }) {
   const name = formatReference(reference);
   const via = place.registry === reference.registry ? "" : ` from ${place.registry}`;
   const call = { repository: place.repository, scopes: [pullScope(place.repository)], action: `pull "${name}"${via}`, signal };
-  const search = { client, place, call, name };
-  const top = await readDocument(search, reference.digest ?? reference.tag ?? "latest", reference.digest);
+  return {
+    name,
+    keeper: client.registry,
+    async manifest(which) {
+      const kept = isDigest(which) ? (await known).get(which) : void 0;
+      if (kept !== void 0) return { bytes: kept };
+      const path14 = `/v2/${place.repository}/manifests/${which}`;
+      const { response, bytes } = await client.read(path14, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+      return { bytes, contentType: response.header("content-type"), announced: response.header("docker-content-digest") };
+    },
+    blob: async (digest, size) => (await known).get(digest) ?? (await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size)).bytes
+  };
+}
+var deepestIndex = 3;
+async function findImage(documents, which, wanted) {
+  const { name } = documents;
+  const top = await readDocument(documents, which.digest ?? which.tag ?? "latest", which.digest);
   if (top.document.kind === "manifest") {
-    const image = await readImage(search, top.document, top.blob);
+    const image = await readImage(documents, top.document, top.blob);
     return {
       ...image,
       digest: top.digest,
@@ -36428,7 +37363,7 @@ async function findImage(client, place, reference, wanted, signal) {
       otherPlatform: platformDistance(wanted, image.platform) === void 0
     };
   }
-  const found = await narrow(search, top.document, wanted, deepestIndex);
+  const found = await narrow(documents, top.document, wanted, deepestIndex);
   if (found !== void 0) return { ...found, digest: top.digest, otherPlatform: false };
   const offers = [...new Set(top.document.manifests.flatMap(({ platform }) => platform === void 0 ? [] : formatPlatform(platform)))];
   const offered = offers.length === 0 ? "no platform at all" : offers.join(", ");
@@ -36439,48 +37374,46 @@ async function findImage(client, place, reference, wanted, signal) {
     }
   );
 }
-async function narrow(search, index, wanted, depth) {
+async function narrow(documents, index, wanted, depth) {
   if (depth === 0) return void 0;
   const distanceTo = ({ platform }) => platform === void 0 ? Number.MAX_SAFE_INTEGER : platformDistance(wanted, platform);
   const usable = index.manifests.map((descriptor) => ({ descriptor, distance: distanceTo(descriptor) })).filter((entry) => entry.distance !== void 0).sort((a, b) => a.distance - b.distance);
   for (const { descriptor } of usable) {
-    const { document, digest, blob } = await readDocument(search, descriptor.digest, descriptor.digest);
+    const { document, digest, blob } = await readDocument(documents, descriptor.digest, descriptor.digest);
     if (document.kind === "index") {
-      const inner = await narrow(search, document, wanted, depth - 1);
+      const inner = await narrow(documents, document, wanted, depth - 1);
       if (inner !== void 0) return inner;
       continue;
     }
-    const image = await readImage(search, document, blob);
+    const image = await readImage(documents, document, blob);
     if (descriptor.platform !== void 0) return { ...image, manifestDigest: digest, platform: descriptor.platform };
     if (platformDistance(wanted, image.platform) !== void 0) return { ...image, manifestDigest: digest };
   }
   return void 0;
 }
-async function readDocument(search, which, expected) {
-  const { client, place, call, name } = search;
-  const path8 = `/v2/${place.repository}/manifests/${which}`;
-  const { response, bytes } = await client.read(path8, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+async function readDocument(documents, which, expected) {
+  const { name } = documents;
+  const { bytes, contentType, announced } = await documents.manifest(which);
   const digest = digestOf(bytes);
-  const announced = response.header("docker-content-digest");
   const due = expected ?? (announced?.startsWith("sha256:") ? announced : void 0);
   if (due !== void 0 && due !== digest)
-    throw new RegistryError(`Cannot pull "${name}": ${client.registry} sent a manifest with the digest ${digest} instead of ${due}`, {
+    throw new RegistryError(`Cannot pull "${name}": ${documents.keeper} sent a manifest with the digest ${digest} instead of ${due}`, {
       failure: "invalid"
     });
-  const document = readManifest(bytes, response.header("content-type"), name);
+  const document = readManifest(bytes, contentType, name);
   const mediaType = document.kind === "manifest" ? mediaTypes[document.family].manifest : mediaTypes.oci.index;
   return { document, digest, blob: { bytes, descriptor: { mediaType, digest, size: bytes.length } } };
 }
-async function readImage({ client, place, call, name }, manifest, blob) {
+async function readImage({ name, keeper, blob: readBlob2 }, manifest, blob) {
   const { digest, size } = manifest.config;
   if (size > configLimit)
     throw new RegistryError(`Cannot use "${name}": its configuration has ${size} bytes, more than ${configLimit}`, {
       failure: "unsupported"
     });
-  const { bytes } = await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size);
+  const bytes = await readBlob2(digest, size);
   if (digestOf(bytes) !== digest)
     throw new RegistryError(
-      `Cannot pull "${name}": ${client.registry} sent a configuration with the digest ${digestOf(bytes)} instead of ${digest}`,
+      `Cannot pull "${name}": ${keeper} sent a configuration with the digest ${digestOf(bytes)} instead of ${digest}`,
       { failure: "invalid" }
     );
   const config = alignHistory(readConfig(bytes, manifest.layers.length, name));
@@ -36505,43 +37438,6 @@ async function retryWhole(retries, what, tools, work) {
   }
 }
 
-// src/registry/share.ts
-function openShared() {
-  const entries = /* @__PURE__ */ new Map();
-  function start2(key, work) {
-    const stop = new AbortController();
-    const entry = { result: work(stop.signal), stop, waiting: 0 };
-    entries.set(key, entry);
-    entry.result.catch(() => entries.get(key) === entry && entries.delete(key));
-    return entry;
-  }
-  return {
-    async get(key, work, signal) {
-      signal?.throwIfAborted();
-      const entry = entries.get(key) ?? start2(key, work);
-      entry.waiting += 1;
-      try {
-        return await orAbort(entry.result, signal);
-      } finally {
-        entry.waiting -= 1;
-        if (entry.waiting === 0 && signal?.aborted) {
-          if (entries.get(key) === entry) entries.delete(key);
-          entry.stop.abort(signal.reason);
-        }
-      }
-    }
-  };
-}
-function orAbort(promise, signal) {
-  if (signal === void 0) return promise;
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    expectListeners(signal);
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}
-
 // src/registry/pull.ts
 var downloads = 8;
 var triesForDigest = 2;
@@ -36551,30 +37447,30 @@ function openPull(options2, tools) {
   const files = openShared();
   const limit = openLimit(downloads);
   const seen = /* @__PURE__ */ new Map();
-  function remember3(digest, places) {
+  function remember5(digest, places) {
     const known = seen.get(digest) ?? [];
     const isNew = (place) => !known.some(({ registry, repository }) => registry === place.registry && repository === place.repository);
     seen.set(digest, [...known, ...places.filter(isNew)]);
   }
-  function sourcesOf(digest) {
-    return (seen.get(digest) ?? []).map(({ registry, repository }) => ({ client: tools.client(registry), repository }));
+  function sourcesOf2(digest) {
+    return (seen.get(digest) ?? []).map((place) => ({ client: tools.client(place), repository: place.repository }));
   }
   const count = (bytes) => transfers.count("pull", bytes);
   function layerAt(origin, descriptor, diffId) {
     const { digest } = descriptor;
     const compression = compressionOf(descriptor.mediaType, `${origin.registry}/${origin.repository}@${digest}`);
     const open8 = (signal) => verifyBytes(
-      readBlob(sourcesOf(digest), descriptor, { start: 0, end: descriptor.size }, { backOff, report, signal, count }),
+      readBlob(sourcesOf2(digest), descriptor, { start: 0, end: descriptor.size }, { backOff, report, signal, count }),
       descriptor
     );
     return { descriptor, diffId, compression, origin, open: open8 };
   }
-  async function search(reference, platform, signal) {
+  async function search(reference, platform, signal, known) {
     const places = placesOf(reference, options2);
     const failures2 = [];
     for (const [i, place] of places.entries()) {
       try {
-        const found = await findImage(tools.client(place.registry), place, reference, platform, signal);
+        const found = await findImage(openDocuments(tools.client(place), place, reference, { signal, known }), reference, platform);
         if (place.registry !== reference.registry)
           report.emit({ kind: "notice", text: `${formatReference(reference)} comes from ${place.registry}/${place.repository}` });
         return assemble(reference, found, places.slice(i));
@@ -36590,13 +37486,13 @@ function openPull(options2, tools) {
   function assemble(reference, found, places) {
     const { manifest, config, digest, manifestDigest, documents, platform, otherPlatform } = found;
     const [origin = { registry: reference.registry, repository: reference.repository }] = places;
-    for (const descriptor of manifest.layers) remember3(descriptor.digest, places);
+    for (const descriptor of manifest.layers) remember5(descriptor.digest, places);
     const layers = manifest.layers.map((descriptor, i) => layerAt(origin, descriptor, config.rootfs.diff_ids[i]));
     return { family: manifest.family, config, layers, reference, digest, manifestDigest, documents, platform, otherPlatform };
   }
   async function download(layer, blobs, signal) {
     const { descriptor } = layer;
-    const sources = sourcesOf(descriptor.digest);
+    const sources = sourcesOf2(descriptor.digest);
     if (sources.length === 0) return (await blobs.write(descriptor, layer.open(signal), signal)).path;
     const what = `pull layer ${descriptor.digest}`;
     return retryWhole(options2.downloadRetries, what, { report, backOff, signal }, async () => {
@@ -36608,14 +37504,14 @@ function openPull(options2, tools) {
         };
         try {
           const order = sources.map((_, i) => sources[(i + turn) % sources.length]);
-          const path8 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
+          const path14 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
           transfer.end("transferred");
-          return path8;
+          return path14;
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof DigestMismatchError)) throw error;
-          const names3 = sources.map(({ client, repository }) => `${client.registry}/${repository}`).join(", ");
-          const text2 = `Cannot pull layer from ${names3}: its bytes are wrong`;
+          const names2 = sources.map(({ client, repository }) => `${client.registry}/${repository}`).join(", ");
+          const text2 = `Cannot pull layer from ${names2}: its bytes are wrong`;
           if (turn + 1 >= Math.max(triesForDigest, sources.length)) throw new RegistryError(text2, { failure: "invalid", cause: error });
           report.emit({ kind: "warning", text: `${text2} (${error.message}); reading it again` });
         }
@@ -36623,25 +37519,26 @@ function openPull(options2, tools) {
     });
   }
   return {
-    resolve(given3, platform, signal) {
+    resolve(given3, platform, signal, documents) {
       const reference = withDefaultTag({ ...given3, registry: normalizeRegistry(given3.registry) });
       const key = `${formatReference(reference)} ${formatPlatform(platform)}`;
       const what = `pull ${formatReference(reference)}`;
+      const known = Promise.resolve(documents ?? []).then((all) => new Map(all.map((bytes) => [digestOf(bytes), bytes])));
       return images.get(
         key,
-        (own2) => retryWhole(options2.downloadRetries, what, { report, backOff, signal: own2 }, () => search(reference, platform, own2)),
+        (own2) => retryWhole(options2.downloadRetries, what, { report, backOff, signal: own2 }, () => search(reference, platform, own2, known)),
         signal
       );
     },
     layer(origin, descriptor, diffId) {
       const place = { ...origin, registry: normalizeRegistry(origin.registry) };
-      remember3(descriptor.digest, [place]);
+      remember5(descriptor.digest, [place]);
       return layerAt(place, descriptor, diffId);
     },
     async fetch(layer, blobs, signal) {
       if (layer.file !== void 0) return layer;
       const { digest } = layer.descriptor;
-      if (layer.origin !== void 0) remember3(digest, [{ ...layer.origin, registry: normalizeRegistry(layer.origin.registry) }]);
+      if (layer.origin !== void 0) remember5(digest, [{ ...layer.origin, registry: normalizeRegistry(layer.origin.registry) }]);
       const file = await files.get(
         `${blobs.directory} ${digest}`,
         async (own2) => await blobs.has(digest) ? blobs.path(digest) : download(layer, blobs, own2),
@@ -36649,12 +37546,258 @@ function openPull(options2, tools) {
       );
       return { ...layer, file, open: () => blobs.open(digest) };
     },
+    know(place, digests) {
+      for (const digest of digests) remember5(digest, [place]);
+    },
     knownAt: (registry, digest) => (seen.get(digest) ?? []).filter((place) => place.registry === registry).map(({ repository }) => repository)
   };
 }
 
+// src/registry/put-manifest.ts
+async function putManifest({ client, repository }, { which, name }, manifest, { report, backOff, retries, signal }) {
+  const call = { repository, scopes: [pushScope(repository)], action: `push "${name}"`, signal, tries: backOff.tries };
+  const path14 = `/v2/${repository}/manifests/${which}`;
+  await retryWhole(retries, `push ${name}`, { report, backOff, signal }, async () => {
+    for (let turn = 1; ; turn++) {
+      const refusal = await putOnce(client, path14, manifest, call);
+      if (refusal === void 0) return;
+      const isMomentary = /\b(DIGEST_INVALID|BLOB_UNKNOWN)\b/.test(refusal.message);
+      if (!isMomentary || turn >= Math.min(3, backOff.tries)) throw refusal;
+      await pause(waitBefore(turn + 1, backOff) ?? 0, signal);
+    }
+  });
+}
+function hasManifest({ client, repository }, digest, signal) {
+  const call = { repository, scopes: [pushScope(repository)], action: `push "${repository}@${digest}"`, signal };
+  return isThere(client, `/v2/${repository}/manifests/${digest}`, digest, call);
+}
+async function putOnce(client, path14, manifest, call) {
+  try {
+    const headers = { "content-type": manifest.descriptor.mediaType };
+    const response = await client.send("PUT", path14, { ...call, headers, body: manifest.bytes });
+    if (response.status >= 200 && response.status < 300) {
+      await response.discard();
+      const stored = response.header("docker-content-digest");
+      if (stored === void 0 || !stored.startsWith("sha256:") || stored === manifest.descriptor.digest) return void 0;
+      throw new RegistryError(`Cannot ${call.action}: ${client.registry} stored the manifest as ${stored}`, {
+        failure: "invalid",
+        status: response.status
+      });
+    }
+    const refusal = await client.refuse(response, call);
+    const isSettled = response.status < 500 && await isThere(client, path14, manifest.descriptor.digest, call);
+    return isSettled ? void 0 : refusal;
+  } catch (error) {
+    call.signal?.throwIfAborted();
+    throw client.wrap(error, call);
+  }
+}
+async function isThere(client, path14, digest, call) {
+  const response = await client.send("HEAD", path14, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
+  await response?.discard();
+  return response?.status === 200 && response.header("docker-content-digest") === digest;
+}
+
 // src/registry/push.ts
-import { createReadStream as createReadStream3 } from "node:fs";
+function openPush(destinations, tools, outer) {
+  const wanted = destinations.map((reference) => withDefaultTag({ ...reference, registry: normalizeRegistry(reference.registry) }));
+  const targets = groupByRegistry(wanted, tools);
+  const stop = new AbortController();
+  const forward = () => stop.abort(outer?.reason);
+  if (outer?.aborted) forward();
+  expectListeners(outer);
+  outer?.addEventListener("abort", forward, { once: true });
+  const sent = /* @__PURE__ */ new Map();
+  const state = { ...tools, signal: stop.signal };
+  function layer(given3) {
+    const { digest, mediaType } = given3.descriptor;
+    if (isForeignLayer(mediaType)) return Promise.resolve();
+    let coming = sent.get(digest);
+    if (coming === void 0) {
+      coming = sendEverywhere(targets, given3, state);
+      sent.set(digest, coming);
+      coming.catch(() => sent.delete(digest));
+    }
+    return coming;
+  }
+  return {
+    layer,
+    async finish({ images, top }) {
+      try {
+        if (sent.size === 0 && await isEverywhere(targets, top, state)) return await putManifests(wanted, top, state, true);
+        await Promise.all(images.flatMap(({ image, config }) => [...image.layers.map(layer), sendEverywhere(targets, config, state)]));
+        const parts = images.map(({ manifest }) => manifest).filter((manifest) => manifest !== top);
+        await allOrFirstFailure(parts.map((manifest) => putByDigest(wanted, manifest, state)));
+        return await putManifests(wanted, top, state);
+      } finally {
+        outer?.removeEventListener("abort", forward);
+      }
+    },
+    async abort() {
+      outer?.removeEventListener("abort", forward);
+      stop.abort(new DOMException("The push was abandoned", "AbortError"));
+      await Promise.allSettled(sent.values());
+    }
+  };
+}
+function groupByRegistry(references, tools) {
+  const registries = /* @__PURE__ */ new Map();
+  for (const { registry, repository } of references) {
+    const repositories = registries.get(registry) ?? /* @__PURE__ */ new Set();
+    registries.set(registry, repositories.add(repository));
+  }
+  return [...registries].map(([registry, repositories]) => ({ client: tools.client(registry), repositories: [...repositories] }));
+}
+async function sendEverywhere(targets, blob, state) {
+  const send = (client, repository) => state.sender.send({ client, repository }, blob, state);
+  await allOrFirstFailure(
+    targets.map(async ({ client, repositories }) => {
+      const [first, ...others] = repositories;
+      if (first === void 0) return;
+      await send(client, first);
+      await allOrFirstFailure(others.map((repository) => send(client, repository)));
+    })
+  );
+}
+async function isEverywhere(targets, manifest, { signal }) {
+  const answers3 = targets.flatMap(
+    ({ client, repositories }) => repositories.map((repository) => hasManifest({ client, repository }, manifest.descriptor.digest, signal))
+  );
+  return (await Promise.all(answers3)).every(Boolean);
+}
+async function putManifests(references, manifest, state, isThere2 = false) {
+  const { digest } = manifest.descriptor;
+  if (references.length > 1 && !isThere2) await putByDigest(references, manifest, state);
+  const tagged = references.filter(({ tag }) => tag !== void 0);
+  const untagged = references.length === 1 && tagged.length === 0 ? references : [];
+  const outcomes = await Promise.allSettled(
+    [...tagged, ...untagged].map((reference) => putOne(reference, reference.tag ?? digest, manifest, state))
+  );
+  state.signal.throwIfAborted();
+  const failed = outcomes.findIndex(({ status: status2 }) => status2 === "rejected");
+  if (failed < 0) return references.map((reference) => ({ reference, digest }));
+  const { reason } = outcomes[failed];
+  const put = tagged.filter((_, i) => outcomes[i]?.status === "fulfilled").map(formatReference);
+  if (put.length === 0 || !(reason instanceof RegistryError)) throw reason;
+  const { failure: failure4, status, hint } = reason;
+  throw new RegistryError(`${reason.message}; already put: ${put.join(", ")}`, {
+    failure: failure4,
+    hint,
+    cause: reason,
+    ...status === void 0 ? {} : { status }
+  });
+}
+async function putByDigest(references, manifest, state) {
+  const { digest } = manifest.descriptor;
+  const repositories = new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference]));
+  await allOrFirstFailure([...repositories.values()].map((reference) => putOne({ ...reference, digest }, digest, manifest, state)));
+}
+function putOne(reference, which, manifest, state) {
+  const target = { client: state.client(reference.registry), repository: reference.repository };
+  return putManifest(target, { which, name: formatReference(reference) }, manifest, state);
+}
+async function allOrFirstFailure(work) {
+  const outcomes = await Promise.allSettled(work);
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== void 0) throw failed.reason;
+}
+
+// src/registry/repository.ts
+var tries = 3;
+var pageLimit = 16 * 1024 * 1024;
+var mostPages = 1e3;
+function openRepository({ registry, repository }, tools) {
+  const { client, report, transfers, sender } = tools;
+  const backOff = { ...tools.backOff, tries };
+  const held = /* @__PURE__ */ new Set();
+  const nameOf4 = (which) => `${registry}/${repository}${which.startsWith("sha256:") ? "@" : ":"}${which}`;
+  const isMissing2 = (error) => error instanceof RegistryError && (error.failure === "not-found" || error.failure === "name-unknown");
+  async function readDocument2(path14, call, limit) {
+    try {
+      return await client.read(path14, { ...call, tries }, limit);
+    } catch (error) {
+      if (isMissing2(error)) return void 0;
+      throw error;
+    }
+  }
+  return {
+    registry,
+    repository,
+    async manifest(which, signal) {
+      const call = { repository, scopes: [pullScope(repository)], action: `look up "${nameOf4(which)}"`, signal };
+      const headers = { accept: acceptedManifests };
+      const found = await readDocument2(`/v2/${repository}/manifests/${which}`, { ...call, headers }, manifestLimit);
+      if (found === void 0) return void 0;
+      const announced = found.response.header("docker-content-digest");
+      const due = which.startsWith("sha256:") ? which : announced?.startsWith("sha256:") ? announced : void 0;
+      const digest = digestOf(found.bytes);
+      if (due === void 0 || due === digest) return found.bytes;
+      throw new RegistryError(`Cannot ${call.action}: ${registry} sent a manifest with the digest ${digest} instead of ${due}`, {
+        failure: "invalid"
+      });
+    },
+    putManifest: (tag, manifest, signal) => putManifest({ client, repository }, { which: tag, name: nameOf4(tag) }, manifest, { report, backOff, retries: 0, signal }),
+    async deleteManifest(digest, signal) {
+      const call = { repository, scopes: [pushScope(repository)], action: `delete "${nameOf4(digest)}"`, signal };
+      try {
+        const response = await client.send("DELETE", `/v2/${repository}/manifests/${digest}`, { ...call, tries });
+        if (response.status >= 200 && response.status < 300) {
+          await response.discard();
+          return true;
+        }
+        const refusal = await client.refuse(response, call);
+        if (isMissing2(refusal)) return true;
+        if (response.status === 405 || /\bUNSUPPORTED\b/.test(refusal.message)) return false;
+        throw refusal;
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw client.wrap(error, call);
+      }
+    },
+    async tags(signal) {
+      const call = { repository, scopes: [pullScope(repository)], action: `list the tags of "${registry}/${repository}"`, signal };
+      const tags = [];
+      let path14 = `/v2/${repository}/tags/list?n=1000`;
+      for (let page = 0; path14 !== void 0 && page < mostPages; page++) {
+        const found = await readDocument2(path14, call, pageLimit);
+        if (found === void 0) break;
+        tags.push(...readTags(found.bytes, call, registry));
+        path14 = nextPage(found.response.header("link"), found.response.url);
+      }
+      return tags;
+    },
+    know(digests) {
+      for (const digest of digests) held.add(digest);
+      tools.know({ registry, repository }, digests);
+    },
+    async send(blob, signal) {
+      if (!held.has(blob.descriptor.digest)) await sender.send({ client, repository }, blob, { retries: 0, tries, signal });
+    },
+    read(blob, signal) {
+      const descriptor = { mediaType: "application/octet-stream", ...blob };
+      const count = (bytes2) => transfers.count("pull", bytes2);
+      const bytes = readBlob([{ client, repository }], descriptor, { start: 0, end: blob.size }, { backOff, report, signal, count });
+      return verifyBytes(bytes, blob);
+    }
+  };
+}
+function readTags(bytes, call, registry) {
+  try {
+    const { tags } = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+  } catch (cause) {
+    throw new RegistryError(`Cannot ${call.action}: ${registry} sent no list`, { failure: "invalid", cause });
+  }
+}
+function nextPage(link3, from) {
+  const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next\b/i.exec(link3 ?? "") ?? [];
+  if (target === void 0 || !URL.canParse(target, from)) return void 0;
+  const next = new URL(target, from);
+  return next.host === new URL(from).host ? `${next.pathname}${next.search}` : void 0;
+}
+
+// src/registry/sender.ts
+import { createReadStream as createReadStream4 } from "node:fs";
 
 // src/registry/upload.ts
 async function uploadBlob(target, source, mountFrom, tools) {
@@ -36664,7 +37807,8 @@ async function uploadBlob(target, source, mountFrom, tools) {
     repository,
     scopes: [pushScope(repository)],
     action: `push "${client.registry}/${repository}@${digest}"`,
-    signal: tools.signal
+    signal: tools.signal,
+    tries: tools.backOff.tries
   };
   try {
     if (await hasBlob(client, digest, call)) return "exists";
@@ -36685,7 +37829,9 @@ async function uploadBlob(target, source, mountFrom, tools) {
 async function probeUpload({ client, repository }, action, signal) {
   const call = { repository, scopes: [pushScope(repository)], action, signal };
   try {
-    await cancelUpload(client, await startUpload(client, call), call);
+    const session = await startUpload(client, call);
+    return { cancelled: cancelUpload(client, session, { ...call, signal: AbortSignal.timeout(farewellMs) }).catch(() => {
+    }) };
   } catch (error) {
     signal?.throwIfAborted();
     throw client.wrap(error, call);
@@ -36698,9 +37844,9 @@ async function hasBlob(client, digest, call) {
   return response.status === 200;
 }
 async function mountBlob(client, digest, from, call, report) {
-  const path8 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const path14 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
   try {
-    const response = await client.send("POST", path8, {
+    const response = await client.send("POST", path14, {
       ...call,
       scopes: [pushScope(call.repository), pullScope(from)],
       body: new Uint8Array()
@@ -36857,155 +38003,72 @@ async function* observe2(bytes, see) {
   }
 }
 
-// src/registry/push.ts
-var uploads = 4;
+// src/registry/sender.ts
+var uploads = { small: 16, large: 4 };
+var smallBytes = 1024 * 1024;
 var readBytes = 256 * 1024;
-function openPush(destinations, tools, outer) {
-  const wanted = destinations.map((reference) => withDefaultTag({ ...reference, registry: normalizeRegistry(reference.registry) }));
-  const targets = groupByRegistry(wanted, tools);
-  const stop = new AbortController();
-  const forward = () => stop.abort(outer?.reason);
-  if (outer?.aborted) forward();
-  expectListeners(outer);
-  outer?.addEventListener("abort", forward, { once: true });
-  const limit = openLimit(uploads);
-  const sent = /* @__PURE__ */ new Map();
-  const state = { ...tools, limit, signal: stop.signal };
-  function layer(given3) {
-    const { digest, mediaType } = given3.descriptor;
-    if (isForeignLayer(mediaType)) return Promise.resolve();
-    let coming = sent.get(digest);
-    if (coming === void 0) {
-      coming = sendEverywhere(targets, sourceOf(given3, stop.signal), originsOf(given3), state);
-      sent.set(digest, coming);
-      coming.catch(() => sent.delete(digest));
-    }
-    return coming;
-  }
-  const sendConfig = ({ descriptor, bytes }) => sendEverywhere(targets, { descriptor, open: (offset) => once3(bytes.subarray(offset)) }, [], { ...state, isDocument: true });
-  return {
-    layer,
-    async finish({ images, top }) {
-      try {
-        await Promise.all(images.flatMap(({ image, config }) => [...image.layers.map(layer), sendConfig(config)]));
-        const parts = images.map(({ manifest }) => manifest).filter((manifest) => manifest !== top);
-        await allOrFirstFailure(parts.map((manifest) => putByDigest(wanted, manifest, state)));
-        return await putManifests(wanted, top, state);
-      } finally {
-        outer?.removeEventListener("abort", forward);
+function openSender(tools) {
+  const { report, transfers } = tools;
+  const limits = { small: openLimit(uploads.small), large: openLimit(uploads.large) };
+  const arrivals = /* @__PURE__ */ new Map();
+  async function upload({ client, repository }, blob, mountFrom, { retries, tries: tries2 = tools.backOff.tries, signal }) {
+    const where = `${client.registry}/${repository}`;
+    const shared2 = { backOff: { ...tools.backOff, tries: tries2 }, report, signal };
+    const work = async () => {
+      if ("bytes" in blob) {
+        await uploadBlob({ client, repository }, sourceOf(blob, signal), mountFrom, shared2);
+        return;
       }
-    },
-    async abort() {
-      outer?.removeEventListener("abort", forward);
-      stop.abort(new DOMException("The push was abandoned", "AbortError"));
-      await Promise.allSettled(sent.values());
+      const transfer = transfers.start("push", where, blob.descriptor);
+      const count = (bytes) => transfers.count("push", bytes);
+      transfer.end(await uploadBlob({ client, repository }, sourceOf(blob, signal), mountFrom, { ...shared2, transfer, count }));
+    };
+    const limit = blob.descriptor.size <= smallBytes ? limits.small : limits.large;
+    await limit.run(() => retryWhole(retries, `push to ${where}`, shared2, work), signal);
+  }
+  return {
+    async send(target, blob, options2) {
+      const { registry } = target.client;
+      const { digest } = blob.descriptor;
+      const key = `${registry} ${digest}`;
+      const known = arrivals.get(key) ?? /* @__PURE__ */ new Map();
+      arrivals.set(key, known);
+      const here = known.get(target.repository);
+      const elsewhere = [...known].filter(([repository]) => repository !== target.repository);
+      const work = async () => {
+        if (await orAbort(here ?? Promise.resolve(false), options2.signal)) return;
+        const arrived = await orAbort(firstArrival(elsewhere), options2.signal);
+        const origin = "origin" in blob && blob.origin !== void 0 ? [blob.origin] : [];
+        const own2 = origin.filter((place) => normalizeRegistry(place.registry) === registry).map(({ repository }) => repository);
+        await upload(target, blob, [.../* @__PURE__ */ new Set([...arrived, ...own2, ...tools.knownAt(registry, digest)])], options2);
+      };
+      const sent = work();
+      const coming = sent.then(
+        () => true,
+        () => false
+      );
+      known.set(target.repository, coming);
+      await sent;
     }
   };
 }
-function groupByRegistry(references, tools) {
-  const registries = /* @__PURE__ */ new Map();
-  for (const { registry, repository } of references) {
-    const repositories = registries.get(registry) ?? /* @__PURE__ */ new Set();
-    registries.set(registry, repositories.add(repository));
-  }
-  return [...registries].map(([registry, repositories]) => ({ client: tools.client(registry), repositories: [...repositories] }));
-}
-async function sendEverywhere(targets, source, origins, state) {
-  await allOrFirstFailure(
-    targets.map(async ({ client, repositories }) => {
-      const { digest } = source.descriptor;
-      const own2 = origins.filter(({ registry }) => registry === client.registry).map(({ repository }) => repository);
-      const have = [.../* @__PURE__ */ new Set([...own2, ...state.knownAt(client.registry, digest)])];
-      const [first, ...others] = repositories;
-      if (first === void 0) return;
-      await sendOne(client, first, source, have, state);
-      await allOrFirstFailure(others.map((repository) => sendOne(client, repository, source, [first, ...have], state)));
-    })
-  );
-}
-async function sendOne(client, repository, source, mountFrom, state) {
-  const { signal, report, backOff, transfers } = state;
-  await state.limit.run(
-    () => retryWhole(state.retries, `push to ${client.registry}/${repository}`, { report, backOff, signal }, async () => {
-      if (state.isDocument) {
-        await uploadBlob({ client, repository }, source, mountFrom, { backOff, report, signal });
-        return;
-      }
-      const transfer = transfers.start("push", `${client.registry}/${repository}`, source.descriptor);
-      const count = (bytes) => transfers.count("push", bytes);
-      transfer.end(await uploadBlob({ client, repository }, source, mountFrom, { backOff, report, signal, transfer, count }));
-    }),
-    signal
-  );
-}
-async function putManifests(references, manifest, state) {
-  const { digest } = manifest.descriptor;
-  if (references.length > 1) await putByDigest(references, manifest, state);
-  const tagged = references.filter(({ tag }) => tag !== void 0);
-  const untagged = references.length === 1 && tagged.length === 0 ? references : [];
-  const outcomes = await Promise.allSettled(
-    [...tagged, ...untagged].map((reference) => putManifest(reference, reference.tag ?? digest, manifest, state))
-  );
-  state.signal.throwIfAborted();
-  const failed = outcomes.findIndex(({ status: status2 }) => status2 === "rejected");
-  if (failed < 0) return references.map((reference) => ({ reference, digest }));
-  const { reason } = outcomes[failed];
-  const put = tagged.filter((_, i) => outcomes[i]?.status === "fulfilled").map(formatReference);
-  if (put.length === 0 || !(reason instanceof RegistryError)) throw reason;
-  const { failure: failure4, status, hint } = reason;
-  throw new RegistryError(`${reason.message}; already put: ${put.join(", ")}`, {
-    failure: failure4,
-    hint,
-    cause: reason,
-    ...status === void 0 ? {} : { status }
+function firstArrival(coming) {
+  const successes = coming.map(async ([repository, isThere2]) => {
+    if (!await isThere2) throw new Error(`"${repository}" did not get it`);
+    return [repository];
   });
+  return Promise.any(successes).catch(() => []);
 }
-async function putByDigest(references, manifest, state) {
-  const { digest } = manifest.descriptor;
-  const repositories = new Map(references.map((reference) => [`${reference.registry}/${reference.repository}`, reference]));
-  await allOrFirstFailure([...repositories.values()].map((reference) => putManifest({ ...reference, digest }, digest, manifest, state)));
-}
-async function putManifest(reference, which, manifest, state) {
-  const { registry, repository } = reference;
-  const { report, backOff, signal } = state;
-  const client = state.client(registry);
-  const call = { repository, scopes: [pushScope(repository)], action: `push "${formatReference(reference)}"`, signal };
-  const path8 = `/v2/${repository}/manifests/${which}`;
-  await retryWhole(state.retries, `push ${formatReference(reference)}`, { report, backOff, signal }, async () => {
-    try {
-      const headers = { "content-type": manifest.descriptor.mediaType };
-      const response = await client.send("PUT", path8, { ...call, headers, body: manifest.bytes });
-      if (response.status >= 200 && response.status < 300) {
-        await response.discard();
-        const stored = response.header("docker-content-digest");
-        if (stored === void 0 || !stored.startsWith("sha256:") || stored === manifest.descriptor.digest) return;
-        throw new RegistryError(`Cannot ${call.action}: ${registry} stored the manifest as ${stored}`, {
-          failure: "invalid",
-          status: response.status
-        });
-      }
-      const refusal = await client.refuse(response, call);
-      if (response.status < 500 && await isThere(client, path8, manifest.descriptor.digest, call)) return;
-      throw refusal;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw client.wrap(error, call);
-    }
-  });
-}
-async function isThere(client, path8, digest, call) {
-  const response = await client.send("HEAD", path8, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
-  await response?.discard();
-  return response?.status === 200 && response.header("docker-content-digest") === digest;
-}
-function originsOf({ origin }) {
-  return origin === void 0 ? [] : [{ registry: normalizeRegistry(origin.registry), repository: origin.repository }];
-}
-function sourceOf(layer, signal) {
-  const { file, descriptor } = layer;
+function sourceOf(blob, signal) {
+  const { descriptor } = blob;
+  if ("bytes" in blob) return { descriptor, open: (offset) => once4(blob.bytes.subarray(offset)) };
+  const { file } = blob;
   if (file !== void 0)
-    return { descriptor, open: (offset) => createReadStream3(file, { start: offset, highWaterMark: readBytes, signal }) };
-  return { descriptor, open: (offset) => skipBytes(layer.open(signal), offset) };
+    return {
+      descriptor,
+      open: (offset) => createReadStream4(file, { start: offset, highWaterMark: readBytes, ...signal === void 0 ? {} : { signal } })
+    };
+  return { descriptor, open: (offset) => skipBytes(blob.open(signal), offset) };
 }
 async function* skipBytes(bytes, count) {
   let left = count;
@@ -37015,13 +38078,8 @@ async function* skipBytes(bytes, count) {
     if (rest.byteLength > 0) yield rest;
   }
 }
-async function* once3(bytes) {
+async function* once4(bytes) {
   yield bytes;
-}
-async function allOrFirstFailure(work) {
-  const outcomes = await Promise.allSettled(work);
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed !== void 0) throw failed.reason;
 }
 
 // src/registry/transfer.ts
@@ -37054,12 +38112,83 @@ function openTransfers(report) {
   };
 }
 
+// src/registry/layout.ts
+import { createReadStream as createReadStream5 } from "node:fs";
+import { readFile as readFile6, stat as stat5 } from "node:fs/promises";
+import { join as join9 } from "node:path";
+
+// src/image/layout.ts
+var scheme = "oci-layout://";
+function parseLayoutReference(text2) {
+  if (!text2.startsWith(scheme)) return void 0;
+  const [place = "", digest] = text2.slice(scheme.length).split(/@(?=[^/]*$)/);
+  const [, directory = "", tag] = /^(.*?)(?::([^/:]*))?$/s.exec(place) ?? [];
+  const fail3 = (why) => new SyntaxError(`Cannot read "${text2}": ${why}`);
+  if (!directory.startsWith("/")) throw fail3("its directory must be absolute");
+  if (tag === "") throw fail3("its tag is empty");
+  if (digest !== void 0 && !isDigest(digest)) throw fail3(`"${digest}" is no digest; it must be sha256: and 64 hex digits`);
+  return { directory, ...tag === void 0 ? {} : { tag }, ...digest === void 0 ? {} : { digest } };
+}
+function formatImageName(name) {
+  if (!("directory" in name)) return formatReference(name);
+  const { directory, tag, digest } = name;
+  return `${scheme}${directory}${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
+}
+
+// src/registry/layout.ts
+async function resolveLayout(reference, platform) {
+  const { directory } = reference;
+  const name = formatImageName(reference);
+  const pathOf = (digest2) => join9(directory, "blobs", "sha256", hexOf(digest2));
+  const documents = {
+    name,
+    keeper: directory,
+    manifest: async (which) => ({ bytes: await readSmall(pathOf(which), manifestLimit, name) }),
+    blob: (digest2, size) => readSmall(pathOf(digest2), size, name)
+  };
+  const digest = reference.digest ?? (await findEntry(reference, name)).digest;
+  const { manifest, ...found } = await findImage(documents, { digest }, platform);
+  const layers = manifest.layers.map((descriptor, i) => {
+    const diffId = found.config.rootfs.diff_ids[i];
+    if (diffId === void 0) throw new Error(`Cannot use "${name}": layer ${i} has no diffId`);
+    const open8 = (signal) => verifyBytes(createReadStream5(pathOf(descriptor.digest), { signal, highWaterMark: 256 << 10 }), descriptor);
+    return { descriptor, diffId, compression: compressionOf(descriptor.mediaType, name), open: open8 };
+  });
+  return { family: manifest.family, layers, ...found };
+}
+async function findEntry({ directory, tag }, name) {
+  const bytes = await readSmall(join9(directory, "index.json"), manifestLimit, name);
+  const index = readManifest(bytes, mediaTypes.oci.index, name);
+  const entries = index.kind === "index" ? index.manifests : [];
+  const nameOf4 = ({ annotations: annotations2 }) => annotations2?.["org.opencontainers.image.ref.name"];
+  const named2 = entries.find((entry) => nameOf4(entry) === (tag ?? "latest"));
+  if (named2 !== void 0) return named2;
+  const [only, ...others] = entries;
+  if (only !== void 0 && others.length === 0 && (tag === void 0 || nameOf4(only) === void 0)) return only;
+  const tags = entries.flatMap((entry) => nameOf4(entry) ?? []);
+  const offer = entries.length === 0 ? "it holds no image" : tags.length === 0 ? "its images have no tags" : `it has ${tags.join(", ")}`;
+  const hint = entries.length === 0 ? void 0 : "write DIRECTORY:TAG, or DIRECTORY@DIGEST";
+  throw new RegistryError(`Cannot use "${name}": there is no tag ${tag ?? "latest"}; ${offer}`, { failure: "not-found", hint });
+}
+async function readSmall(path14, limit, name) {
+  const fail3 = (why, cause) => new RegistryError(`Cannot use "${name}": ${path14} ${why}`, { failure: "not-found", cause });
+  try {
+    const { size } = await stat5(path14);
+    if (size > limit) throw fail3(`has ${size} bytes, more than ${limit}`);
+    return await readFile6(path14);
+  } catch (cause) {
+    if (cause instanceof RegistryError) throw cause;
+    throw fail3(cause instanceof Error && "code" in cause && cause.code === "ENOENT" ? "is not there" : "cannot be read", cause);
+  }
+}
+
 // src/registry/registry.ts
 function openRegistry(options2, tools) {
   const { report } = tools;
   const backOff = { ...defaultBackOff, ...tools.backOff };
   const keychain = openKeychain(options2.dockerConfig, report);
   const transfers = openTransfers(report);
+  const farewells = [];
   const https = { pull: openHttpFor("pull"), push: openHttpFor("push") };
   const clients = { pull: /* @__PURE__ */ new Map(), push: /* @__PURE__ */ new Map() };
   function openHttpFor(direction) {
@@ -37075,133 +38204,362 @@ function openRegistry(options2, tools) {
     clients[direction].set(registry, client);
     return client;
   }
-  const pull = openPull(options2, { report, backOff, transfers, client: (registry) => clientOf("pull", registry) });
-  const pushTools = {
-    report,
-    backOff,
-    transfers,
-    retries: options2.pushRetries,
-    client: (registry) => clientOf("push", registry),
-    knownAt: pull.knownAt
-  };
+  const ours = /* @__PURE__ */ new Map();
+  const pullClient = (place) => clientOf(ours.has(repositoryName(place)) ? "push" : "pull", place.registry);
+  const pull = openPull(options2, { report, backOff, transfers, client: pullClient });
+  const sender = openSender({ report, backOff, transfers, knownAt: pull.knownAt });
+  const pushTools = { report, backOff, sender, retries: options2.pushRetries, client: (registry) => clientOf("push", registry) };
+  function openOurs(place) {
+    const client = clientOf("push", place.registry);
+    return openRepository(place, { client, report, backOff, transfers, sender, know: pull.know });
+  }
   return {
     http: https.pull,
     resolve: pull.resolve,
     layer: pull.layer,
     fetch: pull.fetch,
     async checkPush(destinations, signal) {
-      const distinct = new Map(destinations.map((reference) => [repositoryName(reference), reference]));
-      const probes = [...distinct.values()].map((reference) => {
+      const distinct2 = new Map(destinations.map((reference) => [repositoryName(reference), reference]));
+      const probes = [...distinct2.values()].map((reference) => {
         const target = { client: clientOf("push", normalizeRegistry(reference.registry)), repository: reference.repository };
         return probeUpload(target, `push to "${repositoryName(reference)}"`, signal);
       });
-      await Promise.all(probes);
+      for (const { cancelled } of await Promise.all(probes)) farewells.push(cancelled);
     },
     openPush: (destinations, signal) => openPush(destinations, pushTools, signal),
+    repository({ registry, repository }) {
+      const place = { registry: normalizeRegistry(registry), repository };
+      const opened = ours.get(repositoryName(place)) ?? openOurs(place);
+      ours.set(repositoryName(place), opened);
+      return opened;
+    },
     transferred: () => transfers.totals(),
     async close() {
+      await Promise.all(farewells);
       await Promise.all([https.pull.close(), https.push.close()]);
     }
   };
 }
 
 // src/sandbox/choose.ts
-import { randomUUID as randomUUID9 } from "node:crypto";
-import { mkdir as mkdir11 } from "node:fs/promises";
-import { join as join14 } from "node:path";
+import { randomUUID as randomUUID11 } from "node:crypto";
+import { mkdir as mkdir12 } from "node:fs/promises";
+import { join as join18 } from "node:path";
 
 // src/sandbox/chroot-bare.ts
-import { randomUUID as randomUUID6 } from "node:crypto";
-import { chmod as chmod3, chown as chown3, mkdir as mkdir8 } from "node:fs/promises";
-import { join as join11 } from "node:path";
+import { randomUUID as randomUUID8 } from "node:crypto";
+import { chmod as chmod3, chown as chown3, mkdir as mkdir9 } from "node:fs/promises";
+import { join as join15 } from "node:path";
 
 // src/sandbox/etc-files.ts
-import { readFile as readFile6, writeFile as writeFile2 } from "node:fs/promises";
-import { join as join7 } from "node:path";
+import { readFile as readFile7, writeFile as writeFile2 } from "node:fs/promises";
+import { join as join10 } from "node:path";
 function formatHosts(hostname) {
   const local = ["127.0.0.1	localhost", "::1	localhost ip6-localhost ip6-loopback"];
   const groups = ["fe00::0	ip6-localnet", "ff00::0	ip6-mcastprefix", "ff02::1	ip6-allnodes", "ff02::2	ip6-allrouters"];
   return [...local, ...groups, `127.0.0.1	${hostname}`, ""].join("\n");
 }
 async function writeEtcFiles(directory, hostname) {
-  const hosts = join7(directory, "hosts");
-  const resolv = join7(directory, "resolv.conf");
-  const servers = await readFile6("/etc/resolv.conf").catch(() => "");
+  const hosts = join10(directory, "hosts");
+  const resolv = join10(directory, "resolv.conf");
+  const servers = await readFile7("/etc/resolv.conf").catch(() => "");
   await writeFile2(hosts, formatHosts(hostname), { mode: 420 });
   await writeFile2(resolv, servers, { mode: 420 });
   return { "/etc/hosts": hosts, "/etc/resolv.conf": resolv };
 }
 
 // src/sandbox/prepare-mounts.ts
-import { randomUUID as randomUUID5 } from "node:crypto";
-import { mkdir as mkdir7 } from "node:fs/promises";
-import { join as join10 } from "node:path";
+import { randomUUID as randomUUID7 } from "node:crypto";
+import { mkdir as mkdir8 } from "node:fs/promises";
+import { join as join14 } from "node:path";
 
 // src/sandbox/agent-proxy.ts
-import { chmod, chown, open as open4 } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import { join as join8 } from "node:path";
-var passedOn = /* @__PURE__ */ new Set([11, 13]);
-var failure2 = Buffer.from([0, 0, 0, 1, 5]);
+import { connect } from "node:net";
+
+// src/agent/listen.ts
+import { chmod, chown, open as open5 } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join as join11 } from "node:path";
 var maxMessage = 1 << 18;
-async function openAgentProxy(directory, name, agent) {
-  const connections2 = /* @__PURE__ */ new Set();
-  const track = (socket) => {
-    connections2.add(socket);
-    socket.on("close", () => connections2.delete(socket));
-    return socket;
-  };
+var longestPath = 107;
+async function listenAt(directory, name, { mode, uid = -1, gid = -1, onClient }) {
+  const clients = /* @__PURE__ */ new Set();
   const server = createServer((client) => {
-    const upstream = track(connect(agent.socket));
-    track(client);
-    client.on("data", filterRequests(upstream, client));
-    upstream.pipe(client);
-    client.on("end", () => upstream.end());
-    client.on("error", () => upstream.destroy());
-    upstream.on("error", () => client.destroy());
+    clients.add(client);
+    client.on("close", () => clients.delete(client));
+    onClient(client);
   });
-  const handle = await open4(directory, "r");
+  const handle = await open5(directory, "r");
+  const path14 = join11(directory, name);
   try {
     await new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen(`/proc/self/fd/${handle.fd}/${name}`, resolve);
     });
-    await chown(join8(directory, name), agent.uid, agent.gid);
-    await chmod(join8(directory, name), agent.mode);
+    await chown(path14, uid, gid);
+    await chmod(path14, mode);
   } catch (error) {
     server.close();
-    throw error;
-  } finally {
     await handle.close();
+    throw error;
   }
   return {
+    path: Buffer.byteLength(path14) <= longestPath ? path14 : `/proc/${process.pid}/fd/${handle.fd}/${name}`,
     async close() {
-      for (const connection of connections2) connection.destroy();
+      for (const client of clients) client.destroy();
       await new Promise((resolve) => server.close(resolve));
+      await handle.close();
     }
   };
 }
-function filterRequests(upstream, client) {
+function onMessages(client, listener) {
   let rest = Buffer.alloc(0);
-  return (chunk) => {
+  client.on("data", (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     while (rest.length >= 5) {
       const size = 4 + rest.readUInt32BE(0);
       if (size < 5 || size > maxMessage) return void client.destroy();
       if (rest.length < size) return;
-      const message = rest.subarray(0, size);
-      if (passedOn.has(message[4] ?? 0)) upstream.write(message);
-      else client.write(failure2);
+      listener(rest.subarray(0, size));
       rest = rest.subarray(size);
+    }
+  });
+}
+
+// src/agent/wire.ts
+var FieldReader = class {
+  #bytes;
+  #at = 0;
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+  number() {
+    const value = this.#bytes.readUInt32BE(this.#at);
+    this.#at += 4;
+    return value;
+  }
+  bytes() {
+    const size = this.number();
+    if (size > this.#bytes.length - this.#at) throw new RangeError("the bytes end in a field");
+    this.#at += size;
+    return this.#bytes.subarray(this.#at - size, this.#at);
+  }
+  text() {
+    return this.bytes().toString("latin1");
+  }
+  /** An unsigned integer, without leading zeros. */
+  integer() {
+    return withoutZeros(this.bytes());
+  }
+};
+function numberField(value) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+function bytesField(value) {
+  const bytes = typeof value === "string" ? Buffer.from(value, "latin1") : value;
+  return Buffer.concat([numberField(bytes.length), bytes]);
+}
+function integerField(value) {
+  const bytes = withoutZeros(value);
+  return bytesField((bytes[0] ?? 0) >= 128 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes);
+}
+function withoutZeros(bytes) {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first < 0 ? Buffer.alloc(0) : bytes.subarray(first);
+}
+
+// src/agent/private-key.ts
+import { createPrivateKey as createPrivateKey2, createPublicKey, sign } from "node:crypto";
+
+// src/agent/openssh-key.ts
+import { createPrivateKey } from "node:crypto";
+var magic = "openssh-key-v1\0";
+var armour = /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]*)-----END OPENSSH PRIVATE KEY-----/;
+var curves = {
+  nistp256: ["P-256", 32],
+  nistp384: ["P-384", 48],
+  nistp521: ["P-521", 66]
+};
+var Refusal = class extends Error {
+};
+function readOpensshKey(text2) {
+  const [, base64] = armour.exec(text2) ?? [];
+  if (base64 === void 0) return void 0;
+  try {
+    return parse(Buffer.from(base64, "base64"));
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Error("it is damaged");
+  }
+}
+function parse(bytes) {
+  if (bytes.toString("latin1", 0, magic.length) !== magic) throw new RangeError("the magic is another");
+  const outer = new FieldReader(bytes.subarray(magic.length));
+  const cipher = outer.text();
+  if (cipher !== "none") throw new Refusal("it is encrypted");
+  outer.text();
+  outer.bytes();
+  if (outer.number() !== 1) throw new Refusal("it holds several keys");
+  outer.bytes();
+  const fields = new FieldReader(outer.bytes());
+  const [check2, again] = [fields.number(), fields.number()];
+  if (check2 !== again) throw new RangeError("the check differs");
+  return createPrivateKey({ key: readFields(fields), format: "jwk" });
+}
+function readFields(fields) {
+  const type = fields.text();
+  if (type === "ssh-ed25519") {
+    const x = fields.bytes();
+    return { kty: "OKP", crv: "Ed25519", x: encode(x), d: encode(fields.bytes().subarray(0, 32)) };
+  }
+  if (type === "ssh-rsa") {
+    const [n, e, d2, qi, p, q] = [0, 1, 2, 3, 4, 5].map(() => fields.integer());
+    return rsaKey({ n, e, d: d2, qi, p, q });
+  }
+  const [curve, bytes] = curves[/^ecdsa-sha2-(nistp\d+)$/.exec(type)?.[1] ?? ""] ?? [];
+  if (curve === void 0 || bytes === void 0) throw new Refusal(`keys of the type ${type} are not supported`);
+  fields.text();
+  const point = fields.bytes();
+  const d = Buffer.concat([Buffer.alloc(bytes), fields.integer()]).subarray(-bytes);
+  return { kty: "EC", crv: curve, x: encode(point.subarray(1, 1 + bytes)), y: encode(point.subarray(1 + bytes)), d: encode(d) };
+}
+function rsaKey(numbers2) {
+  const exponent = (prime) => fromNumber(toNumber(numbers2.d) % (toNumber(prime) - 1n));
+  const parts = Object.entries({ ...numbers2, dp: exponent(numbers2.p), dq: exponent(numbers2.q) });
+  return { kty: "RSA", ...Object.fromEntries(parts.map(([name, bytes]) => [name, encode(bytes ?? Buffer.alloc(0))])) };
+}
+function toNumber(bytes) {
+  return BigInt(`0x${bytes?.toString("hex") || "0"}`);
+}
+function fromNumber(value) {
+  const hex = value.toString(16);
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
+}
+function encode(bytes) {
+  return bytes.toString("base64url");
+}
+
+// src/agent/private-key.ts
+var [sha256Flag, sha512Flag] = [2, 4];
+var curves2 = {
+  "P-256": ["nistp256", "sha256"],
+  "P-384": ["nistp384", "sha384"],
+  "P-521": ["nistp521", "sha512"]
+};
+function readPrivateKey(bytes) {
+  const text2 = Buffer.from(bytes).toString("latin1");
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text2)) throw new Error("it is encrypted");
+  const key = readOpensshKey(text2) ?? readPem2(text2);
+  const type = key.asymmetricKeyType;
+  if (type === "ed25519") return ed25519Key(key);
+  if (type === "rsa") return rsaKey2(key);
+  if (type === "ec") return ecdsaKey(key);
+  throw new Error(`keys of the type ${type} are not supported`);
+}
+function readPem2(text2) {
+  try {
+    return createPrivateKey2(text2);
+  } catch {
+    throw new Error("it is no private key");
+  }
+}
+function ed25519Key(key) {
+  const name = "ssh-ed25519";
+  const [x = ""] = publicParts(key, ["x"]);
+  return {
+    blob: join12(bytesField(name), bytesField(x)),
+    sign: (data) => join12(bytesField(name), bytesField(sign(null, data, key)))
+  };
+}
+function rsaKey2(key) {
+  const [e, n] = publicParts(key, ["e", "n"]);
+  return {
+    blob: join12(bytesField("ssh-rsa"), integerField(e ?? Buffer.alloc(0)), integerField(n ?? Buffer.alloc(0))),
+    sign(data, flags3) {
+      const [name, hash3] = (flags3 & sha512Flag) !== 0 ? ["rsa-sha2-512", "sha512"] : (flags3 & sha256Flag) !== 0 ? ["rsa-sha2-256", "sha256"] : ["ssh-rsa", "sha1"];
+      return join12(bytesField(name), bytesField(sign(hash3, data, key)));
     }
   };
 }
+function ecdsaKey(key) {
+  const [curve, hash3] = curves2[createPublicKey(key).export({ format: "jwk" }).crv ?? ""] ?? [];
+  if (curve === void 0 || hash3 === void 0) throw new Error("its curve is not supported");
+  const [x = Buffer.alloc(0), y = Buffer.alloc(0)] = publicParts(key, ["x", "y"]);
+  const name = bytesField(`ecdsa-sha2-${curve}`);
+  return {
+    blob: join12(name, bytesField(curve), bytesField(join12(Buffer.from([4]), x, y))),
+    sign(data) {
+      const both = sign(hash3, data, { key, dsaEncoding: "ieee-p1363" });
+      const half = both.length / 2;
+      return join12(name, bytesField(join12(integerField(both.subarray(0, half)), integerField(both.subarray(half)))));
+    }
+  };
+}
+function publicParts(key, names2) {
+  const parts = createPublicKey(key).export({ format: "jwk" });
+  return names2.map((name) => Buffer.from(parts[name] ?? "", "base64url"));
+}
+function join12(...parts) {
+  return Buffer.concat(parts);
+}
+
+// src/agent/agent.ts
+var messages = { failure: 5, listKeys: 11, keys: 12, sign: 13, signature: 14 };
+var failure2 = Buffer.concat([numberField(1), Buffer.from([messages.failure])]);
+function openAgent(keys3, directory, name) {
+  return listenAt(directory, name, {
+    mode: 384,
+    onClient(client) {
+      client.on("error", () => client.destroy());
+      onMessages(client, (message) => client.write(answer(message, keys3)));
+    }
+  });
+}
+function answer(message, keys3) {
+  try {
+    if (message[4] === messages.listKeys) return list(keys3);
+    if (message[4] === messages.sign) return sign2(new FieldReader(message.subarray(5)), keys3);
+  } catch {
+  }
+  return failure2;
+}
+function list(keys3) {
+  const entries = keys3.flatMap(({ blob }) => [bytesField(blob), bytesField("")]);
+  return bytesField(Buffer.concat([Buffer.from([messages.keys]), numberField(keys3.length), ...entries]));
+}
+function sign2(request, keys3) {
+  const [blob, data, flags3] = [request.bytes(), request.bytes(), request.number()];
+  const key = keys3.find((one3) => one3.blob.equals(blob));
+  if (key === void 0) return failure2;
+  return bytesField(Buffer.concat([Buffer.from([messages.signature]), bytesField(key.sign(data, flags3))]));
+}
+
+// src/sandbox/agent-proxy.ts
+var passedOn = /* @__PURE__ */ new Set([messages.listKeys, messages.sign]);
+function openAgentProxy(directory, name, { socket, ...place }) {
+  return listenAt(directory, name, {
+    ...place,
+    onClient(client) {
+      const upstream = connect(socket);
+      onMessages(client, (message) => {
+        if (passedOn.has(message[4] ?? 0)) upstream.write(message);
+        else client.write(failure2);
+      });
+      upstream.pipe(client);
+      client.on("end", () => upstream.end());
+      client.on("error", () => upstream.destroy());
+      client.on("close", () => upstream.destroy());
+      upstream.on("error", () => client.destroy());
+    }
+  });
+}
 
 // src/sandbox/caches.ts
-import { createHash as createHash10, randomUUID as randomUUID4 } from "node:crypto";
-import { existsSync, lstatSync as lstatSync2, readlinkSync as readlinkSync2 } from "node:fs";
-import { chmod as chmod2, chown as chown2, mkdir as mkdir6, rename as rename2 } from "node:fs/promises";
-import { join as join9 } from "node:path";
+import { createHash as createHash10, randomUUID as randomUUID6 } from "node:crypto";
+import { existsSync, lstatSync as lstatSync2, readdirSync as readdirSync2, readlinkSync as readlinkSync2 } from "node:fs";
+import { chmod as chmod2, chown as chown2, mkdir as mkdir7, rename as rename2 } from "node:fs/promises";
+import { join as join13 } from "node:path";
 import { setTimeout as sleep2 } from "node:timers/promises";
 
 // src/sandbox/hold.ts
@@ -37211,8 +38569,8 @@ var Hold = class {
   #answers;
   #pending = Buffer.alloc(0);
   #last = Promise.resolve();
-  constructor(helper) {
-    this.#helper = helper;
+  constructor(helper2) {
+    this.#helper = helper2;
   }
   /** Locks a directory until `close`, together with others or alone; false where there is none, or somebody else's lock. */
   take(directory, how = "shared") {
@@ -37226,20 +38584,20 @@ var Hold = class {
       this.#process = this.#helper.start(["run", "hold"]);
       this.#answers = this.#process.stdout[Symbol.asyncIterator]();
     }
-    const path8 = Buffer.from(`${directory}\0`);
+    const path14 = Buffer.from(`${directory}\0`);
     const head = Buffer.alloc(9);
-    head.writeUInt32LE(4 + path8.length, 0);
+    head.writeUInt32LE(4 + path14.length, 0);
     head[4] = kind;
-    head.writeUInt32LE(path8.length - 1, 5);
-    this.#process.stdin.write(Buffer.concat([head, path8]));
+    head.writeUInt32LE(path14.length - 1, 5);
+    this.#process.stdin.write(Buffer.concat([head, path14]));
     while (this.#pending.length === 0) {
       const next = await this.#answers?.next();
       if (next === void 0 || next.done) throw new Error(`Cannot lock "${directory}": ${(await this.#process.exited).stderr}`);
       this.#pending = next.value;
     }
-    const answer = this.#pending[0];
+    const answer2 = this.#pending[0];
     this.#pending = this.#pending.subarray(1);
-    return answer === 1;
+    return answer2 === 1;
   }
   async close() {
     this.#process?.stdin.end();
@@ -37250,7 +38608,7 @@ var Hold = class {
 
 // src/sandbox/lay-out.ts
 async function layOut(source, directory, name, tools) {
-  const place = (path8) => path8 === "" ? name : `${name}/${path8}`;
+  const place = (path14) => path14 === "" ? name : `${name}/${path14}`;
   const items = (await source.items()).map(({ entry, content: content2 }) => ({
     entry: { ...entry, path: place(entry.path), link: entry.type === "hardlink" ? place(entry.link) : entry.link },
     ...content2 === void 0 ? {} : { content: content2 }
@@ -37263,49 +38621,100 @@ var retryMs = 100;
 var content = "fs";
 var CacheStore = class {
   #folder;
-  constructor(folder2) {
+  #fresh;
+  #keeper;
+  /** What commands could write to, by key. */
+  #written = /* @__PURE__ */ new Map();
+  /** By id. */
+  #emptied = /* @__PURE__ */ new Map();
+  /** Caches whose id is in `fresh` are emptied when they are first taken. */
+  constructor(folder2, fresh, keeper) {
     this.#folder = folder2;
+    this.#fresh = fresh;
+    this.#keeper = keeper;
   }
   /**
    * Locks a cache, and makes it where there is none. A cache has numbered slots: who may not share takes the first free one, or with
    * `locked` waits for slot 0. With `alone` nobody else may use the slot at the same time, and `shared` waits like `locked`.
    */
   async take(mount, hold, alone, tools) {
-    const folder2 = join9(this.#folder, createHash10("sha256").update(mount.key).digest("hex"));
+    const all = join13(this.#folder, hashOf(mount.id));
+    const folder2 = join13(all, hashOf(mount.key));
+    if (this.#fresh.has(mount.id)) await this.#emptyOnce(mount.id, all, tools);
     const waits = mount.sharing === "locked" || alone && mount.sharing === "shared";
     for (; ; ) {
       for (let slot = 0; slot === 0 || !waits; slot += 1) {
-        const directory = join9(folder2, String(slot));
-        await mkdir6(directory, { recursive: true, mode: 448 });
+        const directory = join13(folder2, String(slot));
+        await mkdir7(directory, { recursive: true, mode: 448 });
         if (await hold.take(directory, alone || mount.sharing !== "shared" ? "alone" : "shared")) {
-          if (!existsSync(join9(directory, content))) await this.#make(directory, mount, tools);
+          if (!existsSync(join13(directory, content))) await this.#make(directory, mount, tools);
+          if (mount.writable) this.#written.set(mount.key, { mount, directory });
           return directory;
         }
       }
       await sleep2(retryMs, void 0, { signal: tools.signal });
     }
   }
+  /** Hands over what caches hold; one that somebody else uses now is his to keep. */
+  async save(tools) {
+    const keeper = this.#keeper;
+    if (keeper === void 0) return;
+    for (const { mount, directory } of this.#written.values()) {
+      const hold = new Hold(tools.helper);
+      try {
+        if (await hold.take(directory, "alone"))
+          await keeper.save(mount, listDirectory(join13(directory, content), cacheFolder, { helper: tools.helper, signal: tools.signal }));
+      } catch (error) {
+        tools.signal.throwIfAborted();
+        keeper.warn(`Cannot keep what the cache "${mount.id}" holds: ${error instanceof Error ? error.message : error}`);
+      } finally {
+        await hold.close();
+      }
+    }
+  }
   /** Where a mount's `source` lies in its slot. */
   locate(directory, { id, source }) {
-    const { path: path8, node } = resolvePath(diskView(join9(directory, content)), source);
+    const { path: path14, node } = resolvePath(diskView(join13(directory, content)), source);
     if (node === void 0) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
-    return path8 === "" ? content : `${content}/${path8}`;
+    return path14 === "" ? content : `${content}/${path14}`;
+  }
+  #emptyOnce(id, all, tools) {
+    const emptied = this.#emptied.get(id) ?? empty(all, tools);
+    this.#emptied.set(id, emptied);
+    return emptied;
+  }
+  /** Puts what an earlier build left into `fresh`; false, and nothing there, where it left nothing that can be had. */
+  async #restore(mount, fresh, tools) {
+    if (this.#keeper === void 0 || this.#fresh.has(mount.id)) return false;
+    const layer = await this.#keeper.restore(mount);
+    if (layer === void 0) return false;
+    try {
+      await unpackLayer(layer, { root: fresh, form: "flat" }, tools);
+      return existsSync(join13(fresh, cacheFolder));
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      this.#keeper.warn(`Cannot bring back what the cache "${mount.id}" held: ${error instanceof Error ? error.message : error}`);
+      for (const left of listDirectories(fresh)) await removeTree(left);
+      return false;
+    }
   }
   /** Others who share the slot may want to make it at the same time. */
-  async #make(directory, { seed, owner }, tools) {
+  async #make(directory, mount, tools) {
+    const { seed, owner } = mount;
     const making = new Hold(tools.helper);
-    const fresh = join9(directory, `new-${randomUUID4()}`);
+    const fresh = join13(directory, `new-${randomUUID6()}`);
     try {
-      while (!await making.take(join9(directory, ".."), "alone")) await sleep2(retryMs, void 0, { signal: tools.signal });
-      if (existsSync(join9(directory, content))) return;
-      await mkdir6(fresh);
-      if (seed === void 0) {
+      while (!await making.take(join13(directory, ".."), "alone")) await sleep2(retryMs, void 0, { signal: tools.signal });
+      if (existsSync(join13(directory, content))) return;
+      await mkdir7(fresh);
+      if (await this.#restore(mount, fresh, tools)) await rename2(join13(fresh, cacheFolder), join13(directory, content));
+      else if (seed === void 0) {
         await chown2(fresh, owner.uid, owner.gid);
         await chmod2(fresh, owner.mode);
-        await rename2(fresh, join9(directory, content));
+        await rename2(fresh, join13(directory, content));
       } else {
         await layOut(seed, fresh, content, tools);
-        await rename2(join9(fresh, content), join9(directory, content));
+        await rename2(join13(fresh, content), join13(directory, content));
       }
     } finally {
       await removeTree(fresh);
@@ -37313,6 +38722,28 @@ var CacheStore = class {
     }
   }
 };
+var cacheFolder = "cache";
+async function empty(all, tools) {
+  for (const slot of listDirectories(all).flatMap(listDirectories)) {
+    const hold = new Hold(tools.helper);
+    const gone = join13(slot, `gone-${randomUUID6()}`);
+    try {
+      while (!await hold.take(slot, "alone")) await sleep2(retryMs, void 0, { signal: tools.signal });
+      if (!existsSync(join13(slot, content))) continue;
+      await rename2(join13(slot, content), gone);
+      await removeTree(gone);
+    } finally {
+      await hold.close();
+    }
+  }
+}
+function listDirectories(folder2) {
+  if (!existsSync(folder2)) return [];
+  return readdirSync2(folder2, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join13(folder2, name));
+}
+function hashOf(text2) {
+  return createHash10("sha256").update(text2).digest("hex");
+}
 function typeOf2(stats) {
   return stats?.isSymbolicLink() ? "symlink" : stats?.isDirectory() ? "directory" : "file";
 }
@@ -37320,8 +38751,8 @@ function diskView(root) {
   const raw = toRaw(root);
   return {
     list: () => [],
-    lstat(path8) {
-      const file = toBytes(path8 === "" ? raw : `${raw}/${path8}`);
+    lstat(path14) {
+      const file = toBytes(path14 === "" ? raw : `${raw}/${path14}`);
       let stats;
       try {
         stats = lstatSync2(file, { throwIfNoEntry: false });
@@ -37330,9 +38761,9 @@ function diskView(root) {
       }
       if (stats === void 0) return void 0;
       const type = typeOf2(stats);
-      const link2 = type === "symlink" ? readlinkSync2(file, "latin1") : "";
+      const link3 = type === "symlink" ? readlinkSync2(file, "latin1") : "";
       const { mode, uid, gid, size } = stats;
-      const attributes = { type, mode: mode & 4095, uid, gid, mtime: 0, mtimeNs: 0, size, link: link2, devMajor: 0, devMinor: 0 };
+      const attributes = { type, mode: mode & 4095, uid, gid, mtime: 0, mtimeNs: 0, size, link: link3, devMajor: 0, devMinor: 0 };
       return { attributes, inode: {} };
     }
   };
@@ -37347,10 +38778,10 @@ var MountShop = class {
   /** Files that several commands see, by their key. */
   #shared = /* @__PURE__ */ new Map();
   /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
-  constructor(stateDir, helper, { moves }) {
-    this.#work = join10(stateDir, "work", randomUUID5());
-    this.#caches = new CacheStore(join10(stateDir, "caches"));
-    this.#helper = helper;
+  constructor({ stateDir, freshCaches: freshCaches2, keeper, helper: helper2 }, { moves }) {
+    this.#work = join14(stateDir, "work", randomUUID7());
+    this.#caches = new CacheStore(join14(stateDir, "caches"), freshCaches2, keeper);
+    this.#helper = helper2;
     this.#moves = moves;
   }
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
@@ -37367,7 +38798,7 @@ var MountShop = class {
       const slots = await this.#takeCaches(mounts, hold, signal);
       const ready = [];
       for (const [i, mount] of mounts.entries()) {
-        if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join10(home, `mount-${i}`), copies }, signal));
+        if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join14(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
         else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
         else ready.push(mount);
@@ -37377,6 +38808,9 @@ var MountShop = class {
       await release();
       throw error;
     }
+  }
+  saveCaches(signal) {
+    return this.#caches.save({ helper: this.#helper, signal });
   }
   async close() {
     await Promise.allSettled(this.#shared.values());
@@ -37407,15 +38841,15 @@ var MountShop = class {
   #share(source, signal) {
     const known = this.#shared.get(source.key);
     if (known !== void 0) return known;
-    const made = this.#layOut(source, join10(this.#work, String(this.#shared.size)), signal);
+    const made = this.#layOut(source, join14(this.#work, String(this.#shared.size)), signal);
     made.catch(() => {
     });
     this.#shared.set(source.key, made);
     return made;
   }
   async #layOut(source, directory, signal) {
-    await mkdir7(this.#work, { recursive: true, mode: 448 });
-    await mkdir7(directory);
+    await mkdir8(this.#work, { recursive: true, mode: 448 });
+    await mkdir8(directory);
     await layOut(source, directory, "tree", { helper: this.#helper, signal });
     return directory;
   }
@@ -37448,9 +38882,9 @@ var answers2 = { ended: 1, refused: 2, noDevice: 3 };
 var refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 };
 var killAfterMs = 3e3;
 async function startCommand(command, place, options2) {
-  const { helper, signal } = options2;
+  const { helper: helper2, signal } = options2;
   signal.throwIfAborted();
-  const child = helper.start(["run"], { extraFds: ["pipe", "pipe"] });
+  const child = helper2.start(["run"], { extraFds: ["pipe", "pipe"] });
   let last;
   const stop = () => {
     child.stdin.end();
@@ -37461,7 +38895,7 @@ async function startCommand(command, place, options2) {
     const [output, errors] = child.fds;
     output.on("data", command.stdout);
     errors.on("data", command.stderr);
-    write(child.stdin, command, place, options2);
+    write2(child.stdin, command, place, options2);
     const [ending, exit] = await Promise.all([readAnswers2(child.stdout, command, options2), child.exited]);
     signal.throwIfAborted();
     if (ending !== void 0) return ending;
@@ -37472,9 +38906,9 @@ async function startCommand(command, place, options2) {
     child.stdin.end();
   }
 }
-function write(stdin, command, place, { files, mounts = [] }) {
+function write2(stdin, command, place, { files, mounts = [] }) {
   const send = (kind, ...fields) => {
-    const size = fields.reduce((sum, field) => sum + field.length, 0);
+    const size = fields.reduce((sum2, field) => sum2 + field.length, 0);
     const head = Buffer.alloc(5);
     head.writeUInt32LE(size);
     head[4] = kind;
@@ -37491,14 +38925,14 @@ function write(stdin, command, place, { files, mounts = [] }) {
   send(kinds2.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
   const { uid, gid, groups } = command.user;
   send(kinds2.user, numbers(uid, gid, groups.length, ...groups));
-  for (const [path8, source] of Object.entries(files)) send(kinds2.file, text(path8), text(source));
+  for (const [path14, source] of Object.entries(files)) send(kinds2.file, text(path14), text(source));
   for (const mount of mounts) send(kinds2[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds2.go);
   stdin.uncork();
 }
 function fieldsOf(mount) {
-  if (mount.kind === "bind") return [text(mount.directory), bytesField(toBytes(mount.below)), flag(mount.writable)];
-  if (mount.kind === "content") return [numbers(mount.mode, mount.uid, mount.gid), flag(mount.executable), bytesField(mount.bytes)];
+  if (mount.kind === "bind") return [text(mount.directory), bytesField2(toBytes(mount.below)), flag(mount.writable)];
+  if (mount.kind === "content") return [numbers(mount.mode, mount.uid, mount.gid), flag(mount.executable), bytesField2(mount.bytes)];
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(mount.size));
   return [size, flag(mount.writable)];
@@ -37508,9 +38942,9 @@ function flag(value) {
 }
 function text(value) {
   if (value.includes("\0")) throw new SandboxError(`Cannot run ${JSON.stringify(value)}: it holds a NUL`);
-  return bytesField(Buffer.from(value));
+  return bytesField2(Buffer.from(value));
 }
-function bytesField(bytes) {
+function bytesField2(bytes) {
   return Buffer.concat([numbers(bytes.length), bytes, Buffer.from([0])]);
 }
 function numbers(...values) {
@@ -37580,17 +39014,18 @@ function explainRefusal({ args, cwd, stderr }, refusal, errno) {
 
 // src/sandbox/chroot-bare.ts
 function openChrootBare(tools, why) {
-  const mounts = new MountShop(tools.stateDir, tools.helper, { moves: true });
+  const mounts = new MountShop(tools, { moves: true });
   const roots = /* @__PURE__ */ new Set();
   return {
     name: "chroot-bare",
     why,
     sharesLayers: false,
     async openRoot() {
-      const root = new BareRoot(join11(tools.stateDir, "work", randomUUID6()), { ...tools, mounts });
+      const root = new BareRoot(join15(tools.stateDir, "work", randomUUID8()), { ...tools, mounts });
       roots.add(root);
       return root;
     },
+    saveCaches: (signal) => mounts.saveCaches(signal),
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
       await mounts.close();
@@ -37608,16 +39043,16 @@ var BareRoot = class {
   #runs = 0;
   constructor(work, tools) {
     this.#work = work;
-    this.#directory = join11(work, "root");
+    this.#directory = join15(work, "root");
     this.#tools = tools;
   }
   async add(layer, known) {
     const unpacked = this.#merged.then(async (lower) => {
       const top = await layer;
       await this.#makeDirectory();
-      const { helper, files } = this.#tools;
+      const { helper: helper2, files, indexes } = this.#tools;
       const target = { root: this.#directory, form: "flat", lower: { ...lower, files }, tree: known };
-      const tree = await unpackLayer(top, target, { helper, signal: this.#stop.signal });
+      const tree = await unpackLayer(top, target, { helper: helper2, signal: this.#stop.signal, indexes });
       return { tree, layers: [...lower.layers, top] };
     });
     this.#then(unpacked);
@@ -37643,8 +39078,8 @@ var BareRoot = class {
   }
   /** Nobody else on the machine may reach the setuid programs of an image. */
   async #makeDirectory() {
-    await mkdir8(this.#work, { recursive: true, mode: 448 });
-    await mkdir8(this.#directory, { recursive: true });
+    await mkdir9(this.#work, { recursive: true, mode: 448 });
+    await mkdir9(this.#directory, { recursive: true });
   }
   #then(merged) {
     merged.catch(() => {
@@ -37652,29 +39087,29 @@ var BareRoot = class {
     this.#merged = merged;
   }
   async #run(command, lower, signal) {
-    const { helper } = this.#tools;
+    const { helper: helper2 } = this.#tools;
     this.#runs += 1;
-    const home = join11(this.#work, String(this.#runs));
-    const scratch = join11(home, "scratch");
+    const home = join15(this.#work, String(this.#runs));
+    const scratch = join15(home, "scratch");
     await this.#makeDirectory();
-    await mkdir8(scratch, { recursive: true });
+    await mkdir9(scratch, { recursive: true });
     await chown3(this.#directory, 0, 0);
     await chmod3(this.#directory, 493);
-    const before = await snapshot(this.#directory, { helper, signal });
+    const before2 = await snapshot(this.#directory, { helper: helper2, signal });
     const running = this.#start(command, home, scratch, signal);
     this.#running = running.catch(() => {
     });
     const ending = await running;
     await removeTree(home);
-    const changes = ending.exitCode === 0 ? await changesFromScan(this.#directory, before, lower, { helper, signal }, { exclude: () => false }) : [];
+    const changes = ending.exitCode === 0 ? await changesFromScan(this.#directory, before2, lower, { helper: helper2, signal }, { exclude: () => false }) : [];
     return { ...ending, changes };
   }
   async #start(command, home, scratch, signal) {
-    const { helper } = this.#tools;
+    const { helper: helper2 } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, mounts, signal });
+      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper: helper2, files, mounts, signal });
     } finally {
       await release();
     }
@@ -37682,19 +39117,20 @@ var BareRoot = class {
 };
 
 // src/sandbox/ns.ts
-import { randomUUID as randomUUID8 } from "node:crypto";
-import { chmod as chmod4, mkdir as mkdir10 } from "node:fs/promises";
-import { join as join13 } from "node:path";
+import { randomUUID as randomUUID10 } from "node:crypto";
+import { chmod as chmod4, mkdir as mkdir11 } from "node:fs/promises";
+import { join as join17 } from "node:path";
 
 // src/sandbox/layer-store.ts
-import { createHash as createHash11, randomUUID as randomUUID7 } from "node:crypto";
-import { mkdir as mkdir9, rename as rename3 } from "node:fs/promises";
-import { join as join12 } from "node:path";
+import { createHash as createHash11, randomUUID as randomUUID9 } from "node:crypto";
+import { mkdir as mkdir10, rename as rename3 } from "node:fs/promises";
+import { join as join16 } from "node:path";
 var parallelUnpacks = 4;
 var LayerStore = class {
   #folder;
   #helper;
   #files;
+  #indexes;
   #hold;
   #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -37705,6 +39141,7 @@ var LayerStore = class {
     this.#folder = folder2;
     this.#helper = tools.helper;
     this.#files = tools.files;
+    this.#indexes = tools.indexes;
     this.#hold = new Hold(tools.helper);
   }
   /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
@@ -37725,9 +39162,9 @@ var LayerStore = class {
   async publish(made, layer, below, tree) {
     const chainId = chainOf(Promise.resolve(layer), below);
     const chain = await chainId;
-    await mkdir9(this.#folder, { recursive: true, mode: 448 });
-    const home = join12(this.#folder, hexOf(chain));
-    const directory = join12(home, "fs");
+    await mkdir10(this.#folder, { recursive: true, mode: 448 });
+    const home = join16(this.#folder, hexOf(chain));
+    const directory = join16(home, "fs");
     if (!await moveDirectory(made, home)) await removeTree(made);
     if (!await this.#hold.take(home)) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
     this.#known.set(chain, Promise.resolve({ directory, tree }));
@@ -37742,8 +39179,8 @@ var LayerStore = class {
   async #unpack(layer, chain, below, known) {
     await this.#enter();
     try {
-      const home = join12(this.#folder, hexOf(chain));
-      const directory = join12(home, "fs");
+      const home = join16(this.#folder, hexOf(chain));
+      const directory = join16(home, "fs");
       const isThere2 = await this.#hold.take(home);
       const tree = isThere2 ? known ?? await this.#read(layer, below) : await this.#unpackInto(home, layer, below, known);
       this.#files.register(layer.diffId, directory);
@@ -37757,15 +39194,15 @@ var LayerStore = class {
     return (await below?.tree ?? emptyTree).with(index);
   }
   async #unpackInto(home, layer, below, known) {
-    const fresh = join12(this.#folder, `new-${randomUUID7()}`);
-    await mkdir9(this.#folder, { recursive: true, mode: 448 });
-    await mkdir9(join12(fresh, "fs"), { recursive: true });
+    const fresh = join16(this.#folder, `new-${randomUUID9()}`);
+    await mkdir10(this.#folder, { recursive: true, mode: 448 });
+    await mkdir10(join16(fresh, "fs"), { recursive: true });
     try {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {
       });
-      const tools = { helper: this.#helper, signal: this.#stop.signal };
-      const tree = await unpackLayer(layer, { root: join12(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
+      const tools = { helper: this.#helper, signal: this.#stop.signal, indexes: this.#indexes };
+      const tree = await unpackLayer(layer, { root: join16(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);
       return tree;
@@ -37807,19 +39244,21 @@ async function moveDirectory(from, to) {
 
 // src/sandbox/ns.ts
 var maxLayers = 500;
-function openNs({ stateDir, helper, files }, why) {
-  const layers = new LayerStore(join13(stateDir, "layers"), { helper, files });
-  const mounts = new MountShop(stateDir, helper, { moves: false });
+function openNs(tools, why) {
+  const { stateDir, helper: helper2 } = tools;
+  const layers = new LayerStore(join17(stateDir, "layers"), tools);
+  const mounts = new MountShop(tools, { moves: false });
   const roots = /* @__PURE__ */ new Set();
   return {
     name: "ns",
     why,
     sharesLayers: true,
     async openRoot() {
-      const root = new NsRoot(join13(stateDir, "work", randomUUID8()), { layers, mounts, helper });
+      const root = new NsRoot(join17(stateDir, "work", randomUUID10()), { layers, mounts, helper: helper2 });
       roots.add(root);
       return root;
     },
+    saveCaches: (signal) => mounts.saveCaches(signal),
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
       await Promise.all([layers.close(), mounts.close()]);
@@ -37853,14 +39292,14 @@ var NsRoot = class {
     const directories = await Promise.all(this.#stack.map(({ directory }) => directory));
     stopped.throwIfAborted();
     this.#runs += 1;
-    const home = join13(this.#work, String(this.#runs));
-    const made = join13(home, "layer");
-    const upper = join13(made, "fs");
-    await mkdir10(this.#work, { recursive: true, mode: 448 });
-    await mkdir10(upper, { recursive: true });
-    await Promise.all([mkdir10(join13(home, "work")), mkdir10(join13(home, "stage"))]);
+    const home = join17(this.#work, String(this.#runs));
+    const made = join17(home, "layer");
+    const upper = join17(made, "fs");
+    await mkdir11(this.#work, { recursive: true, mode: 448 });
+    await mkdir11(upper, { recursive: true });
+    await Promise.all([mkdir11(join17(home, "work")), mkdir11(join17(home, "stage"))]);
     await chmod4(upper, 493);
-    const place = { kind: "namespaces", lowers: directories, upper, work: join13(home, "work"), stage: join13(home, "stage") };
+    const place = { kind: "namespaces", lowers: directories, upper, work: join17(home, "work"), stage: join17(home, "stage") };
     const running = this.#start(command, place, home, stopped);
     this.#running = running.catch(() => {
     });
@@ -37892,10 +39331,10 @@ var NsRoot = class {
   }
   async #publish(top, layer, tree) {
     await this.#running;
-    const at2 = this.#stack.indexOf(top);
-    const below = this.#stack[at2 + 1];
-    if (at2 < 0 || below !== void 0 && !isLevel(below)) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    this.#stack[at2] = await this.#store.publish(top.made, layer, below, tree);
+    const at3 = this.#stack.indexOf(top);
+    const below = this.#stack[at3 + 1];
+    if (at3 < 0 || below !== void 0 && !isLevel(below)) throw new Error("Cannot keep a layer: the one below it is not written yet");
+    this.#stack[at3] = await this.#store.publish(top.made, layer, below, tree);
   }
   #topLevel() {
     const top = this.#stack[0];
@@ -37910,14 +39349,14 @@ function isLevel(entry) {
 // src/sandbox/choose.ts
 var rungs = ["ns", "chroot-bare"];
 async function chooseSandbox(choice, options2) {
-  const { helper, report } = options2;
+  const { helper: helper2, report } = options2;
   if (choice !== "auto" && !rungs.includes(choice))
     throw new Error(`Cannot use the sandbox "${choice}": not yet supported; there are auto, ${rungs.join(", ")}`);
-  if (helper === void 0)
+  if (helper2 === void 0)
     throw new Error(`Cannot run commands: there is no helper program for ${process.arch}; builds without RUN work here`);
   const refused = [];
   for (const rung of choice === "auto" ? rungs : [choice]) {
-    const trial = await tryRung(rung, helper, options2.stateDir);
+    const trial = await tryRung(rung, helper2, options2.stateDir);
     if (trial.refused !== void 0) {
       refused.push(`${rung}: ${trial.refused}`);
       continue;
@@ -37925,7 +39364,7 @@ async function chooseSandbox(choice, options2) {
     const why = [`${rung}: ${describeRung(rung, options2.stateDir)}`, ...refused].join("; ");
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== void 0) report.emit({ kind: "warning", text: trial.warning });
-    const tools = { ...options2, helper };
+    const tools = { ...options2, helper: helper2 };
     return rung === "ns" ? openNs(tools, why) : openChrootBare(tools, why);
   }
   throw new Error(
@@ -37945,18 +39384,18 @@ var nothing4 = {
   stderr() {
   }
 };
-async function tryRung(rung, helper, stateDir) {
-  const home = join14(stateDir, "work", `probe-${randomUUID9()}`);
-  const within = (name) => join14(home, name);
-  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") } : { kind: "chroot", root: within("root"), scratch: within("scratch") };
+async function tryRung(rung, helper2, stateDir) {
+  const home = join18(stateDir, "work", `probe-${randomUUID11()}`);
+  const within2 = (name) => join18(home, name);
+  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within2("upper"), work: within2("work"), stage: within2("stage") } : { kind: "chroot", root: within2("root"), scratch: within2("scratch") };
   try {
-    await mkdir11(home, { recursive: true, mode: 448 });
-    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir11(within(name));
+    await mkdir12(home, { recursive: true, mode: 448 });
+    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir12(within2(name));
     let warning;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
     };
-    await startCommand(nothing4, place, { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
+    await startCommand(nothing4, place, { helper: helper2, files: {}, signal: new AbortController().signal, onMissingDevices });
     return warning === void 0 ? {} : { warning };
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
@@ -37991,16 +39430,139 @@ function openSandbox(choice, options2) {
   return chooseSandbox(choice, options2);
 }
 
+// src/build/failure.ts
+var BuildFailure = class extends Error {
+  phase;
+  /** 1, or the exit status of the RUN that failed. */
+  exitCode;
+  place;
+  /** One thing to try. */
+  hint;
+  /** The last lines that a failed command wrote. */
+  output;
+  constructor(message, details = {}) {
+    super(message, details.cause === void 0 ? void 0 : { cause: details.cause });
+    this.name = "BuildFailure";
+    this.phase = details.phase ?? "building image";
+    this.exitCode = details.exitCode ?? 1;
+    this.place = details.place;
+    this.hint = details.hint;
+    this.output = details.output ?? [];
+  }
+};
+async function during(phase, work) {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
+    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error });
+  }
+}
+function hintOf(error) {
+  return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : void 0;
+}
+
+// src/build/fetching.ts
+import { randomUUID as randomUUID12 } from "node:crypto";
+import { join as join19 } from "node:path";
+function fetchTools(request, { http }, { signal, stdin, ssh }) {
+  const { secrets } = request;
+  const { proxies, roots } = request.registry;
+  const makeDirectory2 = () => makeWorkDirectory(request);
+  return { http, secrets, signal, stdin, proxies, authorities: roots.files, sshAgent: ssh.get("default"), makeDirectory: makeDirectory2 };
+}
+function contextOptions(request) {
+  const { buildArgs, contextSubPath: subPath } = request;
+  const keepGitDir = /^(?:1|t|T|TRUE|true|True)$/.test(buildArgs.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") ?? "");
+  return { ...request, subPath, keepGitDir, mtime: buildArgs.get("SOURCE_DATE_EPOCH") ? "commit" : "checkout" };
+}
+async function makeWorkDirectory({ stateDir }) {
+  const directory = join19(stateDir, "work", randomUUID12());
+  await makeStateDirectory(directory);
+  return directory;
+}
+async function makeStateDirectory(directory) {
+  try {
+    await makeDirectories(directory, 448);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot make the state directory "${directory}": ${why}; give another with --state-dir`, { cause });
+  }
+}
+function secretsOf2({ secrets, git, context, dockerfile, buildContexts }) {
+  const { username = "", password = "" } = git.credentials ?? {};
+  const userinfos = [context, dockerfile, ...buildContexts.values()].flatMap(splitUserinfo2);
+  return [
+    ...[...secrets.values()].map((secret) => Buffer.from(secret).toString("utf8")),
+    ...[[username, password], ...userinfos].flatMap(([user = "", secret = ""]) => secret === "" ? [user] : [secret])
+  ];
+}
+function splitUserinfo2(address) {
+  const [, userinfo] = /^(?!ssh:)[a-z][a-z0-9+.-]*:\/\/([^/?#]*)@/i.exec(address) ?? [];
+  if (userinfo === void 0) return [];
+  const parts = userinfo.split(":");
+  return [parts, parts.map(decode3)];
+}
+function decode3(text2) {
+  try {
+    return decodeURIComponent(text2);
+  } catch {
+    return text2;
+  }
+}
+
+// src/build/agents.ts
+async function openAgents(request) {
+  const sockets = /* @__PURE__ */ new Map();
+  const sets = /* @__PURE__ */ new Map();
+  for (const [id, source] of request.ssh) {
+    if (source.kind === "socket") sockets.set(id, source.path);
+    else {
+      const keys3 = source.files.map((file) => readKey(file, id));
+      sets.set(id, keys3);
+    }
+  }
+  if (sets.size === 0) return { sockets, async close() {
+  } };
+  const directory = await makeWorkDirectory(request);
+  const opened = [];
+  const close = async () => {
+    await Promise.all(opened.map((agent) => agent.close()));
+    await removeTree(directory);
+  };
+  try {
+    for (const [id, keys3] of sets) {
+      const agent = await openAgent(keys3, directory, String(opened.length));
+      opened.push(agent);
+      sockets.set(id, agent.path);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { sockets, close };
+}
+function readKey({ path: path14, bytes }, id) {
+  try {
+    return readPrivateKey(bytes);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BuildFailure(`Cannot use the key "${path14}" of --ssh ${id}: ${why}`, {
+      hint: "give an unencrypted private key, or ssh-add it to an ssh-agent and pass its socket"
+    });
+  }
+}
+
 // src/build/assemble.ts
 var zeroTime = "0001-01-01T00:00:00Z";
 function assembleImage(plan, stages, target, options2) {
   const stage = plan.stages[target];
   const built = stages[target];
   if (stage === void 0 || built === void 0) throw new Error("Cannot assemble image: its target was not built");
-  const made = madeBelow(plan, stages, target);
+  const { made } = built;
   const fixedTime = options2.reproducible ? zeroTime : plan.epoch === void 0 ? void 0 : new Date(plan.epoch * 1e3).toISOString().replace(".000Z", "Z");
-  const history = timeHistory(stage, made, fixedTime);
-  const created = fixedTime ?? history.at(-1)?.created ?? (/* @__PURE__ */ new Date()).toISOString();
+  const history = timeHistory(stage, made, fixedTime, options2.now);
+  const created = fixedTime ?? history.at(-1)?.created ?? options2.now;
   const config = {
     ...stage.config,
     created,
@@ -38012,15 +39574,10 @@ function assembleImage(plan, stages, target, options2) {
 function familyOf({ files, family }) {
   return files.layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
 }
-function madeBelow(plan, stages, number) {
-  const base = plan.stages[number]?.base;
-  const below = base?.kind === "stage" ? madeBelow(plan, stages, base.stage) : [];
-  return [...below, ...stages[number]?.made ?? []];
-}
-function timeHistory(stage, made, fixedTime) {
+function timeHistory(stage, made, fixedTime, now) {
   const lines = stage.config.history ?? [];
   let next = 0;
-  let time = made[0]?.created ?? (/* @__PURE__ */ new Date()).toISOString();
+  let time = made[0]?.created ?? now;
   return lines.map((line, i) => {
     if (i < stage.inheritedHistory) return line;
     if (!line.empty_layer) time = made[next++]?.created ?? time;
@@ -38028,15 +39585,1955 @@ function timeHistory(stage, made, fixedTime) {
   });
 }
 
-// src/build/bases.ts
-function baseKey(reference, platform) {
-  return `${formatReference(reference)} ${formatPlatform(platform)}`;
+// src/cache/key.ts
+import { createHash as createHash12 } from "node:crypto";
+var version2 = "slipway-cache-1";
+function keyOf(domain, parts) {
+  const hash3 = createHash12("sha256");
+  const add = (part) => {
+    hash3.update(`${typeof part === "string" ? Buffer.byteLength(part) : part.length}:`);
+    hash3.update(part);
+  };
+  add(version2);
+  add(domain);
+  for (const part of parts) add(part);
+  return hash3.digest("hex");
 }
-function openBases(registry, signal) {
+
+// src/cache/record.ts
+import { createHmac, timingSafeEqual } from "node:crypto";
+var version3 = 1;
+function encodeRecord(key, record, secret) {
+  const body = JSON.stringify({ version: version3, key, ...record });
+  return Buffer.from(secret === void 0 ? body : `${body}
+${signatureOf(body, secret)}`);
+}
+function decodeRecord(key, bytes, secret) {
+  const [body = "", signature = ""] = Buffer.from(bytes).toString("utf8").split("\n");
+  if (secret !== void 0 && !isSame2(signature, signatureOf(body, secret)))
+    throw new Error(signature === "" ? "it is not signed" : "its signature does not fit the secret of --cache-key-secret");
+  const value = JSON.parse(body);
+  if (!isObject(value) || value.version !== version3) throw new Error("it is of another version");
+  if (value.key !== key) throw new Error("it belongs to another key");
+  if (value.kind === "note") return { kind: "note", value: value.value };
+  if (value.kind === "last" && Array.isArray(value.chains) && value.chains.every(isStage))
+    return { kind: "last", value: value.value, chains: value.chains };
+  if (value.kind === "index" && isDigestOf(value.diffId) && isBlob(value.index))
+    return { kind: "index", diffId: value.diffId, index: value.index };
+  if (value.kind === "chain" && typeof value.fidelity === "string" && Array.isArray(value.layers) && value.layers.every(isLayer))
+    return { kind: "chain", layers: value.layers, fidelity: value.fidelity };
+  throw new Error("it is no record");
+}
+function signatureOf(body, secret) {
+  return createHmac("sha256", secret).update(body).digest("hex");
+}
+function isSame2(a, b) {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+function isObject(value) {
+  return typeof value === "object" && value !== null;
+}
+function isDigestOf(value) {
+  return typeof value === "string" && isDigest(value);
+}
+function isBlob(value) {
+  return isObject(value) && isDigestOf(value.digest) && Number.isSafeInteger(value.size);
+}
+function isStage(value) {
+  if (!isObject(value) || typeof value.fidelity !== "string" || !Array.isArray(value.layers) || !Array.isArray(value.keys)) return false;
+  return value.layers.every(isLayer) && value.keys.length <= value.layers.length && value.keys.every((key) => typeof key === "string");
+}
+function isLayer(value) {
+  if (!isObject(value) || !isDigestOf(value.diffId) || !isBlob(value.index)) return false;
+  const { variants, created, seconds } = value;
+  const isTimed = typeof created === "string" && !Number.isNaN(Date.parse(created)) && typeof seconds === "number";
+  return isTimed && Array.isArray(variants) && variants.length > 0 && variants.every(isVariant);
+}
+function isVariant(value) {
+  const isKnown = isObject(value) && typeof value.compressor === "string";
+  return isKnown && (value.compression === "gzip" || value.compression === "zstd") && isBlob(value);
+}
+
+// src/cache/ci-entry.ts
+import { createHash as createHash13 } from "node:crypto";
+var WriteDeniedError = class extends Error {
+  name = "WriteDeniedError";
+};
+var entryVersion = createHash13("sha256").update("slipway cache 1").digest("hex");
+var mostAnswer = 1 << 20;
+async function ask2(http, method, url2, options2) {
+  const response = await http.request(method, url2, options2);
+  const text2 = Buffer.from(await response.bytes(mostAnswer)).toString();
+  return { status: response.status, body: parseObject(text2), text: text2 };
+}
+function jsonBody(value) {
+  return Buffer.from(JSON.stringify(value));
+}
+function refusalOf({ status, body, text: text2 }, action) {
+  const said = [body.code, body.msg ?? body.message ?? body.error ?? /<Code>([^<]*)/.exec(text2)?.[1]].filter((part) => part !== void 0);
+  const detail = said.length === 0 ? "" : ` (${redactText(said.join(": "))})`;
+  return new Error(`Cannot ${action}: the cache service answered ${status}${detail}`);
+}
+var deniedPrefix = "cache write denied:";
+function parseObject(text2) {
+  try {
+    const value = JSON.parse(text2);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+// src/cache/ci-index.ts
+import { promisify as promisify3 } from "node:util";
+import { gunzip, gzip as gzip2 } from "node:zlib";
+var emptyIndex = { records: /* @__PURE__ */ new Map(), blobs: /* @__PURE__ */ new Map() };
+var format = "slipway cache index 1";
+var keyPattern = /^[0-9a-f]{64}$/;
+var packPattern = /^slipway-[a-z0-9-]+$/;
+var mostBytes = 64 << 20;
+async function encodeIndex3({ records, blobs }) {
+  const packs = [...new Set([...blobs.values()].map(({ pack: pack2 }) => pack2))];
+  const packNumbers = new Map(packs.map((pack2, i) => [pack2, i]));
+  const blobNumbers = new Map([...blobs.keys()].map((digest, i) => [digest, i]));
+  const document = {
+    format,
+    packs,
+    blobs: [...blobs].map(([digest, { pack: pack2, offset, size }]) => [digest, packNumbers.get(pack2) ?? 0, offset, size]),
+    records: [...records].map(([key, record]) => {
+      const numbers2 = record.blobs.map((digest) => blobNumbers.get(digest) ?? 0);
+      return [key, record.used, Buffer.from(record.bytes).toString("base64"), numbers2];
+    })
+  };
+  return promisify3(gzip2)(Buffer.from(JSON.stringify(document)));
+}
+async function decodeIndex2(bytes) {
+  const text2 = (await promisify3(gunzip)(bytes, { maxOutputLength: mostBytes })).toString();
+  const document = JSON.parse(text2);
+  check(document.format === format, "its format");
+  const packs = document.packs.map((pack2) => checked(pack2, packPattern.test(pack2), "an entry's key"));
+  const blobs = document.blobs.map(([digest, pack2, offset, size]) => {
+    check(isDigest(digest) && isCount(offset) && isCount(size), "a blob");
+    return [digest, { pack: at2(packs, pack2), offset, size }];
+  });
+  const digests = blobs.map(([digest]) => digest);
+  const records = document.records.map(([key, used, base64, numbers2]) => {
+    check(keyPattern.test(key) && isCount(used) && typeof base64 === "string", "a record");
+    return [key, { used, bytes: Buffer.from(base64, "base64"), blobs: numbers2.map((number) => at2(digests, number)) }];
+  });
+  return { records: new Map(records), blobs: new Map(blobs) };
+}
+function boundIndex({ records, blobs }, limits) {
+  const kept = [];
+  const places = /* @__PURE__ */ new Map();
+  const packs = /* @__PURE__ */ new Set();
+  let blobBytes = 0;
+  let recordBytes = 0;
+  for (const [key, record] of [...records].sort(([, a], [, b]) => b.used - a.used)) {
+    const needed = new Map(record.blobs.filter((digest) => !places.has(digest)).map((digest) => [digest, blobs.get(digest)]));
+    const found = [...needed].filter((entry) => entry[1] !== void 0);
+    const more = found.reduce((sum2, [, { size }]) => sum2 + size, 0);
+    const morePacks = new Set(found.map(([, { pack: pack2 }]) => pack2).filter((pack2) => !packs.has(pack2)));
+    const fits = found.length === needed.size && blobBytes + more <= limits.maxBytes && recordBytes + record.bytes.length <= limits.maxRecordBytes && packs.size + morePacks.size <= limits.maxPacks;
+    if (!fits) continue;
+    kept.push([key, record]);
+    for (const [digest, place] of found) places.set(digest, place);
+    for (const pack2 of morePacks) packs.add(pack2);
+    blobBytes += more;
+    recordBytes += record.bytes.length;
+  }
+  return { records: new Map(kept), blobs: places };
+}
+function joinIndexes(first, second) {
+  return { records: new Map([...second.records, ...first.records]), blobs: new Map([...second.blobs, ...first.blobs]) };
+}
+function check(holds, what) {
+  if (!holds) throw new SyntaxError(`${what} is not as it should be`);
+}
+function checked(value, holds, what) {
+  check(holds, what);
+  return value;
+}
+function at2(list2, index) {
+  const found = list2[index];
+  check(found !== void 0, "a reference");
+  return found;
+}
+function isCount(value) {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+// src/cache/ci-indexes.ts
+import { createHash as createHash14 } from "node:crypto";
+
+// src/cache/ci-transfer.ts
+var defaultSizes = { sent: 8 << 20, sentAtOnce: 8, read: 4 << 20, readAtOnce: 4 };
+var mostRefusal = 1 << 20;
+async function sendEntry(reservation, bytes, sizes, signal) {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const free = [];
+  const parts = splitParts(bytes, () => free.pop() ?? Buffer.allocUnsafeSlow(sizes.sent));
+  let size = 0;
+  const sendParts = async () => {
+    for (let next = await parts.next(); !next.done; next = await parts.next()) {
+      const { buffer, ...part } = next.value;
+      size += part.bytes.length;
+      await reservation.send(part, either);
+      free.push(buffer);
+    }
+  };
+  const senders = Array.from({ length: sizes.sentAtOnce }, sendParts);
+  try {
+    await Promise.all(senders);
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(senders);
+    await parts.return();
+  }
+  await reservation.finish(size, signal);
+  return size;
+}
+async function* splitParts(bytes, takeBuffer) {
+  let buffer = takeBuffer();
+  let offset = 0;
+  let size = 0;
+  for await (const chunk of bytes) {
+    for (let at3 = 0; at3 < chunk.length; ) {
+      if (size === buffer.length) {
+        yield { offset, bytes: buffer, isWhole: false, buffer };
+        offset += size;
+        size = 0;
+        buffer = takeBuffer();
+      }
+      const piece = chunk.subarray(at3, at3 + buffer.length - size);
+      buffer.set(piece, size);
+      size += piece.length;
+      at3 += piece.length;
+    }
+  }
+  yield { offset, bytes: buffer.subarray(0, size), isWhole: offset === 0, buffer };
+}
+async function* readEntry3(address, { offset, size }, action, tools, signal) {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const pending = [];
+  let at3 = 0;
+  try {
+    while (at3 < size || pending.length > 0) {
+      while (at3 < size && pending.length < tools.sizes.readAtOnce) {
+        const length = Math.min(tools.sizes.read, size - at3);
+        const part = readRange3(address, offset + at3, length, action, tools, either);
+        part.catch(() => {
+        });
+        pending.push(part);
+        at3 += length;
+      }
+      yield* await pending.shift() ?? [];
+    }
+  } finally {
+    stop.abort();
+  }
+}
+async function readRange3(address, offset, length, action, tools, signal) {
+  const headers = { range: `bytes=${offset}-${offset + length - 1}` };
+  let refused;
+  return patiently(tools, signal, async () => {
+    for (; ; ) {
+      const url2 = await address(refused, signal);
+      const response = await tools.http.request("GET", url2, { headers, signal });
+      if (response.status === 206) return collect(response.body, 0, length, action);
+      if (response.status === 200) return collect(response.body, offset, length, action);
+      const text2 = Buffer.from(await response.bytes(mostRefusal)).toString();
+      const isExpired = (response.status === 401 || response.status === 403) && refused === void 0;
+      if (!isExpired) throw refusalOf({ status: response.status, body: {}, text: text2 }, action);
+      refused = url2;
+    }
+  });
+}
+async function readWhole(url2, limit, action, tools, signal) {
+  return patiently(tools, signal, async () => {
+    const response = await tools.http.request("GET", url2, { signal });
+    if (response.status === 200) return response.bytes(limit);
+    const text2 = Buffer.from(await response.bytes(mostRefusal)).toString();
+    throw refusalOf({ status: response.status, body: {}, text: text2 }, action);
+  });
+}
+async function patiently({ backOff = defaultBackOff }, signal, work) {
+  for (let turn = 1; ; turn++) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HttpError) || !error.isTransient || turn >= backOff.tries) throw error;
+      await pause(waitBefore(turn + 1, backOff) ?? 0, signal);
+    }
+  }
+}
+async function collect(body, skip, length, action) {
+  const chunks = [];
+  let passed = 0;
+  let size = 0;
+  for await (const chunk of body) {
+    const piece = chunk.subarray(Math.max(0, skip - passed)).subarray(0, length - size);
+    passed += chunk.length;
+    if (piece.length > 0) chunks.push(piece);
+    size += piece.length;
+    if (passed > skip + length) break;
+  }
+  if (size < length) throw new Error(`Cannot ${action}: the entry ends ${length - size} bytes too early`);
+  return chunks;
+}
+
+// src/cache/ci-indexes.ts
+var mostBytes2 = 32 << 20;
+var patience = 4;
+var mostPassed = 4;
+function openIndexes(prefix, tools) {
+  const { entries, http, report, sizes, backOff = defaultBackOff } = tools;
+  let last;
+  async function newest(signal) {
+    const found = await entries.find(prefix, "newest", signal);
+    if (found === void 0) return { number: 0, index: emptyIndex };
+    const number = Number(/^\d{1,15}$/.exec(found.key.slice(prefix.length))?.[0] ?? 0);
+    if (last?.number !== number) last = { number, index: await read(found, signal) };
+    return last;
+  }
+  async function read({ key, url: url2 }, signal) {
+    const bytes = await readWhole(url2, mostBytes2, `read cache entry "${key}"`, { http, backOff }, signal);
+    try {
+      return await decodeIndex2(bytes);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      report.emit({ kind: "warning", text: `Cannot use cache entry "${key}": it is no index (${reason}); the cache counts as empty` });
+      return emptyIndex;
+    }
+  }
+  return {
+    newest: async (signal) => (await newest(signal)).index,
+    async replace(change, holds, signal) {
+      let base = await newest(signal);
+      let next = base.number + 1;
+      const passed = /* @__PURE__ */ new Set();
+      const late2 = [];
+      for (let waited = 0; ; ) {
+        const key = `${prefix}${next}`;
+        const reservation = await entries.reserve(key, signal);
+        if (reservation !== void 0) {
+          last = { number: next, index: change(late2.reduce(joinIndexes, base.index)) };
+          await sendEntry(reservation, once5(await encodeIndex3(last.index)), sizes, signal);
+          base = await newest(signal);
+          const more = await readLate(passed, signal);
+          if ((base.number <= next || holds(base.index)) && more.length === 0) return;
+          late2.push(...more);
+          next = base.number + 1;
+          continue;
+        }
+        await pause(waitBefore(waited + 2, backOff) ?? 0, signal);
+        base = await newest(signal);
+        const isBeaten = base.number >= next;
+        waited = isBeaten ? 0 : waited + 1;
+        if (isBeaten) next = base.number + 1;
+        else if (waited >= patience) {
+          if (passed.size === mostPassed) throw new Error(`Cannot write cache entry "${key}": the service says that there is one`);
+          passed.add(key);
+          next += 1;
+          waited = 0;
+        }
+      }
+    }
+  };
+  async function readLate(keys3, signal) {
+    const found = await Promise.all([...keys3].map((key) => entries.find(key, "exact", signal)));
+    const late2 = found.filter((entry) => entry !== void 0);
+    for (const { key } of late2) keys3.delete(key);
+    return Promise.all(late2.map((entry) => read(entry, signal)));
+  }
+}
+function prefixOf(scope, reference) {
+  const readable = scope.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").slice(0, 60);
+  const hash3 = createHash14("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
+  return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash3}-`;
+}
+async function* once5(bytes) {
+  yield bytes;
+}
+
+// src/cache/ci-pack.ts
+import { randomUUID as randomUUID13 } from "node:crypto";
+async function sendBlobs(blobs, tools, signal) {
+  const { entries, sizes, report, name } = tools;
+  const { pack: pack2, reservation } = await reservePack(entries, signal);
+  const places = /* @__PURE__ */ new Map();
+  const startedAt = Date.now();
+  const size = await sendEntry(reservation, joinBlobs(blobs, pack2, places, tools, signal), sizes, signal);
+  report.emit({ kind: "debug", text: `Sent ${places.size} blobs, ${size} bytes, to ${name} in ${Date.now() - startedAt} ms` });
+  return places;
+}
+async function reservePack(entries, signal) {
+  for (let turn = 1; ; turn++) {
+    const pack2 = `slipway-pack-${randomUUID13()}`;
+    const reservation = await entries.reserve(pack2, signal);
+    if (reservation !== void 0) return { pack: pack2, reservation };
+    if (turn === 3) throw new Error(`Cannot reserve cache entry "${pack2}": the service says that there is one`);
+  }
+}
+async function* joinBlobs(blobs, pack2, places, { report, name }, signal) {
+  let offset = 0;
+  for (const blob of blobs) {
+    const { digest } = blob.descriptor;
+    const start = offset;
+    try {
+      for await (const chunk of blob.open(signal)) {
+        offset += chunk.length;
+        yield chunk;
+      }
+      places.set(digest, { pack: pack2, offset: start, size: offset - start });
+    } catch (error) {
+      signal.throwIfAborted();
+      report.emit({ kind: "warning", text: `Cannot keep "${digest}" in ${name}: ${error instanceof Error ? error.message : error}` });
+    }
+  }
+}
+
+// src/cache/ci-packs.ts
+function openPacks(entries) {
+  const shared2 = openShared();
+  const refusals2 = /* @__PURE__ */ new Map();
+  const gone = /* @__PURE__ */ new Set();
+  async function lookUp3(pack2, signal) {
+    const turn = `${refusals2.get(pack2) ?? 0} ${pack2}`;
+    const url2 = await shared2.get(turn, async (either) => (await entries.find(pack2, "exact", either))?.url, signal);
+    if (url2 === void 0) gone.add(pack2);
+    return url2;
+  }
+  return {
+    async check(places, signal) {
+      await Promise.all([...new Set(places.map(({ pack: pack2 }) => pack2))].map((pack2) => lookUp3(pack2, signal)));
+    },
+    isGone: (pack2) => gone.has(pack2),
+    address: (pack2) => async (refused, signal) => {
+      const turn = refusals2.get(pack2) ?? 0;
+      let url2 = await lookUp3(pack2, signal);
+      if (url2 !== void 0 && url2 === refused) {
+        if ((refusals2.get(pack2) ?? 0) === turn) refusals2.set(pack2, turn + 1);
+        url2 = await lookUp3(pack2, signal);
+      }
+      if (url2 === void 0) throw new Error(`cache entry "${pack2}" has been removed`);
+      return url2;
+    }
+  };
+}
+
+// src/cache/ci-service-v1.ts
+function openEntriesV1({ url: url2, token: token2 }, http) {
+  const base = `${url2}_apis/artifactcache/`;
+  const headers = { authorization: `Bearer ${token2}`, accept: "application/json;api-version=6.0-preview.1" };
+  const call = (method, path14, signal, body) => {
+    const sent = body === void 0 ? {} : { body: jsonBody(body) };
+    const type = body === void 0 ? {} : { "content-type": "application/json" };
+    return ask2(http, method, `${base}${path14}`, { headers: { ...headers, ...type }, signal, ...sent });
+  };
+  const find = async (key, match, signal) => {
+    const answer2 = await call("GET", `cache?keys=${encodeURIComponent(key)}&version=${entryVersion}`, signal);
+    if (answer2.status === 204 || answer2.status === 404) return void 0;
+    const { cacheKey, archiveLocation } = answer2.body;
+    if (answer2.status !== 200 || typeof archiveLocation !== "string") throw refusalOf(answer2, `look up cache entry "${key}"`);
+    const found = typeof cacheKey === "string" ? cacheKey : key;
+    return match === "exact" && found !== key ? void 0 : { key: found, url: archiveLocation };
+  };
+  function openReservation(key, id) {
+    const isDone = ({ status }) => status >= 200 && status < 300;
+    return {
+      async send({ offset, bytes }, signal) {
+        const place = { "content-type": "application/octet-stream", "content-range": `bytes ${offset}-${offset + bytes.length - 1}/*` };
+        const answer2 = await ask2(http, "PATCH", `${base}caches/${id}`, {
+          headers: { ...headers, ...place },
+          body: bytes,
+          signal,
+          tries: 5
+        });
+        if (!isDone(answer2)) throw refusalOf(answer2, `upload cache entry "${key}"`);
+      },
+      async finish(size, signal) {
+        const answer2 = await call("POST", `caches/${id}`, signal, { size });
+        if (!isDone(answer2) && await find(key, "exact", signal) === void 0) throw refusalOf(answer2, `finish cache entry "${key}"`);
+      }
+    };
+  }
+  return {
+    find,
+    async reserve(key, signal) {
+      const answer2 = await call("POST", "caches", signal, { key, version: entryVersion });
+      const { cacheId } = answer2.body;
+      if (answer2.status < 300 && cacheId !== void 0) return openReservation(key, encodeURIComponent(String(cacheId)));
+      const refusal = refusalOf(answer2, `reserve cache entry "${key}"`);
+      if (answer2.status === 403 || answer2.text.includes(deniedPrefix)) throw new WriteDeniedError(refusal.message);
+      if (answer2.status === 409 || /already exist/i.test(answer2.text)) return void 0;
+      throw refusal;
+    }
+  };
+}
+
+// src/cache/ci-service-v2.ts
+var service = "twirp/github.actions.results.api.v1.CacheService";
+function openEntriesV2({ url: url2, token: token2 }, http) {
+  const call = (method, body, signal) => ask2(http, "POST", `${url2}${service}/${method}`, {
+    headers: { authorization: `Bearer ${token2}`, "content-type": "application/json" },
+    body: jsonBody(body),
+    signal
+  });
+  const find = async (key, match, signal) => {
+    const request = { key, restore_keys: match === "newest" ? [key] : [], version: entryVersion };
+    const answer2 = await call("GetCacheEntryDownloadURL", request, signal);
+    const found = { key: textOf(answer2, "matched_key") ?? key, url: textOf(answer2, "signed_download_url") };
+    if (answer2.status === 404 || answer2.status === 200 && answer2.body.ok !== true) return void 0;
+    if (answer2.status !== 200 || found.url === void 0) throw refusalOf(answer2, `look up cache entry "${key}"`);
+    return match === "exact" && found.key !== key ? void 0 : { ...found, url: found.url };
+  };
+  function openReservation(key, target) {
+    const blocks = /* @__PURE__ */ new Map();
+    const put = async (query, body, signal) => {
+      const headers = query === "" ? { "x-ms-blob-type": "BlockBlob" } : {};
+      const answer2 = await ask2(http, "PUT", `${target}${query}`, { headers, body, signal });
+      if (answer2.status !== 201) throw refusalOf(answer2, `upload cache entry "${key}"`);
+    };
+    return {
+      async send({ offset, bytes, isWhole }, signal) {
+        if (isWhole) return put("", bytes, signal);
+        const id = Buffer.from(String(offset).padStart(15, "0")).toString("base64");
+        await put(`&comp=block&blockid=${encodeURIComponent(id)}`, bytes, signal);
+        blocks.set(offset, id);
+      },
+      async finish(size, signal) {
+        if (blocks.size > 0) {
+          const ids = [...blocks].sort(([a], [b]) => a - b).map(([, id]) => `<Latest>${id}</Latest>`);
+          const list2 = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.join("")}</BlockList>`;
+          await put("&comp=blocklist", Buffer.from(list2), signal);
+        }
+        const answer2 = await call("FinalizeCacheEntryUpload", { key, version: entryVersion, size_bytes: String(size) }, signal);
+        if (answer2.body.ok !== true && await find(key, "exact", signal) === void 0)
+          throw refusalOf(answer2, `finish cache entry "${key}"`);
+      }
+    };
+  }
+  return {
+    find,
+    async reserve(key, signal) {
+      const answer2 = await call("CreateCacheEntry", { key, version: entryVersion }, signal);
+      const target = textOf(answer2, "signed_upload_url");
+      if (answer2.status === 200 && answer2.body.ok === true && target !== void 0) return openReservation(key, target);
+      const refusal = refusalOf(answer2, `reserve cache entry "${key}"`);
+      if (answer2.status === 403 || answer2.text.includes(deniedPrefix)) throw new WriteDeniedError(refusal.message);
+      if (answer2.status === 409 || /exists/.test(answer2.text)) return void 0;
+      throw refusal;
+    }
+  };
+}
+function textOf({ body }, name) {
+  const value = body[name] ?? body[name.replace(/_(.)/g, (_, letter) => letter.toUpperCase())];
+  return typeof value === "string" && value !== "" ? value : void 0;
+}
+
+// src/cache/ci-service.ts
+function openEntries(access3, http) {
+  return access3.protocol === 2 ? openEntriesV2(access3, http) : openEntriesV1(access3, http);
+}
+
+// src/cache/ci-token.ts
+var permission = { read: 1, write: 2 };
+function scopesOf(token2) {
+  const found = parseScopes(token2);
+  if (found === void 0) return [{ name: "", mayRead: true, mayWrite: true }];
+  const scopes = found.map(([name, bits2]) => {
+    const mayRead = (bits2 & permission.read) !== 0;
+    return { name, mayRead, mayWrite: (bits2 & permission.write) !== 0 };
+  });
+  return scopes.sort((a, b) => Number(b.mayWrite) - Number(a.mayWrite));
+}
+function parseScopes(token2) {
+  try {
+    const payload = JSON.parse(Buffer.from(token2.split(".")[1] ?? "", "base64url").toString());
+    if (payload.ac === void 0) return void 0;
+    const scopes = JSON.parse(payload.ac);
+    return scopes.map(({ Scope: Scope2, Permission }) => [String(Scope2), Number(Permission)]);
+  } catch {
+    return void 0;
+  }
+}
+
+// src/cache/record-file.ts
+var recordLimit = 1024 * 1024;
+var recordFileLimit = 2 * recordLimit;
+var heading = "slipway record 1 ";
+var newline2 = 10;
+function encodeRecordFile({ key, bytes, blobs }) {
+  checkRecordSize(bytes);
+  const about = { key, blobs: blobs.map(({ descriptor: { digest, size } }) => ({ digest, size })) };
+  const rest = Buffer.concat([Buffer.from(`${JSON.stringify(about)}
+`), bytes]);
+  return Buffer.concat([Buffer.from(`${heading}${digestOf(rest)}
+`), rest]);
+}
+function decodeRecordFile(file, key) {
+  const first = file.indexOf(newline2);
+  const title = file.subarray(0, Math.max(0, first)).toString("latin1");
+  if (!title.startsWith(heading)) throw new Error("it is no record");
+  const rest = file.subarray(first + 1);
+  if (digestOf(rest) !== title.slice(heading.length)) throw new Error("it is damaged");
+  const second = rest.indexOf(newline2);
+  const about = JSON.parse(rest.subarray(0, second).toString("utf8"));
+  if (about.key !== key) throw new Error("it is the record of another key");
+  return { bytes: rest.subarray(second + 1), blobs: readNamedBlobs(about.blobs) };
+}
+function checkRecordSize(bytes) {
+  if (bytes.byteLength > recordLimit)
+    throw new Error(`Cannot keep a record of ${bytes.byteLength} bytes: ${recordLimit} is the most that stores take`);
+}
+function readNamedBlobs(value) {
+  if (!Array.isArray(value)) throw new Error("it does not say which blobs it needs");
+  return value.map((item) => {
+    const { digest, size } = item ?? {};
+    if (typeof digest !== "string" || !isDigest(digest) || typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
+      throw new Error("it names a blob that cannot be");
+    return { digest, size };
+  });
+}
+
+// src/cache/time-limit.ts
+async function within(ms, action, signal, work) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), ms);
+  try {
+    return await work(signal === void 0 ? limit.signal : AbortSignal.any([signal, limit.signal]));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (limit.signal.aborted) throw new Error(`Cannot ${action}: it takes longer than ${ms / 1e3} s`, { cause: error });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// src/cache/ci-store.ts
+var defaultLimits2 = { askMs: 2e4, writeMs: 6e5 };
+var mostRecordBytes = 8 << 20;
+var mostPacks = 64;
+var touchAfter = 24 * 3600;
+function openCiStore({ access: access3, scope, readScopes, maxBytes: maxBytes4 }, tools) {
+  const { http, report, limits = defaultLimits2, sizes = defaultSizes, now = Date.now } = tools;
+  const patience2 = tools.backOff === void 0 ? {} : { backOff: tools.backOff };
+  const name = scope === "" ? "GitHub's cache" : `GitHub's cache "${scope}"`;
+  const scopes = /^(none|write-only)$/.test(access3.mode ?? "") ? [] : scopesOf(access3.token).filter(({ mayRead }) => mayRead);
+  const mayWrite = access3.mode !== "read" && scopes[0]?.mayWrite === true;
+  const entries = openEntries(access3, http);
+  const sender = { entries, sizes, report, name };
+  const packs = openPacks(entries);
+  const prefixes = new Set([scope, ...readScopes].flatMap((mine) => scopes.map((of) => prefixOf(mine, of.name))));
+  const indexes = [...prefixes].map((prefix) => openIndexes(prefix, { entries, http, report, sizes, ...patience2 }));
+  const [own2] = indexes;
+  const loaded = openShared();
+  const gathered = /* @__PURE__ */ new Map();
+  const used = /* @__PURE__ */ new Map();
+  const told = /* @__PURE__ */ new Set();
+  function tell(text2) {
+    if (!told.has(text2)) report.emit({ kind: "notice", text: text2 });
+    told.add(text2);
+  }
+  function load(signal) {
+    if (indexes.length === 0) tell(`This job may not read ${name}: it is not used`);
+    const read2 = (stop) => within(limits.askMs, `read ${name}`, stop, (limited) => Promise.all(indexes.map((index) => index.newest(limited))));
+    return loaded.get("", read2, signal);
+  }
+  function placeOf4(digest, views) {
+    return views.map(({ blobs }) => blobs.get(digest)).find((place) => place !== void 0 && !packs.isGone(place.pack));
+  }
+  function placesOf2(digests, views) {
+    return digests.map((digest) => placeOf4(digest, views)).filter((place) => place !== void 0);
+  }
+  async function find(keys3, signal) {
+    const views = await load(signal);
+    const known = () => keys3.map((key) => [key, recordOf(key, views)]).filter((entry) => entry[1] !== void 0);
+    const needed = known().flatMap(([, { blobs }]) => placesOf2(blobs, views));
+    await within(limits.askMs, `read ${name}`, signal, (limited) => packs.check(needed, limited));
+    const found = known();
+    for (const [key, record] of found) if (views[0]?.records.get(key) === record) used.set(key, record);
+    return new Map(found.map(([key, { bytes }]) => [key, bytes]));
+  }
+  function recordOf(key, views) {
+    const found = views.map(({ records }) => records.get(key)).filter((record) => record !== void 0);
+    return found.find(({ blobs }) => placesOf2(blobs, views).length === blobs.length);
+  }
+  async function* read({ digest, size }, signal = new AbortController().signal) {
+    const place = placeOf4(digest, await load(signal));
+    const action = `read blob "${digest}" from ${name}`;
+    if (place?.size !== size) throw new Error(`Cannot ${action}: it is not there any more`);
+    yield* readEntry3(packs.address(place.pack), place, action, { http, sizes, ...patience2 }, signal);
+  }
+  function isWorthAnIndex() {
+    const stale = now() / 1e3 - touchAfter;
+    return gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
+  }
+  async function save(signal) {
+    if (own2 === void 0) return;
+    const views = [await own2.newest(signal), ...(await load(signal)).slice(1)];
+    const wanted = [...gathered.values()].flatMap((record) => record.blobs.map(({ descriptor }) => descriptor.digest));
+    await packs.check(placesOf2(wanted, views), signal);
+    for (const [key, { bytes }] of gathered) {
+      const known = recordOf(key, views);
+      if (known !== void 0 && Buffer.compare(known.bytes, bytes) === 0) gathered.delete(key);
+    }
+    if (!isWorthAnIndex()) return;
+    const blobs = new Map([...gathered.values()].flatMap((record) => record.blobs.map((blob) => [blob.descriptor.digest, blob])));
+    const places = /* @__PURE__ */ new Map();
+    const missing = [];
+    for (const [digest, blob] of blobs) {
+      const place = placeOf4(digest, views);
+      if (place?.size === blob.descriptor.size) places.set(digest, place);
+      else missing.push(blob);
+    }
+    if (missing.length > 0) for (const [digest, place] of await sendBlobs(missing, sender, signal)) places.set(digest, place);
+    const holds = ({ records }) => [...gathered.keys()].every((key) => records.has(key));
+    await own2.replace((index) => bound(mergeInto(index, places)), holds, signal);
+  }
+  function mergeInto({ records, blobs }, places) {
+    const time = Math.floor(now() / 1e3);
+    const fresh = [...gathered].map(([key, record]) => {
+      return [key, { bytes: record.bytes, blobs: record.blobs.map(({ descriptor }) => descriptor.digest), used: time }];
+    });
+    const old = [...records].map(([key, record]) => [key, used.has(key) ? { ...record, used: time } : record]);
+    const alive = [...blobs].filter(([, { pack: pack2 }]) => !packs.isGone(pack2));
+    return { records: new Map([...old, ...fresh]), blobs: new Map([...alive, ...places]) };
+  }
+  function bound(index, most = maxBytes4) {
+    return boundIndex(index, { maxBytes: most, maxRecordBytes: Math.min(mostRecordBytes, most), maxPacks: mostPacks });
+  }
+  return {
+    name,
+    find,
+    read,
+    async put(record, signal) {
+      signal?.throwIfAborted();
+      checkRecordSize(record.bytes);
+      if (mayWrite) gathered.set(record.key, record);
+      else tell(`This job may not write to ${name}: nothing is kept there`);
+    },
+    async prune({ unusedFor, maxBytes: most, dryRun }, signal) {
+      if (own2 === void 0 || !mayWrite) throw new Error(`Cannot prune ${name}: this job may not write to it`);
+      const since = unusedFor === void 0 ? 0 : now() / 1e3 - unusedFor;
+      const reduce = ({ records, blobs }) => bound({ records: new Map([...records].filter(([, record]) => record.used >= since)), blobs }, most ?? maxBytes4);
+      return within(limits.writeMs, `prune ${name}`, signal, async (limited) => {
+        const before2 = await own2.newest(limited);
+        const after = reduce(before2);
+        const removedRecords = before2.records.size - after.records.size;
+        if (!dryRun && removedRecords > 0) await own2.replace(reduce, () => true, limited);
+        tell(`${name} cannot be told to remove bytes: the service removes what is not asked for within a week`);
+        const keptBytes = [...after.blobs.values()].reduce((sum2, { size }) => sum2 + size, 0);
+        return { removedRecords, removedBlobs: [], freedBytes: 0, keptRecords: after.records.size, keptBytes };
+      });
+    },
+    async close(signal) {
+      if (!mayWrite || !isWorthAnIndex()) return;
+      try {
+        await within(limits.writeMs, `write to ${name}`, signal, save);
+      } catch (error) {
+        if (!(error instanceof WriteDeniedError)) throw error;
+        tell(`This job may not write to ${name}: nothing is kept there`);
+      } finally {
+        gathered.clear();
+      }
+    }
+  };
+}
+
+// src/cache/directory-store.ts
+import { mkdir as mkdir15, readFile as readFile8 } from "node:fs/promises";
+import path9 from "node:path";
+
+// src/cache/blob-folder.ts
+import { randomUUID as randomUUID15 } from "node:crypto";
+import { constants as constants3, createReadStream as createReadStream6, createWriteStream as createWriteStream3 } from "node:fs";
+import { copyFile, link, mkdir as mkdir13, rename as rename5, rm as rm10 } from "node:fs/promises";
+import path6 from "node:path";
+import { pipeline as pipeline5 } from "node:stream/promises";
+
+// src/cache/bounded.ts
+async function mapBounded(items, most, work) {
+  const results = [];
+  let next = 0;
+  let hasFailed = false;
+  const lanes = Array.from({ length: Math.min(most, items.length) }, async () => {
+    while (next < items.length && !hasFailed) {
+      const at3 = next++;
+      try {
+        results[at3] = await work(items[at3]);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
+  });
+  const outcomes = await Promise.allSettled(lanes);
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== void 0) throw failed.reason;
+  return results;
+}
+
+// src/cache/disk.ts
+import { randomUUID as randomUUID14 } from "node:crypto";
+import { lstat as lstat2, readdir as readdir2, rename as rename4, rm as rm9, stat as stat6, utimes, writeFile as writeFile3 } from "node:fs/promises";
+import path5 from "node:path";
+import { getSystemErrorMap } from "node:util";
+function codeOf3(error) {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : void 0;
+}
+function isReadOnly(error) {
+  return ["EROFS", "EACCES", "EPERM"].includes(codeOf3(error) ?? codeOf3(error instanceof Error ? error.cause : void 0) ?? "");
+}
+function diskFailure(action, cause) {
+  if (!(cause instanceof Error) || !("syscall" in cause)) return cause;
+  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = getSystemErrorMap().get(errno)?.[1] ?? cause.message;
+  const place = "path" in cause && typeof cause.path === "string" ? ` ("${cause.path}")` : "";
+  return new Error(`Cannot ${action}: ${words}${place}`, { cause });
+}
+async function regularFile(file) {
+  const found = await lstat2(file).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return void 0;
+    throw error;
+  });
+  return found?.isFile() ? found : void 0;
+}
+async function listFiles(directory) {
+  const entries = await readdir2(directory, { withFileTypes: true }).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return [];
+    throw error;
+  });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+async function directoryExists(directory) {
+  const found = await stat6(directory).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return void 0;
+    throw error;
+  });
+  if (found?.isDirectory() === false) throw new Error(`"${directory}" is no directory`);
+  return found !== void 0;
+}
+async function writeWhole(file, bytes, unfinished) {
+  const temporary = path5.join(unfinished, randomUUID14());
+  try {
+    await writeFile3(temporary, bytes, { flag: "wx" });
+    await rename4(temporary, file);
+  } catch (error) {
+    await rm9(temporary, { force: true });
+    throw error;
+  }
+}
+async function touch(file) {
+  const now = /* @__PURE__ */ new Date();
+  return utimes(file, now, now).then(
+    () => true,
+    () => false
+  );
+}
+async function removeFile(file) {
+  try {
+    await rm9(file);
+    return true;
+  } catch (error) {
+    if (codeOf3(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+// src/cache/blob-folder.ts
+var readBytes2 = 256 * 1024;
+var parallelLooks = 16;
+function openBlobFolder(folder2, unfinished) {
+  const pathOf = (digest) => path6.join(folder2, hexOf(digest));
+  async function has({ digest, size }) {
+    return (await regularFile(pathOf(digest)))?.size === size;
+  }
+  async function bring(blob, temporary, signal) {
+    if (blob.file === void 0) {
+      await pipeline5(blob.open(signal), createWriteStream3(temporary, { flags: "wx" }), { ...signal === void 0 ? {} : { signal } });
+      return;
+    }
+    const source = blob.file;
+    await link(source, temporary).catch(() => copyFile(source, temporary, constants3.COPYFILE_EXCL | constants3.COPYFILE_FICLONE));
+  }
+  return {
+    has,
+    async put(blob, signal) {
+      signal?.throwIfAborted();
+      const { digest, size } = blob.descriptor;
+      if (await has({ digest, size })) {
+        await touch(pathOf(digest));
+        return;
+      }
+      for (const directory of [folder2, unfinished]) await mkdir13(directory, { recursive: true });
+      const temporary = path6.join(unfinished, randomUUID15());
+      try {
+        await bring(blob, temporary, signal);
+        const arrived = (await regularFile(temporary))?.size;
+        if (arrived !== size) throw new Error(`Cannot keep blob "${digest}": it has ${arrived} bytes instead of ${size}`);
+        await touch(temporary);
+        await rename5(temporary, pathOf(digest));
+      } finally {
+        await rm10(temporary, { force: true });
+      }
+    },
+    async *read({ digest, size }, signal) {
+      const file = pathOf(digest);
+      const before2 = await regularFile(file);
+      if (before2 === void 0) throw new Error(`Cannot read blob "${digest}": it is gone`);
+      try {
+        const stream = createReadStream6(file, { highWaterMark: readBytes2, ...signal === void 0 ? {} : { signal } });
+        yield* verifyBytes(stream, { digest, size });
+      } catch (error) {
+        const isSame3 = async () => (await regularFile(file))?.ino === before2.ino;
+        if (error instanceof DigestMismatchError && await isSame3()) await rm10(file, { force: true }).catch(() => {
+        });
+        throw codeOf3(error) === "ENOENT" ? new Error(`Cannot read blob "${digest}": it is gone`, { cause: error }) : error;
+      }
+    },
+    async list() {
+      const names2 = (await listFiles(folder2)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+      const found = await mapBounded(names2, parallelLooks, async (name) => {
+        const file = await regularFile(path6.join(folder2, name));
+        return file === void 0 ? [] : [{ digest: `sha256:${name}`, size: file.size, usedAt: file.mtimeMs }];
+      });
+      return found.flat();
+    },
+    touch: (digest) => touch(pathOf(digest)),
+    async remove(digest, scannedAt) {
+      const file = pathOf(digest);
+      return ((await regularFile(file))?.mtimeMs ?? 0) > scannedAt ? false : removeFile(file);
+    }
+  };
+}
+
+// src/cache/prune-folder.ts
+import { rm as rm11 } from "node:fs/promises";
+import path7 from "node:path";
+
+// src/cache/eviction.ts
+function planEviction(candidates, limits, now) {
+  const usedAt = (candidate) => Math.min(candidate.usedAt, now);
+  const { unusedFor = Number.POSITIVE_INFINITY, maxBytes: maxBytes4 = Number.POSITIVE_INFINITY } = limits;
+  const isOld = (candidate) => now - usedAt(candidate) > unusedFor * 1e3;
+  const newestFirst = candidates.filter((candidate) => !isOld(candidate)).sort((a, b) => usedAt(b) - usedAt(a) || (a.key < b.key ? -1 : 1));
+  const named2 = /* @__PURE__ */ new Map();
+  let bytes = 0;
+  for (const { size, blobs } of newestFirst) {
+    bytes += size;
+    for (const blob of distinct(blobs)) {
+      const known = named2.get(blob.digest);
+      if (known === void 0) bytes += blob.size;
+      named2.set(blob.digest, { size: known?.size ?? blob.size, by: (known?.by ?? 0) + 1 });
+    }
+  }
+  const kept = [...newestFirst];
+  while (bytes > maxBytes4) {
+    const last = kept.pop();
+    if (last === void 0) break;
+    bytes -= last.size;
+    for (const { digest } of distinct(last.blobs)) {
+      const { size, by } = named2.get(digest);
+      if (by > 1) named2.set(digest, { size, by: by - 1 });
+      else {
+        bytes -= size;
+        named2.delete(digest);
+      }
+    }
+  }
+  const stays = new Set(kept);
+  return {
+    removed: candidates.filter((candidate) => !stays.has(candidate)),
+    kept,
+    keptBlobs: new Map([...named2].map(([digest, { size }]) => [digest, size])),
+    keptBytes: bytes
+  };
+}
+function distinct(blobs) {
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+}
+
+// src/cache/prune-folder.ts
+var graceMs = 60 * 60 * 1e3;
+var parallelLooks2 = 16;
+async function pruneFolder(contents, limits, tools, { scannedAt, signal }) {
+  const { usable, broken: broken2, foreign } = contents;
+  const plan = planEviction(usable, limits, scannedAt);
+  const isNew = await openGrace(tools);
+  const files = (await tools.blobs.list()).filter(({ digest }) => !foreign.has(digest));
+  const unnamed2 = files.filter(({ digest, usedAt }) => !plan.keptBlobs.has(digest) && !isNew(usedAt));
+  const leftovers = await listLeftovers(tools.unfinished, isNew);
+  const goners = [...plan.removed, ...broken2];
+  const total = sum(files) + sum(usable) + sum(broken2) + sum(leftovers);
+  signal?.throwIfAborted();
+  if (!limits.dryRun) {
+    for (const record of plan.kept) if (record.usedAt > scannedAt) await tools.touch(record);
+    for (const { digest, usedAt } of files) if (usedAt > scannedAt) await tools.blobs.touch(digest);
+    if (goners.length > 0) await tools.remove(goners);
+    for (const { place } of leftovers) await rm11(place, { force: true });
+  }
+  const removed = [];
+  for (const blob of unnamed2) if (limits.dryRun || await tools.blobs.remove(blob.digest, scannedAt)) removed.push(blob);
+  const freedBytes = sum(removed) + sum(goners) + sum(leftovers);
+  return {
+    removedRecords: goners.length,
+    removedBlobs: removed.map(({ digest }) => digest),
+    freedBytes,
+    keptRecords: plan.kept.length,
+    keptBytes: total - freedBytes
+  };
+}
+async function sweepLeftovers(tools) {
+  for (const { place } of await listLeftovers(tools.unfinished, await openGrace(tools))) await rm11(place, { force: true });
+}
+async function openGrace(tools) {
+  const isBusy = await tools.isBusy();
+  return (writtenAt) => isBusy && Date.now() - writtenAt < graceMs;
+}
+async function listLeftovers(unfinished, isNew) {
+  const found = await mapBounded(await listFiles(unfinished), parallelLooks2, async (name) => {
+    const place = path7.join(unfinished, name);
+    const file = await regularFile(place);
+    return file === void 0 || isNew(file.mtimeMs) ? [] : [{ place, size: file.size }];
+  });
+  return found.flat();
+}
+function sum(items) {
+  return items.reduce((total, { size }) => total + size, 0);
+}
+
+// src/cache/writers.ts
+import { randomUUID as randomUUID16 } from "node:crypto";
+import { mkdir as mkdir14, rm as rm12, writeFile as writeFile4 } from "node:fs/promises";
+import path8 from "node:path";
+var beatMs = 6e4;
+var silenceMs2 = 10 * beatMs;
+function openWriters(folder2) {
+  const own2 = randomUUID16();
+  const file = path8.join(folder2, own2);
+  let timer;
+  return {
+    async enter() {
+      if (timer !== void 0) return;
+      await mkdir14(folder2, { recursive: true });
+      await writeFile4(file, "");
+      timer = setInterval(() => void touch(file), beatMs).unref();
+    },
+    async leave() {
+      clearInterval(timer);
+      timer = void 0;
+      await rm12(file, { force: true }).catch(() => {
+      });
+    },
+    async othersWrite() {
+      let isAnyAlive = false;
+      for (const name of (await listFiles(folder2)).filter((name2) => name2 !== own2)) {
+        const place = path8.join(folder2, name);
+        const age = Date.now() - ((await regularFile(place))?.mtimeMs ?? 0);
+        if (age < 0) await touch(place);
+        if (age <= silenceMs2) isAnyAlive = true;
+        else await removeFile(place).catch(() => false);
+      }
+      return isAnyAlive;
+    }
+  };
+}
+
+// src/cache/directory-store.ts
+var parallelReads = 16;
+function openDirectoryStore(directory, tools) {
+  const { report, maxBytes: maxBytes4 } = tools;
+  const name = `directory ${directory}`;
+  const root = path9.join(directory, "v1");
+  const records = path9.join(root, "records");
+  const unfinished = path9.join(root, "unfinished");
+  const blobs = openBlobFolder(path9.join(root, "blobs"), unfinished);
+  const writers = openWriters(path9.join(root, "writers"));
+  const recordPath = (key) => path9.join(records, key);
+  let puts = 0;
+  async function readRecord(key) {
+    const file = await regularFile(recordPath(key));
+    if (file === void 0) return void 0;
+    if (file.size > recordFileLimit) throw new Error("it is no record");
+    const record = decodeRecordFile(await readFile8(recordPath(key)), key);
+    for (const blob of record.blobs) if (!await blobs.has(blob)) throw new Error(`it needs ${blob.digest}, which is gone or cut short`);
+    return { ...record, size: file.size, usedAt: file.mtimeMs };
+  }
+  async function scan() {
+    const keys3 = (await listFiles(records)).filter((file) => /^[0-9a-f]{64}$/.test(file));
+    const usable = [];
+    const broken2 = [];
+    await mapBounded(keys3, parallelReads, async (key) => {
+      const size = (await regularFile(recordPath(key)))?.size ?? 0;
+      try {
+        const record = await readRecord(key);
+        if (record !== void 0) usable.push({ ...record, key });
+      } catch (error) {
+        if (error instanceof Error && "syscall" in error) throw error;
+        broken2.push({ key, size, usedAt: 0, blobs: [] });
+      }
+    });
+    return { usable, broken: broken2, foreign: /* @__PURE__ */ new Set() };
+  }
+  const pruneTools = {
+    blobs,
+    unfinished,
+    isBusy: async () => puts > 0 || await writers.othersWrite(),
+    async remove(goners) {
+      for (const { key } of goners) await removeFile(recordPath(key));
+    },
+    touch: ({ key }) => touch(recordPath(key))
+  };
+  async function prune2(limits, signal) {
+    signal?.throwIfAborted();
+    const scannedAt = Date.now();
+    return pruneFolder(await scan(), limits, pruneTools, { scannedAt, signal });
+  }
+  return {
+    name,
+    async find(keys3, signal) {
+      try {
+        if (!await directoryExists(directory) || !await directoryExists(records)) return /* @__PURE__ */ new Map();
+      } catch (error) {
+        throw diskFailure(`look into the cache in ${name}`, error);
+      }
+      const found = await mapBounded(keys3, parallelReads, async (key) => {
+        signal?.throwIfAborted();
+        try {
+          const record = await readRecord(key);
+          if (record === void 0) return [];
+          await touch(recordPath(key));
+          return [[key, record.bytes]];
+        } catch (error) {
+          signal?.throwIfAborted();
+          const why = error instanceof Error ? error.message : String(error);
+          report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+          return [];
+        }
+      });
+      return new Map(found.flat());
+    },
+    read: (blob, signal) => blobs.read(blob, signal),
+    async put(record, signal) {
+      const bytes = encodeRecordFile(record);
+      puts += 1;
+      try {
+        for (const folder2 of [records, unfinished]) await mkdir15(folder2, { recursive: true });
+        await writers.enter();
+        for (const blob of record.blobs) await blobs.put(blob, signal);
+        signal?.throwIfAborted();
+        await writeWhole(recordPath(record.key), bytes, unfinished);
+        for (const blob of record.blobs) await blobs.put(blob, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw diskFailure(`keep a record in ${name}`, error);
+      } finally {
+        puts -= 1;
+      }
+    },
+    async prune(limits, signal) {
+      try {
+        return await prune2(limits, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw diskFailure(`prune ${name}`, error);
+      }
+    },
+    async close() {
+      await writers.leave();
+      try {
+        if (maxBytes4 !== void 0) await prune2({ maxBytes: maxBytes4, dryRun: false });
+        else await sweepLeftovers(pruneTools);
+      } catch (error) {
+        if (!isReadOnly(error)) throw diskFailure(`prune ${name}`, error);
+      }
+    }
+  };
+}
+
+// src/cache/oci-store.ts
+import { mkdir as mkdir16, readFile as readFile10 } from "node:fs/promises";
+import path10 from "node:path";
+
+// src/cache/lock.ts
+import { randomUUID as randomUUID17 } from "node:crypto";
+import { readFile as readFile9, readlink, rename as rename6, rm as rm13, symlink } from "node:fs/promises";
+import { setTimeout as sleep3 } from "node:timers/promises";
+var silenceMs3 = 1e4;
+var patienceMs2 = 6e4;
+async function withLock(file, work) {
+  const own2 = `${randomUUID17()} ${await describeSelf()}`;
+  await take(file, own2);
+  const isHeld = async () => await holderOf(file) === own2;
+  try {
+    return await work(isHeld);
+  } finally {
+    if (await isHeld()) await rm13(file, { force: true });
+  }
+}
+async function take(file, own2) {
+  const began = performance.now();
+  let seen;
+  for (; ; ) {
+    try {
+      await symlink(own2, file);
+      return;
+    } catch (error) {
+      if (codeOf3(error) !== "EEXIST") throw error;
+    }
+    const holder = await holderOf(file);
+    if (holder === void 0) continue;
+    if (seen?.holder !== holder) seen = { holder, since: performance.now() };
+    if (performance.now() - seen.since > silenceMs3 || await isDead(holder)) await breakLock(file, holder);
+    else if (performance.now() - began > patienceMs2) throw new Error(`"${file}" was not free for ${patienceMs2 / 1e3} s`);
+    else await sleep3(2 + Math.random() * 10);
+  }
+}
+async function holderOf(file) {
+  return readlink(file).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return void 0;
+    throw error;
+  });
+}
+async function breakLock(file, holder) {
+  const aside = `${file}.${randomUUID17()}`;
+  try {
+    await rename6(file, aside);
+  } catch (error) {
+    if (codeOf3(error) === "ENOENT") return;
+    throw error;
+  }
+  const taken = await readlink(aside);
+  if (taken !== holder) await symlink(taken, file).catch(() => {
+  });
+  await rm13(aside, { force: true });
+}
+async function describeSelf() {
+  const { pid } = process;
+  return `${pid} ${await startOf(pid)} ${await findOutWhere()}`;
+}
+async function isDead(holder) {
+  const [, pid = "", start, where] = holder.split(" ");
+  return where === await findOutWhere() && /^\d+$/.test(pid) && start !== await startOf(Number(pid));
+}
+async function startOf(pid) {
+  const stat9 = await readFile9(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  return stat9.slice(stat9.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
+}
+var whereabouts;
+function findOutWhere() {
+  whereabouts ??= Promise.all([readFile9("/proc/sys/kernel/random/boot_id", "latin1"), readlink("/proc/self/ns/pid")]).then(
+    ([boot, namespace]) => `${boot.trim()}/${namespace}`,
+    () => randomUUID17()
+  );
+  return whereabouts;
+}
+
+// src/cache/record-manifest.ts
+var annotations = { key: "slipway.cache.key", record: "slipway.cache.record.v1", created: "org.opencontainers.image.created" };
+function tagOf(key) {
+  return `slipway-${key}`;
+}
+function keyOfTag(tag) {
+  return /^slipway-([0-9a-f]{64})$/.exec(tag)?.[1];
+}
+function encodeRecordManifest({ key, bytes, blobs }, now) {
+  checkRecordSize(bytes);
+  const stands = blobs.length === 0 ? [nothing5] : [];
+  const layers = [...blobs.map(({ descriptor }) => layerOf(descriptor)), ...stands.map(({ descriptor }) => descriptor)];
+  const config = encodeConfig(layers.length);
+  const document = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.manifest,
+    config: config.descriptor,
+    layers,
+    annotations: {
+      [annotations.created]: new Date(now).toISOString(),
+      [annotations.key]: key,
+      [annotations.record]: Buffer.from(bytes).toString("base64")
+    }
+  };
+  return { manifest: encodeDocument(mediaTypes.oci.manifest, document), documents: [config, ...stands] };
+}
+function decodeRecordManifest(bytes, key) {
+  const {
+    config,
+    layers,
+    annotations: notes
+  } = parse2(bytes);
+  const text2 = notes?.[annotations.record];
+  if (typeof text2 !== "string") throw new Error("it is no record");
+  if (notes?.[annotations.key] !== key) throw new Error("it is the record of another key");
+  const blobs = readNamedBlobs(layers);
+  const created = Date.parse(String(notes[annotations.created]));
+  return {
+    bytes: Buffer.from(text2, "base64"),
+    blobs: blobs.filter(({ digest }) => digest !== nothing5.descriptor.digest),
+    named: [...readNamedBlobs([config]), ...blobs],
+    createdAt: Number.isNaN(created) ? 0 : created
+  };
+}
+function parse2(bytes) {
+  let value;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (cause) {
+    throw new Error("it is damaged", { cause });
+  }
+  if (value === null || typeof value !== "object") throw new Error("it is no record");
+  return value;
+}
+var nothing5 = encodeDocument(mediaTypes.oci.layer.none, {});
+function layerOf({ mediaType, digest, size }) {
+  const compression = /zstd$/.test(mediaType) ? "zstd" : /gzip$/.test(mediaType) ? "gzip" : "none";
+  return { mediaType: mediaTypes.oci.layer[compression], digest, size };
+}
+function encodeConfig(layers) {
+  const each = (value) => Array.from({ length: layers }, () => value);
+  return encodeDocument(mediaTypes.oci.config, {
+    architecture: "unknown",
+    config: {},
+    history: each({ created_by: "slipway cache" }),
+    os: "unknown",
+    rootfs: { type: "layers", diff_ids: each(digestOf(new Uint8Array())) }
+  });
+}
+function encodeDocument(mediaType, value) {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+}
+
+// src/cache/oci-index.ts
+var refName = "org.opencontainers.image.ref.name";
+var emptyIndex2 = { records: /* @__PURE__ */ new Map(), others: [], rest: { schemaVersion: 2, mediaType: mediaTypes.oci.index } };
+function decodeIndex3(text2) {
+  const value = JSON.parse(text2);
+  if (value === null || typeof value !== "object" || !Array.isArray(value.manifests)) throw new Error("it is no index of an image layout");
+  const { manifests, ...rest } = value;
+  const records = /* @__PURE__ */ new Map();
+  const others = [];
+  for (const item of manifests) {
+    const { annotations: annotations2 } = item ?? {};
+    const key = keyOfTag(String(annotations2?.[refName]));
+    const [manifest] = key === void 0 ? [] : readNamedBlobs([item]);
+    if (key === void 0 || manifest === void 0) others.push(item);
+    else records.set(key, manifest);
+  }
+  return { records, others, rest };
+}
+function encodeIndex4({ records, others, rest }) {
+  const own2 = [...records].map(([key, { digest, size }]) => ({
+    mediaType: mediaTypes.oci.manifest,
+    digest,
+    size,
+    annotations: { [refName]: tagOf(key) }
+  }));
+  return Buffer.from(JSON.stringify({ ...rest, manifests: [...others, ...own2] }));
+}
+function namedIn(bytes) {
+  try {
+    const { config, layers, manifests, blobs } = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    return [[config], layers, manifests, blobs].flatMap((list2) => Array.isArray(list2) ? list2 : []).flatMap(tryDescriptor);
+  } catch {
+    return [];
+  }
+}
+function tryDescriptor(value) {
+  try {
+    return readNamedBlobs([value]);
+  } catch {
+    return [];
+  }
+}
+
+// src/cache/oci-store.ts
+var parallelReads2 = 16;
+var documentLimit = 4 * 1024 * 1024;
+var deepest = 4;
+function openOciStore(directory, tools) {
+  const { report } = tools;
+  const name = `image layout ${directory}`;
+  const own2 = path10.join(directory, ".slipway");
+  const unfinished = path10.join(own2, "unfinished");
+  const indexFile = path10.join(directory, "index.json");
+  const blobFolder = path10.join(directory, "blobs", "sha256");
+  const blobs = openBlobFolder(blobFolder, unfinished);
+  const writers = openWriters(path10.join(own2, "writers"));
+  let puts = 0;
+  let isTold = false;
+  let writing = Promise.resolve();
+  let next;
+  async function readIndex() {
+    try {
+      return decodeIndex3(await readFile10(indexFile, "utf8"));
+    } catch (error) {
+      if (codeOf3(error) === "ENOENT") return emptyIndex2;
+      if (!(error instanceof SyntaxError)) throw error instanceof Error && codeOf3(error) === void 0 ? foreign(error) : error;
+      if (!isTold) report.emit({ kind: "warning", text: `The cache in ${name} starts anew: its index.json is damaged` });
+      isTold = true;
+      return emptyIndex2;
+    }
+  }
+  const foreign = (cause) => new Error(`Cannot use ${name}: "${indexFile}": ${cause.message}`, { cause });
+  async function changeIndex(change) {
+    await mkdir16(unfinished, { recursive: true });
+    await withLock(path10.join(own2, "lock"), async (isHeld) => {
+      const index = await readIndex();
+      const records = new Map(index.records);
+      change(records);
+      const layout = path10.join(directory, "oci-layout");
+      if (await regularFile(layout) === void 0) await writeWhole(layout, Buffer.from('{"imageLayoutVersion":"1.0.0"}'), unfinished);
+      if (!await isHeld()) throw new Error(`"${path10.join(own2, "lock")}" was taken away`);
+      await writeWhole(indexFile, encodeIndex4({ ...index, records }), unfinished);
+    });
+  }
+  function enlist(key, manifest) {
+    if (next === void 0) {
+      const entries = /* @__PURE__ */ new Map();
+      const done = writing.then(() => {
+        next = void 0;
+        return changeIndex((records) => {
+          for (const [entry, value] of entries) records.set(entry, value);
+        });
+      });
+      writing = done.catch(() => {
+      });
+      next = { entries, done };
+    }
+    next.entries.set(key, manifest);
+    return next.done;
+  }
+  async function readDocument2(blob, signal) {
+    if (blob.size > documentLimit) throw new Error("it is no record");
+    const chunks = [];
+    for await (const chunk of blobs.read(blob, signal)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+  async function readRecord(key, manifest, signal) {
+    const record = decodeRecordManifest(await readDocument2(manifest, signal), key);
+    for (const blob of record.blobs) if (!await blobs.has(blob)) throw new Error(`it needs ${blob.digest}, which is gone or cut short`);
+    return record;
+  }
+  async function reach(blob, seen, depth) {
+    if (seen.has(blob.digest)) return;
+    seen.add(blob.digest);
+    if (depth === 0 || blob.size > documentLimit || !await blobs.has(blob)) return;
+    for (const named2 of namedIn(await readFile10(path10.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
+  }
+  async function scan(signal) {
+    const { records, others } = await readIndex();
+    const [usable, broken2] = [[], []];
+    await mapBounded([...records], parallelReads2, async ([key, manifest]) => {
+      try {
+        const record = await readRecord(key, manifest, signal);
+        const usedAt = (await regularFile(path10.join(blobFolder, hexOf(manifest.digest))))?.mtimeMs ?? 0;
+        usable.push({ key, size: 0, usedAt, blobs: [manifest, ...record.named] });
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof Error && "syscall" in error) throw error;
+        broken2.push({ key, size: 0, usedAt: 0, blobs: [] });
+      }
+    });
+    const foreign2 = /* @__PURE__ */ new Set();
+    for (const item of others.flatMap(tryDescriptor)) await reach(item, foreign2, deepest);
+    return { usable, broken: broken2, foreign: foreign2 };
+  }
+  const pruneTools = {
+    blobs,
+    unfinished,
+    isBusy: async () => puts > 0 || await writers.othersWrite(),
+    remove: (goners) => changeIndex((records) => {
+      for (const { key } of goners) records.delete(key);
+    }),
+    touch: async ({ blobs: [manifest] }) => manifest !== void 0 && blobs.touch(manifest.digest)
+  };
+  async function prune2(limits, signal) {
+    signal?.throwIfAborted();
+    const scannedAt = Date.now();
+    return pruneFolder(await scan(signal), limits, pruneTools, { scannedAt, signal });
+  }
+  return {
+    name,
+    async find(keys3, signal) {
+      signal?.throwIfAborted();
+      let records;
+      try {
+        if (!await directoryExists(directory)) return /* @__PURE__ */ new Map();
+        ({ records } = await readIndex());
+      } catch (error) {
+        throw diskFailure(`look into the cache in ${name}`, error);
+      }
+      const found = await mapBounded(keys3, parallelReads2, async (key) => {
+        const manifest = records.get(key);
+        if (manifest === void 0) return [];
+        try {
+          const { bytes } = await readRecord(key, manifest, signal);
+          await blobs.touch(manifest.digest);
+          return [[key, bytes]];
+        } catch (error) {
+          signal?.throwIfAborted();
+          const why = error instanceof Error ? error.message : String(error);
+          report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+          return [];
+        }
+      });
+      return new Map(found.flat());
+    },
+    read: (blob, signal) => blobs.read(blob, signal),
+    async put(record, signal) {
+      signal?.throwIfAborted();
+      const { manifest, documents } = encodeRecordManifest(record, Date.now());
+      const all = [...record.blobs, ...[...documents, manifest].map(blobOf)];
+      puts += 1;
+      try {
+        await writers.enter();
+        for (const blob of all) await blobs.put(blob, signal);
+        await enlist(record.key, manifest.descriptor);
+        for (const blob of all) await blobs.put(blob, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw diskFailure(`keep a record in ${name}`, error);
+      } finally {
+        puts -= 1;
+      }
+    },
+    async prune(limits, signal) {
+      try {
+        return await prune2(limits, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw diskFailure(`prune ${name}`, error);
+      }
+    },
+    async close() {
+      await writers.leave();
+      await sweepLeftovers(pruneTools).catch((error) => {
+        if (!isReadOnly(error)) throw diskFailure(`clean up in ${name}`, error);
+      });
+    }
+  };
+}
+function blobOf({ descriptor, bytes }) {
+  return {
+    descriptor,
+    async *open() {
+      yield bytes;
+    }
+  };
+}
+
+// src/cache/registry-store.ts
+var parallelLookups = 24;
+var mostTroubles = 3;
+function openRegistryStore(place, tools) {
+  const { report } = tools;
+  const repository = tools.registry.repository(place);
+  const name = `repository ${repository.registry}/${repository.repository}`;
+  function passOver(key, error) {
+    const why = error instanceof Error ? error.message : String(error);
+    report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+  }
+  async function lookUp3(key, signal) {
+    const bytes = await repository.manifest(tagOf(key), signal);
+    if (bytes === void 0) return void 0;
+    try {
+      const found = decodeRecordManifest(bytes, key);
+      return { ...found, size: bytes.byteLength, digest: digestOf(bytes) };
+    } catch (error) {
+      return passOver(key, error);
+    }
+  }
+  async function prune2(limits, signal) {
+    const now = Date.now();
+    const keys3 = (await repository.tags(signal)).flatMap((tag) => keyOfTag(tag) ?? []);
+    const found = await mapBounded([...new Set(keys3)], parallelLookups, async (key) => {
+      const record = await lookUp3(key, signal);
+      return record === void 0 ? [] : [{ ...record, key, usedAt: record.createdAt }];
+    });
+    const plan = planEviction(found.flat(), limits, now);
+    await mapBounded(limits.dryRun ? [] : plan.removed, parallelLookups, async ({ digest }) => {
+      if (await repository.deleteManifest(digest, signal)) return;
+      throw new Error(
+        `Cannot prune ${name}: the registry does not let its clients delete; use its own rules for old tags, they start with "slipway-"`
+      );
+    });
+    if (!limits.dryRun && plan.removed.length > 0)
+      report.emit({ kind: "notice", text: `The bytes in ${name} are freed when the registry collects its garbage` });
+    const gone = new Map(plan.removed.flatMap(({ blobs }) => blobs.map(({ digest, size }) => [digest, size])));
+    for (const digest of plan.keptBlobs.keys()) gone.delete(digest);
+    const sizes = [...gone.values(), ...plan.removed.map(({ size }) => size)];
+    return {
+      removedRecords: plan.removed.length,
+      removedBlobs: [...gone.keys()],
+      freedBytes: sizes.reduce((total, size) => total + size, 0),
+      keptRecords: plan.kept.length,
+      keptBytes: plan.keptBytes
+    };
+  }
+  return {
+    name,
+    origin: { registry: repository.registry, repository: repository.repository },
+    async find(keys3, signal) {
+      let troubles = 0;
+      let answers3 = 0;
+      const failures2 = [];
+      const found = await mapBounded(keys3, parallelLookups, async (key) => {
+        signal?.throwIfAborted();
+        try {
+          const record = await lookUp3(key, signal);
+          answers3 += 1;
+          if (record === void 0) return [];
+          repository.know(record.named.map(({ digest }) => digest));
+          return [[key, record.bytes]];
+        } catch (error) {
+          signal?.throwIfAborted();
+          if (!mayPass(error) || ++troubles >= mostTroubles) throw error;
+          failures2.push({ key, error });
+          return [];
+        }
+      });
+      if (answers3 === 0 && failures2[0] !== void 0) throw failures2[0].error;
+      for (const { key, error } of failures2) passOver(key, error);
+      return new Map(found.flat());
+    },
+    read: (blob, signal) => repository.read(blob, signal),
+    async put(record, signal) {
+      signal?.throwIfAborted();
+      const { manifest, documents } = encodeRecordManifest(record, Date.now());
+      try {
+        const sent = await Promise.allSettled([...record.blobs, ...documents].map((blob) => repository.send(blob, signal)));
+        for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
+        await repository.putManifest(tagOf(record.key), manifest, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw advise(error, repository);
+      }
+    },
+    prune: prune2,
+    async close() {
+    }
+  };
+}
+function mayPass(error) {
+  return error instanceof RegistryError && ["unavailable", "rate-limited", "invalid", "refused"].includes(error.failure);
+}
+function advise(error, { registry, repository }) {
+  if (!(error instanceof RegistryError) || error.failure !== "name-unknown") return error;
+  const { failure: failure4, status } = error;
+  const hint = `create the repository "${repository}" at ${registry}, or name one that is there with --cache-repo`;
+  return new RegistryError(error.message, { failure: failure4, hint, cause: error, ...status === void 0 ? {} : { status } });
+}
+
+// src/cache/cache.ts
+function openCache(options2) {
+  const { stores: stores2, report, signal, secret } = options2;
+  const own2 = /* @__PURE__ */ new Map();
+  const hinted = /* @__PURE__ */ new Map();
+  const stagesOfLast = /* @__PURE__ */ new Map();
+  let lastText = "";
+  let isClosed = false;
+  const bad = /* @__PURE__ */ new Set();
+  const origins = /* @__PURE__ */ new Map();
+  const indexes = /* @__PURE__ */ new Map();
+  const warned = /* @__PURE__ */ new Set();
+  const writing = /* @__PURE__ */ new Set();
+  const broken2 = /* @__PURE__ */ new Set();
+  function warn(text2) {
+    if (signal.aborted || warned.has(text2)) return;
+    warned.add(text2);
+    report.emit({ kind: "warning", text: text2 });
+  }
+  const scoped = (scope, key) => scope === "" ? key : keyOf("scope", [scope, key]);
+  async function look(keys3, accept) {
+    const found = /* @__PURE__ */ new Map();
+    const scopes = [.../* @__PURE__ */ new Set([options2.scope, ...options2.readScopes])];
+    const names2 = new Map(keys3.flatMap((key) => scopes.map((scope) => [scoped(scope, key), key])));
+    const answers3 = await Promise.all(stores2.map((store2) => ask3(store2, [...names2.keys()])));
+    for (const [i, answer2] of answers3.entries())
+      for (const [name, bytes] of answer2) {
+        const [key, store2] = [names2.get(name), stores2[i]];
+        if (key === void 0 || store2 === void 0 || found.has(key)) continue;
+        try {
+          const record = accept(decodeRecord(name, bytes, secret), store2);
+          if (record !== void 0) found.set(key, { record, store: store2 });
+        } catch (error) {
+          warn(`Cannot use an entry of the cache in ${store2.name}: ${messageOf2(error)}; it counts as missing`);
+        }
+      }
+    return found;
+  }
+  async function ask3(store2, names2) {
+    if (broken2.has(store2)) return /* @__PURE__ */ new Map();
+    try {
+      return await store2.find(names2, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      broken2.add(store2);
+      warn(`Cannot read the cache in ${store2.name}: ${messageOf2(error)}; the build goes on without it`);
+      return /* @__PURE__ */ new Map();
+    }
+  }
+  function isYoung({ created }) {
+    return Date.now() - Date.parse(created) <= options2.maxAge * 1e3;
+  }
+  function acceptChain(record) {
+    if (record.kind !== "chain") throw new Error("it is no chain of layers");
+    const isUsable = record.layers.every((layer) => isYoung(layer) && layer.variants.every(({ digest }) => !bad.has(digest)));
+    return isUsable && record.layers.every(({ variants }) => options2.choose(variants) !== void 0) ? record : void 0;
+  }
+  function openChain({ layers, fidelity }, store2) {
+    return { fidelity, layers: layers.map((layer) => openLayer(layer, store2)), store: store2.name };
+  }
+  function openLayer({ diffId, variants, index, created, seconds }, store2) {
+    const variant = options2.choose(variants);
+    if (variant === void 0) throw new Error("Cannot open a cached layer: it has no fitting variant");
+    const { compression, digest, size, compressor } = variant;
+    const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
+    const blob = openBlob(descriptor, store2);
+    origins.set(digest, store2.name);
+    const at3 = openBlob({ mediaType: indexType, ...index }, store2);
+    indexes.set(diffId, Promise.resolve(at3));
+    return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at3 };
+  }
+  function openBlob(descriptor, store2) {
+    const open8 = (own3) => blaming(descriptor.digest, verifyBytes(store2.read(descriptor, own3), descriptor), own3);
+    return { descriptor, open: open8, ...store2.origin === void 0 ? {} : { origin: store2.origin } };
+  }
+  async function* blaming(digest, bytes, own3) {
+    try {
+      yield* bytes;
+    } catch (error) {
+      if (!signal.aborted && !own3?.aborted) blame(digest, error);
+      throw error;
+    }
+  }
+  function blame(digest, error) {
+    const name = origins.get(digest);
+    if (name === void 0) return false;
+    warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf2(error)}; what needs it is built again`);
+    bad.add(digest);
+    for (const [key, chain] of own2) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own2.delete(key);
+    return true;
+  }
+  function write3(key, record, blobs) {
+    if (options2.readOnly) return;
+    const name = scoped(options2.scope, key);
+    const bytes = encodeRecord(name, record, secret);
+    for (const store2 of stores2) {
+      if (broken2.has(store2)) continue;
+      const put = store2.put({ key: name, bytes, blobs }, signal).catch((error) => {
+        broken2.add(store2);
+        warn(`Cannot write to the cache in ${store2.name}: ${messageOf2(error)}; nothing more is written to it`);
+      });
+      track(put);
+    }
+  }
+  function track(work) {
+    const done = work.catch((error) => warn(`Cannot keep a layer in the cache: ${messageOf2(error)}`));
+    writing.add(done);
+    void done.then(() => writing.delete(done));
+  }
+  function indexBlob(index) {
+    const known = indexes.get(index.diffId);
+    if (known !== void 0) return known;
+    const made = encodeIndex2(index).then(blobOf2);
+    indexes.set(index.diffId, made);
+    return made;
+  }
+  async function readIndex(blob, diffId) {
+    try {
+      return await decodeIndex(blob.open(signal), diffId);
+    } catch (error) {
+      signal.throwIfAborted();
+      warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf2(error)}; the layer is read instead`);
+      return void 0;
+    }
+  }
+  function keepIndex(diffId, blob) {
+    const { digest, size } = blob.descriptor;
+    write3(keyOf("index", [diffId]), { kind: "index", diffId, index: { digest, size } }, [blob]);
+  }
+  return {
+    indexBlob,
+    async find(keys3) {
+      const known = [...new Set(keys3)];
+      const hints = new Map(
+        known.flatMap((key) => {
+          const hint = own2.has(key) ? void 0 : hinted.get(key);
+          return hint !== void 0 && acceptChain(hint.record) !== void 0 ? [[key, hint]] : [];
+        })
+      );
+      const asked = known.filter((key) => !own2.has(key) && !hints.has(key));
+      const found = new Map([...hints, ...asked.length === 0 ? [] : await look(asked, acceptChain)]);
+      return new Map(
+        known.flatMap((key) => {
+          const mine = own2.get(key);
+          if (mine !== void 0) return [[key, mine]];
+          const hit = found.get(key);
+          return hit === void 0 ? [] : [[key, openChain(hit.record, hit.store)]];
+        })
+      );
+    },
+    keep: (keys3, chain) => track(
+      Promise.resolve(chain).then((known) => {
+        const record = { kind: "chain", layers: known.layers.map(recordLayer), fidelity: known.fidelity };
+        const blobs = known.layers.flatMap(({ layer, index }) => [layer, index]);
+        for (const key of new Set(keys3)) {
+          own2.set(key, known);
+          write3(key, record, blobs);
+        }
+      })
+    ),
+    async findIndex({ diffId }) {
+      const known = await indexes.get(diffId);
+      if (known !== void 0) return readIndex(known, diffId);
+      const key = keyOf("index", [diffId]);
+      const hit = (await look([key], (record) => record.kind === "index" && record.diffId === diffId ? record : void 0)).get(key);
+      return hit && readIndex(openBlob({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
+    },
+    indexes: {
+      begin(diffId) {
+        if (options2.readOnly || indexes.has(diffId)) return void 0;
+        const writer = openIndexWriter(diffId);
+        const end = () => {
+          const made = writer.end().then(blobOf2);
+          indexes.set(diffId, made);
+          track(made.then((blob) => keepIndex(diffId, blob)));
+        };
+        return { add: writer.add, end };
+      }
+    },
+    async findLast(key) {
+      const found = (await look([key], (record2) => record2.kind === "last" ? record2 : void 0)).get(key);
+      if (found === void 0) return void 0;
+      const { record, store: store2 } = found;
+      lastText = JSON.stringify(record);
+      for (const stage of record.chains) {
+        stagesOfLast.set(stage.keys.join(), stage);
+        const below = stage.layers.length - stage.keys.length;
+        for (const [i, state] of stage.keys.entries()) {
+          if (stage.fidelity !== "full" && i + 1 < stage.keys.length) continue;
+          const chain = { kind: "chain", layers: stage.layers.slice(0, below + i + 1), fidelity: stage.fidelity };
+          hinted.set(state, { record: chain, store: store2 });
+        }
+      }
+      return record.value;
+    },
+    keepLast(key, value, stages) {
+      const chains = stages.flatMap(({ keys: keys3, chain }) => {
+        if (chain !== void 0) return [{ keys: keys3, layers: chain.layers.map(recordLayer), fidelity: chain.fidelity }];
+        const before2 = stagesOfLast.get(keys3.join());
+        return before2 === void 0 ? [] : [before2];
+      });
+      const record = { kind: "last", value, chains };
+      if (JSON.stringify(record) !== lastText) write3(key, record, []);
+    },
+    async findNote(key) {
+      const found = await look([key], (record) => record.kind === "note" ? record : void 0);
+      return found.get(key)?.record.value;
+    },
+    keepNote: (key, value) => write3(key, { kind: "note", value }, []),
+    blame: (layer, error) => blame(layer.descriptor.digest, error),
+    get blamed() {
+      return bad.size;
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      while (writing.size > 0) await Promise.all(writing);
+      if (options2.readOnly) return;
+      for (const store2 of stores2)
+        await store2.close(signal).catch((error) => warn(`Cannot write to the cache in ${store2.name}: ${messageOf2(error)}`));
+    }
+  };
+}
+var indexType = "application/vnd.slipway.layer.index.v1+gzip";
+function recordLayer({ layer, compressor, created, seconds, index }) {
+  const { descriptor, diffId, compression } = layer;
+  const { digest, size } = descriptor;
+  return {
+    diffId,
+    variants: [{ compressor, compression, digest, size }],
+    index: { digest: index.descriptor.digest, size: index.descriptor.size },
+    created,
+    seconds
+  };
+}
+function blobOf2(bytes) {
+  const descriptor = { mediaType: indexType, digest: digestOf(bytes), size: bytes.length };
+  return {
+    descriptor,
+    async *open() {
+      yield bytes;
+    }
+  };
+}
+function messageOf2(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+// src/image/inherit.ts
+var imageKeys = [
+  "architecture",
+  "os",
+  "variant",
+  "os.version",
+  "os.features",
+  "created",
+  "author",
+  "config",
+  "rootfs",
+  "history"
+];
+var historyKeys = ["created", "created_by", "author", "comment", "empty_layer"];
+var containerKeys = [
+  ...["User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped"],
+  ...["Healthcheck", "OnBuild", "Shell"]
+];
+function inheritConfig(config) {
+  return {
+    ...pick(config, imageKeys),
+    ...config.config === void 0 ? {} : { config: pick(config.config, containerKeys) },
+    ...config.history === void 0 ? {} : { history: config.history.map((line) => pick(line, historyKeys)) }
+  };
+}
+function pick(value, keys3) {
+  return Object.fromEntries(keys3.flatMap((key) => value[key] === void 0 || value[key] === null ? [] : [[key, value[key]]]));
+}
+
+// src/build/bases.ts
+var maxKept = 256 << 10;
+function baseKey(reference, platform) {
+  return `${formatImageName(reference)} ${formatPlatform(platform)}`;
+}
+function openBases(registry, signal, cache) {
   const known = /* @__PURE__ */ new Map();
+  const resolve = async (reference, platform) => {
+    if ("directory" in reference) return resolveLayout(reference, platform);
+    if (cache === void 0) return registry.resolve(reference, platform, signal);
+    const key = keyOf("image", [baseKey(reference, platform)]);
+    const kept = cache.findNote(key).then(readDocuments);
+    const image2 = await registry.resolve(reference, platform, signal, kept);
+    const { manifest, config } = image2.documents;
+    const documents = [manifest, config].map(({ bytes }) => Buffer.from(bytes));
+    const before2 = await kept;
+    const isKnown = before2.length === documents.length && before2.every((bytes, i) => documents[i]?.equals(bytes));
+    const size = documents.reduce((sum2, bytes) => sum2 + bytes.length, 0);
+    const texts = documents.map((bytes) => bytes.toString("base64"));
+    if (!isKnown && size <= maxKept) cache.keepNote(key, texts);
+    return image2;
+  };
   const image = (reference, platform) => {
     const key = baseKey(reference, platform);
-    const found = known.get(key) ?? registry.resolve(reference, platform, signal);
+    const found = known.get(key) ?? resolve(reference, platform);
     known.set(key, found);
     return found;
   };
@@ -38044,169 +41541,425 @@ function openBases(registry, signal) {
     image,
     async base(reference, platform) {
       const found = await image(reference, platform);
-      return { reference, digest: found.digest, platform: found.platform, config: alignHistory(found.config) };
+      return { reference, digest: found.digest, platform: found.platform, config: inheritConfig(alignHistory(found.config)) };
     }
   };
 }
+function readDocuments(note) {
+  return Array.isArray(note) && note.every((text2) => typeof text2 === "string") ? note.map((text2) => Buffer.from(text2, "base64")) : [];
+}
 
-// src/build/draft.ts
-function directoryAttributes(mode, uid, gid, mtime) {
-  return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
+// src/build/build-cache.ts
+import { randomUUID as randomUUID18 } from "node:crypto";
+import { basename as basename2 } from "node:path";
+
+// src/build/plan.ts
+function originsOf(step) {
+  if (step.kind === "copy") return [step.from];
+  return step.kind === "run" ? step.mounts.flatMap((mount) => "from" in mount ? [mount.from] : []) : [];
 }
-var Place = class {
-  #attributes;
-  content;
-  sha256;
-  inode;
-  children;
-  /** What the tree has here and below is gone. */
-  isHiding = false;
-  /** Whether something has been put here, and not only below. */
-  get isPut() {
-    return this.#attributes !== void 0;
+function renumberStep(step, renumber) {
+  if (step.kind === "copy") return { ...step, from: renumber(step.from) };
+  if (step.kind !== "run") return step;
+  return { ...step, mounts: step.mounts.map((mount) => "from" in mount ? { ...mount, from: renumber(mount.from) } : mount) };
+}
+
+// src/build/resume.ts
+function isCounted(step, policy) {
+  return step.kind === "copy" ? policy.copyLayers : policy.runLayers;
+}
+async function findResumption(plan, keys3, { cache, policy, accepts }) {
+  const wanted = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    if (policy.isUncached(stage)) continue;
+    for (const [i, step] of stage.steps.entries()) {
+      const key = keys3[number]?.steps[i];
+      if (key !== void 0 && isCounted(step, policy)) wanted.push(key.state, ...key.own === void 0 ? [] : [key.own]);
+    }
   }
-  get attributes() {
-    if (this.#attributes === void 0) throw new Error("Cannot look at a path of a layer: nothing has been put there");
-    return this.#attributes;
+  const found = /* @__PURE__ */ new Map();
+  for (const [key, chain] of await cache.find(wanted)) if (await accepts(chain)) found.set(key, chain);
+  const hits = plan.stages.map((stage, number) => {
+    const states = keys3[number]?.steps ?? [];
+    const last = stage.steps.findLastIndex((_, i) => found.has(states[i]?.state ?? ""));
+    const chain = found.get(states[last]?.state ?? "");
+    return chain === void 0 ? void 0 : { last, chain };
+  });
+  return { keys: keys3, hits, layers: found, needed: neededStages(plan, hits) };
+}
+function allSteps(plan) {
+  return { hits: plan.stages.map(() => void 0), needed: neededStages(plan, []) };
+}
+function neededStages(plan, hits) {
+  const needed = /* @__PURE__ */ new Set();
+  const pending = [...plan.targets, ...plan.besides];
+  for (let number = pending.pop(); number !== void 0; number = pending.pop()) {
+    const stage = plan.stages[number];
+    if (stage === void 0 || needed.has(number)) continue;
+    needed.add(number);
+    const hit = hits[number];
+    if (hit === void 0 && stage.base.kind === "stage") pending.push(stage.base.stage);
+    for (const step of stage.steps.slice(hit === void 0 ? 0 : hit.last + 1))
+      for (const origin of originsOf(step)) if (origin.kind === "stage") pending.push(origin.stage);
   }
-  put({ attributes, content: content2, sha256, inode }) {
-    this.#attributes = attributes;
-    this.content = content2;
-    this.sha256 = sha256;
-    this.inode = inode;
-  }
-  hide() {
-    this.#attributes = void 0;
-    this.children = void 0;
-    this.isHiding = true;
+  return needed;
+}
+
+// src/build/select.ts
+var SourceNotFound = class extends Error {
+  path;
+  constructor(path14) {
+    super(`failed to compute cache key: failed to calculate checksum "/${toText(path14)}": not found`);
+    this.path = path14;
   }
 };
-var Draft = class {
-  #tree;
-  #root = new Place();
-  constructor(tree) {
-    this.#tree = tree;
+function cleanPath3(path14) {
+  const parts = [];
+  for (const part of path14.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
   }
-  lstat(path8) {
-    const { place, isHidden } = this.#find(path8);
-    if (place?.isPut) return place;
-    return isHidden ? void 0 : this.#tree.lstat(path8);
+  return parts.join("/");
+}
+function selectSources(view, source, parents) {
+  if (!parents) return selectPaths(view, source);
+  const { base, pattern } = splitPivot(source);
+  const isLiteral = !hasWildcard(base) && !hasWildcard(pattern);
+  if (isLiteral && !isBelow(view, base, pattern)) throw new SourceNotFound(joinPath(base, pattern));
+  return selectPaths(view, base);
+}
+function splitPivot(source) {
+  const pivot = source.indexOf("/./");
+  if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
+  return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
+}
+function isBelow(view, base, path14) {
+  return path14 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path14)) !== void 0;
+}
+function selectPaths(view, source) {
+  const parts = cleanPath3(source).split("/");
+  const wild = parts.findIndex(hasWildcard);
+  if (wild < 0) {
+    const path14 = parts.join("/");
+    if (resolvePath(view, path14).node === void 0) throw new SourceNotFound(path14);
+    return [path14];
   }
-  list(path8) {
-    const { place, isHidden } = this.#find(path8);
-    const below = isHidden ? [] : this.#tree.list(path8);
-    const added = place?.children;
-    return added === void 0 ? below : [.../* @__PURE__ */ new Set([...below, ...added.keys()])].sort();
+  const base = parts.slice(0, wild).join("/");
+  const root = resolvePath(view, base);
+  if (root.node === void 0) throw new SourceNotFound(base);
+  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
+}
+function matchBelow(view, directory, [pattern, ...rest]) {
+  if (pattern === void 0) return [];
+  const found = [];
+  for (const name of view.list(directory)) {
+    if (!matchGlob(pattern, name)) continue;
+    if (rest.length === 0) found.push(name);
+    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
+      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
   }
-  /** Puts an entry at a path whose parent exists. Directories over directories keep what is below them. */
-  put(path8, entry) {
-    const before = this.lstat(path8);
-    const place = this.#make(path8);
-    if (before?.attributes.type === "directory" && entry.attributes.type !== "directory") place.hide();
-    place.put(entry);
-  }
-  /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
-  makeDirectories(path8, attributes) {
-    let at2 = "";
-    for (const name of path8 === "" ? [] : path8.split("/")) {
-      at2 = joinPath(at2, name);
-      const node = this.lstat(at2);
-      if (node === void 0) this.put(at2, { attributes });
-      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path8}": "/${at2}" is not a directory`);
+  return found;
+}
+function hasWildcard(part) {
+  return /[*?[]/.test(part.replace(/\\./gs, ""));
+}
+
+// src/build/mount-source.ts
+function findSource(view, source) {
+  const { path: path14, node } = resolvePath(view, source);
+  if (node === void 0) throw new SourceNotFound(source);
+  return { path: path14, node };
+}
+async function listSource({ view, locate, xattrs }, source) {
+  const root = findSource(view, source);
+  const found = [];
+  const visit = (from, path14, node) => {
+    found.push({ from, path: path14, node });
+    if (node.attributes.type !== "directory") return;
+    for (const name of view.list(from)) {
+      const child = view.lstat(joinPath(from, name));
+      if (child !== void 0) visit(joinPath(from, name), joinPath(path14, name), child);
+    }
+  };
+  visit(root.path, "", root.node);
+  const isFilled = ({ attributes: { type, size } }) => type === "file" && size > 0;
+  const filled = found.flatMap(({ from, node }) => isFilled(node) ? [from] : []);
+  const contentOf = await locate(filled);
+  const more = await xattrs?.(filled);
+  const first = /* @__PURE__ */ new Map();
+  return found.map(({ from, path: path14, node }) => {
+    const { attributes, inode } = node;
+    const link3 = inode === void 0 ? void 0 : first.get(inode);
+    if (link3 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: path14 } };
+    if (inode !== void 0 && attributes.type === "file") first.set(inode, path14);
+    const content2 = isFilled(node) ? contentOf(from) : void 0;
+    const added = more?.get(from);
+    return {
+      entry: { ...attributes, path: path14, ...added === void 0 ? {} : { xattrs: added } },
+      ...content2 === void 0 ? {} : { content: content2 }
+    };
+  });
+}
+
+// src/build/named-context.ts
+function readNamedContexts(given3) {
+  const contexts2 = new Map(
+    [...given3].map(([name, value]) => {
+      const [base = "", platform] = name.split("::");
+      const key = `${contextKey(base)} ${platform ?? ""}`;
+      return [key, { name, context: readNamedContext(name, value) }];
+    })
+  );
+  return {
+    find(name, platform) {
+      const key = contextKey(name);
+      return contexts2.get(`${key} ${formatPlatform(platform)}`) ?? contexts2.get(`${key} `);
+    }
+  };
+}
+var reserved = ["scratch", "context"];
+function readNamedContext(name, value) {
+  const fail3 = (why) => new SyntaxError(`Cannot use build context "${name}=${redactText(value)}": ${why}`);
+  if (reserved.includes(name.toLowerCase())) throw fail3(`the name "${name}" is reserved`);
+  const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
+  if (image === "scratch") return { kind: "scratch" };
+  if (image !== void 0) return { kind: "image", reference: withDefaultTag(parseReference(image)) };
+  const layout = parseLayoutReference(value);
+  if (layout !== void 0) return { kind: "image", reference: layout };
+  if (isGitSource(value)) {
+    try {
+      return { kind: "files", source: { kind: "git", source: parseGitSource(value) } };
+    } catch (error) {
+      throw error instanceof SyntaxError ? fail3(error.message) : error;
     }
   }
-  /** Takes away what is at a path and below it; the layer must then put something in its place. */
-  remove(path8) {
-    this.#make(path8).hide();
+  if (/^https?:\/\//i.test(value)) return { kind: "files", source: { kind: "web", url: value } };
+  if (value.startsWith("target:")) throw fail3("it names a target of a bake file; name a stage of the Dockerfile itself instead");
+  const scheme2 = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value)?.[0];
+  if (scheme2 !== void 0)
+    throw fail3(`unsupported context source ${scheme2}; give a directory, docker-image://, oci-layout://, a git repository or https://`);
+  if (!value.startsWith("/")) throw fail3("it must be an absolute directory");
+  return { kind: "files", source: { kind: "directory", path: value } };
+}
+function contextKey(name) {
+  try {
+    return formatReference(withDefaultTag(parseReference(name.toLowerCase())));
+  } catch {
+    return name.toLowerCase();
   }
-  /** The paths in the source whose bytes the layer may need. */
-  sources() {
-    return sourcesBelow(this.#root);
-  }
-  /**
-   * The layer: what was put and is not the same below, sorted, with the parents of each entry before it as the tree has them. What has
-   * been given is forgotten, so that the draft is used up in the end.
-   */
-  async *items(contents) {
-    const links = /* @__PURE__ */ new Map();
-    const parents = [];
-    const pending = [{ path: "", place: this.#root, isHidden: false, depth: 0 }];
-    for (let next = pending.pop(); next !== void 0; next = pending.pop()) {
-      const { path: path8, place, depth } = next;
-      const isHidden = next.isHidden || place.isHiding;
-      parents.length = Math.min(parents.length, depth);
-      const below = isHidden ? void 0 : this.#tree.lstat(path8);
-      const isChanged2 = place.isPut && !await isSame(place, below, contents);
-      if (isChanged2) {
-        for (const parent of parents) if (parent !== given && parent.entry.path !== "") yield parent;
-        parents.fill(given);
-        yield this.#item(path8, place, links, contents);
+}
+function fillStep(name, from, source) {
+  return {
+    kind: "copy",
+    source,
+    createdBy: `[context ${name}] ${describeFiles(from)}`,
+    from: { kind: "context", name },
+    sources: [{ kind: "path", path: "", unpack: false }],
+    parents: false,
+    link: true,
+    exclude: [],
+    destination: "/",
+    chown: void 0,
+    chmod: void 0
+  };
+}
+function describeFiles(from) {
+  if (from.kind === "git") return redactText(from.source.remote);
+  return from.kind === "web" ? redactText(from.url) : "load from client";
+}
+
+// src/build/sources.ts
+function filesOf(contexts2, origin) {
+  const files = contexts2.get(origin.name ?? "");
+  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
+  return files;
+}
+function openNamedFiles({ buildContexts, stateDir }, tools) {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([tools.signal, stop.signal]);
+  const opened = /* @__PURE__ */ new Map();
+  const openOnce = (name, source) => {
+    const key = JSON.stringify(source);
+    const files = opened.get(key) ?? openFiles(source, name, { stateDir }, { ...tools, signal });
+    opened.set(key, files);
+    return files;
+  };
+  return {
+    async open(name) {
+      const context = readNamedContext(name, buildContexts.get(name) ?? "");
+      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
+      return openOnce(name, context.source);
+    },
+    openSource: (source) => openOnce(describeFiles(source), source),
+    async close() {
+      stop.abort();
+      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
+    }
+  };
+}
+async function openContexts(plan, context, named2, place) {
+  const users = /* @__PURE__ */ new Map();
+  for (const step of plan.stages.flatMap((stage) => stage.steps))
+    for (const origin of originsOf(step))
+      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step.source);
+  const open8 = async ([name, source]) => {
+    try {
+      return [name, await named2.open(name)];
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error });
+    }
+  };
+  return new Map([["", context], ...await Promise.all([...users].map(open8))]);
+}
+function checkSources(plan, contexts2, place) {
+  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
+    for (const { origin, path: path14, parents } of pathsOf(step)) {
+      if (origin.kind !== "context") continue;
+      const files = filesOf(contexts2, origin);
+      try {
+        if (parents === void 0) findSource(files, path14);
+        else selectSources(files, path14, parents);
+      } catch (error) {
+        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
+          place: place(step.source),
+          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
+          cause: error
+        });
       }
-      if (place.children === void 0) continue;
-      const attributes = place.isPut ? place.attributes : below?.attributes;
-      parents.push(isChanged2 || attributes === void 0 ? given : { entry: makeEntry(path8, attributes, attributes.xattrs) });
-      const names3 = [...place.children.keys()].sort().reverse();
-      for (const name of names3) {
-        const child = place.children.get(name);
-        if (child !== void 0) pending.push({ path: joinPath(path8, name), place: child, isHidden, depth: depth + 1 });
-      }
-      place.children = void 0;
     }
   }
-  #item(path8, { attributes, content: content2, sha256, inode }, links, { locate }) {
-    const first = inode === void 0 || attributes.type !== "file" ? void 0 : links.get(inode);
-    if (first !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: first, path: path8 } };
-    if (inode !== void 0) links.set(inode, path8);
-    const entry = makeEntry(path8, attributes, attributes.xattrs, sha256);
-    const bytes = typeof content2 === "string" ? locate(content2) : content2;
-    return bytes === void 0 ? { entry } : { entry, content: bytes };
-  }
-  #find(path8) {
-    let place = this.#root;
-    let isHidden = place.isHiding;
-    for (const name of path8 === "" ? [] : path8.split("/")) {
-      place = place.children?.get(name);
-      if (place === void 0) break;
-      isHidden ||= place.isHiding;
+}
+function pathsOf(step) {
+  if (step.kind === "run")
+    return step.mounts.flatMap((mount) => mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []);
+  if (step.kind !== "copy") return [];
+  const { from, parents } = step;
+  return step.sources.flatMap((source) => source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []);
+}
+function sourceHint(error, files) {
+  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
+  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
+}
+
+// src/build/explain.ts
+import { createHash as createHash15 } from "node:crypto";
+var maxValue = 120;
+var maxFiles = 1e3;
+var shownFiles = 3;
+function inputsOf(step, files) {
+  return { text: step.source.text, values: mapValues(valuesOf(step), shorten2), files: files.all() };
+}
+function valuesOf(step) {
+  switch (step.kind) {
+    case "run": {
+      const env = step.env.map((pair) => {
+        const equals = pair.indexOf("=");
+        return [pair.slice(0, equals), pair.slice(equals + 1)];
+      });
+      const { cwd, user, network, mounts } = step;
+      const shown = mounts.map((mount) => JSON.stringify({ ...mount, from: void 0, text: void 0 }));
+      return { ...Object.fromEntries(env), "the command": step.args.join(" "), WORKDIR: cwd, USER: user, network, mounts: shown.join(" ") };
     }
-    return { place, isHidden };
+    case "copy":
+      return { "the instruction": step.createdBy };
+    case "workdir":
+      return { WORKDIR: step.path, USER: step.user };
   }
-  #make(path8) {
-    let place = this.#root;
-    for (const name of path8 === "" ? [] : path8.split("/")) {
-      place.children ??= /* @__PURE__ */ new Map();
-      let child = place.children.get(name);
-      if (child === void 0) {
-        child = new Place();
-        place.children.set(name, child);
-      }
-      place = child;
-    }
-    return place;
+}
+function mapValues(values, change) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
+}
+function shorten2(value) {
+  return value.length <= maxValue ? value : `${value.slice(0, maxValue)}\u2026 (${value.length} characters)`;
+}
+function remember(plan, inputs) {
+  return Object.fromEntries(
+    plan.stages.map((stage, number) => [nameOf2(stage), { base: describeBase(stage), steps: inputs[number] ?? [] }])
+  );
+}
+function nameOf2({ name, platform }) {
+  return `${name} ${formatPlatform(platform)}`;
+}
+function describeBase({ base, baseText }) {
+  return base.kind === "image" ? `${baseText}@${base.digest.slice(0, 19)}` : baseText;
+}
+var FileNotes = class {
+  #files = /* @__PURE__ */ new Map();
+  #directories;
+  note(path14, mark) {
+    if (this.#directories !== void 0) return this.#add(this.#directories, path14, mark);
+    this.#files.set(path14, mark);
+    if (this.#files.size <= maxFiles) return;
+    this.#directories = /* @__PURE__ */ new Map();
+    for (const [known, sign3] of this.#files) this.#add(this.#directories, known, sign3);
+    this.#files.clear();
+  }
+  /** By path, or by the first two parts of it. */
+  all() {
+    if (this.#directories === void 0) return Object.fromEntries(this.#files);
+    const sums = [...this.#directories].slice(0, maxFiles);
+    return Object.fromEntries(sums.map(([path14, hash3]) => [path14, hash3.copy().digest("base64url").slice(0, 12)]));
+  }
+  #add(directories, path14, mark) {
+    const directory = /^[^/]*\/[^/]*/.exec(path14)?.[0] ?? path14;
+    const hash3 = directories.get(directory) ?? createHash15("sha256");
+    directories.set(directory, hash3);
+    hash3.update(`${path14}\0${mark}
+`);
   }
 };
-var given = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
-function* sourcesBelow(place) {
-  if (typeof place.content === "string") yield place.content;
-  for (const child of place.children?.values() ?? []) yield* sourcesBelow(child);
+function explainMiss(now, i, before2, { rebuilt, follows }) {
+  const earlier = readRemembered(before2)?.[nameOf2(now.stage)];
+  const base = describeBase(now.stage);
+  const step = now.steps[i];
+  if (earlier === void 0 || step === void 0) return "no earlier build of it is known";
+  if (earlier.base !== base) return `the base was ${earlier.base}, and is ${base}`;
+  const old = earlier.steps[i];
+  if (old === void 0) return "it is new";
+  const reasons = [...compareValues(old.values, step.values), ...compareFiles(old.files, step.files)];
+  if (reasons.length > 0) return reasons.join(", ");
+  if (rebuilt !== void 0) return `stage ${rebuilt} is built anew, and may yet come to the same`;
+  if (old.text !== step.text) return `the instruction was ${old.text}`;
+  if (follows) return "a step before it is built";
+  return earlier.steps.slice(0, i).every((one3, at3) => JSON.stringify(one3) === JSON.stringify(now.steps[at3])) ? "nothing of it is another, but the cache does not have it (any more)" : "something before it is another";
 }
-async function isSame(place, below, { locate, hasDigest: hasDigest2 }) {
-  if (below === void 0 || !sameAttributes(below.attributes, place.attributes)) return false;
-  if (place.attributes.type !== "file") return true;
-  if (below.sha256 === void 0) return false;
-  if (place.sha256 !== void 0) return place.sha256 === below.sha256;
-  return hasDigest2(typeof place.content === "string" ? locate(place.content) : place.content, below.sha256);
+function compareValues(before2, now) {
+  const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])];
+  const shown = (value) => value === void 0 ? "unset" : value === "" ? '""' : value;
+  const changed = names2.filter((name) => before2[name] !== now[name]);
+  const first = changed.filter((name) => !name.startsWith("the ")).slice(0, shownFiles);
+  return (first.length > 0 ? first : changed).map((name) => `${name} ${shown(before2[name])} \u2192 ${shown(now[name])}`);
 }
-function sameAttributes(a, b) {
-  if (a.type !== b.type || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
-  if (a.type === "directory") return sameXattrs(a, b);
-  const same = a.size === b.size && a.mtime === b.mtime && a.link === b.link && a.devMajor === b.devMajor && a.devMinor === b.devMinor;
-  return same && sameXattrs(a, b);
+function compareFiles(before2, now) {
+  const changed = Object.keys(now).filter((path14) => before2[path14] !== void 0 && before2[path14] !== now[path14]);
+  const added = Object.keys(now).filter((path14) => before2[path14] === void 0);
+  const removed = Object.keys(before2).filter((path14) => now[path14] === void 0);
+  const all = [
+    ...changed.map((path14) => `${path14} changed`),
+    ...added.map((path14) => `${path14} is new`),
+    ...removed.map((path14) => `${path14} is gone`)
+  ];
+  const rest = all.length - shownFiles;
+  return [...all.slice(0, shownFiles), ...rest > 0 ? [`and ${rest} more`] : []];
 }
-function sameXattrs(a, b) {
-  const name = "security.capability";
-  return a.xattrs?.get(name) === b.xattrs?.get(name);
+function readRemembered(value) {
+  if (typeof value !== "object" || value === null) return void 0;
+  const stages = Object.values(value);
+  return stages.every(isStage2) ? value : void 0;
 }
+function isStage2(stage) {
+  if (typeof stage !== "object" || stage === null || !("base" in stage) || !("steps" in stage)) return false;
+  return typeof stage.base === "string" && Array.isArray(stage.steps) && stage.steps.every(isInputs);
+}
+function isInputs(step) {
+  if (typeof step !== "object" || step === null || !("text" in step) || !("values" in step) || !("files" in step)) return false;
+  const isText = (values) => typeof values === "object" && values !== null && Object.values(values).every((one3) => typeof one3 === "string");
+  return typeof step.text === "string" && isText(step.values) && isText(step.files);
+}
+
+// src/build/selection.ts
+import { createHash as createHash17 } from "node:crypto";
 
 // src/build/mode.ts
 var shifts = { u: 6, g: 3, o: 0 };
@@ -38227,16 +41980,16 @@ function readModeChange(text2) {
 }
 function changeMode(change, mode, isDirectory2) {
   if ("octal" in change) return change.octal;
-  return change.clauses.reduce((before, clause) => applyClause(clause, before, isDirectory2), mode);
+  return change.clauses.reduce((before2, clause) => applyClause(clause, before2, isDirectory2), mode);
 }
 function applyClause({ who, operator, what }, mode, isDirectory2) {
   let wanted = 0;
   let covered = 0;
-  for (const one2 of who) {
-    const shift = shifts[one2] ?? 0;
+  for (const one3 of who) {
+    const shift = shifts[one3] ?? 0;
     covered |= 7 << shift;
     wanted |= permissions(what, mode, isDirectory2) << shift;
-    const special = one2 === "u" ? 2048 : one2 === "g" ? 1024 : 0;
+    const special = one3 === "u" ? 2048 : one3 === "g" ? 1024 : 0;
     covered |= special;
     if (what.includes("s")) wanted |= special;
   }
@@ -38250,78 +42003,19 @@ function permissions(what, mode, isDirectory2) {
   const copied = shifts[what];
   if (copied !== void 0) return mode >> copied & 7;
   const runs = what.includes("X") && (isDirectory2 || (mode & 73) !== 0) ? 1 : 0;
-  return [...what].reduce((sum, letter) => sum | (bits[letter] ?? 0), runs);
+  return [...what].reduce((sum2, letter) => sum2 | (bits[letter] ?? 0), runs);
 }
 function formatMode(change) {
   if ("octal" in change) return change.octal.toString(8);
   return change.clauses.map(({ who, operator, what }) => `${who}${operator}${what}`).join(",");
 }
 
-// src/build/select.ts
-var SourceNotFound = class extends Error {
-  path;
-  constructor(path8) {
-    super(`failed to compute cache key: failed to calculate checksum "/${toText(path8)}": not found`);
-    this.path = path8;
-  }
-};
-function cleanPath3(path8) {
-  const parts = [];
-  for (const part of path8.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return parts.join("/");
-}
-function selectSources(view, source, parents) {
-  if (!parents) return selectPaths(view, source);
-  const { base, pattern } = splitPivot(source);
-  const isLiteral = !hasWildcard(base) && !hasWildcard(pattern);
-  if (isLiteral && !isBelow(view, base, pattern)) throw new SourceNotFound(joinPath(base, pattern));
-  return selectPaths(view, base);
-}
-function splitPivot(source) {
-  const pivot = source.indexOf("/./");
-  if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
-  return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
-}
-function isBelow(view, base, path8) {
-  return path8 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path8)) !== void 0;
-}
-function selectPaths(view, source) {
-  const parts = cleanPath3(source).split("/");
-  const wild = parts.findIndex(hasWildcard);
-  if (wild < 0) {
-    const path8 = parts.join("/");
-    if (resolvePath(view, path8).node === void 0) throw new SourceNotFound(path8);
-    return [path8];
-  }
-  const base = parts.slice(0, wild).join("/");
-  const root = resolvePath(view, base);
-  if (root.node === void 0) return [];
-  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
-}
-function matchBelow(view, directory, [pattern, ...rest]) {
-  if (pattern === void 0) return [];
-  const found = [];
-  for (const name of view.list(directory)) {
-    if (!matchGlob(pattern, name)) continue;
-    if (rest.length === 0) found.push(name);
-    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
-      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
-  }
-  return found;
-}
-function hasWildcard(part) {
-  return /[*?[]/.test(part.replace(/\\./gs, ""));
-}
-
 // src/build/copy.ts
 function madeMode(mode) {
   return mode !== void 0 && "octal" in mode ? mode.octal : 493;
 }
-function namesDirectory(path8) {
-  const last = nameOf(path8);
+function namesDirectory(path14) {
+  const last = nameOf(path14);
   return last === "" || last === ".";
 }
 function copyPath(draft, source, from, destination, options2) {
@@ -38413,6 +42107,1143 @@ var Copier = class {
   }
 };
 
+// src/build/step-copy.ts
+import { createHash as createHash16 } from "node:crypto";
+import { createReadStream as createReadStream7 } from "node:fs";
+
+// src/build/accounts.ts
+function accountsOf(tree) {
+  const passwd = resolvePath(tree, "etc/passwd").node?.text;
+  const group = resolvePath(tree, "etc/group").node?.text;
+  return { ...passwd === void 0 ? {} : { passwd }, ...group === void 0 ? {} : { group } };
+}
+
+// src/build/filter.ts
+var Filter = class {
+  /** Only what a pattern names is taken: directories on the way are no more than the way. */
+  isSelective;
+  #include;
+  #exclude;
+  constructor(include, exclude) {
+    this.isSelective = include !== void 0;
+    this.#include = include === void 0 ? void 0 : readPatterns([include]);
+    this.#exclude = exclude.length === 0 ? void 0 : readPatterns(exclude);
+  }
+  /** `parent` is the judgement of the directory that the path lies in; undefined for the children of the copied directory itself. */
+  judge(path14, parent) {
+    const included = this.#include?.match(path14, parent?.included);
+    const excluded = this.#exclude?.match(path14, parent?.excluded);
+    const isIncluded = included?.isIgnored ?? true;
+    const isExcluded = excluded?.isIgnored ?? false;
+    return {
+      isTaken: isIncluded && !isExcluded,
+      reachesBelow: (isIncluded || this.#include?.mayIgnoreBelow(path14) === true) && (!isExcluded || this.#exclude?.mayReincludeBelow(path14) === true),
+      included,
+      excluded
+    };
+  }
+  /** Whether `--exclude` would hide a file that a source names directly, if it were meant to. */
+  wouldExclude(name) {
+    return this.#exclude?.match(name, void 0).isIgnored ?? false;
+  }
+};
+
+// src/build/step-copy.ts
+function makeWorkdir(step, tree, tools) {
+  const draft = new Draft(tree);
+  const owner = findUser(accountsOf(tree), step.user);
+  draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(493, owner.uid, owner.gid, tools.now));
+  return draft.items({ locate: () => void 0, hasDigest });
+}
+async function copyFiles(step, tree, source, tools) {
+  const draft = new Draft(tree);
+  const options2 = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: void 0, now: tools.now };
+  const namedOutright = [];
+  for (const operand of step.sources) {
+    if (operand.kind === "inline") {
+      const bytes = Buffer.from(operand.text);
+      const attributes = { ...plainFile, mode: 420, mtime: tools.now, size: bytes.length };
+      copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step.destination, options2);
+      continue;
+    }
+    if (operand.kind === "url") {
+      const { path: path14, size, mtime } = await tools.downloads.download(operand);
+      const content2 = { kind: "file", path: toRaw(path14), offset: 0, size };
+      const file = fileSource(operand.name, { ...plainFile, mode: 384, mtime, size }, content2);
+      if (operand.unpack && await isArchive(content2, orWhole))
+        await unpackArchive(draft, content2, cleanPath3(step.destination), options2, tools);
+      else copyPath(draft, file, operand.name, step.destination, options2);
+      continue;
+    }
+    if (operand.kind === "git") {
+      const checkout = await tools.downloads.checkOut(operand);
+      const source2 = { view: checkout, keepsOwners: false, content: (path14) => checkout.content(path14) };
+      copyPath(draft, source2, checkout.base, step.destination, { ...options2, filter: filterOf(step, "") });
+      continue;
+    }
+    const filter = filterOf(step, operand.path);
+    const selected = selectSources(source.view, operand.path, step.parents);
+    if (selected.length === 0) tools.warn("WildcardSelectsNothing", `"${toText(operand.path)}" matches nothing, so nothing is copied`);
+    for (const path14 of selected) {
+      if (filter?.wouldExclude(nameOf(path14)) && resolvePath(source.view, path14).node?.attributes.type !== "directory")
+        namedOutright.push(path14);
+      const archive = operand.unpack ? await archiveAt(source, path14) : void 0;
+      if (archive === void 0) copyPath(draft, source, path14, step.destination, { ...options2, filter });
+      else await unpackArchive(draft, archive, cleanPath3(step.destination), options2, tools);
+    }
+  }
+  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
+  draft.addXattrs(await source.xattrs?.(draft.sources()) ?? /* @__PURE__ */ new Map());
+  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
+}
+function filterOf(step, source) {
+  if (step.parents) return new Filter(splitPivot(source).pattern, step.exclude);
+  return step.exclude.length === 0 ? void 0 : new Filter(void 0, step.exclude);
+}
+function excludeWarning([first = "", ...rest]) {
+  const others = rest.length === 0 ? "" : ` and ${rest.length} more`;
+  return `--exclude does not keep "${toText(first)}"${others} out: as in BuildKit, it hides what is in a copied directory, not a file that a source names or matches`;
+}
+async function archiveAt(source, path14) {
+  const followed = resolvePath(source.view, path14);
+  if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return void 0;
+  const content2 = (await source.locate([followed.path]))(followed.path);
+  return content2 !== void 0 && await isArchive(content2, orWhole) ? content2 : void 0;
+}
+function lookUpOwner(step, tree, tools) {
+  if (step.chown === void 0) return void 0;
+  const { uid, gid, unknown } = findOwner(accountsOf(tree), step.chown);
+  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+  return { uid, gid };
+}
+var plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 };
+var orWhole = ", or take the file as it is with ADD --unpack=false";
+function fileSource(name, attributes, content2) {
+  const file = { attributes, inode: void 0 };
+  const root = { attributes: directoryAttributes(493, 0, 0, attributes.mtime), inode: void 0 };
+  return {
+    view: { lstat: (path14) => path14 === "" ? root : path14 === name ? file : void 0, list: (path14) => path14 === "" ? [name] : [] },
+    keepsOwners: false,
+    content: () => content2
+  };
+}
+async function hasDigest(content2, sha256) {
+  const hash3 = createHash16("sha256");
+  if (content2?.kind === "bytes") hash3.update(content2.bytes);
+  else if (content2 !== void 0 && content2.size > 0)
+    for await (const chunk of createReadStream7(toBytes(content2.path), { start: content2.offset, end: content2.offset + content2.size - 1 }))
+      hash3.update(chunk);
+  return hash3.digest("hex") === sha256;
+}
+
+// src/build/xattrs.ts
+function withXattrs(contexts2, { helper: helper2, signal }) {
+  if (helper2 === void 0) return contexts2;
+  return new Map(
+    [...contexts2].map(([name, files]) => {
+      const { directory } = files;
+      if (directory === void 0) return [name, files];
+      return [name, { ...files, xattrs: (paths) => readCapabilities(directory, paths, { helper: helper2, signal }) }];
+    })
+  );
+}
+function remember2(read) {
+  const asked = /* @__PURE__ */ new Set();
+  const known = /* @__PURE__ */ new Map();
+  return async (paths) => {
+    const missing = /* @__PURE__ */ new Set();
+    for (const path14 of paths) if (!asked.has(path14)) missing.add(path14);
+    for (const [path14, xattrs] of await read(missing)) known.set(path14, xattrs);
+    for (const path14 of missing) asked.add(path14);
+    return known;
+  };
+}
+
+// src/build/selection.ts
+function settleFiles(files) {
+  const nodes = /* @__PURE__ */ new Map();
+  const digests = /* @__PURE__ */ new Map();
+  return {
+    ...files,
+    xattrs: files.xattrs && remember2(files.xattrs),
+    lstat(path14) {
+      if (!nodes.has(path14)) nodes.set(path14, files.lstat(path14));
+      const node = nodes.get(path14);
+      const sha256 = digests.get(path14);
+      return node === void 0 || sha256 === void 0 ? node : { ...node, sha256 };
+    },
+    content: (path14) => files.content(path14, nodes.get(path14)?.attributes),
+    async digest(path14) {
+      const known = digests.get(path14);
+      if (known !== void 0) return known;
+      const sha256 = await digestContent(files.content(path14, nodes.get(path14)?.attributes));
+      digests.set(path14, sha256);
+      return sha256;
+    }
+  };
+}
+async function digestCopied(step, source) {
+  const hash3 = createHash17("sha256");
+  const copies = step.sources.flatMap(
+    (operand) => operand.kind === "path" ? selectSources(source.view, operand.path, step.parents).map((path14) => {
+      const draft = new Draft(emptyTree);
+      copyPath(draft, source, path14, "x/", { owner: void 0, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
+      return { path: path14, draft };
+    }) : []
+  );
+  const xattrs = await source.xattrs?.(sourcesOf(copies));
+  for (const { path: path14, draft } of copies) {
+    if (xattrs !== void 0) draft.addXattrs(xattrs);
+    const items = draft.items({ locate: standIn, hasDigest: async () => false });
+    if (!await addItems(hash3, items, source, (below) => joinPath(path14, below.slice("x/".length)))) return void 0;
+  }
+  return hash3.digest("hex");
+}
+function* sourcesOf(copies) {
+  for (const { draft } of copies) yield* draft.sources();
+}
+async function digestMounted(source, files) {
+  const hash3 = createHash17("sha256");
+  const items = await listSource({ ...files, locate: async () => standIn }, source);
+  return await addItems(hash3, items, files, (below) => joinPath(source, below)) ? hash3.digest("hex") : void 0;
+}
+function standIn(path14) {
+  return { kind: "file", path: path14, offset: 0, size: 0 };
+}
+function sourceOf2({ content: content2 }) {
+  return content2?.kind === "file" ? content2.path : void 0;
+}
+async function addItems(hash3, items, source, pathOf) {
+  for await (const item of items) {
+    const { path: path14, type, mode, uid, gid, size, link: link3, devMajor, devMinor, xattrs } = item.entry;
+    const from = sourceOf2(item);
+    const content2 = from === void 0 ? "" : await source.digest(from);
+    if (content2 === void 0) return false;
+    const capability2 = xattrs?.get("security.capability") ?? "";
+    const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content2}`;
+    hash3.update(`${what} ${path14.length}:${path14}${link3.length}:${link3}${capability2.length}:${capability2}
+`, "latin1");
+    const held = content2 === "" ? `${type} ${link3}` : `${content2.slice(0, 12)}${Buffer.from(capability2, "latin1").toString("hex")}`;
+    source.note?.(from ?? pathOf(path14), `${mode.toString(8)} ${held}`);
+  }
+  return true;
+}
+
+// src/build/step-keys.ts
+async function computeKeys(plan, tools, salt = () => void 0) {
+  const stages = [];
+  for (const stage of plan.stages) {
+    const made = keysOf(stage, (number) => stages[number], { ...tools, salt: salt(stage) });
+    made.catch(() => {
+    });
+    stages.push(made);
+  }
+  return Promise.all(stages);
+}
+async function keysOf(stage, stageAt, tools) {
+  const lastOf = async (number) => {
+    const keys3 = await stageAt(number);
+    if (keys3 === void 0) throw new Error(`Cannot name stage ${number}: it comes later`);
+    return keys3.steps.at(-1)?.state ?? keys3.base;
+  };
+  const identify2 = async (origin, taken) => origin.kind === "stage" ? `stage ${await lastOf(origin.stage)}` : identifyFiles(origin, taken, tools);
+  const noted = stage.steps.map(() => new FileNotes());
+  const marks = stage.steps.map((step, i) => {
+    const note = (path14, mark) => noted[i]?.note(toText(path14) || ".", mark);
+    const noting = (origin, taken) => identify2(origin, (files) => taken({ ...files, note }));
+    return fingerprint(step, noting, tools);
+  });
+  for (const mark of marks) mark.catch(() => {
+  });
+  const start = stage.base.kind === "stage" ? await lastOf(stage.base.stage) : await baseKeyOf(stage, tools);
+  const base = tools.salt === void 0 ? start : keyOf("salt", [tools.salt, start]);
+  const steps = [];
+  let below = base;
+  for (const [i, step] of stage.steps.entries()) {
+    const mark = await marks[i] ?? "";
+    const isAlone = step.kind === "copy" && step.link && tools.salt === void 0;
+    const own2 = isAlone ? keyOf("layer", [timesOf(tools), mark]) : void 0;
+    const key = { mark, state: stateKey(below, mark), own: own2, inputs: inputsOf(step, noted[i] ?? new FileNotes()) };
+    steps.push(key);
+    below = key.state;
+  }
+  return { base, steps };
+}
+function stateKey(below, mark) {
+  return keyOf("step", [below, mark]);
+}
+function timesOf({ epoch, rewriteTimestamp, reproducible }) {
+  return JSON.stringify([epoch ?? null, rewriteTimestamp, reproducible]);
+}
+async function baseKeyOf({ base, platform, config }, tools) {
+  const start = ["base", formatPlatform(platform), timesOf(tools)];
+  switch (base.kind) {
+    case "scratch":
+      return keyOf("base", [...start, "scratch"]);
+    case "image":
+      return keyOf("base", [...start, "image", ...config.rootfs.diff_ids]);
+    case "context":
+      return keyOf("base", [...start, "files", await digestMounted("", tools.context(base.name ?? "")) ?? ""]);
+    case "stage":
+      throw new Error("Cannot name a base before its own keys are known");
+  }
+}
+async function identifyFiles(origin, taken, tools) {
+  switch (origin.kind) {
+    case "scratch":
+      return "scratch";
+    case "image":
+      return `image ${origin.digest} ${formatPlatform(origin.platform)}`;
+    case "context":
+      return `files ${await taken(tools.context(origin.name ?? ""))}`;
+    case "stage":
+      throw new Error("Cannot name a stage by its files before it is built");
+  }
+}
+async function fingerprint(step, identify2, tools) {
+  return keyOf("what", [JSON.stringify(await partsOf(step, identify2, tools))]);
+}
+async function partsOf(step, identify2, tools) {
+  switch (step.kind) {
+    case "workdir":
+      return ["workdir", step.path, step.user];
+    case "run": {
+      const mounts = await Promise.all(step.mounts.map((mount) => partsOfMount(mount, identify2)));
+      return ["run", step.args, step.env, step.cwd, step.user, step.network, mounts];
+    }
+    case "copy": {
+      const { sources, parents, link: link3, exclude, destination, chown: chown4, chmod: chmod7 } = step;
+      const operands = await Promise.all(sources.map((operand) => partsOfOperand(operand, tools)));
+      const from = await identify2(step.from, (files) => digestCopied(step, files));
+      return ["copy", from, operands, parents, link3, exclude, destination, chown4 ?? null, chmod7 ?? null];
+    }
+  }
+}
+async function partsOfOperand(operand, { identify: identify2 }) {
+  switch (operand.kind) {
+    case "path":
+      return ["path", operand.path, operand.unpack];
+    case "inline":
+      return ["inline", operand.name, operand.text];
+    case "url":
+      return ["url", operand.name, operand.unpack, await identify2(operand)];
+    case "git":
+      return ["git", await identify2(operand)];
+  }
+}
+async function partsOfMount(mount, identify2) {
+  switch (mount.kind) {
+    case "bind":
+      return [
+        mount.kind,
+        mount.target,
+        await identify2(mount.from, (files) => digestMounted(mount.source, files)),
+        mount.source,
+        mount.writable
+      ];
+    case "cache": {
+      const { target, id, source, owner, writable } = mount;
+      return [mount.kind, target, id, await identify2(mount.from, (files) => digestMounted("", files)), source, owner ?? null, writable];
+    }
+    case "tmpfs":
+      return [mount.kind, mount.target, mount.size, mount.writable];
+    case "secret":
+      return [mount.kind, mount.id, mount.target ?? null, mount.env ?? null, mount.mode, mount.uid, mount.gid];
+    case "ssh":
+      return [mount.kind, mount.id, mount.target, mount.mode, mount.uid, mount.gid];
+    case "script":
+      return [mount.kind, mount.target, mount.text];
+  }
+}
+
+// src/build/stage-cache.ts
+var StageCache = class {
+  #stage;
+  #parts;
+  /** After the steps so far. */
+  #look;
+  #keep;
+  /** `below` are the keys of the stage that this one is built FROM. */
+  constructor(stage, parts, below) {
+    this.#stage = stage;
+    this.#parts = parts;
+    this.#look = below?.same;
+    this.#keep = below?.same;
+  }
+  /** Whether something that is not known from the Dockerfile may lead to a hit at this step. */
+  mayLookAhead(i) {
+    const step = this.#stage.steps[i];
+    if (step === void 0 || this.#parts.policy.isUncached(this.#stage)) return false;
+    return takesFromStages(step) || i === 0 && this.#look !== void 0;
+  }
+  /** The deepest step from number `i` on that is there for files that are the same, however they were made. */
+  async lookAhead(i) {
+    const { cache, policy, look, keep } = this.#parts;
+    const reached = [];
+    let [lookKey, keepKey] = [this.#look, this.#keep];
+    for (const [at3, step] of this.#stage.steps.entries()) {
+      if (at3 < i) continue;
+      const mark = takesFromStages(step) ? await this.#parts.mark(step) : lookKey === void 0 ? void 0 : look.steps[at3]?.mark;
+      if (mark === void 0) break;
+      lookKey = stateKey(lookKey ?? before(look, at3), mark);
+      keepKey = stateKey(keepKey ?? before(keep, at3), mark);
+      if (isCounted(step, policy)) reached.push({ last: at3, look: lookKey, keep: keepKey });
+    }
+    const found = await cache.find(reached.map((one3) => one3.look));
+    for (const one3 of reached.toReversed()) {
+      const chain = found.get(one3.look);
+      if (chain === void 0 || !await this.#parts.accepts(chain)) continue;
+      [this.#look, this.#keep] = [one3.look, one3.keep];
+      cache.keep([keep.steps[one3.last]?.state ?? ""], chain);
+      return { last: one3.last, chain };
+    }
+    return void 0;
+  }
+  /** A layer that depends on nothing below it. */
+  ownLayer(i) {
+    const { layers, policy, look } = this.#parts;
+    if (policy.isUncached(this.#stage)) return void 0;
+    return layers.get(look.steps[i]?.own ?? "")?.layers.at(-1);
+  }
+  /** Moves on past a step that was found by the keys of the Dockerfile. */
+  skip() {
+    this.#look = void 0;
+    this.#keep = void 0;
+  }
+  /** Keeps what a step has come to. */
+  async advance(i, step, chain) {
+    const { cache, policy, look, keep } = this.#parts;
+    const keys3 = keep.steps[i];
+    const mark = takesFromStages(step) ? await this.#parts.mark(step) : this.#keep === void 0 ? void 0 : keys3?.mark;
+    this.#keep = mark === void 0 ? void 0 : stateKey(this.#keep ?? before(keep, i), mark);
+    this.#look = mark === void 0 ? void 0 : stateKey(this.#look ?? before(look, i), mark);
+    if (!isCounted(step, policy)) return;
+    const states = [keys3?.state, this.#keep].filter((key) => key !== void 0);
+    const own2 = keys3?.own;
+    cache.keep(states, chain);
+    if (own2 !== void 0)
+      cache.keep(
+        [own2],
+        chain.then(({ layers }) => ({ layers: layers.slice(-1), fidelity: "full" }))
+      );
+  }
+  /** After the last step that was done. */
+  keys(done) {
+    return { made: before(this.#parts.keep, done), same: this.#keep };
+  }
+};
+function before(keys3, i) {
+  return keys3.steps[i - 1]?.state ?? keys3.base;
+}
+function takesFromStages(step) {
+  return originsOf(step).some((origin) => origin.kind === "stage");
+}
+
+// src/build/stage-files.ts
+var StageFiles = class _StageFiles {
+  levels;
+  #sources;
+  #read;
+  #tree;
+  /** `read` finds out what the layers come to where the last one does not say so. */
+  constructor(levels, sources, read) {
+    this.levels = levels;
+    this.#sources = sources;
+    this.#read = read;
+  }
+  get layers() {
+    return this.levels.map(({ layer }) => layer);
+  }
+  /** The merged tree; reads what it must of the layers the first time. */
+  tree() {
+    this.#tree ??= this.#read();
+    return this.#tree;
+  }
+  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
+  async with(layer, index) {
+    if (this.#tree === void 0) return this.#withUnread(layer, index);
+    return this.#withTree(layer, (await this.#tree).with(index));
+  }
+  #withUnread(layer, index) {
+    return new _StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
+  }
+  // Apart from the other: closures of one function share what they capture, and the index must not stay in memory.
+  #withTree(layer, tree) {
+    const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
+    files.#tree = Promise.resolve(tree);
+    return files;
+  }
+  /** Local bytes of files of the tree, all asked for at once. */
+  async contents(paths, files) {
+    const tree = await this.tree();
+    const wanted = /* @__PURE__ */ new Map();
+    for (const path14 of paths) {
+      const place = tree.locate(path14);
+      if (place === void 0) throw new Error(`Cannot read "/${path14}": no layer has its bytes`);
+      const group = wanted.get(place.layer);
+      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path14 }]);
+      else group.push({ from: place.path, path: path14 });
+    }
+    const found = /* @__PURE__ */ new Map();
+    for (const [number, group] of wanted) {
+      const layer = this.levels[number]?.layer;
+      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
+      const located = await files.locate(
+        await this.#sources.fetch(layer),
+        group.map(({ from }) => from)
+      );
+      for (const { from, path: path14 } of group) {
+        const content2 = located.get(from);
+        if (content2 !== void 0) found.set(path14, content2);
+      }
+    }
+    return found;
+  }
+};
+var StageRoot = class {
+  #open;
+  #sources;
+  #root;
+  #tree = Promise.resolve(emptyTree);
+  #added = 0;
+  constructor(open8, sources) {
+    this.#open = open8;
+    this.#sources = sources;
+  }
+  /** The root with layers on it that those it holds already are the lowest of. */
+  async holding(levels) {
+    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
+    const root = await this.#root;
+    const missing = levels.slice(this.#added);
+    this.#added = levels.length;
+    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
+    this.#tree = trees.at(-1) ?? this.#tree;
+    await Promise.all(trees);
+    return root;
+  }
+  /** What layers come to, found while they are put on the root. */
+  async unpack(layers) {
+    await this.holding(layers.map((layer) => ({ layer })));
+    return this.#tree;
+  }
+  /** The layer of the last run is already in place. */
+  skip() {
+    this.#added += 1;
+  }
+  async close() {
+    const root = await this.#root?.catch(() => void 0);
+    await root?.close();
+  }
+};
+
+// src/build/step-mounts.ts
+async function resolveMounts(step, tools) {
+  const mounts = [];
+  for (const mount of step.mounts) mounts.push(...await resolveMount(mount, tools));
+  const variables = step.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
+  const names2 = new Set(variables.map(([name]) => name));
+  const env = step.env.filter((pair) => !names2.has(pair.slice(0, pair.indexOf("="))));
+  return {
+    mounts,
+    env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("="))
+  };
+}
+async function resolveMount(mount, tools) {
+  switch (mount.kind) {
+    case "bind": {
+      const origin = await tools.open(mount.from);
+      const source = { key: `${origin.key}\0${mount.source}`, items: () => listSource(origin, mount.source) };
+      return [{ kind: "bind", target: mount.target, source, writable: mount.writable }];
+    }
+    case "cache":
+      return [await resolveCache(mount, tools)];
+    case "tmpfs":
+      return [mount];
+    case "secret": {
+      const bytes = secretOf(mount, tools);
+      if (bytes === void 0 || mount.target === void 0) return [];
+      const { target, mode, uid, gid } = mount;
+      return [{ kind: "content", target, mode, uid, gid, bytes, executable: false }];
+    }
+    case "ssh": {
+      const socket = tools.ssh.get(mount.id);
+      if (socket === void 0 && mount.required)
+        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, { hint: `pass --ssh ${mount.id}` });
+      const { target, mode, uid, gid } = mount;
+      return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
+    }
+    case "script": {
+      const bytes = Buffer.from(mount.text);
+      return [{ kind: "content", target: mount.target, mode: 493, uid: 0, gid: 0, bytes, executable: true }];
+    }
+  }
+}
+function secretOf({ id, required }, { secrets }) {
+  const bytes = secrets.get(id);
+  if (bytes === void 0 && required)
+    throw new BuildFailure(`secret ${id}: not found`, { hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME` });
+  return bytes;
+}
+function variableOf(mount, tools) {
+  if (mount.env === void 0) return [];
+  const bytes = secretOf(mount, tools) ?? new Uint8Array();
+  if (bytes.includes(0)) throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`);
+  return [[mount.env, Buffer.from(bytes).toString("utf8")]];
+}
+async function resolveCache(mount, tools) {
+  const { target, id, sharing, source, owner, writable } = mount;
+  const origin = mount.from.kind === "scratch" ? void 0 : await tools.open(mount.from);
+  const key = JSON.stringify([id, origin?.key ?? "", owner ?? null]);
+  const seed = origin && { key, items: async () => withCache(await listSource(origin, ""), owner) };
+  return { kind: "cache", target, key, id, sharing, seed, owner: owner ?? { mode: 493, uid: 0, gid: 0 }, source, writable };
+}
+function withCache(items, owner) {
+  if (owner === void 0 || items.some(({ entry }) => entry.path === "cache")) return items;
+  return [...items, { entry: { ...directoryAttributes(owner.mode, owner.uid, owner.gid, 0), path: "cache" } }];
+}
+
+// src/build/step-run.ts
+var keptLines = 20;
+async function runCommand(step, mounts, root, tree, tools) {
+  const user = findUser(accountsOf(tree), step.user);
+  const tail = new Tail(keptLines);
+  const show = (stream) => (bytes) => {
+    tail.write(bytes);
+    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
+  };
+  const result = await root.run(
+    {
+      args: step.args,
+      env: step.env.some((pair) => pair.startsWith("HOME=")) ? step.env : [...step.env, `HOME=${user.home}`],
+      cwd: step.cwd,
+      user,
+      hostname: "buildkitsandbox",
+      network: step.network,
+      mounts,
+      stdout: show("stdout"),
+      stderr: show("stderr")
+    },
+    tree,
+    tools.signal
+  );
+  if (result.exitCode === 0) return result;
+  const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
+  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
+    exitCode: result.exitCode,
+    output: tail.lines()
+  });
+}
+var Tail = class {
+  #limit;
+  #text = "";
+  constructor(limit) {
+    this.#limit = limit;
+  }
+  write(bytes) {
+    this.#text += Buffer.from(bytes).toString("latin1");
+    if (this.#text.length < 65536) return;
+    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
+  }
+  lines() {
+    const text2 = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
+    return text2 === "" ? [] : text2.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
+  }
+};
+
+// src/build/execute.ts
+async function execute(plan, tools) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([tools.signal, failed.signal]);
+  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
+  const { hits, needed } = tools.resumption ?? allSteps(plan);
+  const unpacked = basesBelowRuns(plan, hits);
+  const isWhole = plan.targets.every(
+    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== void 0
+  );
+  const stages = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!needed.has(number)) {
+      stages.push(void 0);
+      continue;
+    }
+    const onLayer = shipped.has(number) && !isWhole ? tools.onLayer : () => {
+    };
+    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer }).build();
+    building.catch((error) => failed.abort(error));
+    stages.push(building);
+  }
+  const settled = await Promise.allSettled(stages);
+  tools.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return settled.map((outcome) => outcome.status === "fulfilled" ? outcome.value : void 0);
+}
+function stagesBelow(plan, target) {
+  const found = /* @__PURE__ */ new Set();
+  for (let at3 = target; at3 !== void 0; ) {
+    found.add(at3);
+    const base = plan.stages[at3]?.base;
+    at3 = base?.kind === "stage" ? base.stage : void 0;
+  }
+  return found;
+}
+function basesBelowRuns(plan, hits) {
+  const found = /* @__PURE__ */ new Set();
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
+    let base = stage.base;
+    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
+    if (base?.kind === "image") found.add(base.digest);
+  }
+  return found;
+}
+function hasRun(stage, from) {
+  return stage.steps.slice(from).some(({ kind }) => kind === "run");
+}
+var StageBuild = class {
+  #stage;
+  #siblings;
+  #epoch;
+  #tools;
+  #root;
+  /** Everything above the base image. */
+  #made = [];
+  #fidelity = "full";
+  #cache;
+  /** Steps before this one are done. */
+  #next = 0;
+  constructor(stage, siblings, tools) {
+    this.#stage = stage;
+    this.#siblings = siblings;
+    this.#epoch = siblings.plan.epoch;
+    this.#tools = tools;
+    this.#root = new StageRoot(tools.sandbox, tools.layers);
+  }
+  async build() {
+    const { report, onLayer } = this.#tools;
+    const { steps, name, baseText } = this.#stage;
+    const { hit } = this.#siblings;
+    const base = await this.#openBase(hit);
+    report.emit({ kind: "stage", stage: name, base: baseText, steps: steps.length + 1 });
+    this.#made = base.made;
+    this.#fidelity = base.fidelity;
+    this.#cache = this.#openCache(base.keys);
+    for (const layer of base.root.layers) onLayer(layer);
+    try {
+      let files = hit === void 0 ? base.files : await this.#take(hit, base.root, base.files);
+      if (hit !== void 0) this.#cache?.skip();
+      while (this.#next < steps.length) {
+        this.#tools.signal.throwIfAborted();
+        files = await this.#goOn(files, base.root);
+      }
+      const { family, root } = base;
+      return { files, root, family, made: this.#made, fidelity: this.#fidelity, keys: this.#cache?.keys(steps.length) };
+    } finally {
+      await this.#root.close();
+    }
+  }
+  /** The next step, or as many as the cache has. */
+  async #goOn(files, root) {
+    const i = this.#next;
+    const step = this.#stage.steps[i];
+    if (step === void 0) return files;
+    const hit = this.#cache?.mayLookAhead(i) ? await this.#cache.lookAhead(i) : void 0;
+    if (hit !== void 0) return this.#take(hit, root, files);
+    const own2 = this.#cache?.ownLayer(i);
+    const next = own2 === void 0 ? await this.#takeStep(step, i, files) : this.#takeLayer(step, i, files, own2);
+    this.#next = i + 1;
+    const fidelity = this.#fidelity;
+    const kept = this.#made.map((one3) => one3.kept);
+    if (this.#cache !== void 0 && !kept.includes(void 0)) {
+      const layers = Promise.all(kept.flatMap((one3) => one3 === void 0 ? [] : [one3]));
+      await this.#cache.advance(
+        i,
+        step,
+        layers.then((known) => ({ layers: known, fidelity }))
+      );
+    }
+    return next;
+  }
+  /** Goes on behind what the cache has; layers of this build that are not among them are dropped. */
+  async #take({ last, chain }, root, files) {
+    const before2 = files.layers.map(({ diffId }) => diffId);
+    for (const [i, step] of this.#stage.steps.entries()) {
+      if (i < this.#next || i > last) continue;
+      const { layer } = chain.layers[chain.layers.length - 1 - last + i] ?? {};
+      this.#tellCached(step, i, layer);
+    }
+    this.#next = last + 1;
+    this.#made = chain.layers.map((one3) => ({ created: one3.created, seconds: one3.seconds, kept: Promise.resolve(one3) }));
+    this.#fidelity = chain.fidelity;
+    const layers = [...root.layers, ...chain.layers.map(({ layer }) => layer)];
+    for (const layer of layers) this.#tools.onLayer(layer);
+    if (before2.some((diffId, i) => layers[i]?.diffId !== diffId)) {
+      await this.#root.close();
+      this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
+    }
+    const isUnpacked = hasRun(this.#stage, this.#next);
+    return this.#filesOf(layers, () => isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers));
+  }
+  #takeLayer(step, i, files, cached) {
+    const { layer, created, seconds } = cached;
+    this.#tellCached(step, i, layer);
+    this.#made = [...this.#made, { created, seconds, kept: Promise.resolve(cached) }];
+    this.#tools.onLayer(layer);
+    const levels = [...files.levels, { layer }];
+    const layers = levels.map((level) => level.layer);
+    return new StageFiles(levels, this.#tools.layers, () => this.#tools.layers.tree(layers));
+  }
+  #tellCached(step, i, layer) {
+    const name = this.#nameOf(step, i);
+    this.#tools.report.emit({ kind: "step-start", step: name });
+    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "cached", ...summaryOf(layer) });
+  }
+  #openCache(below) {
+    const { resumption } = this.#tools;
+    const { number } = this.#siblings;
+    const [look, keep] = [resumption?.keys[number], resumption?.kept[number]];
+    if (resumption === void 0 || look === void 0 || keep === void 0) return void 0;
+    return new StageCache(this.#stage, { ...resumption, look, keep, mark: (step) => this.#markOf(step, resumption) }, below);
+  }
+  /** Stages by what is taken from them, which is known once they are built. */
+  #markOf(step, { identify: identify2, context }) {
+    let isKnown = true;
+    const mark = fingerprint(
+      step,
+      async (origin, taken) => {
+        if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
+        const { files } = await this.#openOrigin(origin);
+        const tree = await files.tree();
+        const digested = { view: tree, keepsOwners: true, digest: async (path14) => tree.lstat(path14)?.sha256 };
+        const digest = await taken(digested);
+        isKnown &&= digest !== void 0;
+        return `result ${digest}`;
+      },
+      { identify: identify2 }
+    );
+    return mark.then((known) => isKnown ? known : void 0);
+  }
+  async #takeStep(step, i, files) {
+    const { report } = this.#tools;
+    const name = this.#nameOf(step, i);
+    const started = performance.now();
+    report.emit({ kind: "step-start", step: name });
+    try {
+      const next = await this.#apply(step, files, name, started);
+      report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.layers.at(-1)) });
+      return next;
+    } catch (error) {
+      if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
+      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step.source));
+    }
+  }
+  #nameOf({ source }, i) {
+    const [number, total] = [i + 2, this.#stage.steps.length + 1];
+    const id = `${this.#stage.name} ${number}/${total}`;
+    return { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
+  }
+  async #apply(step, files, name, started) {
+    if (step.kind === "run") {
+      const root = await this.#root.holding(files.levels);
+      const below2 = await files.tree();
+      const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+      const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, below2, { ...this.#tools, name });
+      const written2 = await this.#write(result.changes);
+      const next = await files.with(written2.layer, written2.index);
+      await result.publish(written2.layer, await next.tree());
+      this.#root.skip();
+      const { name: sandbox } = await this.#tools.sandbox();
+      if (sandbox !== fullSandbox) this.#fidelity = sandbox;
+      return this.#finish(next, written2, started);
+    }
+    const now = this.#epoch ?? Math.floor(Date.now() / 1e3);
+    const { file, line } = this.#tools.place(step.source);
+    const warn = (rule, text2) => {
+      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
+      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text2}`, file, line });
+    };
+    const { scratch, downloads: downloads2, signal } = this.#tools;
+    const tools = { now, warn, scratch, downloads: downloads2, signal };
+    const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
+    const items = step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
+    const written = await this.#write(items);
+    return this.#finish(await files.with(written.layer, written.index), written, started);
+  }
+  #write(items) {
+    const { blobs, compression, compressionLevel, helper: helper2, signal, reproducible, rewriteTimestamp } = this.#tools;
+    const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : void 0;
+    return writeLayer(items, {
+      blobs,
+      compression,
+      helper: helper2,
+      signal,
+      ...compressionLevel === void 0 ? {} : { level: compressionLevel },
+      ...latest === void 0 ? {} : { clampMtime: latest }
+    });
+  }
+  /** The files with the step's layer on top, which is now known. */
+  #finish(files, { layer, index, compressor }, started) {
+    const times2 = { created: (/* @__PURE__ */ new Date()).toISOString(), seconds: (performance.now() - started) / 1e3 };
+    const blob = this.#tools.resumption?.cache.indexBlob(index);
+    const kept = blob?.then((at3) => ({ layer, compressor, ...times2, index: at3 }));
+    kept?.catch(() => {
+    });
+    this.#made = [...this.#made, { ...times2, kept }];
+    this.#tools.onLayer(layer);
+    return files;
+  }
+  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
+  async #openBase(hit) {
+    let origin = this.#stage.base;
+    if (hit !== void 0) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
+    const opened = await this.#openOrigin(origin);
+    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: void 0 };
+  }
+  async #openOrigin(origin) {
+    switch (origin.kind) {
+      case "scratch":
+        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
+      case "stage": {
+        const stage = this.#siblings.stages[origin.stage];
+        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
+        return stage;
+      }
+      case "image": {
+        const image = await this.#tools.image(origin);
+        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
+        const read = () => isUnpacked ? this.#unpack(image.layers) : this.#tools.layers.tree(image.layers);
+        return { files: this.#filesOf(image.layers, read), family: image.family };
+      }
+      case "context":
+        throw new Error("Cannot use the build context as an image");
+    }
+  }
+  #filesOf(layers, read) {
+    return new StageFiles(
+      layers.map((layer) => ({ layer })),
+      this.#tools.layers,
+      read
+    );
+  }
+  /** Layers that a command needs on disk are read once, for their files and for their tree. */
+  async #unpack(layers) {
+    const sandbox = await this.#tools.sandbox().catch(() => void 0);
+    const isWorthIt = sandbox !== void 0 && (sandbox.sharesLayers || hasRun(this.#stage, this.#next));
+    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
+  }
+  async #openSource(origin) {
+    if (origin.kind === "context") {
+      const files2 = filesOf(this.#tools.contexts, origin);
+      return {
+        key: `context ${origin.name ?? ""}`,
+        view: files2,
+        keepsOwners: files2.keepsOwners,
+        locate: async () => files2.content,
+        xattrs: files2.xattrs
+      };
+    }
+    const { files } = await this.#openOrigin(origin);
+    return {
+      key: files.layers.map(({ diffId }) => diffId).join(" "),
+      view: await files.tree(),
+      keepsOwners: true,
+      locate: async (paths) => {
+        const contents = await files.contents(paths, this.#tools.files);
+        return (path14) => contents.get(path14);
+      }
+    };
+  }
+};
+var fullSandbox = "ns";
+function summaryOf(layer) {
+  return layer === void 0 ? {} : { layer: { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size } };
+}
+function placed(error, place) {
+  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
+  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
+}
+
+// src/build/explain-plan.ts
+function explainPlan(plan, tools) {
+  return plan.stages.map((stage, number) => ({
+    name: stage.name,
+    platform: formatPlatform(stage.platform),
+    base: describeBase(stage),
+    steps: stage.steps.map((step, i) => ({
+      id: `${stage.name} ${i + 2}/${stage.steps.length + 1}`,
+      line: step.source.line,
+      text: step.source.text,
+      ...explainStep(plan, { stage, number, step, i }, tools)
+    }))
+  }));
+}
+function explainStep(plan, place, tools) {
+  const { stage, number, i } = place;
+  const { found, policy } = tools;
+  if (!found.needed.has(number)) return { state: "not needed" };
+  const hit = found.hits[number];
+  const own2 = policy.isUncached(stage) ? void 0 : found.layers.get(found.keys[number]?.steps[i]?.own ?? "");
+  const chain = hit !== void 0 && i <= hit.last ? hit.chain : own2;
+  if (chain !== void 0) return { state: "cached", ...chain.store === void 0 ? {} : { store: chain.store } };
+  return { state: "to build", why: explainBuilt(plan, place, tools) };
+}
+function explainBuilt(plan, { stage, number, step, i }, { found, inputs, policy, last }) {
+  if (policy.isUncached(stage)) return "the cache is not asked";
+  if (!isCounted(step, policy)) return `layers of ${step.kind === "copy" ? "COPY and ADD" : "RUN and WORKDIR"} are not cached`;
+  const isBuilt = (other) => found.needed.has(other) && (found.hits[other]?.last ?? -1) + 1 < (plan.stages[other]?.steps.length ?? 0);
+  const below = [...i === 0 ? [stage.base] : [], ...originsOf(step)];
+  const rebuilt = below.find((origin) => origin.kind === "stage" && isBuilt(origin.stage));
+  const above = rebuilt?.kind === "stage" ? plan.stages[rebuilt.stage]?.name : void 0;
+  const now = { stage, steps: inputs[number] ?? [] };
+  return `not in the cache: ${explainMiss(now, i, last, { rebuilt: above, follows: i > (found.hits[number]?.last ?? -1) + 1 })}`;
+}
+function describeMisses(plan, explained, policy) {
+  return explained.flatMap(({ steps }, number) => {
+    const i = steps.findIndex(({ state }) => state === "to build");
+    const [step, first] = [plan.stages[number]?.steps[i], steps[i]];
+    if (step === void 0 || first === void 0 || !isCounted(step, policy)) return [];
+    return [`[${first.id}] ${first.text}: ${first.why}`];
+  });
+}
+
+// src/build/build-cache.ts
+var trustedScope = "";
+function openStore(store2, scope, { report, registry }) {
+  switch (store2.kind) {
+    case "repository":
+      return openRegistryStore(store2.reference, { registry, report });
+    case "layout":
+      return openOciStore(store2.path, { report });
+    case "directory":
+      return openDirectoryStore(store2.path, { report, maxBytes: store2.maxBytes });
+    case "ci":
+      return openCiStore({ ...store2, scope, readScopes: [trustedScope] }, { http: registry.http, report });
+  }
+}
+function openBuildCache(request, tools) {
+  const { compression, compressionLevel } = tools;
+  const stores2 = request.stores.map((store2) => openStore(store2, request.scope, tools));
+  const level = compressionLevel === void 0 ? void 0 : new RegExp(`-${compressionLevel}(?:-|$)`);
+  return openCache({
+    ...tools,
+    ...request,
+    stores: stores2,
+    readOnly: request.readOnly || request.explainOnly,
+    readScopes: [trustedScope],
+    choose: (variants) => variants.find((one3) => one3.compression === compression && (level?.test(one3.compressor) ?? true))
+  });
+}
+function settleContexts(contexts2) {
+  return new Map([...contexts2].map(([name, files]) => [name, settleFiles(files)]));
+}
+async function resume(plan, tools) {
+  const { resumption, explained } = await lookUp2(plan, tools);
+  for (const text2 of describeMisses(plan, explained, resumption.policy)) tools.report.emit({ kind: "notice", text: text2 });
+  return resumption;
+}
+async function explain(plan, tools) {
+  return (await lookUp2(plan, tools)).explained;
+}
+async function lookUp2(plan, tools) {
+  const { cache, request, contexts: contexts2, downloads: downloads2 } = tools;
+  const context = (name) => {
+    const files = contexts2.get(name);
+    if (files === void 0) throw new Error(`Cannot name the files of context "${name}": it was not opened`);
+    return { view: files, keepsOwners: files.keepsOwners, digest: (path14) => files.digest(path14), xattrs: files.xattrs };
+  };
+  const keyTools = { ...tools, epoch: plan.epoch, context, identify: (operand) => downloads2.identify(operand) };
+  const policy = { ...request, isUncached: (stage) => stage.isUncached };
+  const kept = await computeKeys(plan, keyTools);
+  const salt = randomUUID18();
+  const keys3 = plan.stages.some(policy.isUncached) ? await computeKeys(plan, keyTools, (stage) => stage.isUncached ? salt : void 0) : kept;
+  const accepts = async ({ fidelity }) => {
+    if (fidelity === "full") return true;
+    const name = await tools.sandbox().then(
+      (sandbox) => sandbox.name,
+      () => void 0
+    );
+    return name !== fullSandbox;
+  };
+  const last = await tools.last;
+  const found = await findResumption(plan, keys3, { cache, policy, accepts });
+  const resumption = { ...found, cache, policy, kept, accepts, context, identify: keyTools.identify };
+  return { resumption, explained: explainPlan(plan, { found, inputs: inputsOf2(kept), policy, last }) };
+}
+function inputsOf2(keys3) {
+  return keys3.map(({ steps }) => steps.map((step) => step.inputs));
+}
+function lastKey({ dockerfile, targets, platforms, destinations }) {
+  const [first] = destinations;
+  return keyOf("last", [
+    basename2(dockerfile),
+    ...targets,
+    "",
+    ...platforms.map(formatPlatform),
+    "",
+    first === void 0 ? "" : repositoryName(first)
+  ]);
+}
+async function leaveLast(plan, stages, { cache, request, resumption }) {
+  const { kept } = resumption;
+  const chains = plan.stages.map(async (_, number) => {
+    const built = stages[number];
+    const layers = await Promise.all((built?.made ?? []).map((one3) => one3.kept));
+    const isWhole = built !== void 0 && layers.every((layer) => layer !== void 0);
+    const chain = isWhole ? { layers: layers.filter((layer) => layer !== void 0), fidelity: built.fidelity } : void 0;
+    return { keys: (kept[number]?.steps ?? []).map(({ state }) => state), chain };
+  });
+  cache.keepLast(lastKey(request), remember(plan, inputsOf2(kept)), await Promise.all(chains));
+}
+function openKeeper(cache, tools) {
+  const brought = /* @__PURE__ */ new Map();
+  const platforms = tools.platforms.map(formatPlatform).join();
+  const keyOfMount = ({ id, owner }) => keyOf("mount", [platforms, id, JSON.stringify(owner)]);
+  return {
+    warn: (text2) => tools.report.emit({ kind: "warning", text: text2 }),
+    async restore(mount) {
+      const layer = (await cache.find([keyOfMount(mount)])).get(keyOfMount(mount))?.layers[0]?.layer;
+      if (layer !== void 0) brought.set(mount.key, layer.diffId);
+      return layer;
+    },
+    async save(mount, items) {
+      const started = performance.now();
+      const listed = [];
+      let size = 0;
+      for await (const item of items) {
+        listed.push(item);
+        size += item.entry.size;
+        if (size <= tools.maxBytes) continue;
+        tools.report.emit({ kind: "notice", text: `The cache "${mount.id}" is not kept: it holds more than --cache-mounts-limit` });
+        return;
+      }
+      const { layer, index, compressor } = await writeLayer(listed, { ...tools, level: tools.compressionLevel });
+      if (brought.get(mount.key) === layer.diffId) return;
+      const created = (/* @__PURE__ */ new Date()).toISOString();
+      const kept = { layer, compressor, created, seconds: (performance.now() - started) / 1e3, index: await cache.indexBlob(index) };
+      cache.keep([keyOfMount(mount)], { layers: [kept], fidelity: "full" });
+    }
+  };
+}
+async function retrying(cache, attempt, signal) {
+  for (; ; ) {
+    const before2 = cache?.blamed ?? 0;
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted || cache === void 0 || cache.blamed === before2) throw error;
+    }
+  }
+}
+async function timeOf(stage, cache) {
+  const now = (/* @__PURE__ */ new Date()).toISOString();
+  if (cache === void 0 || stage?.keys === void 0 || stage.made.length > 0) return now;
+  const key = keyOf("time", [stage.keys.made]);
+  const known = await cache.findNote(key);
+  if (typeof known === "string" && !Number.isNaN(Date.parse(known))) return known;
+  cache.keepNote(key, now);
+  return now;
+}
+
 // src/build/evaluate-copy.ts
 function evaluateCopy(instruction, { variables, workdir, source, from }) {
   const expand3 = (word2) => word2 === void 0 ? void 0 : expandWord(word2, variables) || void 0;
@@ -38420,7 +43251,7 @@ function evaluateCopy(instruction, { variables, workdir, source, from }) {
   const parents = instruction.kind === "copy" && instruction.parents;
   const chown4 = expand3(instruction.chown);
   const chmod7 = expand3(instruction.chmod);
-  const paths = instruction.sources.map((path8) => expand3(path8) ?? "");
+  const paths = instruction.sources.map((path14) => expand3(path14) ?? "");
   const checksum = instruction.kind === "add" ? expand3(instruction.checksum) : void 0;
   if (checksum !== void 0 && paths.length !== 1) throw new LineError("checksum can't be specified for multiple sources");
   const files = instruction.contents.map((file) => ({
@@ -38430,7 +43261,7 @@ function evaluateCopy(instruction, { variables, workdir, source, from }) {
   }));
   const destination = expand3(instruction.destination) ?? "";
   const flags3 = instruction.kind === "add" ? instruction : { unpack: void 0, keepGitDir: void 0 };
-  const sources = paths.map((path8) => readSource(path8, { word, checksum, unpack: flags3.unpack, keepGitDir: flags3.keepGitDir }));
+  const sources = paths.map((path14) => readSource(path14, { word, checksum, unpack: flags3.unpack, keepGitDir: flags3.keepGitDir }));
   const operands = [...sources, ...files];
   const exclude = readExcludes(instruction.exclude);
   const words = [
@@ -38442,15 +43273,15 @@ function evaluateCopy(instruction, { variables, workdir, source, from }) {
     ...instruction.contents.map((file) => `<<${file.name}`),
     destination
   ];
-  const link2 = instruction.link && chmod7 === void 0;
-  if (link2 && chown4 !== void 0) refuseNames(chown4);
+  const link3 = instruction.link && chmod7 === void 0;
+  if (link3 && chown4 !== void 0) refuseNames(chown4);
   return {
     kind: "copy",
     source,
     from,
     sources: operands,
     parents,
-    link: link2,
+    link: link3,
     exclude,
     destination: joinDestination(workdir, destination),
     chown: chown4,
@@ -38479,7 +43310,7 @@ function joinDestination(workdir, destination) {
   return namesDirectory(joined2) ? `${cleanPath3(joined2)}/` : cleanPath3(joined2);
 }
 function readSource(text2, flags3) {
-  const { word, checksum, unpack } = flags3;
+  const { word, checksum, unpack: unpack2 } = flags3;
   if (isGitSource(text2)) {
     if (word === "COPY") throw new LineError("source can't be a git ref for COPY", "use ADD");
     return { kind: "git", source: readGitSource(text2, flags3) };
@@ -38488,10 +43319,10 @@ function readSource(text2, flags3) {
     if (word === "COPY") throw new LineError("source can't be a URL for COPY", "use ADD");
     if (!URL.canParse(text2)) throw new LineError(`invalid URL: ${text2}`);
     const digest = checksum === void 0 ? void 0 : readChecksum(checksum);
-    return { kind: "url", url: text2, name: toRaw(nameOfUrl(text2)), checksum: digest, unpack: unpack ?? false };
+    return { kind: "url", url: text2, name: toRaw(nameOfUrl(text2)), checksum: digest, unpack: unpack2 ?? false };
   }
   if (checksum !== void 0) throw new LineError("checksum requires HTTP(S) or Git sources");
-  return { kind: "path", path: toRaw(text2), unpack: unpack ?? word === "ADD" };
+  return { kind: "path", path: toRaw(text2), unpack: unpack2 ?? word === "ADD" };
 }
 function readGitSource(text2, { checksum, keepGitDir }) {
   try {
@@ -38507,8 +43338,8 @@ function readGitSource(text2, { checksum, keepGitDir }) {
   }
 }
 function nameOfUrl(url2) {
-  const path8 = url2.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
-  const last = path8.split("/").findLast((part) => part !== "");
+  const path14 = url2.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
+  const last = path14.split("/").findLast((part) => part !== "");
   if (last === void 0) return "__unnamed__";
   try {
     return decodeURIComponent(last).split("/").findLast((part) => part !== "" && part !== "." && part !== "..") ?? "__unnamed__";
@@ -38523,6 +43354,152 @@ function readChecksum(text2) {
   if (algorithm === void 0) throw new LineError(`invalid checksum digest format: --checksum=${text2}`, hint);
   if (algorithm !== "sha256") throw new LineError(`unsupported digest algorithm: --checksum=${text2}`, hint);
   throw new LineError(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}: --checksum=${text2}`, hint);
+}
+
+// src/build/scope.ts
+var proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
+function platformArguments(target, stageName2) {
+  const host = hostPlatform();
+  const of = (prefix, platform) => [
+    [`${prefix}PLATFORM`, formatPlatform(platform)],
+    [`${prefix}OS`, platform.os],
+    [`${prefix}OSVERSION`, platform["os.version"] ?? ""],
+    [`${prefix}ARCH`, platform.architecture],
+    [`${prefix}VARIANT`, platform.variant ?? ""]
+  ];
+  return new Map([...of("BUILD", host), ...of("TARGET", target), ["TARGETSTAGE", stageName2]]);
+}
+var Scope = class {
+  #env;
+  #declared;
+  #globals;
+  #buildArgs;
+  constructor(globals, buildArgs, inherited) {
+    this.#globals = globals;
+    this.#buildArgs = buildArgs;
+    this.#env = new Map(inherited.env);
+    this.#declared = new Map(inherited.declared);
+  }
+  get(name) {
+    return this.#env.get(name);
+  }
+  /** ENV. */
+  set(name, value) {
+    this.#env.set(name, value);
+  }
+  /** ARG: the build argument wins over the default, which wins over the global of that name. Gives the value, if it has one. */
+  declare(name, fallback) {
+    const value = this.#buildArgs.get(name) ?? fallback?.() ?? this.#globals.get(name);
+    if (value !== void 0) this.#env.set(name, value);
+    this.#declared.set(name, value ?? "");
+    return value;
+  }
+  /** What declared arguments are worth now, in the order of their first declaration: RUN's history shows them. */
+  declared() {
+    return new Map([...this.#declared].map(([name, value]) => [name, this.#env.get(name) ?? value]));
+  }
+  /** The environment of a RUN. */
+  environment() {
+    return [...this.#env].map(([name, value]) => `${name}=${value}`);
+  }
+  /** The caller's proxies, which a RUN sees besides. */
+  proxies() {
+    return proxyNames.flatMap((name) => {
+      const value = this.#buildArgs.get(name);
+      return value === void 0 || this.#env.has(name) ? [] : [`${name}=${value}`];
+    });
+  }
+  /** What a stage built FROM this one starts with. */
+  inherited() {
+    return { env: [...this.#env], declared: [...this.#declared] };
+  }
+};
+
+// src/build/globals.ts
+function evaluateGlobals(dockerfile, { buildArgs, platform, target }) {
+  const { stages, globalArgs, file } = dockerfile;
+  const defaults = platformArguments(platform, target ?? stages.at(-1)?.name ?? "default");
+  const globals = new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
+  for (const { args, range } of globalArgs)
+    for (const { name, value } of args) {
+      const variables = { get: (key) => globals.get(key), escape: dockerfile.escape };
+      const fallback = value === void 0 ? void 0 : locateErrors({ file, range }, () => expandWord(value, variables));
+      const set = buildArgs.get(name) ?? fallback;
+      if (set !== void 0) globals.set(name, set);
+    }
+  return globals;
+}
+
+// src/build/epoch.ts
+var epochName = "SOURCE_DATE_EPOCH";
+var lastSecond = 253402300799;
+function readEpoch(text2) {
+  if (text2 === "") return void 0;
+  if (/^\d{1,15}$/.test(text2) && Number(text2) <= lastSecond) return Number(text2);
+  throw new LineError(
+    `invalid ${epochName}: ${text2}`,
+    "it must be seconds since 1970, context, a named context, or a stage that is FROM scratch with one remote ADD"
+  );
+}
+function findEpochSource(dockerfile, request) {
+  const globals = evaluateGlobals(dockerfile, request);
+  const text2 = globals.get(epochName) ?? request.buildArgs.get(epochName) ?? "";
+  if (text2 === "" || /^\d+$/.test(text2)) return void 0;
+  if (text2 === "context") return { kind: "context" };
+  const named2 = readNamedContexts(request.buildContexts).find(text2, request.platform);
+  if (named2 !== void 0) return named2.context.kind === "files" ? { kind: "named", name: named2.name } : { kind: "image" };
+  const stage = dockerfile.stages.find(({ name }) => name === text2.toLowerCase());
+  if (stage === void 0) return locateEpoch(dockerfile, () => void readEpoch(text2));
+  globals.delete(epochName);
+  return { kind: "elsewhere", source: readSourceStage(dockerfile, stage, globals, request.buildArgs) };
+}
+async function resolveEpoch(source, dockerfile, { context, named: named2 }) {
+  if (source.kind === "image") return void 0;
+  if (source.kind === "context") return context.time;
+  try {
+    return (await (source.kind === "named" ? named2.open(source.name) : named2.openSource(source.source))).time;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name === "AbortError") throw error;
+    throw new DockerfileError(error.message, { file: dockerfile.file, range: findRange(dockerfile), hint: hintOf(error), cause: error });
+  }
+}
+function locateEpoch(dockerfile, read) {
+  return locateErrors({ file: dockerfile.file, range: findRange(dockerfile) }, read);
+}
+function findRange({ globalArgs, stages }) {
+  const start = { line: 1, column: 1 };
+  const declared = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range;
+  return declared ?? stages[0]?.from.range ?? { start, end: start };
+}
+function readSourceStage({ file, escape: escapeCharacter }, stage, globals, buildArgs) {
+  const env = new Map(globals);
+  const variables = { get: (name) => env.get(name), escape: escapeCharacter };
+  const fail3 = (range, why) => new DockerfileError(`${epochName} stage ${why}`, { file, range });
+  if (locateErrors({ file, range: stage.from.range }, () => expandWord(stage.from.image, variables)) !== "scratch")
+    throw fail3(stage.from.range, "must use FROM scratch");
+  let found;
+  for (const instruction of stage.instructions) {
+    const { range } = instruction;
+    if (instruction.kind === "arg") {
+      for (const { name, value } of instruction.args) {
+        const set = buildArgs.get(name) ?? (value && locateErrors({ file, range }, () => expandWord(value, variables)));
+        if (set !== void 0) env.set(name, set);
+      }
+      continue;
+    }
+    if (instruction.kind !== "add")
+      throw fail3(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`);
+    if (found !== void 0) throw fail3(range, "must contain exactly one remote ADD");
+    const surroundings = { variables, workdir: "/", source: { line: 0, endLine: 0, text: "" }, from: { kind: "context" } };
+    const { sources } = locateErrors({ file, range }, () => evaluateCopy(instruction, surroundings));
+    const [operand, ...others] = sources;
+    if (operand === void 0 || others.length > 0) throw fail3(range, "must contain exactly one remote ADD source");
+    if (operand.kind === "git") found = { kind: "git", source: operand.source };
+    else if (operand.kind === "url") found = { kind: "web", url: operand.url, checksum: operand.checksum };
+    else throw fail3(range, "source must be a single HTTP(S) or Git ADD");
+  }
+  if (found === void 0) throw fail3(stage.from.range, "must contain exactly one remote ADD");
+  return found;
 }
 
 // src/build/evaluate-run.ts
@@ -38614,8 +43591,8 @@ function evaluateCache(mount, from, place) {
 }
 function evaluateSecret(mount, place) {
   const { target, env, required } = mount;
-  const id = mount.source || mount.id || nameOf2(target ?? "");
-  const file = target || (env === void 0 ? `/run/secrets/${nameOf2(id)}` : void 0);
+  const id = mount.source || mount.id || nameOf3(target ?? "");
+  const file = target || (env === void 0 ? `/run/secrets/${nameOf3(id)}` : void 0);
   return {
     kind: "secret",
     id,
@@ -38625,8 +43602,8 @@ function evaluateSecret(mount, place) {
     ...ownerOf(mount, 256)
   };
 }
-function nameOf2(path8) {
-  return path8.replace(/\/+$/, "").split("/").at(-1) || (path8 === "" ? "." : "/");
+function nameOf3(path14) {
+  return path14.replace(/\/+$/, "").split("/").at(-1) || (path14 === "" ? "." : "/");
 }
 function sortMounts(mounts) {
   const depth = (target) => target.split("/").length;
@@ -38635,18 +43612,19 @@ function sortMounts(mounts) {
 
 // src/build/history.ts
 var historyComment = "buildkit.dockerfile.v0";
+var fillComment = "buildkit.exporter.image.v0";
 function plainList(words) {
   return `[${words.join(" ")}]`;
 }
-function healthcheckText(check) {
+function healthcheckText(check2) {
   const durations = [
-    ["Interval", check.Interval],
-    ["Timeout", check.Timeout],
-    ["StartPeriod", check.StartPeriod],
-    ["StartInterval", check.StartInterval]
+    ["Interval", check2.Interval],
+    ["Timeout", check2.Timeout],
+    ["StartPeriod", check2.StartPeriod],
+    ["StartInterval", check2.StartInterval]
   ];
   const times2 = durations.map(([name, value]) => `${name}:${goDuration(value ?? 0)}`);
-  return `{Test:${plainList(check.Test ?? [])} ${times2.join(" ")} Retries:${check.Retries ?? 0}}`;
+  return `{Test:${plainList(check2.Test ?? [])} ${times2.join(" ")} Retries:${check2.Retries ?? 0}}`;
 }
 function goDuration(nanoseconds2) {
   if (nanoseconds2 === 0) return "0s";
@@ -38769,6 +43747,11 @@ var Evaluation = class {
         instruction;
     }
   }
+  /** Takes in the files that a stage begins with, where they are no image. */
+  fill(step) {
+    this.steps.push(step);
+    this.#history.push({ created_by: step.createdBy, comment: fillComment });
+  }
   /** `--label`, after all instructions. */
   addLabels(labels) {
     if (labels.size > 0) this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(labels) };
@@ -38780,9 +43763,9 @@ var Evaluation = class {
   #note(createdBy) {
     this.#history.push({ created_by: createdBy, comment: historyComment, empty_layer: true });
   }
-  #addStep(step2) {
-    this.steps.push(step2);
-    this.#history.push({ created_by: step2.createdBy, comment: historyComment });
+  #addStep(step) {
+    this.steps.push(step);
+    this.#history.push({ created_by: step.createdBy, comment: historyComment });
   }
   #declare(args) {
     const texts = args.map(({ name, value }) => {
@@ -38816,14 +43799,15 @@ var Evaluation = class {
     });
     const args = this.#commandOf(command);
     const createdBy = `RUN ${argumentsPrefix(this.#scope.declared())}${args.join(" ")} # buildkit`;
-    this.#addStep({ kind: "run", source, args, cwd: this.#workdir(), user: this.#config.User ?? "", ...reach, createdBy });
+    const place = { cwd: this.#workdir(), user: this.#config.User ?? "", proxies: this.#scope.proxies() };
+    this.#addStep({ kind: "run", source, args, ...place, ...reach, createdBy });
   }
   #copy(instruction, source, from) {
     const variables = { get: (name) => this.#scope.get(name), escape: this.#escape };
     this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from }));
   }
-  #setWorkdir(path8, source) {
-    const wanted = this.#expand(path8);
+  #setWorkdir(path14, source) {
+    const wanted = this.#expand(path14);
     if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
     const clean = cleanPath3(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
     const directory = clean !== "" && wanted.endsWith("/") ? `/${clean}/` : `/${clean}`;
@@ -38868,7 +43852,7 @@ var Evaluation = class {
   #addVolumes(words) {
     const paths = words.map((word) => this.#expand(word));
     if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
-    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path8) => [path8, {}])) };
+    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path14) => [path14, {}])) };
     this.#note(`VOLUME ${plainList(paths)}`);
   }
   #setHealthcheck(instruction) {
@@ -38907,38 +43891,6 @@ function checkSignal(text2) {
   return text2;
 }
 
-// src/build/failure.ts
-var BuildFailure = class extends Error {
-  phase;
-  /** 1, or the exit status of the RUN that failed. */
-  exitCode;
-  place;
-  /** One thing to try. */
-  hint;
-  /** The last lines that a failed command wrote. */
-  output;
-  constructor(message, details = {}) {
-    super(message, details.cause === void 0 ? void 0 : { cause: details.cause });
-    this.name = "BuildFailure";
-    this.phase = details.phase ?? "building image";
-    this.exitCode = details.exitCode ?? 1;
-    this.place = details.place;
-    this.hint = details.hint;
-    this.output = details.output ?? [];
-  }
-};
-async function during(phase, work) {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
-    throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error });
-  }
-}
-function hintOf(error) {
-  return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : void 0;
-}
-
 // src/build/directives.ts
 var ownFrontend = /(?:^|\/)docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 function directiveWarnings({ directives: { syntax } }) {
@@ -38949,18 +43901,34 @@ function directiveWarnings({ directives: { syntax } }) {
 }
 
 // src/build/emulation.ts
-import { readdir as readdir2, readFile as readFile7 } from "node:fs/promises";
+import { readdir as readdir3, readFile as readFile11 } from "node:fs/promises";
 var registrations = "/proc/sys/fs/binfmt_misc";
-var names2 = { aarch64: "arm64", x86_64: "amd64", i386: "386", mips64el: "mips64le", mipsel: "mipsle" };
+var architectures2 = {
+  "1 1 3": "386",
+  "1 1 8": "mipsle",
+  "1 1 40": "arm",
+  "1 2 8": "mips",
+  "2 1 8": "mips64le",
+  "2 1 21": "ppc64le",
+  "2 1 62": "amd64",
+  "2 1 183": "arm64",
+  "2 1 243": "riscv64",
+  "2 1 258": "loong64",
+  "2 2 8": "mips64",
+  "2 2 21": "ppc64",
+  "2 2 22": "s390x"
+};
 async function findEmulators() {
-  const found = [];
-  for (const name of await readdir2(registrations).catch(() => [])) {
-    const program = /^qemu-(.+)$/.exec(name)?.[1];
-    if (program === void 0) continue;
-    const state = await readFile7(`${registrations}/${name}`, "utf8").catch(() => "");
-    if (state.startsWith("enabled")) found.push(names2[program] ?? program);
-  }
-  return found;
+  const names2 = await readdir3(registrations).catch(() => []);
+  const texts = await Promise.all(names2.map((name) => readFile11(`${registrations}/${name}`, "utf8").catch(() => "")));
+  return texts.flatMap((text2) => emulatedArchitecture(text2) ?? []);
+}
+function emulatedArchitecture(registration) {
+  const magic2 = /^offset 0\nmagic (7f454c46(?:[0-9a-f]{2}){16,})$/m.exec(registration)?.[1];
+  if (magic2 === void 0 || !registration.startsWith("enabled\n")) return void 0;
+  const bytes = Buffer.from(magic2, "hex");
+  const machine = bytes[5] === 2 ? bytes.readUInt16BE(18) : bytes.readUInt16LE(18);
+  return architectures2[`${bytes[4]} ${bytes[5]} ${machine}`];
 }
 function canRun(platform, emulators) {
   const host = hostPlatform();
@@ -38969,96 +43937,20 @@ function canRun(platform, emulators) {
   return host.architecture === "amd64" && platform.architecture === "386";
 }
 
-// src/build/named-context.ts
-var reserved = ["scratch", "context"];
-function readNamedContext(name, value) {
-  const fail3 = (why) => new SyntaxError(`Cannot use build context "${name}=${value}": ${why}`);
-  if (reserved.includes(name.toLowerCase())) throw fail3(`the name "${name}" is reserved`);
-  const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
-  if (image !== void 0) return { kind: "image", reference: withDefaultTag(parseReference(image)) };
-  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value)?.[0] ?? /^git@/.exec(value)?.[0];
-  if (scheme !== void 0) throw fail3(`${scheme} is not yet supported; give a directory or docker-image://REFERENCE`);
-  if (!value.startsWith("/")) throw fail3("it must be an absolute directory");
-  return { kind: "directory", path: value };
+// src/build/uncached.ts
+function isUncached({ name }, { all, stages }) {
+  return all || stages.some((one3) => one3.toLowerCase() === name);
 }
-function contextKey(name) {
-  try {
-    return formatReference(withDefaultTag(parseReference(name.toLowerCase())));
-  } catch {
-    return name.toLowerCase();
-  }
+function unknownStageWarnings(stages, uncached) {
+  const names2 = stages.flatMap(({ name }) => name ?? []);
+  return uncached.stages.filter((one3) => !names2.includes(one3.toLowerCase())).map((one3) => ({ text: [`--no-cache-filter: there is no stage "${one3}"`, suggest(one3, names2) ?? []].flat().join("; ") }));
 }
-
-// src/build/plan.ts
-function originsOf2(step2) {
-  if (step2.kind === "copy") return [step2.from];
-  return step2.kind === "run" ? step2.mounts.flatMap((mount) => "from" in mount ? [mount.from] : []) : [];
+function freshCaches({ stages }) {
+  const mounts = stages.filter((stage) => stage.isUncached).flatMap(({ steps }) => steps.flatMap((step) => step.kind === "run" ? step.mounts : []));
+  return new Set(mounts.flatMap((mount) => mount.kind === "cache" ? mount.id : []));
 }
-function renumberStep(step2, renumber) {
-  if (step2.kind === "copy") return { ...step2, from: renumber(step2.from) };
-  if (step2.kind !== "run") return step2;
-  return { ...step2, mounts: step2.mounts.map((mount) => "from" in mount ? { ...mount, from: renumber(mount.from) } : mount) };
-}
-
-// src/build/scope.ts
-var proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
-function platformArguments(target, stageName2) {
-  const host = hostPlatform();
-  const of = (prefix, platform) => [
-    [`${prefix}PLATFORM`, formatPlatform(platform)],
-    [`${prefix}OS`, platform.os],
-    [`${prefix}OSVERSION`, platform["os.version"] ?? ""],
-    [`${prefix}ARCH`, platform.architecture],
-    [`${prefix}VARIANT`, platform.variant ?? ""]
-  ];
-  return new Map([...of("BUILD", host), ...of("TARGET", target), ["TARGETSTAGE", stageName2]]);
-}
-var Scope = class {
-  #env;
-  #declared;
-  #globals;
-  #buildArgs;
-  constructor(globals, buildArgs, inherited) {
-    this.#globals = globals;
-    this.#buildArgs = buildArgs;
-    this.#env = new Map(inherited.env);
-    this.#declared = new Map(inherited.declared);
-  }
-  get(name) {
-    return this.#env.get(name);
-  }
-  /** ENV. */
-  set(name, value) {
-    this.#env.set(name, value);
-  }
-  /** ARG: the build argument wins over the default, which wins over the global of that name. Gives the value, if it has one. */
-  declare(name, fallback) {
-    const value = this.#buildArgs.get(name) ?? fallback?.() ?? this.#globals.get(name);
-    if (value !== void 0) this.#env.set(name, value);
-    this.#declared.set(name, value ?? "");
-    return value;
-  }
-  /** What declared arguments are worth now, in the order of their first declaration: RUN's history shows them. */
-  declared() {
-    return new Map([...this.#declared].map(([name, value]) => [name, this.#env.get(name) ?? value]));
-  }
-  /** The environment of a RUN, proxies of the caller's included. */
-  environment() {
-    const proxies = proxyNames.flatMap((name) => {
-      const value = this.#buildArgs.get(name);
-      return value === void 0 || this.#env.has(name) ? [] : [[name, value]];
-    });
-    return [...this.#env, ...proxies].map(([name, value]) => `${name}=${value}`);
-  }
-  /** What a stage built FROM this one starts with. */
-  inherited() {
-    return { env: [...this.#env], declared: [...this.#declared] };
-  }
-};
 
 // src/build/make-plan.ts
-var epochName = "SOURCE_DATE_EPOCH";
-var lastSecond = 253402300799;
 var defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 function makePlan(dockerfile, bases, request) {
   const planner = new Planner(dockerfile, bases, request);
@@ -39073,18 +43965,15 @@ var Planner = class {
   #bases;
   #request;
   #globals;
-  /** By `contextKey`, with the name as it was given. */
   #contexts;
   /** By index in the Dockerfile; undefined while something of the stage is wanted. */
   #visited = /* @__PURE__ */ new Map();
   constructor(dockerfile, bases, request) {
     this.#dockerfile = dockerfile;
     this.#bases = bases;
-    this.#request = request;
-    this.#contexts = new Map(
-      [...request.buildContexts].map(([name, value]) => [contextKey(name), { name, context: readNamedContext(name, value) }])
-    );
-    this.#globals = this.#evaluateGlobals();
+    this.#request = { ...request, buildArgs: settleEpoch(request.buildArgs, request.epoch) };
+    this.#contexts = readNamedContexts(request.buildContexts);
+    this.#globals = settleEpoch(evaluateGlobals(dockerfile, request), request.epoch);
   }
   target() {
     const { stages } = this.#dockerfile;
@@ -39120,7 +44009,8 @@ var Planner = class {
         baseText: entry.stage.from.image,
         line: entry.stage.from.range.start.line,
         platform: entry.platform,
-        steps: entry.evaluation.steps.map((step2) => renumberStep(step2, renumber)),
+        isUncached: isUncached(entry.stage, this.#request.uncached),
+        steps: entry.evaluation.steps.map((step) => renumberStep(step, renumber)),
         config: { ...entry.evaluation.image(), ...platformFields(entry.platform) },
         inheritedHistory: entry.inheritedHistory
       };
@@ -39128,36 +44018,16 @@ var Planner = class {
     return {
       stages,
       targets: [places.get(target.index) ?? 0],
+      besides: [],
       epoch: this.#epoch(),
-      warnings: directiveWarnings(this.#dockerfile)
+      warnings: [...directiveWarnings(this.#dockerfile), ...unknownStageWarnings(this.#dockerfile.stages, this.#request.uncached)]
     };
   }
-  /** A build argument, or the default of a global ARG; empty is not given. */
+  /** A build argument, or the default of a global ARG. */
   #epoch() {
-    const text2 = this.#globals.get(epochName) ?? this.#request.buildArgs.get(epochName) ?? "";
-    if (text2 === "" || text2 === "context") return void 0;
-    if (/^\d{1,15}$/.test(text2) && Number(text2) <= lastSecond) return Number(text2);
-    const { globalArgs, stages } = this.#dockerfile;
-    const range = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range ?? stages[0]?.from.range;
-    const why = stages.some((stage) => stage.name === text2.toLowerCase()) ? "taking it from a stage is not yet supported" : "it must be seconds since 1970";
-    throw new DockerfileError(`invalid ${epochName} "${text2}": ${why}`, {
-      file: this.#dockerfile.file,
-      range: range ?? { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } }
-    });
-  }
-  #evaluateGlobals() {
-    const { buildArgs, platform, target } = this.#request;
-    const { stages, globalArgs } = this.#dockerfile;
-    const defaults = platformArguments(platform, target ?? stages.at(-1)?.name ?? "default");
-    const globals = new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
-    for (const { args, range } of globalArgs)
-      for (const { name, value } of args) {
-        const variables = { get: (key) => globals.get(key), escape: this.#dockerfile.escape };
-        const fallback = value === void 0 ? void 0 : this.#at(range, () => expandWord(value, variables));
-        const set = buildArgs.get(name) ?? fallback;
-        if (set !== void 0) globals.set(name, set);
-      }
-    return globals;
+    const { epoch, buildArgs } = this.#request;
+    if (epoch !== void 0) return epoch.seconds;
+    return locateEpoch(this.#dockerfile, () => readEpoch(this.#globals.get(epochName) ?? buildArgs.get(epochName) ?? ""));
   }
   #evaluate(stage, above) {
     const { from } = stage;
@@ -39165,26 +44035,29 @@ var Planner = class {
     const image = this.#at(from.range, () => expandWord(from.image, variables));
     if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`);
     const platform = this.#at(from.range, () => this.#platformOf(from.platform === void 0 ? "" : expandWord(from.platform, variables)));
+    const replacement2 = stage.name === void 0 ? void 0 : this.#contexts.find(stage.name, platform);
+    if (replacement2 !== void 0) return this.#replace(stage, platform, replacement2);
     const opened = this.#openBase(stage, image, platform, above);
     if (opened === void 0) return void 0;
-    const { base, config, scope } = opened;
+    const { base, config, scope, fill } = opened;
     const triggers = config.config?.OnBuild ?? [];
     const { OnBuild: _, ...inherited } = config.config ?? {};
     const env = splitEnv(inherited.Env).some(([name]) => name === "PATH") ? inherited.Env ?? [] : [...inherited.Env ?? [], defaultPath];
     for (const [name, value] of splitEnv(env)) if (scope.get(name) === void 0) scope.set(name, value);
     const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
+    if (fill !== void 0) evaluation.fill(fill);
     const placed2 = [
       ...triggers.map((text2) => ({ instruction: parseOnbuild(text2, this.#dockerfile.file, from.range.start.line), range: from.range })),
       ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range }))
     ];
     const inheritedHistory = config.history?.length ?? 0;
-    const origins = placed2.map((one2) => namesOf(one2.instruction).map((from2) => this.#sourceOf(from2, one2, stage, above)));
+    const origins = placed2.map((one3) => namesOf(one3.instruction).map((from2) => this.#sourceOf(from2, one3, stage, above)));
     if (origins.flat().includes(void 0)) return void 0;
     for (const [i, { instruction, range }] of placed2.entries()) {
       const known = origins[i]?.filter((origin) => origin !== void 0) ?? [];
       this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), known));
     }
-    const run2 = evaluation.steps.find((step2) => step2.kind === "run");
+    const run2 = evaluation.steps.find((step) => step.kind === "run");
     if (run2 !== void 0 && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run2.source, stage, platform);
     return { stage, platform, evaluation, scope, base, inheritedHistory };
   }
@@ -39192,46 +44065,59 @@ var Planner = class {
     const wanted = formatPlatform(platform);
     const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
     const { file } = this.#dockerfile;
-    const hint = `register an emulator for ${wanted} with binfmt_misc, or build the stage with FROM --platform=$BUILDPLATFORM`;
+    const hint = `register an emulator for ${wanted} with binfmt_misc and its flag F, or build the stage with FROM --platform=$BUILDPLATFORM`;
     throw new DockerfileError(reason, { file, range: stage.from.range, hint });
   }
+  /** A named context stands for a stage as a whole: none of its instructions counts. */
+  #replace(stage, platform, { name, context }) {
+    const opened = this.#openNamed(stage, name, context, platform);
+    if (opened === void 0) return void 0;
+    const { base, config, scope, fill } = opened;
+    const evaluation = new Evaluation(config, scope, this.#dockerfile.escape, this.#request);
+    if (fill !== void 0) evaluation.fill(fill);
+    return { stage, platform, evaluation, scope, base, inheritedHistory: config.history?.length ?? 0 };
+  }
+  /** An earlier stage, a named context, or an image. */
   #openBase(stage, image, platform, above) {
-    const { buildArgs } = this.#request;
-    const none = { env: [], declared: [] };
-    const named2 = this.#contexts.get(contextKey(image));
-    const source = sourceAt(stage.from, stage.from.range);
-    if (named2?.context.kind === "directory") this.#fail(stage.from.range, `FROM "${image}", a directory, is not yet supported`);
-    const parent = named2 === void 0 ? findBaseStage(this.#dockerfile.stages, stage.index, image) : void 0;
+    const parent = findBaseStage(this.#dockerfile.stages, stage.index, image);
     if (parent !== void 0) {
       const visited = this.visit(parent, above);
       if (visited === void 0) return void 0;
-      const scope2 = new Scope(this.#globals, buildArgs, visited.scope.inherited());
-      return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope: scope2 };
+      const scope = new Scope(this.#globals, this.#request.buildArgs, visited.scope.inherited());
+      return { base: { kind: "stage", stage: parent.index }, config: visited.evaluation.image(), scope };
     }
-    const scope = new Scope(this.#globals, buildArgs, none);
-    if (image === "scratch" && named2 === void 0) return { base: { kind: "scratch" }, config: emptyImage(platform), scope };
-    const reference = named2 === void 0 ? this.#at(stage.from.range, () => readReference(image)) : named2.context.reference;
-    const base = this.#findImage(reference, platform, source, this.#nearStage(image));
-    if (base === void 0) return void 0;
-    const { created: _, ...config } = base.config;
-    return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
+    const named2 = this.#contexts.find(image, platform);
+    if (named2 !== void 0) return this.#openNamed(stage, named2.name, named2.context, platform);
+    if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
+    const reference = this.#at(stage.from.range, () => readReference(image));
+    return this.#openNamed(stage, image, { kind: "image", reference }, platform);
+  }
+  #openNamed(stage, name, context, platform) {
+    const scope = new Scope(this.#globals, this.#request.buildArgs, { env: [], declared: [] });
+    const source = sourceAt(stage.from, stage.from.range);
+    if (context.kind === "image") {
+      const base = this.#findImage(context.reference, platform, source, this.#nearStage(name));
+      if (base === void 0) return void 0;
+      const { created: _, ...config } = base.config;
+      return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
+    }
+    const empty2 = { base: { kind: "scratch" }, config: emptyImage(platform), scope };
+    return context.kind === "scratch" ? empty2 : { ...empty2, fill: fillStep(name, context.source, source) };
   }
   /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
   #sourceOf(from, { instruction, range }, stage, above) {
     if (!from) return { kind: "context" };
-    const named2 = this.#contexts.get(contextKey(from));
-    if (named2?.context.kind === "directory") return { kind: "context", name: named2.name };
-    if (named2 !== void 0) return this.#imageOrigin(named2.context.reference, sourceAt(instruction, range));
     if (from === "scratch") return { kind: "scratch" };
     const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
-    const isStage = takesNumbers || !/^\d+$/.test(from);
-    const found = isStage ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : void 0;
-    if (found === void 0)
-      return this.#imageOrigin(
-        this.#at(range, () => readReference(from)),
-        sourceAt(instruction, range),
-        this.#nearStage(from)
-      );
+    const isStage3 = takesNumbers || !/^\d+$/.test(from);
+    const found = isStage3 ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : void 0;
+    if (found === void 0) {
+      const named2 = this.#contexts.find(from, this.#request.platform);
+      if (named2?.context.kind === "files") return { kind: "context", name: named2.name };
+      if (named2?.context.kind === "scratch") return { kind: "scratch" };
+      const reference = named2?.context.reference ?? this.#at(range, () => readReference(from));
+      return this.#imageOrigin(reference, sourceAt(instruction, range), this.#nearStage(from));
+    }
     if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
     if (found.index > stage.index)
       this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
@@ -39270,6 +44156,10 @@ var Planner = class {
     throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
   }
 };
+function settleEpoch(variables, epoch) {
+  if (epoch === void 0 || !variables.has(epochName)) return variables;
+  return new Map(variables).set(epochName, String(epoch.seconds ?? ""));
+}
 function readReference(text2) {
   try {
     return withDefaultTag(parseReference(text2));
@@ -39313,11 +44203,11 @@ function reportChecked({ file, findings, error }, report) {
     report.emit({ kind: "warning", text: `${rule}: ${message}`, file, line: range.start.line });
   if (error) throw new BuildFailure(error.message, { place: error.place });
 }
-function joinChecked(checked) {
-  const [first] = checked;
+function joinChecked(checked2) {
+  const [first] = checked2;
   if (first === void 0) throw new TypeError("a build has a platform");
-  const findings = new Map(checked.flatMap((one2) => one2.findings).map((finding) => [JSON.stringify(finding), finding]));
-  const error = checked.find((one2) => one2.error !== void 0)?.error;
+  const findings = new Map(checked2.flatMap((one3) => one3.findings).map((finding) => [JSON.stringify(finding), finding]));
+  const error = checked2.find((one3) => one3.error !== void 0)?.error;
   const sorted = [...findings.values()].sort((a, b) => a.range.start.line - b.range.start.line);
   return { ...first, findings: sorted, ...error ? { error } : {} };
 }
@@ -39343,24 +44233,25 @@ async function checkOnly(file, request, context, bases, report) {
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
       const without = "without it, InvalidBaseImagePlatform and part of UndefinedVar are left out";
-      report.emit({ kind: "notice", text: `Base image ${formatReference(reference)} cannot be looked at (${error.message}); ${without}` });
+      report.emit({ kind: "notice", text: `Base image ${formatImageName(reference)} cannot be looked at (${error.message}); ${without}` });
     }
   };
-  let checked = { file, source: text2, findings: [], silenced: /* @__PURE__ */ new Set() };
+  let checked2 = { file, source: text2, findings: [], silenced: /* @__PURE__ */ new Set() };
   try {
     const dockerfile = parseDockerfile(text2, file);
     await Promise.all([...findBases(dockerfile, request).values()].map(find));
-    checked = runChecks(dockerfile, known, request, context, findTarget(dockerfile, request.target));
+    checked2 = runChecks(dockerfile, known, request, context, findTarget(dockerfile, request.target));
+    const settled = findEpochSource(dockerfile, request) === void 0 ? request : { ...request, epoch: { seconds: void 0 } };
     for (let tried = -1; tried < asked.size; ) {
       tried = asked.size;
-      const made = makePlan(dockerfile, known, request);
+      const made = makePlan(dockerfile, known, settled);
       if ("wanted" in made) await Promise.all(made.wanted.map(find));
     }
-    return checked;
+    return checked2;
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     const message = error.hint === void 0 ? error.reason : `${error.reason} (${error.hint})`;
-    return { ...checked, error: { message, place: placeOf3({ file, source: text2 }, error.range) } };
+    return { ...checked2, error: { message, place: placeOf3({ file, source: text2 }, error.range) } };
   }
 }
 function readConfig2(dockerfile, buildArgs) {
@@ -39381,15 +44272,15 @@ function gatherFacts(dockerfile, known, request, context, target) {
   const bases = /* @__PURE__ */ new Map();
   for (const [index, { reference, platform }] of findBases(dockerfile, request)) {
     const base = known.get(baseKey(reference, platform));
-    if (base) bases.set(index, describeBase(base, platform));
+    if (base) bases.set(index, describeBase2(base, platform));
   }
   const isIgnored = (source) => context.isIgnored(toRaw(source.replace(/^\/+/, "")));
   const images = /* @__PURE__ */ new Map();
   const instructions = dockerfile.stages.flatMap((stage) => stage.instructions);
-  for (const name of instructions.flatMap((one2) => one2.kind === "copy" ? one2.from ?? [] : [])) {
-    const reference = findReference(name, request);
+  for (const name of instructions.flatMap((one3) => one3.kind === "copy" ? one3.from ?? [] : [])) {
+    const reference = findReference(name, request.platform, request);
     const base = reference && known.get(baseKey(reference, request.platform));
-    if (base) images.set(name, describeBase(base, request.platform));
+    if (base) images.set(name, describeBase2(base, request.platform));
   }
   return { ...given2(dockerfile, request), target, bases, images, isIgnored: context.hasExceptions ? void 0 : isIgnored };
 }
@@ -39400,18 +44291,21 @@ function given2(dockerfile, { buildArgs, platform, target }) {
 function findBases(dockerfile, request) {
   const found = /* @__PURE__ */ new Map();
   for (const [index, { image, platform }] of findBaseImages(dockerfile, given2(dockerfile, request))) {
-    const reference = findReference(image, request);
     const wanted = platform === "" ? request.platform : orUndefined(() => parsePlatform(platform));
-    if (reference && wanted) found.set(index, { reference, platform: wanted });
+    const name = dockerfile.stages[index]?.name;
+    if (wanted === void 0 || name !== void 0 && findContext(name, wanted, request) !== void 0) continue;
+    const reference = findReference(image, wanted, request);
+    if (reference) found.set(index, { reference, platform: wanted });
   }
   return found;
 }
-function findReference(name, { buildContexts }) {
-  const named2 = [...buildContexts].find(([context]) => contextKey(context) === contextKey(name));
-  return orUndefined(() => {
-    const context = named2 && readNamedContext(...named2);
-    return context?.kind === "directory" ? void 0 : context?.reference ?? withDefaultTag(parseReference(name));
-  });
+function findReference(name, platform, request) {
+  const context = findContext(name, platform, request);
+  if (context === void 0) return orUndefined(() => withDefaultTag(parseReference(name)));
+  return context.kind === "image" ? context.reference : void 0;
+}
+function findContext(name, platform, { buildContexts }) {
+  return orUndefined(() => readNamedContexts(buildContexts).find(name, platform)?.context);
 }
 function orUndefined(read) {
   try {
@@ -39421,7 +44315,7 @@ function orUndefined(read) {
     throw error;
   }
 }
-function describeBase({ config, platform }, wanted) {
+function describeBase2({ config, platform }, wanted) {
   const { Env, Shell, OnBuild } = config.config ?? {};
   return {
     env: new Map(splitEnv(Env)),
@@ -39434,7 +44328,7 @@ function describeBase({ config, platform }, wanted) {
 
 // src/output/archive.ts
 var import_tar_stream = __toESM(require_tar_stream(), 1);
-import { once as once4 } from "node:events";
+import { once as once6 } from "node:events";
 async function* archiveFiles(fill) {
   const archive = (0, import_tar_stream.pack)();
   const filling = fill((name, size, chunks) => addFile(archive, name, size, chunks)).then(
@@ -39450,12 +44344,12 @@ async function* archiveFiles(fill) {
 }
 async function addFile(archive, name, size, chunks) {
   const entry = archive.entry({ name, size, mode: 420, mtime: /* @__PURE__ */ new Date(0) });
-  const closed = once4(entry, "close");
+  const closed = once6(entry, "close");
   closed.catch(() => {
   });
   for await (const chunk of chunks) {
     if (entry.write(chunk)) continue;
-    await Promise.race([once4(entry, "drain"), closed]);
+    await Promise.race([once6(entry, "drain"), closed]);
     if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
   }
   entry.end(null);
@@ -39486,58 +44380,58 @@ function loadedName(reference) {
 }
 
 // src/output/oci-layout.ts
-import { stat as stat6 } from "node:fs/promises";
-import path6 from "node:path";
+import { stat as stat8 } from "node:fs/promises";
+import path12 from "node:path";
 
 // src/output/pending.ts
 import { randomBytes } from "node:crypto";
-import { access as access2, chmod as chmod5, constants as constants4, lstat as lstat2, open as open6, realpath as realpath3, rename as rename4, rmdir as rmdir2, stat as stat5, unlink } from "node:fs/promises";
-import path5 from "node:path";
-import { getSystemErrorMap } from "node:util";
+import { access as access2, chmod as chmod5, constants as constants5, lstat as lstat3, open as open7, realpath as realpath2, rename as rename7, rmdir as rmdir2, stat as stat7, unlink } from "node:fs/promises";
+import path11 from "node:path";
+import { getSystemErrorMap as getSystemErrorMap2 } from "node:util";
 
 // src/output/pipe.ts
-import { constants as constants3, open as open5 } from "node:fs";
+import { constants as constants4, open as open6 } from "node:fs";
 import { Socket } from "node:net";
-import { pipeline as pipeline3 } from "node:stream/promises";
-import { setTimeout as sleep3 } from "node:timers/promises";
-import { promisify as promisify3 } from "node:util";
+import { pipeline as pipeline6 } from "node:stream/promises";
+import { setTimeout as sleep4 } from "node:timers/promises";
+import { promisify as promisify4 } from "node:util";
 var pollMs = 50;
-var patienceMs2 = 3e4;
+var patienceMs3 = 3e4;
 async function writePipe(target, bytes, signal) {
   const socket = new Socket({ fd: await waitForReader(target, signal), readable: false, writable: true });
   try {
-    await pipeline3(bytes, socket, signal === void 0 ? {} : { signal });
+    await pipeline6(bytes, socket, signal === void 0 ? {} : { signal });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
   }
 }
 async function waitForReader(target, signal) {
-  const end = Date.now() + patienceMs2;
+  const end = Date.now() + patienceMs3;
   for (; ; ) {
     signal?.throwIfAborted();
     try {
-      return await promisify3(open5)(target, constants3.O_WRONLY | constants3.O_NONBLOCK);
+      return await promisify4(open6)(target, constants4.O_WRONLY | constants4.O_NONBLOCK);
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "ENXIO")) throw error;
       if (Date.now() > end)
-        throw new Error(`no program has opened this pipe for reading within ${patienceMs2 / 1e3} seconds`, { cause: error });
+        throw new Error(`no program has opened this pipe for reading within ${patienceMs3 / 1e3} seconds`, { cause: error });
     }
-    await sleep3(pollMs);
+    await sleep4(pollMs);
   }
 }
 
 // src/output/pending.ts
 async function prepareFile(target, bytes, options2) {
-  const created = await makeDirectory(path5.dirname(target), options2.directoryMode, target);
+  const created = await makeDirectory(path11.dirname(target), options2.directoryMode, target);
   try {
     const place = await inspect(target);
     if (place.isReplaceable) {
       const written = await writeBeside(place.path, bytes, { ...options2, mode: place.mode ?? options2.mode }, target);
       if (written !== void 0) return replacement(target, place, written, created);
-      if (place.mode === void 0) throw failure3(target, await reasonOf(access2(path5.dirname(place.path), constants4.W_OK)));
+      if (place.mode === void 0) throw failure3(target, await reasonOf(access2(path11.dirname(place.path), constants5.W_OK)));
     }
-    await access2(place.path, constants4.W_OK).catch((cause) => {
+    await access2(place.path, constants5.W_OK).catch((cause) => {
       if (place.mode !== void 0) throw failure3(target, cause);
     });
     return place.isPipe ? intoPipe(target, bytes, options2, created) : inPlace(target, bytes, options2, created);
@@ -39547,12 +44441,12 @@ async function prepareFile(target, bytes, options2) {
   }
 }
 async function inspect(target) {
-  const found = await stat5(target).catch((cause) => {
+  const found = await stat7(target).catch((cause) => {
     if (cause.code === "ENOENT") return void 0;
     throw failure3(target, cause);
   });
   if (found === void 0) {
-    const isDangling = await lstat2(target).then(
+    const isDangling = await lstat3(target).then(
       () => true,
       () => false
     );
@@ -39561,17 +44455,17 @@ async function inspect(target) {
   if (found.isDirectory()) throw failure3(target, void 0, "it is a directory");
   const mode = found.mode & 511;
   if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode, isPipe: found.isFIFO() };
-  const real = await realpath3(target);
-  const parent = await stat5(path5.dirname(real));
+  const real = await realpath2(target);
+  const parent = await stat7(path11.dirname(real));
   return { path: real, isReplaceable: parent.dev === found.dev, mode, isPipe: false };
 }
 async function writeBeside(place, bytes, options2, target) {
-  const temporary = path5.join(path5.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
+  const temporary = path11.join(path11.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
   let handle;
   try {
-    handle = await open6(temporary, "wx", options2.mode);
+    handle = await open7(temporary, "wx", options2.mode);
   } catch (cause) {
-    if (codeOf3(cause) === "EACCES" || codeOf3(cause) === "EPERM" || codeOf3(cause) === "EROFS") return void 0;
+    if (codeOf4(cause) === "EACCES" || codeOf4(cause) === "EPERM" || codeOf4(cause) === "EROFS") return void 0;
     throw failure3(target, cause);
   }
   try {
@@ -39591,11 +44485,11 @@ function replacement(target, place, temporary, created) {
     async commit() {
       try {
         if (place.mode !== void 0) await chmod5(temporary, place.mode);
-        await rename4(temporary, place.path);
+        await rename7(temporary, place.path);
         isCommitted = true;
       } catch (cause) {
-        if (codeOf3(cause) !== "EBUSY") throw failure3(target, cause);
-        const source = await open6(temporary, "r");
+        if (codeOf4(cause) !== "EBUSY") throw failure3(target, cause);
+        const source = await open7(temporary, "r");
         await overwrite(target, source.createReadStream());
         await unlink(temporary);
       }
@@ -39631,8 +44525,8 @@ function inPlace(target, bytes, options2, created) {
 }
 async function overwrite(target, bytes, mode) {
   const isStream = /^\/(proc\/|dev\/(fd\/|std(out|err)$))/.test(target);
-  const flags3 = constants4.O_WRONLY | constants4.O_CREAT | (isStream ? constants4.O_APPEND : constants4.O_TRUNC);
-  const handle = await open6(target, flags3, mode).catch((cause) => {
+  const flags3 = constants5.O_WRONLY | constants5.O_CREAT | (isStream ? constants5.O_APPEND : constants5.O_TRUNC);
+  const handle = await open7(target, flags3, mode).catch((cause) => {
     throw failure3(target, cause);
   });
   await writeAndClose(handle, bytes, target);
@@ -39652,10 +44546,10 @@ async function writeAndClose(handle, bytes, target) {
 }
 async function makeDirectory(directory, mode, target) {
   try {
-    return await makeDirectories(path5.resolve(directory), mode);
+    return await makeDirectories(path11.resolve(directory), mode);
   } catch (cause) {
-    const at2 = cause instanceof Error && "path" in cause ? cause.path : directory;
-    throw failure3(target, cause, codeOf3(cause) === "EEXIST" ? `"${at2}" is no directory` : void 0);
+    const at3 = cause instanceof Error && "path" in cause ? cause.path : directory;
+    throw failure3(target, cause, codeOf4(cause) === "EEXIST" ? `"${at3}" is no directory` : void 0);
   }
 }
 async function removeDirectories(created) {
@@ -39664,10 +44558,10 @@ async function removeDirectories(created) {
 }
 function failure3(target, cause, state) {
   const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = state ?? getSystemErrorMap().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
+  const words = state ?? getSystemErrorMap2().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
   return new Error(`Cannot write "${target}": ${words}`, { cause });
 }
-function codeOf3(error) {
+function codeOf4(error) {
   return error instanceof Error && "code" in error ? error.code : void 0;
 }
 function reasonOf(attempt) {
@@ -39682,20 +44576,20 @@ var options = { mode: 420, directoryMode: 493 };
 async function prepareLayout(directory, { images, top }, destinations, signal) {
   const done = [];
   let isIndexReplaced = false;
-  const created = await makeDirectory(path6.join(directory, "blobs", "sha256"), options.directoryMode, directory);
+  const created = await makeDirectory(path12.join(directory, "blobs", "sha256"), options.directoryMode, directory);
   const discard = async () => {
     if (isIndexReplaced) return;
     for (const pending of done.toReversed()) await pending.discard();
     await removeDirectories(created);
   };
   async function put(place, bytes) {
-    const pending = await prepareFile(path6.join(directory, place), bytes, options);
+    const pending = await prepareFile(path12.join(directory, place), bytes, options);
     done.push(pending);
     await pending.commit();
   }
   async function putBlob(descriptor, bytes) {
-    const place = path6.join("blobs", "sha256", hexOf(descriptor.digest));
-    if (await sizeOf(path6.join(directory, place)) !== descriptor.size) await put(place, bytes);
+    const place = path12.join("blobs", "sha256", hexOf(descriptor.digest));
+    if (await sizeOf(path12.join(directory, place)) !== descriptor.size) await put(place, bytes);
   }
   try {
     for (const { image, config, manifest } of images) {
@@ -39703,11 +44597,11 @@ async function prepareLayout(directory, { images, top }, destinations, signal) {
       for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf2(blob));
     }
     await putBlob(top.descriptor, () => bytesOf2(top));
-    if (await sizeOf(path6.join(directory, "oci-layout")) === void 0)
+    if (await sizeOf(path12.join(directory, "oci-layout")) === void 0)
       await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
-    const index = await prepareFile(path6.join(directory, "index.json"), () => json(indexOf(top, destinations)), options);
+    const index = await prepareFile(path12.join(directory, "index.json"), () => json(indexOf(top, destinations)), options);
     done.push(index);
-    const hadIndex = await sizeOf(path6.join(directory, "index.json")) !== void 0;
+    const hadIndex = await sizeOf(path12.join(directory, "index.json")) !== void 0;
     const commit2 = async () => {
       await index.commit();
       isIndexReplaced = hadIndex;
@@ -39720,11 +44614,12 @@ async function prepareLayout(directory, { images, top }, destinations, signal) {
 }
 function indexOf(top, destinations) {
   const [only, ...others] = destinations;
-  const annotations = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
+  const names2 = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
+  const annotations2 = names2 === void 0 ? top.descriptor.annotations : { ...top.descriptor.annotations, ...names2 };
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.oci.index,
-    manifests: [{ ...top.descriptor, ...annotations === void 0 ? {} : { annotations } }]
+    manifests: [{ ...top.descriptor, ...annotations2 === void 0 ? {} : { annotations: annotations2 } }]
   };
 }
 function nameAnnotations({ registry, repository, tag = "latest" }) {
@@ -39732,7 +44627,7 @@ function nameAnnotations({ registry, repository, tag = "latest" }) {
   return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
 }
 async function sizeOf(place) {
-  return stat6(place).then(
+  return stat8(place).then(
     (found) => found.isFile() ? found.size : void 0,
     () => void 0
   );
@@ -39773,28 +44668,28 @@ function archiveLayout({ images, top }, destinations, signal) {
 
 // src/output/root-files.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import { createReadStream as createReadStream4, createWriteStream as createWriteStream2 } from "node:fs";
-import { chmod as chmod6, lchown, link, lstat as lstat3, lutimes, mkdir as mkdir12, readdir as readdir3, rename as rename5, rm as rm7, symlink, utimes, writeFile as writeFile3 } from "node:fs/promises";
-import path7 from "node:path";
-import { pipeline as pipeline4 } from "node:stream/promises";
+import { createReadStream as createReadStream8, createWriteStream as createWriteStream4 } from "node:fs";
+import { chmod as chmod6, lchown, link as link2, lstat as lstat4, lutimes, mkdir as mkdir17, readdir as readdir4, rename as rename8, rm as rm14, symlink as symlink2, utimes as utimes2, writeFile as writeFile5 } from "node:fs/promises";
+import path13 from "node:path";
+import { pipeline as pipeline7 } from "node:stream/promises";
 function prepareRootTar(target, items, signal) {
   return prepareFile(target, () => packItems(items(), { signal }), { mode: 420, directoryMode: 493 });
 }
 async function prepareRootDirectory(target, items, signal) {
-  const found = await lstat3(target).catch(() => void 0);
+  const found = await lstat4(target).catch(() => void 0);
   if (found !== void 0 && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
-  await mkdir12(path7.dirname(target), { recursive: true });
-  const temporary = path7.join(path7.dirname(target), `.${path7.basename(target)}.${randomBytes2(6).toString("hex")}`);
-  const discard = () => rm7(temporary, { recursive: true, force: true });
+  await mkdir17(path13.dirname(target), { recursive: true });
+  const temporary = path13.join(path13.dirname(target), `.${path13.basename(target)}.${randomBytes2(6).toString("hex")}`);
+  const discard = () => rm14(temporary, { recursive: true, force: true });
   try {
-    await mkdir12(temporary, { mode: 493 });
+    await mkdir17(temporary, { mode: 493 });
     await writeItems(toRaw(temporary), items(), signal);
   } catch (error) {
     await discard();
     throw error;
   }
   const commit2 = async () => {
-    await merge2(toRaw(temporary), toRaw(target));
+    await merge(toRaw(temporary), toRaw(target));
     await discard();
   };
   return { target, isInPlace: false, commit: commit2, discard };
@@ -39806,14 +44701,14 @@ async function writeItems(root, items, signal) {
     const place = toBytes(`${root}/${entry.path}`);
     switch (entry.type) {
       case "directory":
-        await mkdir12(place, { mode: 448 });
+        await mkdir17(place, { mode: 448 });
         directories.push(entry);
         continue;
       case "hardlink":
-        await link(toBytes(`${root}/${entry.link}`), place);
+        await link2(toBytes(`${root}/${entry.link}`), place);
         continue;
       case "symlink":
-        await symlink(toBytes(entry.link), place);
+        await symlink2(toBytes(entry.link), place);
         break;
       case "file":
         await writeContent(place, content2, signal);
@@ -39827,28 +44722,28 @@ async function writeItems(root, items, signal) {
 }
 async function writeContent(place, content2, signal) {
   if (content2 === void 0 || content2.kind === "bytes") {
-    await writeFile3(place, content2?.bytes ?? new Uint8Array(), { flag: "wx" });
+    await writeFile5(place, content2?.bytes ?? new Uint8Array(), { flag: "wx" });
     return;
   }
   const { offset, size } = content2;
-  const source = createReadStream4(toBytes(content2.path), { start: offset, end: offset + size - 1 });
-  await pipeline4(source, createWriteStream2(place, { flags: "wx" }), signal === void 0 ? {} : { signal });
+  const source = createReadStream8(toBytes(content2.path), { start: offset, end: offset + size - 1 });
+  await pipeline7(source, createWriteStream4(place, { flags: "wx" }), signal === void 0 ? {} : { signal });
 }
 async function setAttributes(place, { type, uid, gid, mode, mtime }) {
   if (process.getuid?.() === 0) await lchown(place, uid, gid);
   if (type === "symlink") return lutimes(place, mtime, mtime);
   await chmod6(place, mode);
-  await utimes(place, mtime, mtime);
+  await utimes2(place, mtime, mtime);
 }
-async function merge2(from, to) {
-  const there = await lstat3(toBytes(to)).catch(() => void 0);
-  const isDirectory2 = (await lstat3(toBytes(from))).isDirectory();
+async function merge(from, to) {
+  const there = await lstat4(toBytes(to)).catch(() => void 0);
+  const isDirectory2 = (await lstat4(toBytes(from))).isDirectory();
   if (there?.isDirectory() && isDirectory2) {
-    for (const name of await readdir3(toBytes(from), { encoding: "latin1" })) await merge2(`${from}/${name}`, `${to}/${name}`);
+    for (const name of await readdir4(toBytes(from), { encoding: "latin1" })) await merge(`${from}/${name}`, `${to}/${name}`);
     return;
   }
-  if (there !== void 0) await rm7(toBytes(to), { recursive: true, force: true });
-  await rename5(toBytes(from), toBytes(to));
+  if (there !== void 0) await rm14(toBytes(to), { recursive: true, force: true });
+  await rename8(toBytes(from), toBytes(to));
 }
 
 // src/output/output.ts
@@ -39896,13 +44791,13 @@ async function commitAll(prepared, discard) {
 }
 function digestTexts({ top }, outputs, destinations) {
   const { digest } = top.descriptor;
-  const names3 = destinations.map((reference) => repositoryName(reference));
+  const names2 = destinations.map((reference) => repositoryName(reference));
   const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
   const lines = (subjects) => subjects.map((subject) => `${subject}@${digest}
 `).join("");
   const texts = [
     [outputs.digestFile, digest],
-    [outputs.imageNameWithDigestFile, lines(names3)],
+    [outputs.imageNameWithDigestFile, lines(names2)],
     [outputs.imageNameTagWithDigestFile, lines(tagged)]
   ];
   return texts.filter((pair) => pair[0] !== void 0);
@@ -39910,9 +44805,9 @@ function digestTexts({ top }, outputs, destinations) {
 async function prepareText(target, text2, tools) {
   if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text2), async discard() {
   } };
-  return prepareFile(target, () => encode(text2), { mode: 420, directoryMode: 448, signal: tools.signal });
+  return prepareFile(target, () => encode2(text2), { mode: 420, directoryMode: 448, signal: tools.signal });
 }
-async function* encode(text2) {
+async function* encode2(text2) {
   yield Buffer.from(text2);
 }
 
@@ -39965,8 +44860,8 @@ async function beginDownloads(plan, tools) {
   const { proxies, roots } = tools.registry;
   const files = /* @__PURE__ */ new Map();
   const checkouts = /* @__PURE__ */ new Map();
-  const download = ({ url: url2, checksum }) => remember(files, `${checksum ?? ""} ${url2}`, () => beginDownload(url2, checksum, fetching));
-  const checkOut2 = ({ source }) => remember(
+  const download = ({ url: url2, checksum }) => remember3(files, `${checksum ?? ""} ${url2}`, () => beginDownload(url2, checksum, fetching));
+  const checkOut3 = ({ source }) => remember3(
     checkouts,
     JSON.stringify(source),
     () => beginCheckout(source, { ...fetching, proxies, authorities: roots.files, sshAgent: tools.ssh.get("default") })
@@ -39979,25 +44874,31 @@ async function beginDownloads(plan, tools) {
   const begin = async (operand, source) => {
     try {
       if (operand.kind === "url") await download(operand);
-      if (operand.kind === "git") await checkOut2(operand);
+      if (operand.kind === "git") await checkOut3(operand);
     } catch (error) {
       fail(error, tools.place(source), tools.signal);
     }
   };
   try {
     const steps = plan.stages.flatMap((stage) => stage.steps);
-    await Promise.all(steps.flatMap((step2) => step2.kind === "copy" ? step2.sources.map((operand) => begin(operand, step2.source)) : []));
+    await Promise.all(steps.flatMap((step) => step.kind === "copy" ? step.sources.map((operand) => begin(operand, step.source)) : []));
   } catch (error) {
     await close();
     throw error;
   }
   return {
     download: async (operand) => (await download(operand)).finished,
-    checkOut: async (operand) => (await checkOut2(operand)).finished,
+    checkOut: async (operand) => (await checkOut3(operand)).finished,
+    identify: async (operand) => {
+      if (operand.kind === "url") return (await (await download(operand)).finished).digest;
+      const { commit: commit2 } = await checkOut3(operand);
+      const { remote, subdir, submodules, keepGitDir, mtime } = operand.source;
+      return JSON.stringify([commit2, subdir ?? "", submodules, keepGitDir ? redactText(remote) : "", mtime]);
+    },
     close
   };
 }
-function remember(known, key, begin) {
+function remember3(known, key, begin) {
   const begun = known.get(key) ?? begin();
   known.set(key, begun);
   return begun;
@@ -40008,721 +44909,19 @@ function fail(error, place, signal) {
   throw new BuildFailure(error.message, { place, hint: hintOf(error), cause: error.cause });
 }
 
-// src/build/mount-source.ts
-function findSource(view, source) {
-  const { path: path8, node } = resolvePath(view, source);
-  if (node === void 0) throw new SourceNotFound(source);
-  return { path: path8, node };
-}
-async function listSource({ view, locate }, source) {
-  const root = findSource(view, source);
-  const found = [];
-  const visit = (from, path8, node) => {
-    found.push({ from, path: path8, node });
-    if (node.attributes.type !== "directory") return;
-    for (const name of view.list(from)) {
-      const child = view.lstat(joinPath(from, name));
-      if (child !== void 0) visit(joinPath(from, name), joinPath(path8, name), child);
-    }
-  };
-  visit(root.path, "", root.node);
-  const isFilled = ({ attributes: { type, size } }) => type === "file" && size > 0;
-  const contentOf = await locate(found.flatMap(({ from, node }) => isFilled(node) ? [from] : []));
-  const first = /* @__PURE__ */ new Map();
-  return found.map(({ from, path: path8, node }) => {
-    const { attributes, inode } = node;
-    const link2 = inode === void 0 ? void 0 : first.get(inode);
-    if (link2 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link2, path: path8 } };
-    if (inode !== void 0 && attributes.type === "file") first.set(inode, path8);
-    const content2 = isFilled(node) ? contentOf(from) : void 0;
-    return { entry: { ...attributes, path: path8 }, ...content2 === void 0 ? {} : { content: content2 } };
-  });
-}
-
-// src/build/sources.ts
-function filesOf(contexts2, origin) {
-  const files = contexts2.get(origin.name ?? "");
-  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
-  return files;
-}
-async function openContexts(plan, context, { buildContexts, stateDir }) {
-  const contexts2 = /* @__PURE__ */ new Map([["", context]]);
-  const steps = plan.stages.flatMap((stage) => stage.steps);
-  for (const origin of steps.flatMap(originsOf2)) {
-    if (origin.kind !== "context" || origin.name === void 0 || contexts2.has(origin.name)) continue;
-    contexts2.set(origin.name, await openFiles(buildContexts.get(origin.name) ?? "", { stateDir }));
-  }
-  return contexts2;
-}
-function checkSources(plan, contexts2, place) {
-  for (const step2 of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path: path8, parents } of pathsOf(step2)) {
-      if (origin.kind !== "context") continue;
-      const files = filesOf(contexts2, origin);
-      try {
-        if (parents === void 0) findSource(files, path8);
-        else selectSources(files, path8, parents);
-      } catch (error) {
-        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step2.source),
-          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
-          cause: error
-        });
-      }
-    }
-  }
-}
-function pathsOf(step2) {
-  if (step2.kind === "run")
-    return step2.mounts.flatMap((mount) => mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []);
-  if (step2.kind !== "copy") return [];
-  const { from, parents } = step2;
-  return step2.sources.flatMap((source) => source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []);
-}
-function sourceHint(error, files) {
-  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
-  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.directory}`;
-}
-
-// src/build/stage-files.ts
-var StageFiles = class _StageFiles {
-  levels;
-  #sources;
-  #read;
-  #tree;
-  /** `read` finds out what the layers come to where the last one does not say so. */
-  constructor(levels, sources, read) {
-    this.levels = levels;
-    this.#sources = sources;
-    this.#read = read;
-  }
-  get layers() {
-    return this.levels.map(({ layer }) => layer);
-  }
-  /** The merged tree; reads what it must of the layers the first time. */
-  tree() {
-    this.#tree ??= this.#read();
-    return this.#tree;
-  }
-  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
-  async with(layer, index) {
-    if (this.#tree === void 0) return this.#withUnread(layer, index);
-    return this.#withTree(layer, (await this.#tree).with(index));
-  }
-  #withUnread(layer, index) {
-    return new _StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
-  }
-  // Apart from the other: closures of one function share what they capture, and the index must not stay in memory.
-  #withTree(layer, tree) {
-    const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
-    files.#tree = Promise.resolve(tree);
-    return files;
-  }
-  /** Local bytes of files of the tree, all asked for at once. */
-  async contents(paths, files) {
-    const tree = await this.tree();
-    const wanted = /* @__PURE__ */ new Map();
-    for (const path8 of paths) {
-      const place = tree.locate(path8);
-      if (place === void 0) throw new Error(`Cannot read "/${path8}": no layer has its bytes`);
-      const group = wanted.get(place.layer);
-      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path8 }]);
-      else group.push({ from: place.path, path: path8 });
-    }
-    const found = /* @__PURE__ */ new Map();
-    for (const [number, group] of wanted) {
-      const layer = this.levels[number]?.layer;
-      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
-      const located = await files.locate(
-        await this.#sources.fetch(layer),
-        group.map(({ from }) => from)
-      );
-      for (const { from, path: path8 } of group) {
-        const content2 = located.get(from);
-        if (content2 !== void 0) found.set(path8, content2);
-      }
-    }
-    return found;
-  }
-};
-var StageRoot = class {
-  #open;
-  #sources;
-  #root;
-  #tree = Promise.resolve(emptyTree);
-  #added = 0;
-  constructor(open8, sources) {
-    this.#open = open8;
-    this.#sources = sources;
-  }
-  /** The root with layers on it that those it holds already are the lowest of. */
-  async holding(levels) {
-    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
-    const root = await this.#root;
-    const missing = levels.slice(this.#added);
-    this.#added = levels.length;
-    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
-    this.#tree = trees.at(-1) ?? this.#tree;
-    await Promise.all(trees);
-    return root;
-  }
-  /** What layers come to, found while they are put on the root. */
-  async unpack(layers) {
-    await this.holding(layers.map((layer) => ({ layer })));
-    return this.#tree;
-  }
-  /** The layer of the last run is already in place. */
-  skip() {
-    this.#added += 1;
-  }
-  async close() {
-    const root = await this.#root?.catch(() => void 0);
-    await root?.close();
-  }
-};
-
-// src/build/step-copy.ts
-import { createHash as createHash12 } from "node:crypto";
-import { createReadStream as createReadStream6 } from "node:fs";
-
-// src/build/accounts.ts
-function accountsOf(tree) {
-  const passwd = resolvePath(tree, "etc/passwd").node?.text;
-  const group = resolvePath(tree, "etc/group").node?.text;
-  return { ...passwd === void 0 ? {} : { passwd }, ...group === void 0 ? {} : { group } };
-}
-
-// src/build/archive.ts
-import { randomUUID as randomUUID10 } from "node:crypto";
-import { createReadStream as createReadStream5 } from "node:fs";
-import { mkdir as mkdir13, open as open7 } from "node:fs/promises";
-import { join as join15 } from "node:path";
-var magics = [
-  ["gzip", [31, 139, 8]],
-  ["bzip2", [66, 90, 104]],
-  ["xz", [253, 55, 122, 88, 90, 0]],
-  ["zstd", [40, 181, 47, 253]]
-];
-var UnpackError = class extends Error {
-  hint;
-  constructor(message, hint, cause) {
-    super(message, { cause });
-    this.hint = hint;
-  }
-};
-var packages = { bzip2: "bzip2", xz: "xz-utils" };
-async function* openArchive(archive) {
-  const kind = await sniff(archive);
-  if (kind === "bzip2" || kind === "xz") yield* runProgram(kind, ["-dc"], bytesOf3(archive));
-  else yield* decompress(bytesOf3(archive));
-}
-async function* bytesOf3(content2) {
-  if (content2.kind === "bytes") yield content2.bytes;
-  else if (content2.size > 0)
-    yield* createReadStream5(toBytes(content2.path), {
-      start: content2.offset,
-      end: content2.offset + content2.size - 1,
-      highWaterMark: 1 << 20
-    });
-}
-async function sniff(content2) {
-  for await (const start2 of bytesOf3(content2)) {
-    const found = magics.find(([, magic]) => magic.every((byte, i) => start2[i] === byte));
-    return found === void 0 ? "tar" : found[0];
-  }
-  return void 0;
-}
-async function isArchive(content2) {
-  try {
-    for await (const _ of readTar(openArchive(content2))) return true;
-  } catch (error) {
-    if (!(error instanceof MissingProgramError)) return false;
-    const { program } = error;
-    const hint = `install the package ${packages[program] ?? program}, or take the file as it is with ADD --unpack=false`;
-    throw new UnpackError(`Cannot tell whether a file compressed with ${program} is an archive: ${program} is not installed`, hint, error);
-  }
-  return false;
-}
-async function unpackArchive(draft, archive, destination, options2, tools) {
-  var _stack = [];
-  try {
-    const made = directoryAttributes(493, options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
-    const root = resolvePath(draft, destination).path;
-    draft.makeDirectories(root, made);
-    const below = { lstat: (path8) => draft.lstat(joinPath(root, path8)), list: (path8) => draft.list(joinPath(root, path8)) };
-    await mkdir13(tools.scratch, { recursive: true, mode: 448 });
-    const spoolPath = join15(tools.scratch, randomUUID10());
-    const spool = __using(_stack, await open7(spoolPath, "w"), true);
-    let offset = 0;
-    const files = /* @__PURE__ */ new Map();
-    for await (const { entry, content: content2 } of readTar(openArchive(archive))) {
-      const { path: name, sha256: _2, text: __, ...attributes } = entry;
-      const owned = { ...attributes, ...options2.owner, mtimeNs: 0 };
-      if (name === "") continue;
-      const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
-      draft.makeDirectories(parent, made);
-      const path8 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
-      if (entry.type === "hardlink") {
-        const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
-        if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
-        draft.put(path8, target);
-        files.set(path8, target);
-        continue;
-      }
-      const start2 = offset;
-      for await (const chunk of content2) {
-        await spool.write(chunk, 0, chunk.length, offset);
-        offset += chunk.length;
-      }
-      const file = {
-        attributes: owned,
-        inode: {},
-        content: { kind: "file", path: toRaw(spoolPath), offset: start2, size: offset - start2 }
-      };
-      if (entry.type === "file") files.set(path8, file);
-      const existing = draft.lstat(path8)?.attributes.type;
-      if (entry.type === "directory" && existing !== void 0 && existing !== "directory") draft.remove(path8);
-      draft.put(path8, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
-    }
-  } catch (_) {
-    var _error = _, _hasError = true;
-  } finally {
-    var _promise = __callDispose(_stack, _error, _hasError);
-    _promise && await _promise;
-  }
-}
-
-// src/build/filter.ts
-var Filter = class {
-  /** Only what a pattern names is taken: directories on the way are no more than the way. */
-  isSelective;
-  #include;
-  #exclude;
-  constructor(include, exclude) {
-    this.isSelective = include !== void 0;
-    this.#include = include === void 0 ? void 0 : readPatterns([include]);
-    this.#exclude = exclude.length === 0 ? void 0 : readPatterns(exclude);
-  }
-  /** `parent` is the judgement of the directory that the path lies in; undefined for the children of the copied directory itself. */
-  judge(path8, parent) {
-    const included = this.#include?.match(path8, parent?.included);
-    const excluded = this.#exclude?.match(path8, parent?.excluded);
-    const isIncluded = included?.isIgnored ?? true;
-    const isExcluded = excluded?.isIgnored ?? false;
-    return {
-      isTaken: isIncluded && !isExcluded,
-      reachesBelow: (isIncluded || this.#include?.mayIgnoreBelow(path8) === true) && (!isExcluded || this.#exclude?.mayReincludeBelow(path8) === true),
-      included,
-      excluded
-    };
-  }
-  /** Whether `--exclude` would hide a file that a source names directly, if it were meant to. */
-  wouldExclude(name) {
-    return this.#exclude?.match(name, void 0).isIgnored ?? false;
-  }
-};
-
-// src/build/step-copy.ts
-function makeWorkdir(step2, tree, tools) {
-  const draft = new Draft(tree);
-  const owner = findUser(accountsOf(tree), step2.user);
-  draft.makeDirectories(resolvePath(draft, step2.path).path, directoryAttributes(493, owner.uid, owner.gid, tools.now));
-  return draft.items({ locate: () => void 0, hasDigest });
-}
-async function copyFiles(step2, tree, source, tools) {
-  const draft = new Draft(tree);
-  const options2 = { owner: lookUpOwner(step2, tree, tools), mode: step2.chmod, filter: void 0, now: tools.now };
-  const namedOutright = [];
-  for (const operand of step2.sources) {
-    if (operand.kind === "inline") {
-      const bytes = Buffer.from(operand.text);
-      const attributes = { ...plainFile, mode: 420, mtime: tools.now, size: bytes.length };
-      copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step2.destination, options2);
-      continue;
-    }
-    if (operand.kind === "url") {
-      const { path: path8, size, mtime } = await tools.downloads.download(operand);
-      const content2 = { kind: "file", path: toRaw(path8), offset: 0, size };
-      const file = fileSource(operand.name, { ...plainFile, mode: 384, mtime, size }, content2);
-      if (operand.unpack && await isArchive(content2)) await unpackArchive(draft, content2, cleanPath3(step2.destination), options2, tools);
-      else copyPath(draft, file, operand.name, step2.destination, options2);
-      continue;
-    }
-    if (operand.kind === "git") {
-      const checkout = await tools.downloads.checkOut(operand);
-      const source2 = { view: checkout, keepsOwners: false, content: (path8) => checkout.content(path8) };
-      copyPath(draft, source2, checkout.base, step2.destination, { ...options2, filter: filterOf(step2, "") });
-      continue;
-    }
-    const filter = filterOf(step2, operand.path);
-    const selected = selectSources(source.view, operand.path, step2.parents);
-    if (selected.length === 0) tools.warn("WildcardSelectsNothing", `"${toText(operand.path)}" matches nothing, so nothing is copied`);
-    for (const path8 of selected) {
-      if (filter?.wouldExclude(nameOf(path8)) && resolvePath(source.view, path8).node?.attributes.type !== "directory")
-        namedOutright.push(path8);
-      const archive = operand.unpack ? await archiveAt(source, path8) : void 0;
-      if (archive === void 0) copyPath(draft, source, path8, step2.destination, { ...options2, filter });
-      else await unpackArchive(draft, archive, cleanPath3(step2.destination), options2, tools);
-    }
-  }
-  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
-  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
-}
-function filterOf(step2, source) {
-  if (step2.parents) return new Filter(splitPivot(source).pattern, step2.exclude);
-  return step2.exclude.length === 0 ? void 0 : new Filter(void 0, step2.exclude);
-}
-function excludeWarning([first = "", ...rest]) {
-  const others = rest.length === 0 ? "" : ` and ${rest.length} more`;
-  return `--exclude does not keep "${toText(first)}"${others} out: as in BuildKit, it hides what is in a copied directory, not a file that a source names or matches`;
-}
-async function archiveAt(source, path8) {
-  const followed = resolvePath(source.view, path8);
-  if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return void 0;
-  const content2 = (await source.locate([followed.path]))(followed.path);
-  return content2 !== void 0 && await isArchive(content2) ? content2 : void 0;
-}
-function lookUpOwner(step2, tree, tools) {
-  if (step2.chown === void 0) return void 0;
-  const { uid, gid, unknown } = findOwner(accountsOf(tree), step2.chown);
-  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
-  return { uid, gid };
-}
-var plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 };
-function fileSource(name, attributes, content2) {
-  const file = { attributes, inode: void 0 };
-  const root = { attributes: directoryAttributes(493, 0, 0, attributes.mtime), inode: void 0 };
-  return {
-    view: { lstat: (path8) => path8 === "" ? root : path8 === name ? file : void 0, list: (path8) => path8 === "" ? [name] : [] },
-    keepsOwners: false,
-    content: () => content2
-  };
-}
-async function hasDigest(content2, sha256) {
-  const hash3 = createHash12("sha256");
-  if (content2?.kind === "bytes") hash3.update(content2.bytes);
-  else if (content2 !== void 0 && content2.size > 0)
-    for await (const chunk of createReadStream6(toBytes(content2.path), { start: content2.offset, end: content2.offset + content2.size - 1 }))
-      hash3.update(chunk);
-  return hash3.digest("hex") === sha256;
-}
-
-// src/build/step-mounts.ts
-async function resolveMounts(step2, tools) {
-  const mounts = [];
-  for (const mount of step2.mounts) mounts.push(...await resolveMount(mount, tools));
-  const variables = step2.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
-  const names3 = new Set(variables.map(([name]) => name));
-  const env = step2.env.filter((pair) => !names3.has(pair.slice(0, pair.indexOf("="))));
-  return { mounts, env: [...env, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("=")) };
-}
-async function resolveMount(mount, tools) {
-  switch (mount.kind) {
-    case "bind": {
-      const origin = await tools.open(mount.from);
-      const source = { key: `${origin.key}\0${mount.source}`, items: () => listSource(origin, mount.source) };
-      return [{ kind: "bind", target: mount.target, source, writable: mount.writable }];
-    }
-    case "cache":
-      return [await resolveCache(mount, tools)];
-    case "tmpfs":
-      return [mount];
-    case "secret": {
-      const bytes = secretOf(mount, tools);
-      if (bytes === void 0 || mount.target === void 0) return [];
-      const { target, mode, uid, gid } = mount;
-      return [{ kind: "content", target, mode, uid, gid, bytes, executable: false }];
-    }
-    case "ssh": {
-      const socket = tools.ssh.get(mount.id);
-      if (socket === void 0 && mount.required)
-        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, { hint: `pass --ssh ${mount.id}` });
-      const { target, mode, uid, gid } = mount;
-      return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
-    }
-    case "script": {
-      const bytes = Buffer.from(mount.text);
-      return [{ kind: "content", target: mount.target, mode: 493, uid: 0, gid: 0, bytes, executable: true }];
-    }
-  }
-}
-function secretOf({ id, required }, { secrets }) {
-  const bytes = secrets.get(id);
-  if (bytes === void 0 && required)
-    throw new BuildFailure(`secret ${id}: not found`, { hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME` });
-  return bytes;
-}
-function variableOf(mount, tools) {
-  if (mount.env === void 0) return [];
-  const bytes = secretOf(mount, tools) ?? new Uint8Array();
-  if (bytes.includes(0)) throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`);
-  return [[mount.env, Buffer.from(bytes).toString("utf8")]];
-}
-async function resolveCache(mount, tools) {
-  const { target, id, sharing, source, owner, writable } = mount;
-  const origin = mount.from.kind === "scratch" ? void 0 : await tools.open(mount.from);
-  const key = JSON.stringify([id, origin?.key ?? "", owner ?? null]);
-  const seed = origin && { key, items: async () => withCache(await listSource(origin, ""), owner) };
-  return { kind: "cache", target, key, id, sharing, seed, owner: owner ?? { mode: 493, uid: 0, gid: 0 }, source, writable };
-}
-function withCache(items, owner) {
-  if (owner === void 0 || items.some(({ entry }) => entry.path === "cache")) return items;
-  return [...items, { entry: { ...directoryAttributes(owner.mode, owner.uid, owner.gid, 0), path: "cache" } }];
-}
-
-// src/build/step-run.ts
-var keptLines = 20;
-async function runCommand(step2, mounts, root, tree, tools) {
-  const user = findUser(accountsOf(tree), step2.user);
-  const tail = new Tail(keptLines);
-  const show = (stream) => (bytes) => {
-    tail.write(bytes);
-    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
-  };
-  const result = await root.run(
-    {
-      args: step2.args,
-      env: step2.env.some((pair) => pair.startsWith("HOME=")) ? step2.env : [...step2.env, `HOME=${user.home}`],
-      cwd: step2.cwd,
-      user,
-      hostname: "buildkitsandbox",
-      network: step2.network,
-      mounts,
-      stdout: show("stdout"),
-      stderr: show("stderr")
-    },
-    tree,
-    tools.signal
-  );
-  if (result.exitCode === 0) return result;
-  const command = `process "${step2.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
-  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
-    exitCode: result.exitCode,
-    output: tail.lines()
-  });
-}
-var Tail = class {
-  #limit;
-  #text = "";
-  constructor(limit) {
-    this.#limit = limit;
-  }
-  write(bytes) {
-    this.#text += Buffer.from(bytes).toString("latin1");
-    if (this.#text.length < 65536) return;
-    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
-  }
-  lines() {
-    const text2 = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
-    return text2 === "" ? [] : text2.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
-  }
-};
-
-// src/build/execute.ts
-async function execute(plan, tools) {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([tools.signal, failed.signal]);
-  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
-  const unpacked = basesBelowRuns(plan);
-  const stages = [];
-  for (const [number, stage] of plan.stages.entries()) {
-    const onLayer = shipped.has(number) ? tools.onLayer : () => {
-    };
-    const building = new StageBuild(stage, { stages, unpacked, epoch: plan.epoch }, { ...tools, signal, onLayer }).build();
-    building.catch((error) => failed.abort(error));
-    stages.push(building);
-  }
-  const settled = await Promise.allSettled(stages);
-  tools.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return settled.flatMap((outcome) => outcome.status === "fulfilled" ? [outcome.value] : []);
-}
-function stagesBelow(plan, target) {
-  const found = /* @__PURE__ */ new Set();
-  for (let at2 = target; at2 !== void 0; ) {
-    found.add(at2);
-    const base = plan.stages[at2]?.base;
-    at2 = base?.kind === "stage" ? base.stage : void 0;
-  }
-  return found;
-}
-function basesBelowRuns(plan) {
-  const found = /* @__PURE__ */ new Set();
-  for (const stage of plan.stages) {
-    if (!hasRun(stage)) continue;
-    let base = stage.base;
-    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
-    if (base?.kind === "image") found.add(base.digest);
-  }
-  return found;
-}
-function hasRun(stage) {
-  return stage.steps.some(({ kind }) => kind === "run");
-}
-var StageBuild = class {
-  #stage;
-  #siblings;
-  #epoch;
-  #tools;
-  #root;
-  #made = [];
-  constructor(stage, siblings, tools) {
-    this.#stage = stage;
-    this.#siblings = siblings;
-    this.#epoch = siblings.epoch;
-    this.#tools = tools;
-    this.#root = new StageRoot(tools.sandbox, tools.layers);
-  }
-  async build() {
-    const { report } = this.#tools;
-    const { files: base, family } = await this.#openOrigin(this.#stage.base);
-    report.emit({ kind: "stage", stage: this.#stage.name, base: this.#stage.baseText, steps: this.#stage.steps.length + 1 });
-    if (this.#stage.base.kind === "image") for (const layer of base.layers) this.#tools.onLayer(layer);
-    try {
-      let files = base;
-      for (const [i, step2] of this.#stage.steps.entries()) {
-        this.#tools.signal.throwIfAborted();
-        files = await this.#takeStep(step2, i, files);
-      }
-      return { files, family, made: this.#made };
-    } finally {
-      await this.#root.close();
-    }
-  }
-  async #takeStep(step2, i, files) {
-    const { report } = this.#tools;
-    const { source } = step2;
-    const [number, total] = [i + 2, this.#stage.steps.length + 1];
-    const id = `${this.#stage.name} ${number}/${total}`;
-    const name = { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
-    const started = performance.now();
-    report.emit({ kind: "step-start", step: name });
-    try {
-      const next = await this.#apply(step2, files, name, started);
-      const layer = next.layers.at(-1);
-      const summary = layer && { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size };
-      report.emit({ kind: "step-end", step: name, outcome: "done", ...summary === void 0 ? {} : { layer: summary } });
-      return next;
-    } catch (error) {
-      if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
-      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step2.source));
-    }
-  }
-  async #apply(step2, files, name, started) {
-    if (step2.kind === "run") {
-      const root = await this.#root.holding(files.levels);
-      const below2 = await files.tree();
-      const reach = await resolveMounts(step2, { ...this.#tools, open: (origin) => this.#openSource(origin) });
-      const result = await runCommand({ ...step2, env: reach.env }, reach.mounts, root, below2, { ...this.#tools, name });
-      const { layer: layer2, index: index2 } = await this.#write(result.changes);
-      const next = await files.with(layer2, index2);
-      await result.publish(layer2, await next.tree());
-      this.#root.skip();
-      return this.#finish(step2, next, layer2, started);
-    }
-    const now = this.#epoch ?? Math.floor(Date.now() / 1e3);
-    const { file, line } = this.#tools.place(step2.source);
-    const warn = (rule, text2) => {
-      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
-      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text2}`, file, line });
-    };
-    const tools = { now, warn, scratch: this.#tools.scratch, downloads: this.#tools.downloads };
-    const below = step2.kind === "copy" && step2.link ? emptyTree : await files.tree();
-    const items = step2.kind === "workdir" ? makeWorkdir(step2, below, tools) : await copyFiles(step2, below, await this.#openSource(step2.from), tools);
-    const { layer, index } = await this.#write(items);
-    return this.#finish(step2, await files.with(layer, index), layer, started);
-  }
-  #write(items) {
-    const { blobs, compression, compressionLevel, helper, signal, reproducible, rewriteTimestamp } = this.#tools;
-    const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : void 0;
-    return writeLayer(items, {
-      blobs,
-      compression,
-      helper,
-      signal,
-      ...compressionLevel === void 0 ? {} : { level: compressionLevel },
-      ...latest === void 0 ? {} : { clampMtime: latest }
-    });
-  }
-  /** The files with the step's layer on top, which is now known. */
-  #finish(step2, files, layer, started) {
-    const seconds = (performance.now() - started) / 1e3;
-    this.#made.push({ layer, createdBy: step2.createdBy, created: (/* @__PURE__ */ new Date()).toISOString(), seconds });
-    this.#tools.onLayer(layer);
-    return files;
-  }
-  async #openOrigin(origin) {
-    switch (origin.kind) {
-      case "scratch":
-        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
-      case "stage": {
-        const stage = this.#siblings.stages[origin.stage];
-        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
-        return stage;
-      }
-      case "image": {
-        const image = await this.#tools.image(origin);
-        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
-        const read = () => isUnpacked ? this.#unpackBase(image.layers) : this.#tools.layers.tree(image.layers);
-        return { files: this.#filesOf(image.layers, read), family: image.family };
-      }
-      case "context":
-        throw new Error("Cannot use the build context as an image");
-    }
-  }
-  #filesOf(layers, read) {
-    return new StageFiles(
-      layers.map((layer) => ({ layer })),
-      this.#tools.layers,
-      read
-    );
-  }
-  /** Layers that a command needs on disk are read once, for their files and for their tree. */
-  async #unpackBase(layers) {
-    const sandbox = await this.#tools.sandbox().catch(() => void 0);
-    const isWorthIt = sandbox !== void 0 && (sandbox.sharesLayers || hasRun(this.#stage));
-    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
-  }
-  async #openSource(origin) {
-    if (origin.kind === "context") {
-      const files2 = filesOf(this.#tools.contexts, origin);
-      return {
-        key: `context ${origin.name ?? ""}`,
-        view: files2,
-        keepsOwners: false,
-        locate: async () => files2.content
-      };
-    }
-    const { files } = await this.#openOrigin(origin);
-    return {
-      key: files.layers.map(({ diffId }) => diffId).join(" "),
-      view: await files.tree(),
-      keepsOwners: true,
-      locate: async (paths) => {
-        const contents = await files.contents(paths, this.#tools.files);
-        return (path8) => contents.get(path8);
-      }
-    };
-  }
-};
-function placed(error, place) {
-  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
-  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
-}
-
 // src/build/join-plans.ts
 function joinPlans(plans, besides = []) {
   const stages = [];
   const places = /* @__PURE__ */ new Map();
   const warnings = /* @__PURE__ */ new Map();
   const targets = plans.flatMap(add);
-  for (const plan of besides) add(plan);
-  return { stages, targets, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
+  const others = besides.flatMap(add);
+  return { stages, targets, besides: others, epoch: plans[0]?.epoch, warnings: [...warnings.values()] };
   function add(plan) {
     const joined2 = [];
     const renumber = (origin) => origin.kind === "stage" ? { kind: "stage", stage: joined2[origin.stage] ?? origin.stage } : origin;
     for (const stage of plan.stages) {
-      const steps = stage.steps.map((step2) => renumberStep(step2, renumber));
+      const steps = stage.steps.map((step) => renumberStep(step, renumber));
       const renumbered = { ...stage, base: renumber(stage.base), steps };
       const key = JSON.stringify(renumbered);
       const place = places.get(key) ?? stages.push(renumbered) - 1;
@@ -40736,29 +44935,42 @@ function joinPlans(plans, besides = []) {
 
 // src/build/layers.ts
 function openLayers(tools) {
+  const { cache, signal } = tools;
   const fetched = /* @__PURE__ */ new Map();
   const trees = /* @__PURE__ */ new Map();
-  const fetch = (layer) => remember2(
-    fetched,
-    layer.descriptor.digest,
-    () => layer.file === void 0 ? tools.registry.fetch(layer, tools.blobs, tools.signal) : Promise.resolve(layer)
-  );
-  const merge3 = async (top, below) => {
-    const index = fetch(top).then((layer) => indexLayer(layer, { signal: tools.signal }));
-    const [lower, read] = await Promise.all([below, index]);
+  const fetch = (layer) => remember4(fetched, layer.descriptor.digest, () => layer.file === void 0 ? fetchFile(layer) : Promise.resolve(layer));
+  const fetchFile = async (layer) => {
+    try {
+      return await tools.registry.fetch(layer, tools.blobs, signal);
+    } catch (error) {
+      if (!signal.aborted) cache?.blame(layer, error);
+      throw error;
+    }
+  };
+  const readIndex = async (layer) => {
+    const known = await cache?.findIndex(layer);
+    if (known !== void 0) return known;
+    const read = await indexLayer(await fetch(layer), { signal });
+    const kept = cache?.indexes.begin(read.diffId);
+    for (const entry of kept === void 0 ? [] : read.entries) kept?.add(entry);
+    kept?.end();
+    return read;
+  };
+  const merge2 = async (top, below) => {
+    const [lower, read] = await Promise.all([below, readIndex(top)]);
     return lower.with(read);
   };
   const tree = (layers) => {
     const top = layers.at(-1);
     if (top === void 0) return Promise.resolve(emptyTree);
     const chain = layers.map(({ diffId }) => diffId).join(" ");
-    return remember2(trees, chain, () => merge3(top, tree(layers.slice(0, -1))));
+    return remember4(trees, chain, () => merge2(top, tree(layers.slice(0, -1))));
   };
   return { fetch, tree };
 }
-function remember2(known, key, make) {
-  const before = known.get(key);
-  if (before !== void 0) return before;
+function remember4(known, key, make) {
+  const before2 = known.get(key);
+  if (before2 !== void 0) return before2;
   const made = make();
   made.catch(() => {
   });
@@ -40769,22 +44981,22 @@ function remember2(known, key, make) {
 // src/build/root-items.ts
 async function* rootItems(stage, files, prefix) {
   const tree = await stage.tree();
-  const filled = [...tree.walk()].flatMap(({ path: path8, node }) => node.attributes.type === "file" && node.attributes.size > 0 ? [path8] : []);
+  const filled = [...tree.walk()].flatMap(({ path: path14, node }) => node.attributes.type === "file" && node.attributes.size > 0 ? [path14] : []);
   const contents = await stage.contents(filled, files);
   const first = /* @__PURE__ */ new Map();
   if (prefix !== "") yield { entry: { ...tree.lstat("")?.attributes ?? fail2(prefix), path: prefix } };
-  for (const { path: path8, node } of tree.walk()) {
-    if (path8 === "") continue;
-    const placed2 = prefix === "" ? path8 : `${prefix}/${path8}`;
+  for (const { path: path14, node } of tree.walk()) {
+    if (path14 === "") continue;
+    const placed2 = prefix === "" ? path14 : `${prefix}/${path14}`;
     const { attributes, inode } = node;
-    const link2 = inode === void 0 || attributes.type !== "file" ? void 0 : first.get(inode);
-    if (link2 !== void 0) {
-      yield { entry: { ...attributes, type: "hardlink", size: 0, link: link2, path: placed2 } };
+    const link3 = inode === void 0 || attributes.type !== "file" ? void 0 : first.get(inode);
+    if (link3 !== void 0) {
+      yield { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: placed2 } };
       continue;
     }
     if (inode !== void 0) first.set(inode, placed2);
     const entry = makeEntry(placed2, attributes, attributes.xattrs);
-    const content2 = contents.get(path8);
+    const content2 = contents.get(path14);
     yield content2 === void 0 ? { entry } : { entry, content: content2 };
   }
 }
@@ -40800,27 +45012,27 @@ function showPlan(plan) {
 `;
 }
 function showStage(stage, plan, isTarget) {
-  const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}`;
+  const head = `STAGE ${stage.index} ${stage.name}${isTarget ? " (target)" : ""} ${formatPlatform(stage.platform)}${stage.isUncached ? " uncached" : ""}`;
   const own2 = (stage.config.history ?? []).slice(stage.inheritedHistory);
-  const lines = [`FROM ${showOrigin(stage.base, plan)}`, ...stage.steps.flatMap((step2) => showStep(step2, plan))];
+  const lines = [`FROM ${showOrigin(stage.base, plan)}`, ...stage.steps.flatMap((step) => showStep(step, plan))];
   const config = Object.entries(stage.config.config ?? {}).sort(([a], [b]) => a < b ? -1 : 1).map(([key, value]) => `CONFIG ${key} ${JSON.stringify(value)}`);
   const history = own2.map((line) => `HISTORY ${line.empty_layer ? "-" : "+"} ${line.created_by ?? ""}`);
   return [head, ...[...lines, ...config, ...history].map((line) => `  ${line}`)].join("\n");
 }
-function showStep(step2, plan) {
-  const at2 = `line ${step2.source.line}`;
-  switch (step2.kind) {
+function showStep(step, plan) {
+  const at3 = `line ${step.source.line}`;
+  switch (step.kind) {
     case "run":
       return [
-        `RUN ${quoteList(step2.args)} in ${step2.cwd}${step2.user === "" ? "" : ` as ${step2.user}`} ${at2}`,
-        ...step2.network === "default" ? [] : [`  NETWORK ${step2.network}`],
-        ...step2.env.map((pair) => `  ENV ${pair}`),
-        ...step2.mounts.map((mount) => `  MOUNT ${showMount(mount, plan)}`)
+        `RUN ${quoteList(step.args)} in ${step.cwd}${step.user === "" ? "" : ` as ${step.user}`} ${at3}`,
+        ...step.network === "default" ? [] : [`  NETWORK ${step.network}`],
+        ...[...step.env, ...step.proxies].map((pair) => `  ENV ${pair}`),
+        ...step.mounts.map((mount) => `  MOUNT ${showMount(mount, plan)}`)
       ];
     case "workdir":
-      return [`MKDIR /${toText(step2.path)}${step2.user === "" ? "" : ` as ${step2.user}`} ${at2}`];
+      return [`MKDIR /${toText(step.path)}${step.user === "" ? "" : ` as ${step.user}`} ${at3}`];
     case "copy":
-      return [showCopy(step2, plan, at2)];
+      return [showCopy(step, plan, at3)];
   }
 }
 function showMount(mount, plan) {
@@ -40847,18 +45059,18 @@ function showMount(mount, plan) {
       return `script to ${mount.target} ${JSON.stringify(mount.text)}`;
   }
 }
-function showCopy(step2, plan, at2) {
-  const sources = step2.sources.map(showOperand);
+function showCopy(step, plan, at3) {
+  const sources = step.sources.map(showOperand);
   const options2 = [
-    step2.chown === void 0 ? "" : ` chown=${step2.chown}`,
-    step2.chmod === void 0 ? "" : ` chmod=${formatMode(step2.chmod)}`,
-    step2.sources.some((source) => "unpack" in source && source.unpack) ? " unpack" : "",
-    ...step2.sources.map((source) => source.kind === "url" && source.checksum !== void 0 ? ` checksum=${source.checksum}` : ""),
-    step2.parents ? " parents" : "",
-    step2.link ? " link" : "",
-    ...step2.exclude.map((pattern) => ` exclude=${toText(pattern)}`)
+    step.chown === void 0 ? "" : ` chown=${step.chown}`,
+    step.chmod === void 0 ? "" : ` chmod=${formatMode(step.chmod)}`,
+    step.sources.some((source) => "unpack" in source && source.unpack) ? " unpack" : "",
+    ...step.sources.map((source) => source.kind === "url" && source.checksum !== void 0 ? ` checksum=${source.checksum}` : ""),
+    step.parents ? " parents" : "",
+    step.link ? " link" : "",
+    ...step.exclude.map((pattern) => ` exclude=${toText(pattern)}`)
   ].join("");
-  return `COPY ${quoteList(sources)} from ${showOrigin(step2.from, plan)} to /${toText(step2.destination).replace(/^\//, "")}${options2} ${at2}`;
+  return `COPY ${quoteList(sources)} from ${showOrigin(step.from, plan)} to /${toText(step.destination).replace(/^\//, "")}${options2} ${at3}`;
 }
 function showGit({ remote, ref, subdir, checksum, submodules, keepGitDir, mtime, fetchByCommit }) {
   const query = [
@@ -40880,7 +45092,7 @@ function showOperand(operand) {
 function showOrigin(origin, plan) {
   switch (origin.kind) {
     case "image":
-      return `${formatReference({ ...origin.reference, digest: origin.digest })}`;
+      return `${formatImageName({ ...origin.reference, digest: origin.digest })}`;
     case "stage":
       return `stage ${plan.stages[origin.stage]?.index}`;
     case "context":
@@ -40891,8 +45103,8 @@ function showOrigin(origin, plan) {
 }
 
 // src/build/summary.ts
-function summarize(image, stages, plan, target, written) {
-  const made = madeBelow(plan, stages, target);
+function summarize(image, stage, written) {
+  const made = stage?.made ?? [];
   const { layers, config } = image.image;
   const inherited = layers.length - made.length;
   const lines = (config.history ?? []).filter((line) => !line.empty_layer);
@@ -40923,11 +45135,12 @@ async function mergeImages(request, tools) {
     );
     checkPlatforms(images);
     await during("checking push permissions", registry.checkPush(destinations, tools.signal));
-    const family = images.every((image) => image.family === "docker") ? "docker" : "oci";
+    checkAnnotations(request.annotations, images);
+    const isDocker = request.annotations.length === 0 && images.every((image) => image.family === "docker");
     const release = encodeIndex(
-      images.map((image) => ({ image, ...image.documents })),
-      family,
-      Object.fromEntries(request.annotations)
+      images.map((image) => describeImage(image, request.annotations)),
+      isDocker ? "docker" : "oci",
+      annotationsOfIndex(request.annotations)
     );
     const push = registry.openPush(destinations, tools.signal);
     try {
@@ -40944,6 +45157,17 @@ async function mergeImages(request, tools) {
 }
 async function* noItems() {
 }
+function describeImage(image, annotations2) {
+  const { config, manifest } = image.documents;
+  const descriptor = annotate(manifest.descriptor, annotationsOfImage(annotations2, image.platform).descriptor);
+  return { image, config, manifest: { ...manifest, descriptor } };
+}
+function checkAnnotations(annotations2, images) {
+  const platforms = images.map((image) => formatPlatform(image.platform));
+  const lost = annotations2.find(({ platform }) => platform !== void 0 && !platforms.includes(formatPlatform(platform)));
+  if (lost?.platform === void 0) return;
+  throw new BuildFailure(`Cannot annotate "${formatPlatform(lost.platform)}": the images are for ${platforms.join(", ")}`);
+}
 function checkPlatforms(images) {
   const taken = /* @__PURE__ */ new Map();
   for (const image of images) {
@@ -40958,58 +45182,98 @@ function checkPlatforms(images) {
   }
 }
 
-// src/build/build.ts
-async function build(request, tools) {
-  for (const secret of request.secrets.values()) tools.report.mask(Buffer.from(secret).toString("utf8"));
-  for (const text2 of request.notices) tools.report.emit({ kind: "notice", text: text2 });
+// src/build/prune.ts
+async function prune(request, tools) {
   const registry = openRegistry(request.registry, tools);
   try {
-    return await buildWith(registry, request, tools);
+    const pruned = [];
+    for (const one3 of request.stores) {
+      const store2 = openStore(one3, request.scope, { ...tools, registry });
+      const outcome = await store2.prune(request.limits, tools.signal).catch((error) => {
+        tools.signal.throwIfAborted();
+        if (!(error instanceof Error)) throw error;
+        return new BuildFailure(error.message, { phase: "pruning cache", hint: hintOf(error), cause: error });
+      });
+      pruned.push({ store: store2.name, outcome });
+    }
+    return pruned;
   } finally {
     await registry.close();
   }
 }
+
+// src/build/build.ts
+async function build(request, tools) {
+  for (const secret of secretsOf2(request)) tools.report.mask(secret);
+  for (const text2 of request.notices) tools.report.emit({ kind: "notice", text: text2 });
+  const agents = await during("building image", openAgents(request));
+  const registry = openRegistry(request.registry, tools);
+  try {
+    return await buildWith(registry, request, { ...tools, ssh: agents.sockets });
+  } finally {
+    await registry.close();
+    await agents.close();
+  }
+}
 async function buildWith(registry, request, tools) {
   const { report, signal } = tools;
-  const context = await during("building image", openContext2(request.context, { ...request, subPath: request.contextSubPath }));
+  const fetching = fetchTools(request, registry, tools);
+  const context = await during("building image", openContext2(request.context, contextOptions(request), fetching));
+  const named2 = openNamedFiles(request, fetching);
+  const cache = request.cache && openBuildCache(request.cache, { ...request, ...tools, registry });
+  let permission2 = Promise.resolve(void 0);
   try {
-    const { path: path8, text: source } = context.dockerfile;
+    const { path: path14, text: source } = context.dockerfile;
+    if (context.commit !== void 0) report.emit({ kind: "notice", text: `Context ${context.location} is at commit ${context.commit}` });
     if (context.stateDir !== void 0)
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
-    const file = displayPath(path8, request.workingDirectory);
+    const file = displayPath(path14, request.workingDirectory);
     const place = ({ line, endLine }) => ({ file, source, line, endLine });
-    const bases = openBases(registry, signal);
+    const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
+    const bases = openBases(registry, signal, cache);
     const emulators = await findEmulators();
     const [target, ...others] = request.targets;
     const requestsFor = (name) => request.platforms.map((platform) => ({ ...request, target: name, platform, emulators }));
     if (request.checkOnly) {
       const requests = [...requestsFor(target), ...others.flatMap(requestsFor)];
-      const checked2 = Promise.all(requests.map((one2) => checkOnly(file, one2, context, bases, report)));
-      return { written: [], checked: joinChecked(await during("building image", checked2)) };
+      const checked3 = Promise.all(requests.map((one3) => checkOnly(file, one3, context, bases, report)));
+      return { written: [], checked: joinChecked(await during("building image", checked3)) };
     }
     const planned = [requestsFor(target), others.flatMap(requestsFor)].map(
-      (group) => Promise.all(group.map((one2) => planBuild(one2, context, bases, place)))
+      (group) => Promise.all(group.map((one3) => planBuild(one3, { context, named: named2, bases, place })))
     );
+    permission2 = askPermission(registry, request, signal);
     const [wanted = [], besides = []] = await during("building image", Promise.all(planned));
     const plan = joinPlans(
-      wanted.map((one2) => one2.plan),
-      besides.map((one2) => one2.plan)
+      wanted.map((one3) => one3.plan),
+      besides.map((one3) => one3.plan)
     );
-    for (const { text: text2, line } of plan.warnings) report.emit({ kind: "warning", text: text2, line, file });
-    const checked = joinChecked([...wanted, ...besides].map((one2) => one2.checked));
-    reportChecked(checked, report);
+    for (const { text: text2, line } of plan.warnings) report.emit({ kind: "warning", text: text2, ...line === void 0 ? {} : { line, file } });
+    const checked2 = joinChecked([...wanted, ...besides].map((one3) => one3.checked));
+    reportChecked(checked2, report);
     if (request.dryRun) return { written: [], plan: showPlan(plan) };
-    const contexts2 = await during("building image", openContexts(plan, context, request));
+    const contexts2 = await during("building image", openContexts(plan, context, named2, place));
     checkSources(plan, contexts2, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
-    if (request.push && request.checkPushPermission)
-      await during("checking push permissions", registry.checkPush(request.destinations.map(withDefaultTag), signal));
-    return await carryOut(plan, { contexts: contexts2, bases, place, registry, silenced: checked.silenced }, request, tools);
+    const refusal = await permission2;
+    if (refusal !== void 0) await during("checking push permissions", Promise.reject(refusal.reason));
+    return await carryOut(plan, { contexts: contexts2, bases, place, registry, cache, last, silenced: checked2.silenced }, request, tools);
   } finally {
+    await permission2;
+    await cache?.close();
+    await named2.close();
     await context.close();
   }
 }
-async function planBuild(request, context, bases, place) {
+async function askPermission(registry, request, signal) {
+  if (!request.push || !request.checkPushPermission || request.dryRun) return void 0;
+  return registry.checkPush(request.destinations.map(withDefaultTag), signal).then(
+    () => void 0,
+    (reason) => ({ reason })
+  );
+}
+async function planBuild(request, sources) {
+  const { context, bases, place } = sources;
   const known = /* @__PURE__ */ new Map();
   const find = async ({ reference, platform, source, hint }) => {
     try {
@@ -41021,9 +45285,11 @@ async function planBuild(request, context, bases, place) {
   };
   try {
     const dockerfile = parseDockerfile(context.dockerfile.text, displayPath(context.dockerfile.path, request.workingDirectory));
+    const epoch = findEpochSource(dockerfile, request);
+    const settled = epoch === void 0 ? request : { ...request, epoch: { seconds: await resolveEpoch(epoch, dockerfile, sources) } };
     for (; ; ) {
-      const made = makePlan(dockerfile, known, request);
-      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, request, context) };
+      const made = makePlan(dockerfile, known, settled);
+      if ("plan" in made) return { plan: made.plan, checked: checkBeforeBuild(dockerfile, known, settled, context) };
       await Promise.all(made.wanted.map(find));
     }
   } catch (error) {
@@ -41032,84 +45298,104 @@ async function planBuild(request, context, bases, place) {
     throw new BuildFailure(error.reason, { place: place(lines), hint: error.hint, cause: error.cause });
   }
 }
-function displayPath(path8, workingDirectory) {
-  const short = relative2(workingDirectory, path8);
-  return short.startsWith("..") ? path8 : short;
+function displayPath(path14, workingDirectory) {
+  if (!isAbsolute(path14)) return path14;
+  const short = relative2(workingDirectory, path14);
+  return short.startsWith("..") ? path14 : short;
 }
 async function carryOut(plan, parts, request, tools) {
-  const { registry, bases } = parts;
-  const { report, signal } = tools;
+  const { registry, bases, cache } = parts;
+  const { report, signal, ssh } = tools;
   const { stateDir } = request;
   const push = request.push ? registry.openPush(request.destinations.map(withDefaultTag), signal) : void 0;
   const opened = [];
   let downloads2;
-  const scratch = join16(stateDir, "work", randomUUID11());
+  let keeper;
+  const scratch = join20(stateDir, "work", randomUUID19());
   try {
     await during("building image", makeStateDirectory(stateDir));
-    const helper = await during("building image", openHelper());
+    const helper2 = await during("building image", openHelper());
+    const shown = withXattrs(parts.contexts, { helper: helper2, signal });
     const blobs = await during("building image", openBlobs(stateDir));
     const files = openLayerFiles(scratch);
+    const fresh = freshCaches(plan);
     const openOnce = () => {
-      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, blobs, files, helper, report });
+      const sandbox = opened[0] ?? openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper: helper2, report, indexes: cache?.indexes, keeper });
       opened[0] = sandbox;
       return sandbox;
     };
-    downloads2 = await beginDownloads(plan, { ...request, ...parts, http: registry.http, registry: request.registry, scratch, signal });
-    const stages = await execute(plan, {
+    downloads2 = await beginDownloads(plan, { ...request, ...parts, ssh, http: registry.http, registry: request.registry, scratch, signal });
+    const executeTools = {
       ...tools,
       ...request,
       ...parts,
+      ssh,
       downloads: downloads2,
       blobs,
       files,
       scratch,
-      helper,
-      layers: openLayers({ registry, blobs, signal }),
+      helper: helper2,
       image: (origin) => bases.image(origin.reference, origin.platform),
       sandbox: openOnce,
       // What goes wrong is thrown again by `finish`.
       onLayer: (layer) => void push?.layer(layer).catch(() => {
       })
-    });
-    const annotations = Object.fromEntries(request.annotations);
-    const images = plan.targets.map((target) => encodeImage(assembleImage(plan, stages, target, request), annotations));
-    const release = encodeRelease(images);
-    const rootItemsOfAll = async function* () {
-      for (const target of plan.targets) {
-        const [stage, platform] = [stages[target], plan.stages[target]?.platform];
-        if (stage === void 0 || platform === void 0) continue;
-        const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
-        yield* rootItems(stage.files, files, prefix);
-      }
     };
-    const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
-    for (const [i, image] of images.entries()) {
-      const isLast = i === images.length - 1;
-      report.emit({ kind: "result", result: summarize(image, stages, plan, plan.targets[i] ?? 0, isLast ? written : []) });
-    }
-    const { digest } = release.top.descriptor;
-    if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
-    const [only, ...others] = images;
-    return { digest, written, ...only === void 0 || others.length > 0 ? {} : { imageId: only.config.descriptor.digest } };
+    const cached = request.cache && cache && { request: request.cache, cache, last: parts.last };
+    if (cached?.request.mounts) keeper = openKeeper(cached.cache, { ...executeTools, maxBytes: cached.request.mountsLimit });
+    const attempt = async () => {
+      const settled = settleContexts(shown);
+      const looking = cached && { ...executeTools, ...cached, contexts: settled };
+      if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
+      const resumption = looking && await during("building image", resume(plan, looking));
+      const contexts2 = cached === void 0 ? shown : settled;
+      const layers = openLayers({ registry, blobs, signal, cache });
+      const stages = await execute(plan, { ...executeTools, contexts: contexts2, layers, resumption });
+      if (cached !== void 0 && resumption !== void 0) await leaveLast(plan, stages, { ...cached, request, resumption });
+      const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
+      const images = [];
+      for (const [i, platform] of request.platforms.entries()) {
+        const target = plan.targets[i];
+        if (target === void 0) continue;
+        const image = assembleImage(plan, stages, target, { ...request, imageFormat, now: await timeOf(stages[target], cache) });
+        images.push(encodeImage(image, annotationsOfImage(request.annotations, platform)));
+      }
+      const release = encodeRelease(images, annotationsOfIndex(request.annotations));
+      const rootItemsOfAll = async function* () {
+        for (const target of plan.targets) {
+          const [stage, platform] = [stages[target], plan.stages[target]?.platform];
+          if (stage === void 0 || platform === void 0) continue;
+          const prefix = images.length === 1 ? "" : formatPlatform(platform).replaceAll("/", "_");
+          yield* rootItems(stage.files, files, prefix);
+        }
+      };
+      const written = await deliver(release, request, push, { ...tools, rootItems: rootItemsOfAll });
+      for (const [i, image] of images.entries()) {
+        const isLast = i === images.length - 1;
+        report.emit({ kind: "result", result: summarize(image, stages[plan.targets[i] ?? 0], isLast ? written : []) });
+      }
+      const { digest } = release.top.descriptor;
+      if (images.length > 1) report.emit({ kind: "notice", text: `Index of ${images.length} images: ${digest}` });
+      const [only, ...others] = images;
+      return { digest, written, ...only === void 0 || others.length > 0 ? {} : { imageId: only.config.descriptor.digest } };
+    };
+    return await retrying(cache, attempt, signal);
   } catch (error) {
     await push?.abort();
     throw error;
   } finally {
     await downloads2?.close();
+    for (const sandbox of await Promise.allSettled(opened))
+      if (sandbox.status === "fulfilled" && !signal.aborted) await sandbox.value.saveCaches(signal).catch(() => {
+      });
+    await cache?.close();
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
-  }
-}
-async function makeStateDirectory(directory) {
-  try {
-    await makeDirectories(directory, 448);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot make the state directory "${directory}": ${why}; give another with --state-dir`, { cause });
   }
 }
 export {
   BuildFailure,
   build,
-  mergeImages
+  mergeImages,
+  prune
 };

@@ -200,6 +200,27 @@ function platformDistance(wanted, offered) {
   return distance >= 0 ? distance + 1 : void 0;
 }
 
+// src/image/annotation.ts
+var annotationLevels = ["manifest", "manifest-descriptor", "index", "index-descriptor"];
+function annotationsOfImage(all, platform) {
+  const name = formatPlatform(platform);
+  const general = all.filter((one) => one.platform === void 0);
+  const own = all.filter((one) => one.platform !== void 0 && formatPlatform(one.platform) === name);
+  return {
+    document: collect([...general, ...own], "manifest"),
+    descriptor: collect([...general, ...own], "manifest-descriptor")
+  };
+}
+function annotationsOfIndex(all) {
+  return { document: collect(all, "index"), descriptor: collect(all, "index-descriptor") };
+}
+function collect(all, level) {
+  return Object.fromEntries(all.filter((one) => one.level === level).map(({ key, value }) => [key, value]));
+}
+function needsOciTypes(all) {
+  return all.some(({ level }) => level !== "manifest");
+}
+
 export {
   __require,
   __commonJS,
@@ -217,5 +238,9 @@ export {
   parsePlatform,
   formatPlatform,
   hostPlatform,
-  platformDistance
+  platformDistance,
+  annotationLevels,
+  annotationsOfImage,
+  annotationsOfIndex,
+  needsOciTypes
 };

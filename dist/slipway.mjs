@@ -2,6 +2,7 @@
 import { createRequire as __createRequire } from "node:module";
 const require = __createRequire(import.meta.url);
 import {
+  annotationLevels,
   formatPlatform,
   hostPlatform,
   parsePlatform,
@@ -181,8 +182,8 @@ function countTransfers() {
     }
   };
 }
-function countBlobs(count) {
-  return `${count} ${count === 1 ? "blob" : "blobs"}`;
+function countBlobs(count2) {
+  return `${count2} ${count2 === 1 ? "blob" : "blobs"}`;
 }
 
 // src/report/narration.ts
@@ -224,8 +225,8 @@ function openNarration(masks, now) {
     tell(event) {
       switch (event.kind) {
         case "stage": {
-          const count = `${event.steps} ${event.steps === 1 ? "step" : "steps"}`;
-          return [message("info", "heading", `Stage ${event.stage}: FROM ${event.base}, ${count}`)];
+          const count2 = `${event.steps} ${event.steps === 1 ? "step" : "steps"}`;
+          return [message("info", "heading", `Stage ${event.stage}: FROM ${event.base}, ${count2}`)];
         }
         case "step-start":
           stepOf(event.step);
@@ -561,6 +562,7 @@ var prefixes = {
   "building image": "error building image",
   "pushing image": "error pushing image",
   "writing outputs": "error pushing image",
+  "pruning cache": "error pruning cache",
   "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
 };
 var hints = [
@@ -731,18 +733,18 @@ function regionOf({ range: { start, end } }) {
 
 // src/host/check.ts
 function showChecked(checked, format) {
-  if (format === "json") return harmless(formatJson2(checked));
-  if (format === "sarif") return harmless(formatSarif(checked));
+  if (format === "json") return printJson(formatJson2(checked));
+  if (format === "sarif") return printJson(formatSarif(checked));
   return formatText(checked).split("\n").map((line) => `${neutralizeLine(line, false)}
 `).join("");
 }
-function harmless(value) {
+function printJson(value) {
   return `${JSON.stringify(value, void 0, 2).replaceAll("##[", "#\\u0023[")}
 `;
 }
 function formatText({ file, source, findings, error }) {
-  const count = findings.length === 1 ? "1 warning has been found!" : `${findings.length} warnings have been found!`;
-  const head = findings.length > 0 ? [`Check complete, ${count}`] : error === void 0 ? ["Check complete, no warnings found."] : [];
+  const count2 = findings.length === 1 ? "1 warning has been found!" : `${findings.length} warnings have been found!`;
+  const head = findings.length > 0 ? [`Check complete, ${count2}`] : error === void 0 ? ["Check complete, no warnings found."] : [];
   const blocks = findings.map(({ rule, url, message: message2, range }) => {
     const place = showPlace({ file, source, line: range.start.line, endLine: range.end.line });
     return `WARNING: ${rule}${url === void 0 ? "" : ` - ${url}`}
@@ -818,6 +820,29 @@ function isRecord(value) {
   return typeof value === "object" && value !== null;
 }
 
+// src/host/explain.ts
+function showExplained(stages, format) {
+  if (format === "json") return printJson({ stages, ...countStates(stages) });
+  const isMixed = new Set(stages.map(({ platform }) => platform)).size > 1;
+  const lines = stages.flatMap(({ name, base, platform, steps }) => [
+    `[${name} 1/${steps.length + 1}] FROM ${base}${isMixed ? ` for ${platform}` : ""}`,
+    ...steps.map((step) => `[${step.id}] ${step.text}: ${describe(step)}`)
+  ]);
+  const { cached, toBuild, notNeeded } = countStates(stages);
+  const total = `${cached} cached, ${toBuild} to build, ${notNeeded} not needed`;
+  return [...lines, total].map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function describe({ state, store, why }) {
+  if (store !== void 0) return `${state} in ${store}`;
+  return why === void 0 ? state : `${state}, ${why}`;
+}
+function countStates(stages) {
+  const states = stages.flatMap(({ steps }) => steps.map(({ state }) => state));
+  const count2 = (wanted) => states.filter((state) => state === wanted).length;
+  return { cached: count2("cached"), toBuild: count2("to build"), notNeeded: count2("not needed") };
+}
+
 // src/host/flags.ts
 var groups = ["Inputs", "Registries and TLS", "Outputs and push", "Build behaviour", "Cache", "Log", "Slipway's own"];
 var inputs = [
@@ -827,15 +852,15 @@ var inputs = [
     type: "string",
     value: "PATH",
     default: "Dockerfile",
-    help: "Dockerfile, looked up from the working directory, then from the context"
+    help: "Dockerfile, looked up from the working directory, then from the context; or its https:// URL"
   },
   {
     name: "context",
     short: "c",
     type: "string",
-    value: "PATH",
+    value: "PATH|URL",
     default: "/workspace/",
-    help: "directory to build from: a path or dir://PATH"
+    help: "what to build from: a directory, tar://FILE or tar://stdin, a git repository, an https:// URL of an archive or a Dockerfile"
   },
   { name: "context-sub-path", type: "string", value: "PATH", help: "directory below the context to build from instead" },
   { name: "bucket", short: "b", type: "string", value: "NAME", help: "bucket that holds the context", status: "not yet", hidden: true },
@@ -863,17 +888,22 @@ var inputs = [
   {
     name: "build-context",
     type: "keyValue",
-    value: "NAME=DIR|docker-image://IMAGE",
-    help: "directory or image that FROM and COPY --from name so; may be repeated"
+    value: "NAME=DIR|IMAGE|URL",
+    help: "directory, docker-image://IMAGE, oci-layout://DIR[:TAG][@DIGEST], git repository or https:// URL that FROM and COPY --from name so; may be repeated"
   },
   { name: "label", type: "keyValue", value: "NAME=VALUE", help: "label of the image; may be repeated" },
   {
     name: "annotation",
     type: "keyValue",
-    value: "NAME=VALUE",
-    help: "annotation of the image's manifest; may be repeated"
+    value: "[LEVEL[,...]:]NAME=VALUE",
+    help: "annotation of the image's manifest, or at another LEVEL: manifest, manifest-descriptor (either with [PLATFORM]), index, index-descriptor; may be repeated"
   },
-  { name: "git", type: "multi", value: "OPTION=VALUE", help: "how to clone a git context", status: "not yet" },
+  {
+    name: "git",
+    type: "multi",
+    value: "OPTION=VALUE",
+    help: "of a context that is a git repository: branch=, recurse-submodules=, insecure-skip-tls=; env GIT_TOKEN, or GIT_USERNAME and GIT_PASSWORD"
+  },
   {
     name: "secret",
     type: "multi",
@@ -883,8 +913,8 @@ var inputs = [
   {
     name: "ssh",
     type: "multi",
-    value: "ID[=SOCKET]",
-    help: "SSH agent for RUN --mount=type=ssh; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated"
+    value: "ID[=SOCKET|KEY[,...]]",
+    help: "SSH agent for RUN --mount=type=ssh, or the files of unencrypted private keys; ID is default where a mount says nothing else, SOCKET that of SSH_AUTH_SOCK; may be repeated"
   },
   {
     name: "kaniko-dir",
@@ -951,7 +981,7 @@ var outputs = [
     type: "boolean",
     help: "build, write the files that were asked for, but push nothing; env KANIKO_NO_PUSH decides over it"
   },
-  { name: "no-push-cache", type: "boolean", help: "write nothing to the cache", status: "not yet" },
+  { name: "no-push-cache", type: "boolean", help: "write nothing to the cache" },
   {
     name: "skip-push-permission-check",
     type: "boolean",
@@ -1071,12 +1101,60 @@ var behaviour = [
   { name: "materialize", type: "boolean", help: "leave the image's files on disk", status: "not yet" }
 ];
 var cache = [
-  { name: "cache", type: "boolean", help: "use and fill the layer cache", status: "not yet" },
-  { name: "cache-repo", type: "string", value: "REPOSITORY", help: "where cached layers lie", status: "not yet" },
+  { name: "no-cache", type: "boolean", help: "use nothing that earlier builds left, and empty the caches that RUN mounts" },
+  { name: "no-cache-filter", type: "multi", value: "STAGE[,...]", help: "the same for these stages and their RUNs alone; may be repeated" },
+  {
+    name: "cache",
+    type: "boolean",
+    help: "take layers that earlier builds left, and leave those of this one; in a repository where no --cache-store is given"
+  },
+  {
+    name: "cache-repo",
+    type: "string",
+    value: "REPOSITORY",
+    help: "the repository with cached layers, with --cache; the first destination's and /cache where none is given"
+  },
+  {
+    name: "cache-store",
+    type: "multi",
+    value: "DIR|ci",
+    help: "a directory with cached layers, or ci, the CI's own cache service; may be repeated"
+  },
+  { name: "cache-store-limit", type: "string", value: "SIZE", help: "how much each such store may hold, as 10GB; the least used goes" },
   { name: "cache-dir", type: "string", value: "PATH", default: "/cache", help: "where cached base images lie", status: "not yet" },
-  { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long cached layers are used", status: "not yet" },
-  { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN", status: "not yet" },
-  { name: "cache-copy-layers", type: "boolean", help: "cache the layers of COPY", status: "not yet" },
+  { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long a layer is used after its step ran" },
+  { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN and WORKDIR" },
+  { name: "cache-copy-layers", type: "boolean", default: "true", help: "cache the layers of COPY and ADD" },
+  { name: "cache-mounts", type: "boolean", default: "true", help: "keep what RUN --mount=type=cache holds in the cache, too" },
+  {
+    name: "cache-mounts-limit",
+    type: "string",
+    value: "SIZE",
+    default: "2GB",
+    help: "such a directory with more in its files is not kept"
+  },
+  { name: "cache-scope", type: "string", value: "NAME", help: "write to a part of the cache that builds without this name never read" },
+  {
+    name: "cache-key-secret",
+    type: "string",
+    value: "env=NAME|src=FILE",
+    help: "sign what is written to the cache, and take nothing that is not signed so"
+  },
+  {
+    name: "unused-for",
+    type: "duration",
+    value: "DURATION",
+    commands: ["prune"],
+    help: "of slipway prune: remove what was not used for so long, as 336h"
+  },
+  {
+    name: "max-size",
+    type: "string",
+    value: "SIZE",
+    commands: ["prune"],
+    help: "of slipway prune: remove the least recently used until the rest fits, as 10GB"
+  },
+  { name: "dry-run", type: "boolean", commands: ["prune"], help: "of slipway prune: say what would go, and leave it" },
   {
     name: "compressed-caching",
     type: "boolean",
@@ -1128,8 +1206,8 @@ var own = [
     value: "NAME",
     choices: ["text", "json", "sarif"],
     default: "text",
-    command: "check",
-    help: "of slipway check: how to print what was found: text, json (as BuildKit), sarif (2.1.0)"
+    commands: ["check", "explain"],
+    help: "of slipway check and explain: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)"
   }
 ];
 var flags = [
@@ -1170,8 +1248,10 @@ function describeUsage() {
     "Usage:",
     "  slipway [build] FLAGS",
     "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
+    "  slipway explain FLAGS   says which steps of the build the cache has, and why it has not the others",
     "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
     "                          joins images of single platforms that were pushed into one index",
+    "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
     "  slipway version",
     "  slipway help",
     "",
@@ -1192,8 +1272,8 @@ function describeFlag(flag) {
   const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
   return [`  ${short}--${flag.name}${value}`, ...wrap(`${flag.help}${describeDefault(flag)}`, indent + 4)];
 }
-function describeList(heading, names) {
-  return names.length === 0 ? [] : [heading, ...wrap(names.join(" "), 2), ""];
+function describeList(heading, names2) {
+  return names2.length === 0 ? [] : [heading, ...wrap(names2.join(" "), 2), ""];
 }
 function wrap(text, margin) {
   const lines = [];
@@ -1276,6 +1356,66 @@ function countEdits(from, to) {
   return above[to.length] ?? 0;
 }
 
+// src/host/annotation-flag.ts
+var levelPattern = /^([a-z-]+)(?:\[([^\]]*)\])?$/;
+function readAnnotation(given) {
+  const equals = given.text.indexOf("=");
+  const [name, value] = [given.text.slice(0, equals), given.text.slice(equals + 1)];
+  const colon = name.indexOf(":");
+  const key = name.slice(colon + 1);
+  if (equals < 0 || !/^\S+$/.test(key)) throw fail(given, "must be [LEVEL:]KEY=VALUE");
+  if (colon < 0) return [{ key, value, given }];
+  return name.slice(0, colon).split(",").map((part) => {
+    const [, level, platform] = levelPattern.exec(part) ?? [];
+    return { ...readPlace(level ?? part, platform, given), key, value, given };
+  });
+}
+function readAnnotationField(name, value, given) {
+  if (!/^annotation[-.[]/.test(name)) return void 0;
+  const [, level, platform, key] = /^annotation(?:-([a-z-]+))?(?:\[([^\]]*)\])?\.(\S+)$/.exec(name) ?? [];
+  if (key === void 0) throw fail(given, `"${name}" must be annotation[-LEVEL].KEY`);
+  return { ...readPlace(level ?? "manifest", platform, given), key, value, given };
+}
+function readPlace(name, platform, given) {
+  const level = annotationLevels.find((one) => one === name);
+  if (level === void 0) throw fail(given, `unknown level "${name}"; it must be one of ${annotationLevels.join(", ")}`);
+  if (platform === void 0) return { level };
+  if (level.startsWith("index")) throw fail(given, `${level} is of all platforms; only manifests are of one`);
+  try {
+    return { level, platform: parsePlatform(platform) };
+  } catch (cause) {
+    throw fail(given, `invalid platform "${platform}": it must be os/architecture[/variant]`, cause);
+  }
+}
+function placeAnnotations(all, platforms, isDocker) {
+  const built = platforms.map(formatPlatform);
+  return all.map(({ given, level = "manifest", ...rest }) => {
+    if (level.startsWith("index") && built.length === 1)
+      throw fail(given, "index annotations are not supported for a single platform, whose image has no index; annotate its manifest");
+    if (isDocker && level !== "manifest")
+      throw fail(given, "cannot be used with --image-format=docker; only OCI's indexes have annotations");
+    if (rest.platform !== void 0 && !built.includes(formatPlatform(rest.platform)))
+      throw fail(given, `no platform ${formatPlatform(rest.platform)} is built, only ${built.join(", ")}`);
+    return { level, ...rest };
+  });
+}
+function listLostAnnotations(all, isIndex, outputs2) {
+  if (outputs2.ociLayoutPath !== void 0 || outputs2.ociTarPath !== void 0) return [];
+  const lost = all.filter(({ level }) => level === "index-descriptor" || level === "manifest-descriptor" && !isIndex);
+  return lost.map(({ level, key }) => `The annotation ${level}:${key} has no effect: nothing describes the image but an OCI layout`);
+}
+function placeMergeAnnotations(all) {
+  return all.map(({ given, level = "index", ...rest }) => {
+    if (level === "manifest")
+      throw fail(given, "the images keep their digests; write manifest-descriptor, or annotate them when they are built");
+    if (level === "index-descriptor") throw fail(given, "nothing in a registry describes an index");
+    return { level, ...rest };
+  });
+}
+function fail({ text, source }, why, cause) {
+  return new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`, { cause });
+}
+
 // src/host/value.ts
 function parseBoolean(text) {
   if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
@@ -1295,6 +1435,22 @@ function parseDuration(text) {
   for (const [, number = "", unit = ""] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
     sum += Number(number) * (unitsMs[unit] ?? 0);
   return sign === "-" ? -sum : sum;
+}
+var sizes = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  KI: 2 ** 10,
+  MI: 2 ** 20,
+  GI: 2 ** 30,
+  TI: 2 ** 40
+};
+function parseSize(text) {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?$/i.exec(text) ?? [];
+  const factor = sizes[unit.toUpperCase()];
+  return number === "" || factor === void 0 ? void 0 : Math.floor(Number(number) * factor);
 }
 function parsePair(text, source) {
   const at = text.indexOf("=");
@@ -1460,7 +1616,172 @@ function readProxies(env) {
 }
 
 // src/host/request.ts
-import { join as join2, resolve as resolve4 } from "node:path";
+import { join as join2, resolve as resolve5 } from "node:path";
+
+// src/host/cache-flags.ts
+import { resolve as resolve4 } from "node:path";
+
+// src/host/ci-access.ts
+function ciAccessFrom(environment) {
+  const token = environment.ACTIONS_RUNTIME_TOKEN;
+  const protocol = environment.ACTIONS_CACHE_SERVICE_V2 && isGitHubItself(environment.GITHUB_SERVER_URL) ? 2 : 1;
+  const url = protocol === 2 ? environment.ACTIONS_RESULTS_URL : environment.ACTIONS_CACHE_URL || environment.ACTIONS_RESULTS_URL;
+  if (!token || !url || !URL.canParse(url)) return void 0;
+  const mode = environment.ACTIONS_CACHE_MODE?.trim().toLowerCase();
+  return { protocol, url: url.endsWith("/") ? url : `${url}/`, token, ...mode ? { mode } : {} };
+}
+function isGitHubItself(server) {
+  if (!server || !URL.canParse(server)) return true;
+  return /^github\.com$|\.ghe\.com$|\.localhost$/.test(new URL(server).hostname);
+}
+
+// src/host/secrets.ts
+import { resolve as resolve3 } from "node:path";
+var maxSecretBytes = 500 * 1024;
+var maxKeyBytes = 100 * 1024;
+function readSecrets(given, surroundings) {
+  const secrets = /* @__PURE__ */ new Map();
+  for (const value of given) {
+    const secret = parseSecret(value);
+    if (secrets.has(secret.id)) throw new UsageError(`${value.source}: secret ${secret.id} is given twice`);
+    secrets.set(secret.id, readSecret(secret, value.source, surroundings));
+  }
+  return secrets;
+}
+function parseSecret({ text, source }) {
+  const fail2 = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+  const found = {};
+  for (const [key, value] of splitFields(text) ?? [["", ""]]) {
+    const name = key === "source" ? "src" : key;
+    if (name !== "id" && name !== "type" && name !== "src" && name !== "env")
+      throw fail2("must be id=NAME[,src=PATH][,env=NAME][,type=file|env]");
+    found[name] = value;
+  }
+  const { id, type, src, env } = found;
+  if (!id) throw fail2("it needs an id");
+  if (type !== void 0 && type !== "file" && type !== "env") throw fail2(`unsupported secret type ${JSON.stringify(type)}`);
+  return { id, type, file: src || void 0, env: env || void 0 };
+}
+function readSecret({ id, type, file, env }, source, surroundings) {
+  const variable = type === "env" ? env ?? file ?? id : type === "file" ? void 0 : env ?? (file === void 0 ? id : void 0);
+  const text = variable === void 0 ? void 0 : surroundings.env[variable];
+  if (text !== void 0) return checkSize(id, Buffer.from(text), source);
+  if (type === "env" || type === void 0 && env !== void 0)
+    throw new UsageError(`${source}: secret ${id}: the environment variable ${variable} is not set`);
+  const path = resolve3(surroundings.directory, file ?? id);
+  const bytes = surroundings.readBytes(path);
+  if (bytes === void 0) throw new UsageError(`${source}: secret ${id}: cannot read ${JSON.stringify(path)}`);
+  return checkSize(id, bytes, source);
+}
+function checkSize(id, bytes, source) {
+  if (bytes.length > maxSecretBytes)
+    throw new UsageError(`${source}: secret ${id} is too big: it has ${bytes.length} bytes, ${maxSecretBytes} at most`);
+  return bytes;
+}
+function readAgents(given, surroundings) {
+  const agents = /* @__PURE__ */ new Map();
+  for (const { text, source } of given) {
+    const equals = text.indexOf("=");
+    const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
+    const paths = (equals < 0 ? "" : text.slice(equals + 1)) || surroundings.env.SSH_AUTH_SOCK;
+    if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
+    if (!paths) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+    agents.set(id, readAgent(paths.split(","), `${source} ${id}`, surroundings));
+  }
+  return agents;
+}
+function readAgent(paths, flag, { directory, isSocket, readBytes }) {
+  const places = paths.map((path) => resolve3(directory, path));
+  const [socket] = places.filter(isSocket);
+  if (socket !== void 0 && places.length > 1)
+    throw new UsageError(`${flag}: invalid combination of keys and sockets: one socket, or keys alone`);
+  if (socket !== void 0) return { kind: "socket", path: socket };
+  const files = places.map((path) => {
+    const bytes = readBytes(path);
+    if (bytes === void 0) throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}`);
+    if (bytes.length > maxKeyBytes)
+      throw new UsageError(`${flag}: ${JSON.stringify(path)} is no private key: it has ${bytes.length} bytes`);
+    return { path, bytes };
+  });
+  return { kind: "keys", files };
+}
+
+// src/host/cache-flags.ts
+var noStore = "slipway explain has no cache to look into: give --cache-store, or --cache with --cache-repo or --destination";
+function readCache(values, destinations, { push, explainOnly }, surroundings) {
+  const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
+  const isWanted = values.isSet("cache");
+  if (!explainOnly && !isWanted && named.length === 0) return void 0;
+  const readOnly = values.isSet("no-push-cache");
+  const repositoryName = values.text("cache-repo");
+  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly && !explainOnly)
+    throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
+  const repository = isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [];
+  const stores = [...named, ...repository];
+  if (explainOnly && stores.length === 0) throw new UsageError(noStore);
+  return {
+    stores,
+    readOnly,
+    explainOnly,
+    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3,
+    runLayers: values.isSet("cache-run-layers"),
+    copyLayers: values.isSet("cache-copy-layers"),
+    mounts: values.isSet("cache-mounts"),
+    mountsLimit: readSize(values, "cache-mounts-limit") ?? 0,
+    secret: readKeySecret(values.text("cache-key-secret"), surroundings),
+    scope: values.text("cache-scope")
+  };
+}
+function readStores(values, destinations, surroundings) {
+  const named = readNamed(values, void 0, surroundings);
+  const repositoryName = values.text("cache-repo");
+  const isWanted = values.isSet("cache") || repositoryName !== "";
+  return [...named, ...isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : []];
+}
+function readNamed(values, maxBytes, surroundings) {
+  return values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
+}
+function readRepositories(name, named, [first], { directory }) {
+  if (name !== "") return [readRepository(name, directory)];
+  return named.length === 0 && first !== void 0 ? [besides(first)] : [];
+}
+function readStore(text, maxBytes, { env, directory }) {
+  if (text !== "ci") return { kind: "directory", path: resolve4(directory, text), maxBytes };
+  const access = ciAccessFrom(env);
+  if (access === void 0)
+    throw new UsageError("--cache-store=ci: there is no cache service here: ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set");
+  return { kind: "ci", access, maxBytes: maxBytes ?? usualCiBytes };
+}
+var usualCiBytes = 2e9;
+function besides({ registry, repository }) {
+  return { kind: "repository", reference: { registry, repository: `${repository}/cache` } };
+}
+function readRepository(text, directory) {
+  const layout = /^oci:(?:\/\/)?(.+)$/s.exec(text)?.[1];
+  if (layout !== void 0) return { kind: "layout", path: resolve4(directory, layout) };
+  try {
+    const reference = parseReference(text);
+    if (reference.tag === void 0 && reference.digest === void 0) return { kind: "repository", reference };
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: ${cause instanceof Error ? cause.message : cause}`, {
+      cause
+    });
+  }
+  throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
+}
+function readSize(values, name) {
+  const text = values.text(name);
+  if (text === "") return void 0;
+  const size = parseSize(text);
+  if (size === void 0) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --${name}: must be a size, as 10GB`);
+  return size;
+}
+function readKeySecret(text, surroundings) {
+  if (text === "") return void 0;
+  const bytes = readSecrets([{ text: `id=cache-key,${text}`, source: "--cache-key-secret" }], surroundings).get("cache-key");
+  if (bytes === void 0 || bytes.length === 0) throw new UsageError(`--cache-key-secret=${text}: it is empty`);
+  return Buffer.from(bytes).toString("latin1");
+}
 
 // src/host/environment.ts
 function parseVariable(env, name) {
@@ -1481,111 +1802,95 @@ function listNotices(env) {
   ];
 }
 
+// src/host/git.ts
+function readGitOptions(given, env, context) {
+  const choices = splitOptions(given);
+  const { GIT_TOKEN: token, GIT_USERNAME: username, GIT_PASSWORD: password } = env;
+  const credentials = token ? { username: token, password: "" } : username || password ? { username, password } : void 0;
+  const git = {
+    branch: choices.get("branch")?.text || void 0,
+    submodules: readSwitch(choices, "recurse-submodules"),
+    skipTlsVerify: readSwitch(choices, "insecure-skip-tls") ?? false,
+    protocol: env.GIT_PULL_METHOD === "http" ? "http" : "https",
+    credentials: credentials && { username: credentials.username ?? "", password: credentials.password ?? "" }
+  };
+  readSwitch(choices, "single-branch");
+  const depth = choices.get("depth");
+  if (depth !== void 0 && parseInteger(depth.text) === void 0) throw wrong(depth, "depth must be a number");
+  const idle = ["single-branch", "depth"].filter((name) => choices.has(name));
+  if (given.length > 0 && !/^(?:git|ssh):\/\/|^[\w-]+@[\w.-]+:|^https?:\/\/[^?#]*\.git(?:[?#]|$)/i.test(context))
+    return { git, notices: ["No effect: --git; the context is no git repository"] };
+  if (idle.length === 0) return { git, notices: [] };
+  return { git, notices: [`No effect: --git ${idle.join(", ")}; nothing but the commit that is built is fetched without it`] };
+}
+var names = ["branch", "single-branch", "recurse-submodules", "insecure-skip-tls", "depth"];
+function splitOptions(given) {
+  const choices = /* @__PURE__ */ new Map();
+  for (const value of given)
+    for (const pair of value.text.split(",")) {
+      const [, name = "", text = ""] = /^([^=]*)=(.*)$/s.exec(pair) ?? [];
+      if (!names.includes(name)) throw wrong(value, `must be ${names.map((one) => `${one}=`).join(", ")}`);
+      choices.set(name, { text, source: value.source });
+    }
+  return choices;
+}
+function readSwitch(choices, name) {
+  const value = choices.get(name);
+  if (value === void 0) return void 0;
+  const read = parseBoolean(value.text);
+  if (read === void 0) throw wrong(value, `${name} must be true or false`);
+  return read;
+}
+function wrong({ text, source }, why) {
+  return new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+}
+
 // src/host/output-flag.ts
 var types = ["image", "registry", "oci", "docker", "local", "tar"];
 function readOutputFlags(given) {
-  const choice = { pushed: [], named: [], files: {}, annotations: /* @__PURE__ */ new Map() };
+  const choice = { pushed: [], named: [], files: {}, annotations: [] };
   for (const value of given) readOne(value, choice);
   return choice;
 }
-function readOne({ text, source }, choice) {
-  const fail = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+function readOne(given, choice) {
+  const { text, source } = given;
+  const fail2 = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
   const fields = text.includes("=") ? splitFields(text) : [["type", "local"], ["dest", text]];
-  if (fields === void 0) throw fail("must be type=NAME,KEY=VALUE");
+  if (fields === void 0) throw fail2("must be type=NAME,KEY=VALUE");
   const values = new Map(fields);
   const type = values.get("type") ?? "";
-  if (!types.includes(type)) throw fail(`type must be one of ${types.join(", ")}`);
+  if (!types.includes(type)) throw fail2(`type must be one of ${types.join(", ")}`);
   const dest = values.get("dest");
   const isSet = (key, fallback) => values.has(key) ? parseBoolean(values.get(key) ?? "") === true : fallback;
   const isImage = type === "image" || type === "registry";
-  if (dest === "-") throw fail("writing to standard output is not supported; give a file");
-  if (!isImage && !dest) throw fail("dest is missing");
-  const names = (values.get("name") ?? "").split(",").filter((name) => name !== "");
+  if (dest === "-") throw fail2("writing to standard output is not supported; give a file");
+  if (!isImage && !dest) throw fail2("dest is missing");
+  const names2 = (values.get("name") ?? "").split(",").filter((name) => name !== "");
   if (isImage && isSet("push", type === "registry")) {
-    if (names.length === 0) throw fail("name is missing");
-    choice.pushed.push(...names);
-  } else choice.named.push(...names);
+    if (names2.length === 0) throw fail2("name is missing");
+    choice.pushed.push(...names2);
+  } else choice.named.push(...names2);
   if (dest !== void 0 && !isImage) choice.files = { ...choice.files, [fileOf(type, isSet("tar", true))]: dest };
-  for (const [key, value] of fields) readOption(key, value, type, choice, fail);
+  for (const [key, value] of fields) {
+    const annotation = readAnnotationField(key, value, given);
+    if (annotation === void 0) readOption(key, value, type, choice, fail2);
+    else choice.annotations.push(annotation);
+  }
 }
 function fileOf(type, isTar) {
   if (type === "docker") return "tarPath";
   if (type === "oci") return isTar ? "ociTarPath" : "ociLayoutPath";
   return type === "tar" ? "rootTarPath" : "rootPath";
 }
-function readOption(key, value, type, choice, fail) {
-  const annotation = /^annotation(?:-manifest)?\.(.+)$/.exec(key)?.[1];
-  if (annotation !== void 0) choice.annotations.set(annotation, value);
-  else if (key === "rewrite-timestamp") choice.rewriteTimestamp = parseBoolean(value) === true;
+function readOption(key, value, type, choice, fail2) {
+  if (key === "rewrite-timestamp") choice.rewriteTimestamp = parseBoolean(value) === true;
   else if (key === "oci-mediatypes") choice.ociTypes = parseBoolean(value) === true;
   else if (key === "compression" && (value === "gzip" || value === "zstd")) choice.compression = value;
-  else if (key === "compression") throw fail(`compression "${value}" is not yet supported; use gzip or zstd`);
+  else if (key === "compression") throw fail2(`compression "${value}" is not yet supported; use gzip or zstd`);
   else if (key === "compression-level") choice.compressionLevel = value;
   else if (key === "tar" && (type === "oci" || type === "docker")) {
-    if (type === "docker" && parseBoolean(value) !== true) throw fail("type=docker is always a tar");
-  } else if (!["type", "dest", "name", "push"].includes(key)) throw fail(`"${key}" is not yet supported`);
-}
-
-// src/host/secrets.ts
-import { resolve as resolve3 } from "node:path";
-var maxSecretBytes = 500 * 1024;
-function readSecrets(given, surroundings) {
-  const secrets = /* @__PURE__ */ new Map();
-  for (const value of given) {
-    const secret = parseSecret(value);
-    if (secrets.has(secret.id)) throw new UsageError(`${value.source}: secret ${secret.id} is given twice`);
-    secrets.set(secret.id, readSecret(secret, value.source, surroundings));
-  }
-  return secrets;
-}
-function parseSecret({ text, source }) {
-  const fail = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
-  const found = {};
-  for (const [key, value] of splitFields(text) ?? [["", ""]]) {
-    const name = key === "source" ? "src" : key;
-    if (name !== "id" && name !== "type" && name !== "src" && name !== "env")
-      throw fail("must be id=NAME[,src=PATH][,env=NAME][,type=file|env]");
-    found[name] = value;
-  }
-  const { id, type, src, env } = found;
-  if (!id) throw fail("it needs an id");
-  if (type !== void 0 && type !== "file" && type !== "env") throw fail(`unsupported secret type ${JSON.stringify(type)}`);
-  return { id, type, file: src || void 0, env: env || void 0 };
-}
-function readSecret({ id, type, file, env }, source, surroundings) {
-  const variable = type === "env" ? env ?? file ?? id : type === "file" ? void 0 : env ?? (file === void 0 ? id : void 0);
-  const text = variable === void 0 ? void 0 : surroundings.env[variable];
-  if (text !== void 0) return checkSize(id, Buffer.from(text), source);
-  if (type === "env" || type === void 0 && env !== void 0)
-    throw new UsageError(`${source}: secret ${id}: the environment variable ${variable} is not set`);
-  const path = resolve3(surroundings.directory, file ?? id);
-  const bytes = surroundings.readBytes(path);
-  if (bytes === void 0) throw new UsageError(`${source}: secret ${id}: cannot read ${JSON.stringify(path)}`);
-  return checkSize(id, bytes, source);
-}
-function checkSize(id, bytes, source) {
-  if (bytes.length > maxSecretBytes)
-    throw new UsageError(`${source}: secret ${id} is too big: it has ${bytes.length} bytes, ${maxSecretBytes} at most`);
-  return bytes;
-}
-function readAgents(given, { env, directory, isSocket, fileExists }) {
-  const agents = /* @__PURE__ */ new Map();
-  for (const { text, source } of given) {
-    const equals = text.indexOf("=");
-    const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
-    const path = equals < 0 ? env.SSH_AUTH_SOCK : text.slice(equals + 1);
-    if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
-    if (!path) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
-    const socket = resolve3(directory, path);
-    if (!isSocket(socket)) {
-      const what = fileExists(resolve3(directory, path.split(",")[0] ?? path)) ? "no socket" : "not there";
-      throw new UsageError(
-        `${source} ${id}: ${JSON.stringify(path)} is ${what}; for a key, start ssh-agent, ssh-add it, and pass ${source} ${id}`
-      );
-    }
-    agents.set(id, socket);
-  }
-  return agents;
+    if (type === "docker" && parseBoolean(value) !== true) throw fail2("type=docker is always a tar");
+  } else if (!["type", "dest", "name", "push"].includes(key)) throw fail2(`"${key}" is not yet supported`);
 }
 
 // src/host/values.ts
@@ -1601,27 +1906,29 @@ function valuesOf(given) {
     isSet: (name) => parseBoolean(text(name)) === true,
     list: (name) => valuesByName.get(name) ?? [],
     count(name) {
-      const count = parseInteger(text(name)) ?? 0;
-      if (count < 0) throw new UsageError(`invalid argument ${JSON.stringify(text(name))} for --${name}: must be 0 or more`);
-      return count;
+      const count2 = parseInteger(text(name)) ?? 0;
+      if (count2 < 0) throw new UsageError(`invalid argument ${JSON.stringify(text(name))} for --${name}: must be 0 or more`);
+      return count2;
     }
   };
 }
 
 // src/host/request.ts
-function readRequest(given, surroundings, checkOnly = false) {
+function readRequest(given, surroundings, command = "build") {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
   const values = valuesOf(given);
+  const [checkOnly, explainOnly] = [command === "check", command === "explain"];
   const push = !(parseVariable(env, "KANIKO_NO_PUSH") ?? values.isSet("no-push"));
   const choice = readOutputFlags(values.list("output"));
-  const named = (names) => names.map((text) => readDestination({ text, source: "--output" }));
+  const named = (names2) => names2.map((text) => readDestination({ text, source: "--output" }));
   const flagged = [...values.list("destination").map(readDestination), ...named(choice.pushed)];
   const destinations = [...flagged, ...flagged.length === 0 ? named(choice.named) : []];
-  const outputs2 = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve4(directory, file)) };
+  const outputs2 = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve5(directory, file)) };
   const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
-  if (push && destinations.length === 0 && !dryRun && !checkOnly && !isElsewhere)
+  if (dryRun && explainOnly) throw new UsageError("flag --dryrun has no meaning for slipway explain, which builds nothing");
+  if (push && destinations.length === 0 && !dryRun && !checkOnly && !explainOnly && !isElsewhere)
     throw new UsageError("you must provide --destination, or use --no-push");
   if (destinations.length === 0 && outputs2.imageNameWithDigestFile !== void 0)
     throw new UsageError("you must provide --destination if setting ImageNameDigestFile");
@@ -1635,8 +1942,14 @@ function readRequest(given, surroundings, checkOnly = false) {
     throw new UsageError("--image-format=oci cannot be used with --tar-path: its tar is for docker load");
   if (compression === "zstd" && outputs2.tarPath !== void 0)
     throw new UsageError("--tar-path cannot be used with --compression=zstd: docker load takes gzip layers");
+  const platforms = readPlatforms(values);
+  const givenAnnotations = [...values.list("annotation").flatMap(readAnnotation), ...choice.annotations];
+  const annotations = placeAnnotations(givenAnnotations, platforms, imageFormat === "docker");
+  const context = readContext(values.text("context"), directory);
+  const { git, notices: gitNotices } = readGitOptions(values.list("git"), env, context);
   const request = {
-    context: readContext(values.text("context"), directory),
+    context,
+    git,
     contextSubPath: values.text("context-sub-path"),
     dockerfile: values.text("dockerfile"),
     workingDirectory: directory,
@@ -1647,22 +1960,24 @@ function readRequest(given, surroundings, checkOnly = false) {
     secrets: readSecrets(values.list("secret"), surroundings),
     ssh: readAgents(values.list("ssh"), surroundings),
     ...readRights(values),
-    platforms: readPlatforms(values),
+    platforms,
+    uncached: readUncached(values),
     destinations,
-    push: push && flagged.length > 0,
+    push: push && flagged.length > 0 && !explainOnly,
     checkPushPermission: !values.isSet("skip-push-permission-check"),
     outputs: outputs2,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
     rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
-    annotations: new Map([...values.list("annotation").map(({ text, source }) => parsePair(text, source)), ...choice.annotations]),
+    annotations,
     imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : void 0,
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox"),
+    cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
-    notices
+    notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs2)]
   };
   return { ...request, ...readStateDir(values, surroundings) };
 }
@@ -1672,16 +1987,22 @@ function mapValues(values, change) {
   );
 }
 function readContext(source, directory) {
-  if (source.startsWith("dir://")) return `dir://${resolve4(directory, source.slice("dir://".length))}`;
-  return source.includes("://") ? source : resolve4(directory, source);
+  const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
+  if (source === "tar://stdin" || isAddress(path)) return source;
+  return `${scheme}${resolve5(directory, path)}`;
 }
 function readBuildContexts(given, directory) {
   return new Map(
     given.map(({ text, source }) => {
       const [name, value] = parsePair(text, source);
-      return [name, /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? value : resolve4(directory, value)];
+      const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
+      if (layout !== void 0) return [name, `oci-layout://${resolve5(directory, layout)}`];
+      return [name, isAddress(value) ? value : resolve5(directory, value)];
     })
   );
+}
+function isAddress(text) {
+  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
 }
 function readBuildArgs(given, env) {
   const args = /* @__PURE__ */ new Map();
@@ -1705,9 +2026,15 @@ function readRights(values) {
   if (network === "host" && !allowed.includes("network.host")) throw new UsageError("--network=host needs --allow=network.host");
   return { network, allowed };
 }
+function readUncached(values) {
+  const all = values.isSet("no-cache");
+  const stages = values.list("no-cache-filter").flatMap(({ text }) => text.split(",").filter((name) => name !== ""));
+  if (all && stages.length > 0) throw new UsageError("--no-cache and --no-cache-filter cannot be used together");
+  return { all, stages };
+}
 function readTargets(values) {
-  const names = values.list("target").flatMap(({ text }) => text.split(","));
-  return [...new Set(names.filter((name) => name !== ""))];
+  const names2 = values.list("target").flatMap(({ text }) => text.split(","));
+  return [...new Set(names2.filter((name) => name !== ""))];
 }
 function readPlatforms(values) {
   const platforms = /* @__PURE__ */ new Map();
@@ -1734,7 +2061,7 @@ function readDestination({ text, source }) {
   return withDefaultTag(reference);
 }
 function readOutputs(values, directory) {
-  const file = (name) => values.text(name) === "" ? void 0 : resolve4(directory, values.text(name));
+  const file = (name) => values.text(name) === "" ? void 0 : resolve5(directory, values.text(name));
   const target = (name) => /^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name);
   const outputs2 = {
     tarPath: file("tar-path"),
@@ -1754,8 +2081,8 @@ function readLevel(text, most) {
 }
 function readStateDir(values, { env, directory, makeDirectory }) {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
-  if (given) return { stateDir: resolve4(directory, given), stateIsPrivate: false };
-  const parent = resolve4(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  if (given) return { stateDir: resolve5(directory, given), stateIsPrivate: false };
+  const parent = resolve5(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
   try {
     return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {
@@ -1778,7 +2105,7 @@ function readMergeRequest({ given, positional }, surroundings) {
   return {
     sources: positional.map(readSource),
     destinations,
-    annotations: new Map(values.list("annotation").map(({ text, source }) => parsePair(text, source))),
+    annotations: placeMergeAnnotations(values.list("annotation").flatMap(readAnnotation)),
     outputs: {
       ...digestFile === void 0 ? {} : { digestFile },
       ...imageNameWithDigestFile === void 0 ? {} : { imageNameWithDigestFile },
@@ -1795,22 +2122,67 @@ function readSource(text) {
   }
 }
 
+// src/host/prune.ts
+var taken2 = ["cache", "cache-repo", "cache-store", "cache-scope", "destination", "unused-for", "max-size", "dry-run"];
+function readPruneRequest(parsed, surroundings) {
+  const { given } = parsed;
+  refusePositional(parsed);
+  const foreign = given.find(({ flag }) => !taken2.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
+  if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} has no meaning for slipway prune`);
+  checkSupport(given);
+  const values = valuesOf(given);
+  const stores = readStores(values, values.list("destination").map(readDestination), surroundings);
+  if (stores.length === 0) throw new UsageError("name what to prune with --cache-repo or --cache-store");
+  const duration = values.text("unused-for");
+  const unusedFor = duration === "" ? void 0 : (parseDuration(duration) ?? 0) / 1e3;
+  if (unusedFor !== void 0 && unusedFor < 0)
+    throw new UsageError(`invalid argument ${JSON.stringify(duration)} for --unused-for: must be 0 or more`);
+  const maxBytes = readSize(values, "max-size");
+  if (unusedFor === void 0 && maxBytes === void 0)
+    throw new UsageError("say what is to go with --unused-for=DURATION, --max-size=SIZE or both; --max-size=0 removes everything");
+  return {
+    stores,
+    scope: values.text("cache-scope"),
+    limits: {
+      ...unusedFor === void 0 ? {} : { unusedFor },
+      ...maxBytes === void 0 ? {} : { maxBytes },
+      dryRun: values.isSet("dry-run")
+    },
+    registry: readRegistryOptions(values, surroundings)
+  };
+}
+function showPruned(pruned, dryRun) {
+  const [removed, freed] = dryRun ? ["would remove", "would free"] : ["removed", "freed"];
+  return pruned.flatMap(({ store, outcome }) => {
+    if (outcome instanceof Error) return [];
+    const { removedRecords, removedBlobs, freedBytes, keptRecords, keptBytes } = outcome;
+    const gone = `${removed} ${count(removedRecords, "record")} and ${count(removedBlobs.length, "blob")}, ${freed} ${formatSize(freedBytes)}`;
+    return [`${store}: ${gone}; ${count(keptRecords, "record")} with ${formatSize(keptBytes)} ${keptRecords === 1 ? "stays" : "stay"}`];
+  }).map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function count(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 // src/host/shell.ts
-var commands = ["build", "check", "merge", "version", "help"];
-var laterCommands = ["warm", "push", "login", "plan", "prune", "doctor"];
-async function runShell(build2, merge, surroundings) {
+var commands = ["build", "check", "explain", "merge", "prune", "version", "help"];
+var laterCommands = ["warm", "push", "login", "plan", "doctor"];
+async function runShell(core, surroundings) {
   const [first = "", ...rest] = surroundings.args;
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
-    const command = first === "build" || first === "check" || first === "merge" ? first : void 0;
-    if (first !== "" && !first.startsWith("-") && command === void 0) refuseCommand(first);
-    const parsed = parseFlags(command === void 0 ? surroundings.args : rest);
+    const isNamed = first !== "" && !first.startsWith("-");
+    if (isNamed && !commands.includes(first)) refuseCommand(first);
+    const command = isNamed ? first : "build";
+    const parsed = parseFlags(isNamed ? rest : surroundings.args);
     if (parsed.help) return showHelp(surroundings);
-    refuseForeign(parsed, command ?? "build");
-    if (command === "merge") return await runMerge(parsed, merge, surroundings);
+    refuseForeign(parsed, command);
+    if (command === "merge") return await runMerge(parsed, core, surroundings);
+    if (command === "prune") return await runPrune(parsed, core, surroundings);
     refusePositional(parsed);
-    return await runBuild(parsed, build2, surroundings, command === "check");
+    return await runBuild(parsed, core, surroundings, command === "check" || command === "explain" ? command : "build");
   } catch (error) {
     const { failure } = describeFailure(error, true);
     surroundings.stderr.write(error instanceof UsageError ? `Error: ${error.message}
@@ -1820,28 +2192,43 @@ ${failure.headline}
     return 1;
   }
 }
-async function runBuild({ given }, build2, surroundings, checkOnly) {
-  const request = readRequest(given, surroundings, checkOnly);
+async function runBuild({ given }, core, surroundings, command) {
   const values = valuesOf(given);
+  const format = values.text("format");
+  if (command === "explain" && format === "sarif")
+    throw new UsageError("--format=sarif is of slipway check alone: explain has text and json");
+  const request = readRequest(given, surroundings, command);
   const cleanUp = {
     now: () => request.stateIsPrivate ? surroundings.removeDirectoryNow(request.stateDir) : void 0,
     later: async () => request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : void 0
   };
   return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
-    const { plan, checked } = await build2(request, tools);
+    const { plan, checked, explained } = await core.build(request, tools);
     if (plan !== void 0) surroundings.stdout.write(renderer.redact(showPlan(plan)));
-    if (checked !== void 0) surroundings.stdout.write(renderer.redact(showChecked(checked, values.text("format"))));
+    if (checked !== void 0) surroundings.stdout.write(renderer.redact(showChecked(checked, format)));
+    if (explained !== void 0) surroundings.stdout.write(renderer.redact(showExplained(explained, format)));
     return checked !== void 0 && (checked.error !== void 0 || checked.findings.length > 0) ? 1 : 0;
   });
 }
-async function runMerge(parsed, merge, surroundings) {
+var nothing = { now() {
+}, async later() {
+} };
+async function runMerge(parsed, core, surroundings) {
   const request = readMergeRequest(parsed, surroundings);
-  const nothing = { now() {
-  }, async later() {
-  } };
   return await observe(valuesOf(parsed.given), request.registry, surroundings, nothing, async (tools) => {
-    const { digest } = await merge(request, tools);
+    const { digest } = await core.mergeImages(request, tools);
     tools.report.emit({ kind: "notice", text: `Index of ${request.sources.length} images: ${digest}` });
+    return 0;
+  });
+}
+async function runPrune(parsed, core, surroundings) {
+  const request = readPruneRequest(parsed, surroundings);
+  return await observe(valuesOf(parsed.given), request.registry, surroundings, nothing, async (tools, renderer) => {
+    const pruned = await core.prune(request, tools);
+    surroundings.stdout.write(renderer.redact(showPruned(pruned, request.limits.dryRun)));
+    const [failure, ...others] = pruned.flatMap(({ outcome }) => outcome instanceof Error ? [outcome] : []);
+    for (const { message: text } of others) tools.report.emit({ kind: "warning", text });
+    if (failure !== void 0) throw failure;
     return 0;
   });
 }
@@ -1858,7 +2245,7 @@ async function observe(values, registry, surroundings, cleanUp, work) {
   let code = 1;
   try {
     for (const secret of findSecrets(registry.dockerConfig, surroundings)) renderer.mask(secret);
-    code = await work({ report: renderer, signal: interruption.signal }, renderer);
+    code = await work({ report: renderer, signal: interruption.signal, stdin: surroundings.stdin }, renderer);
   } catch (error) {
     const reason = interruption.exitCode === void 0 ? error : interruption.signal.reason;
     const { failure, exitCode } = describeFailure(reason, verbosity === "debug" || verbosity === "trace");
@@ -1887,8 +2274,11 @@ function showHelp({ stdout }) {
   return 0;
 }
 function refuseForeign({ given }, command) {
-  const foreign = given.find(({ flag }) => flag.command !== void 0 && flag.command !== command);
-  if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} is one of slipway ${foreign.flag.command} alone`);
+  const foreign = given.find(({ flag: flag2 }) => flag2.commands?.every((one) => one !== command));
+  const { spelling, flag } = foreign ?? {};
+  if (flag === void 0) return;
+  const hint = flag.name === "dry-run" ? "; did you mean --dryrun?" : "";
+  throw new UsageError(`flag ${spelling} is one of slipway ${flag.commands?.join(" and ")} alone${hint}`);
 }
 function refuseCommand(name) {
   if (laterCommands.includes(name)) throw new UsageError(`command ${name} is not yet supported`);
@@ -1903,6 +2293,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isatty } from "node:tty";
 var removal = 'for i in 1 2 3 4 5; do rm -rf --one-file-system -- "$0" && exit; sleep 0.1; done';
 function readOrNothing(path) {
   try {
@@ -1920,6 +2311,8 @@ function ownProcess() {
     args: process.argv.slice(2),
     env: process.env,
     directory: process.cwd(),
+    // Node makes the stream, and may not be able to, when it is first looked at.
+    stdin: isatty(0) ? void 0 : () => process.stdin,
     stdout: { write: (text) => void process.stdout.write(text) },
     stderr: {
       write: (text) => void process.stderr.write(text),
@@ -1954,7 +2347,7 @@ function makeParents(directory) {
 
 // src/host/host.ts
 function findHost(surroundings = ownProcess()) {
-  return { run: (build2, merge) => runShell(build2, merge, surroundings) };
+  return { run: (core) => runShell(core, surroundings) };
 }
 
 // src/main.ts
@@ -1966,13 +2359,18 @@ async function mergeImages(request, tools) {
   const core = await import("./build.mjs");
   return await core.mergeImages(request, tools);
 }
+async function prune(request, tools) {
+  const core = await import("./build.mjs");
+  return await core.prune(request, tools);
+}
 var program = process.argv[1];
 var isProgram = program !== void 0 && existsSync2(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
 if (isProgram) {
   for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
-  process.exitCode = await findHost().run(build, mergeImages);
+  process.exitCode = await findHost().run({ build, mergeImages, prune });
 }
 export {
   build,
-  mergeImages
+  mergeImages,
+  prune
 };
