@@ -7,7 +7,10 @@ import { basename } from "node:path";
 export interface Measures {
   readonly exitCode: number | string;
   readonly log: string;
+  /** Until the command ended, or until it said that the build is over. */
   readonly wallMs: number;
+  /** Of it, until the builder's daemon answered; 0 where there is none. */
+  readonly startMs: number;
   /** User and system time of the command and of every child it waited for. */
   readonly cpuMs: number;
   /** Largest of the processes that run `program`, as the kernel's high-water mark; 0 where none was seen. */
@@ -25,6 +28,8 @@ export interface MeasureOptions {
   readonly program: string;
   /** Begins the file names of the programs that are the builder's own, not a step's. */
   readonly own: readonly string[];
+  /** After so long it is killed with all that it started. */
+  readonly timeoutMs: number;
 }
 
 /** Often enough to see a peak, seldom enough to cost nothing that matters. */
@@ -33,9 +38,17 @@ const sampleMs = 20;
 /** The shell tells its children's times when they have ended: Node does not. */
 const script = '"$@"; code=$?; times >&3; exit $code';
 
-export function measure(command: readonly string[], { cwd, env, program, own }: MeasureOptions): Promise<Measures> {
+/** The command may write `started` and `built` to descriptor 4. */
+export function measure(command: readonly string[], { cwd, env, program, own, timeoutMs }: MeasureOptions): Promise<Measures> {
   const start = performance.now();
-  const child = spawn("sh", ["-c", script, "sh", ...command], { cwd, env, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  const stdio = ["ignore", "pipe", "pipe", "pipe", "pipe"] as const;
+  const child = spawn("sh", ["-c", script, "sh", ...command], { cwd, env, stdio: [...stdio], detached: true });
+  let isLate = false;
+  const limit = setTimeout(() => {
+    isLate = true;
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    for (const stream of child.stdio) stream?.destroy();
+  }, timeoutMs);
   const peaks = { main: 0, own: 0, tree: 0 };
   const timer = setInterval(() => sample(child.pid ?? 0), sampleMs);
   function sample(root: number): void {
@@ -54,14 +67,19 @@ export function measure(command: readonly string[], { cwd, env, program, own }: 
   let times = "";
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (log += text));
   child.stdio[3]?.on("data", (text: Buffer) => (times += text.toString()));
+  const marks = new Map<string, number>();
+  child.stdio[4]?.on("data", (text: Buffer) => {
+    for (const mark of text.toString().trim().split("\n")) marks.set(mark, performance.now() - start);
+  });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {
-      const wallMs = performance.now() - start;
+      const wallMs = marks.get("built") ?? performance.now() - start;
       clearInterval(timer);
-      const exitCode = code ?? signal ?? "no exit code";
+      clearTimeout(limit);
+      const exitCode = isLate ? `nothing after ${timeoutMs / 1000} s` : (code ?? signal ?? "no exit code");
       const memory = { mainPeakBytes: peaks.main, ownPeakBytes: peaks.own, treePeakBytes: peaks.tree };
-      resolve({ exitCode, log, wallMs, cpuMs: parseTimes(times), ...memory });
+      resolve({ exitCode, log, wallMs, startMs: marks.get("started") ?? 0, cpuMs: parseTimes(times), ...memory });
     });
   });
 }

@@ -1,60 +1,80 @@
-// Measures whole builds from a cold start against a registry on loopback and prints a table: `npm run bench`.
+// Measures whole builds by Slipway and its peers against a registry on loopback and prints tables: `npm run bench`.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type LocalRegistry, pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
-import { type Builder, makeSlipway, peers } from "./builder.ts";
+import { pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
+import { listAttempts } from "./attempts.ts";
+import { type InputBuilds, openInput } from "./bench-input.ts";
+import { makeDisk } from "./disk.ts";
+import { type Case, cases } from "./goals.ts";
 import { listInputs, prepareInput } from "./input.ts";
-import { type Measures, measure } from "./measure.ts";
-import { type Row, showTable } from "./table.ts";
-import { countLayerBytes, type Transferred } from "./transfer.ts";
+import { describeMachine } from "./machine.ts";
+import { isInside, runInside } from "./namespaces.ts";
+import { findFreePort } from "./ports.ts";
+import { type Attempt, isSame, loadResults, noResults, type Results, saveResults } from "./results.ts";
+import { copyStorage } from "./storage.ts";
+import { showResults } from "./table.ts";
+import { findTools, type Tool } from "./tools.ts";
 
 const usage = `npm run bench -- [OPTIONS]
-  --inputs A,B     inputs (default: those of ../shared/bench; further layer-2g and files-200k; "all" for all)
-  --runs N         builds of each input (default 3); the table has medians
-  --peers A,B      other builders to measure in the same run: ${[...peers.keys()].join(", ")}
-  --sandbox NAME   Slipway's sandbox (default auto)
-  --node PROGRAM   the Node that runs the bundle (default: this one)
-  --work DIR       where contexts, state and registry lie (default /var/tmp)
-  --data DIR       the inputs (default ../shared/bench)
+  --inputs A,B       inputs (default: those of ../shared/bench; further layer-2g and files-200k; "all" for all)
+  --cases A,B        cold, hit (a fresh state, a cache repository that the same build filled), edit (the same, one file changed)
+  --tools A,B        slipway, buildkit, buildah, kaniko (default: those that are there)
+  --delay A,B        milliseconds that a proxy adds to every round trip (default 0)
+  --runs N           builds of each (default 5); the tables have medians
+  --out FILE         keeps the results as JSON after each build; what the file has already is not built again
+  --table FILE       builds nothing: prints the tables of such a file
+  --timeout SECONDS  for one build (default 600)
+  --minutes N        no build begins after so long
+  --docker-root DIR  a Debian root with docker.io, for its BuildKit (default /var/tmp/slip-sid); buildkitd on PATH goes before it
+  --kaniko FILE      kaniko's executor
+  --sandbox NAME     Slipway's sandbox (default auto)
+  --node PROGRAM     the Node that runs the bundle (default: this one)
+  --bundle FILE      Slipway's bundle (default dist/slipway.mjs)
+  --work DIR         where contexts, state and registry lie (default /var/tmp); root has a new ext4 there for each build
+  --data DIR         the inputs (default ../shared/bench)
 The base is made once with mmdebstrap and kept in ~/.cache/slipway-bench.`;
 
 const { values } = parseArgs({
   options: {
     inputs: { type: "string" },
-    runs: { type: "string", default: "3" },
-    peers: { type: "string", default: "" },
+    cases: { type: "string", default: cases.join(",") },
+    tools: { type: "string" },
+    delay: { type: "string", default: "0" },
+    runs: { type: "string", default: "5" },
+    out: { type: "string" },
+    table: { type: "string" },
+    timeout: { type: "string", default: "600" },
+    minutes: { type: "string", default: "600" },
+    "docker-root": { type: "string", default: "/var/tmp/slip-sid" },
+    kaniko: { type: "string", default: "" },
     sandbox: { type: "string", default: "auto" },
     node: { type: "string", default: process.execPath },
+    bundle: { type: "string", default: fileURLToPath(new URL("../../dist/slipway.mjs", import.meta.url)) },
     work: { type: "string", default: "/var/tmp" },
     data: { type: "string", default: fileURLToPath(new URL("../../../shared/bench", import.meta.url)) },
     help: { type: "boolean", default: false },
   },
 });
 
-function chooseInputs(): string[] {
-  const known = listInputs(values.data);
-  if (values.inputs === "all") return known;
-  if (values.inputs === undefined) return known.filter((name) => existsSync(join(values.data, name)));
-  const chosen = values.inputs.split(",");
-  for (const name of chosen) if (!known.includes(name)) throw new Error(`Cannot measure "${name}": the inputs are ${known.join(", ")}`);
-  return chosen;
+/** Of a list like `a,b`, those of `known`; all that `usual` names where there is no list. */
+function choose<T extends string>(what: string, list: string | undefined, known: readonly T[], usual: readonly T[] = known): T[] {
+  if (list === undefined) return [...usual];
+  return list.split(",").map((name) => {
+    const found = known.find((one) => one === name);
+    if (found === undefined) throw new Error(`Cannot measure the ${what} "${name}": there are ${known.join(", ")}`);
+    return found;
+  });
 }
 
-function chooseBuilders(): Builder[] {
-  const bundle = fileURLToPath(new URL("../../dist/slipway.mjs", import.meta.url));
-  const named = values.peers.split(",").filter((name) => name !== "");
-  const others = named.map((name) => {
-    const peer = peers.get(name);
-    if (peer === undefined) throw new Error(`Cannot measure "${name}": the peers are ${[...peers.keys()].join(", ")}`);
-    return peer;
-  });
-  return [makeSlipway({ node: values.node, bundle, sandbox: values.sandbox }), ...others];
+function chooseInputs(): string[] {
+  const known = listInputs(values.data);
+  const usual = known.filter((name) => existsSync(join(values.data, name)));
+  return choose("input", values.inputs === "all" ? known.join(",") : values.inputs, known, usual);
 }
 
 function makeBase(): string {
@@ -68,60 +88,77 @@ function makeBase(): string {
   return base;
 }
 
-interface BuildResult extends Measures, Transferred {}
-
-async function buildOnce(
-  builder: Builder,
-  context: string,
-  { registry, work, destination }: { registry: LocalRegistry; work: string; destination: string },
-): Promise<BuildResult> {
-  const state = mkdtempSync(join(work, "state-"));
-  try {
-    // What an earlier build left to be written must not be paid for by this one.
-    execFileSync("sync");
-    const before = registry.requests().length;
-    const env = { PATH: process.env.PATH, HOME: state, TMPDIR: state };
-    const command = builder.command({ context, host: registry.host, destination, state });
-    const measures = await measure(command, { cwd: state, env, ...builder.measured });
-    if (measures.exitCode !== 0) throw new Error(`${builder.name} ended with ${measures.exitCode} on "${context}":\n${measures.log}`);
-    // The registry logs a request a moment after it answered.
-    await setTimeout(200);
-    return { ...measures, ...countLayerBytes(registry.requests().slice(before), registry) };
-  } finally {
-    rmSync(state, { recursive: true, force: true });
-  }
+/** A registry's folder that holds the base alone. */
+async function storeBase(shared: string): Promise<string> {
+  const [folder, stored] = [join(shared, "base-registry"), join(shared, "base")];
+  mkdirSync(folder);
+  await using registry = await startLocalRegistry(folder);
+  await pushRootFileSystem(registry.host, makeBase(), ["base/debian:bookworm"]);
+  copyStorage(join(folder, "storage"), stored);
+  return stored;
 }
 
 async function run(): Promise<void> {
   if (!existsSync(values.data)) throw new Error(`The benchmark inputs are missing: ${values.data}`);
-  const [inputs, builders] = [chooseInputs(), chooseBuilders()];
-  const base = makeBase();
+  const found = findTools({ ...values, dockerRoot: values["docker-root"] });
+  const tools = new Map(found.map((tool) => [tool.name, tool]));
+  const attempts = listAttempts({
+    inputs: chooseInputs(),
+    cases: choose<Case>("case", values.cases, cases),
+    delays: values.delay.split(",").map(Number),
+    tools: choose("tool", values.tools, [...tools.keys()]),
+    runs: Number(values.runs),
+  });
+  const results = values.out === undefined ? noResults() : loadResults(values.out);
+  results.machine = describeMachine();
+  results.tools = { ...results.tools, ...Object.fromEntries(found.map(({ name, version }) => [name, version])) };
+  const missing = attempts.filter((attempt) => !results.builds.some((one) => isSame(one, attempt)));
   const work = mkdtempSync(join(values.work, "slipway-bench-"));
-  const rows: Row[] = [];
+  const mayMount = isInside();
+  if (!mayMount) console.error("Not root, or without namespaces: states lie in directories of a file system that others have used");
   try {
-    mkdirSync(join(work, "registry"));
-    await using registry = await startLocalRegistry(join(work, "registry"));
-    await pushRootFileSystem(registry.host, base, ["base/debian:bookworm"]);
-    for (const input of inputs) {
-      const context = join(work, "context", input);
+    const disk = makeDisk(work, mayMount);
+    const shared = disk.path;
+    const timeoutMs = Number(values.timeout) * 1000;
+    const bench = { work, shared, mayMount, port: await findFreePort(), base: await storeBase(shared), timeoutMs };
+    const end = Date.now() + Number(values.minutes) * 60_000;
+    for (const input of new Set(missing.map((one) => one.input))) {
+      const context = join(shared, "context");
       prepareInput(input, values.data, context);
-      const results = new Map<Builder, BuildResult[]>(builders.map((builder) => [builder, []]));
-      for (let number = 1; number <= Number(values.runs); number++) {
-        for (const [builder, list] of results) {
-          // A repository of its own: what an earlier build uploaded must not be found there.
-          const destination = `built/${input}-${builder.name}-${number}:1`;
-          list.push(await buildOnce(builder, context, { registry, work, destination }));
-          console.error(`${input} ${builder.name} ${number}: ${((list.at(-1)?.wallMs ?? 0) / 1000).toFixed(2)} s`);
-        }
+      using builds = openInput(context, bench);
+      for (const attempt of missing.filter((one) => one.input === input)) {
+        const tool = tools.get(attempt.tool);
+        if (tool === undefined || Date.now() > end) continue;
+        await measureOne(builds, tool, attempt, results);
       }
-      for (const [builder, list] of results) rows.push({ input, builder: builder.name, results: list });
-      rmSync(context, { recursive: true, force: true });
     }
+    disk.remove();
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  console.log(showTable(rows));
+  console.log(showResults(results));
+}
+
+async function measureOne(builds: InputBuilds, tool: Tool, attempt: Attempt, results: Results): Promise<void> {
+  const what = `${attempt.input} ${attempt.case}${attempt.delay === 0 ? "" : ` +${attempt.delay} ms`} ${tool.name} ${attempt.run}`;
+  results.failures = results.failures.filter((one) => !isSame(one, attempt));
+  try {
+    const result = await builds.build(tool, attempt);
+    results.builds.push(result);
+    const trips = result.roundTrips === undefined ? "" : `, ${result.roundTrips} round trips of ${result.requests} requests`;
+    console.error(`${what}: ${(result.wallMs / 1000).toFixed(2)} s${trips}`);
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    results.failures.push({ ...attempt, failure });
+    console.error(`${what}: ${failure}`);
+  }
+  if (values.out !== undefined) saveResults(values.out, results);
 }
 
 if (values.help) console.log(usage);
-else await run();
+else if (values.table !== undefined) console.log(showResults(loadResults(values.table)));
+else {
+  const code = runInside();
+  if (code === undefined) await run();
+  else process.exitCode = code;
+}

@@ -16,6 +16,8 @@ export interface LocalRegistryOptions {
   /** The line of a password file, as `htpasswd -nbB` writes it. */
   readonly htpasswd?: string;
   readonly tls?: boolean;
+  /** A free one if it is not given. */
+  readonly port?: number;
 }
 
 /** User `builder` with the password `secret`; bcrypt, cost 5. */
@@ -55,7 +57,7 @@ export async function openLocalRegistry(test: TestContext, options: LocalRegistr
 }
 
 /** Starts a registry that stores below `folder`, which goes when the registry does. */
-export async function startLocalRegistry(folder: string, { htpasswd, tls }: LocalRegistryOptions = {}): Promise<LocalRegistry> {
+export async function startLocalRegistry(folder: string, { htpasswd, tls, port = 0 }: LocalRegistryOptions = {}): Promise<LocalRegistry> {
   const storage = join(folder, "storage");
   const configFile = join(folder, "config.yml");
   const certificate = tls ? await makeCertificate(folder) : "";
@@ -64,7 +66,7 @@ export async function startLocalRegistry(folder: string, { htpasswd, tls }: Loca
     version: "0.1",
     log: { level: "info", formatter: "json", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage, maxthreads: 100 }, delete: { enabled: true } },
-    http: { addr: "127.0.0.1:0", secret: "local", ...(tls ? { tls: { certificate, key: join(folder, "key.pem") } } : {}) },
+    http: { addr: `127.0.0.1:${port}`, secret: "local", ...(tls ? { tls: { certificate, key: join(folder, "key.pem") } } : {}) },
     ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: "test", path: join(folder, "htpasswd") } } }),
   };
   writeFileSync(configFile, JSON.stringify(config));
