@@ -2,10 +2,10 @@
 
 import {
   type Draft,
-  directoryAttributes,
   type FileNode,
   type FileView,
   joinPath,
+  type NewDirectory,
   nameOf,
   parentOf,
   resolvePath,
@@ -35,9 +35,9 @@ export interface CopyOptions {
   readonly now: number;
 }
 
-/** Directories made on the way take an octal mode; a symbolic one changes only what is copied. */
+/** Directories made on the way take the permissions of an octal mode; a symbolic one changes only what is copied. */
 function madeMode(mode: ModeChange | undefined): number {
-  return mode !== undefined && "octal" in mode ? mode.octal : 0o755;
+  return mode !== undefined && "octal" in mode ? mode.octal & 0o777 : 0o755;
 }
 
 /** Whether a destination names a directory even where there is none yet. */
@@ -51,7 +51,7 @@ export function namesDirectory(path: RawPath): boolean {
  * inside the tree, missing parents are made, a directory's contents are merged, files replace what is not a directory.
  */
 export function copyPath(draft: Draft, source: CopySource, from: RawPath, destination: RawPath, options: CopyOptions): void {
-  const made = directoryAttributes(madeMode(options.mode), options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
+  const made: NewDirectory = { mode: madeMode(options.mode), owner: options.owner, mtime: options.now };
   const ensured = namesDirectory(destination) ? destination : parentOf(destination);
   draft.makeDirectories(resolvePath(draft, cleanPath(ensured)).path, made);
 

@@ -68,8 +68,9 @@ export function evaluateCopy(instruction: Transfer, { variables, workdir, source
 
 /** A layer of its own has no accounts to find names in. */
 function refuseNames(chown: string): void {
-  const [user = "", group] = chown.split(/:(.*)/s);
-  const kind = !isOwnerNumber(user) ? "user" : group !== undefined && !isOwnerNumber(group) ? "group" : undefined;
+  const [user = "", group = ""] = chown.split(/:(.*)/s);
+  const isName = (text: string) => text !== "" && !isOwnerNumber(text);
+  const kind = isName(user) ? "user" : isName(group) ? "group" : undefined;
   if (kind !== undefined)
     throw new LineError(`invalid ${kind} index: -1: --link with --chown=${chown}`, "with --link, write owners as numbers");
 }

@@ -154,7 +154,6 @@ export class Evaluation {
 
   #setLabels(pairs: Extract<Instruction, { kind: "label" }>["pairs"]): void {
     const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)] as const);
-    if (expanded.some(([key]) => key === "")) throw new LineError("LABEL names can not be blank");
     this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(expanded) };
     this.#note(`LABEL ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
   }
@@ -177,13 +176,12 @@ export class Evaluation {
 
   #setWorkdir(path: string, source: Source): void {
     const wanted = this.#expand(path);
-    if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
-    const clean = cleanPath(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
-    // BuildKit keeps a slash at the end.
-    const directory = clean !== "" && wanted.endsWith("/") ? `/${clean}/` : `/${clean}`;
+    // BuildKit leaves absolute paths as they are written; nothing stands for the directory that is.
+    const directory = wanted.startsWith("/") ? wanted : `/${cleanPath(`${this.#workdir()}/${wanted}`)}`;
     this.#config.WorkingDir = directory;
-    if (clean === "") this.#note("WORKDIR /");
-    else this.#addStep({ kind: "workdir", source, path: toRaw(clean), user: this.#config.User ?? "", createdBy: `WORKDIR ${directory}` });
+    const createdBy = `WORKDIR ${directory}`;
+    if (directory === "/") this.#note(createdBy);
+    else this.#addStep({ kind: "workdir", source, path: toRaw(cleanPath(directory)), user: this.#config.User ?? "", createdBy });
   }
 
   /** Absolute and clean, whatever the base says. */
@@ -215,7 +213,7 @@ export class Evaluation {
   /** A CMD of the base meant the base's entrypoint; one of this stage stays. */
   #setEntrypoint(command: CommandLine): void {
     this.#config.Entrypoint = this.#commandOf(command);
-    if (!this.#setsCmd) this.#config.Cmd = null;
+    if (!this.#setsCmd) delete this.#config.Cmd;
     this.#note(`ENTRYPOINT ${quoteList(this.#config.Entrypoint)}`);
   }
 

@@ -6,8 +6,8 @@ import { type RawPath, toText } from "../layer/entry.ts";
 /** Thrown for a source that is not there; BuildKit's own words. */
 export class SourceNotFound extends Error {
   readonly path: RawPath;
-  constructor(path: RawPath) {
-    super(`failed to compute cache key: failed to calculate checksum "/${toText(path)}": not found`);
+  constructor(path: RawPath, message = `failed to compute cache key: failed to calculate checksum "/${toText(path)}": not found`) {
+    super(message);
     this.path = path;
   }
 }

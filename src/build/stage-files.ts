@@ -86,7 +86,8 @@ export class StageRoot {
   readonly #open: () => Promise<Sandbox>;
   readonly #sources: Layers;
   #root: Promise<Root> | undefined;
-  #tree: Promise<Tree> = Promise.resolve(emptyTree);
+  /** What the layers come to up to each that was put there; those that commands left there are not told. */
+  readonly #trees: Promise<Tree>[] = [];
   #added = 0;
 
   constructor(open: () => Promise<Sandbox>, sources: Layers) {
@@ -98,18 +99,20 @@ export class StageRoot {
   async holding(levels: readonly Level[]): Promise<Root> {
     this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
     const root = await this.#root;
-    const missing = levels.slice(this.#added);
-    this.#added = levels.length;
-    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
-    this.#tree = trees.at(-1) ?? this.#tree;
-    await Promise.all(trees);
+    const added: Promise<Tree>[] = [];
+    for (const { layer, tree } of levels.slice(this.#added)) {
+      const merged = root.add(this.#sources.fetch(layer), tree);
+      this.#trees[this.#added++] = merged;
+      added.push(merged);
+    }
+    await Promise.all(added);
     return root;
   }
 
-  /** What layers come to, found while they are put on the root. */
+  /** What layers come to, found while they are put on the root; there may be others above them by now. */
   async unpack(layers: readonly Layer[]): Promise<Tree> {
     await this.holding(layers.map((layer) => ({ layer })));
-    return this.#tree;
+    return (await this.#trees[layers.length - 1]) ?? emptyTree;
   }
 
   /** The layer of the last run is already in place. */

@@ -43,8 +43,8 @@ export interface StepTools extends ArchiveTools {
 /** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
 export function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): AsyncIterable<LayerItem> {
   const draft = new Draft(tree);
-  const owner = findUser(accountsOf(tree), step.user);
-  draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(0o755, owner.uid, owner.gid, tools.now));
+  const owner = step.user === "" ? undefined : findUser(accountsOf(tree), step.user);
+  draft.makeDirectories(resolvePath(draft, step.path).path, { mode: 0o755, owner, mtime: tools.now });
   return draft.items({ locate: () => undefined, hasDigest });
 }
 

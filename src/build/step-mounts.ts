@@ -24,13 +24,14 @@ export async function resolveMounts(
   step: RunStep,
   tools: MountTools,
 ): Promise<{ readonly mounts: readonly Mount[]; readonly env: readonly string[] }> {
-  const mounts: Mount[] = [];
-  for (const mount of step.mounts) mounts.push(...(await resolveMount(mount, tools)));
+  // The last of several at one place is the one, where the first would have been.
+  const mounts = new Map<string, Mount>();
+  for (const mount of step.mounts) for (const resolved of await resolveMount(mount, tools)) mounts.set(resolved.target, resolved);
   const variables = step.mounts.flatMap((mount) => (mount.kind === "secret" ? variableOf(mount, tools) : []));
   const names = new Set(variables.map(([name]) => name));
   const env = step.env.filter((pair) => !names.has(pair.slice(0, pair.indexOf("="))));
   return {
-    mounts,
+    mounts: [...mounts.values()],
     env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => (typeof pair === "string" ? pair : pair.join("="))),
   };
 }

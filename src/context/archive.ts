@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { type Draft, directoryAttributes, type FileView, joinPath, parentOf, resolvePath } from "../filesystem/filesystem.ts";
+import { type Draft, type FileView, joinPath, type NewDirectory, parentOf, resolvePath } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { decompress, MissingProgramError, readTar, runProgram } from "../layer/layer.ts";
 
@@ -85,9 +85,18 @@ export async function isArchive(content: Content, otherwise = ""): Promise<boole
   return false;
 }
 
+/** What an archive's hard links may name. */
+interface UnpackedFile {
+  readonly attributes: Attributes;
+  readonly inode: object;
+  readonly content: Content;
+  /** Where it has been put, though something else may stand there by now. */
+  readonly names: RawPath[];
+}
+
 /**
- * Unpacks an archive below a directory, which is made where it is absent. Nothing is written to disk under a name of the archive's.
- * Gives the newest time of its files.
+ * Unpacks an archive below a directory, which is made where it is absent; directories that it lacks are root's. Nothing is written to
+ * disk under a name of the archive's. Gives the newest time of its files.
  */
 export async function unpackArchive(
   draft: Draft,
@@ -96,7 +105,8 @@ export async function unpackArchive(
   options: ArchiveOptions,
   tools: ArchiveTools,
 ): Promise<{ readonly newest: number | undefined }> {
-  const made = directoryAttributes(0o755, options.owner?.uid ?? 0, options.owner?.gid ?? 0, options.now);
+  const made: NewDirectory = { mode: 0o755, owner: options.owner, mtime: options.now };
+  const implied: NewDirectory = { ...made, owner: { uid: 0, gid: 0 } };
   const root = resolvePath(draft, destination).path;
   draft.makeDirectories(root, made);
   const below: FileView = { lstat: (path) => draft.lstat(joinPath(root, path)), list: (path) => draft.list(joinPath(root, path)) };
@@ -105,7 +115,7 @@ export async function unpackArchive(
   await using spool = await open(spoolPath, "w");
   let offset = 0;
   let newest: number | undefined;
-  const files = new Map<RawPath, { readonly attributes: Attributes; readonly inode: object; readonly content: Content }>();
+  const files = new Map<RawPath, UnpackedFile>();
   for await (const { entry, content } of readTar(openArchive(archive))) {
     tools.signal.throwIfAborted();
     const { path: name, sha256: _, text: __, ...attributes } = entry;
@@ -114,13 +124,20 @@ export async function unpackArchive(
     if (name === "") continue;
     // Links in an archive lead no further than where it is unpacked.
     const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
-    draft.makeDirectories(parent, made);
+    draft.makeDirectories(parent, implied);
     const path = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
     if (entry.type === "hardlink") {
       const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
       if (target === undefined) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
-      draft.put(path, target);
-      files.set(path, target);
+      // Like the archive package of Docker, which gives the file what the header of its last name says.
+      const { type, size, link } = target.attributes;
+      const named = { ...target, attributes: { ...owned, type, size, link } };
+      target.names.push(path);
+      for (const name of target.names) {
+        if (name !== path && files.get(name)?.inode !== target.inode) continue;
+        files.set(name, named);
+        draft.put(name, named);
+      }
       continue;
     }
     const start = offset;
@@ -131,9 +148,11 @@ export async function unpackArchive(
     const file = {
       attributes: owned,
       inode: {},
+      names: [path],
       content: { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start } as const,
     };
     if (entry.type === "file") files.set(path, file);
+    else files.delete(path);
     const existing = draft.lstat(path)?.attributes.type;
     if (entry.type === "directory" && existing !== undefined && existing !== "directory") draft.remove(path);
     draft.put(path, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });

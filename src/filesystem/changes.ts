@@ -24,7 +24,7 @@ export interface ChangesOptions {
 
 /**
  * The upper directory of an overlay mount as a layer on top of `lower`, with what overlayfs says in its own way said in whiteouts.
- * Copied-up objects that are as they were are left out; each change brings the directories above it. The items read their contents
+ * Copied-up objects that are as they were are left out, other names of a changed file too; each change brings the directories above it. The items read their contents
  * from `upper` when they are written.
  */
 export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTools, options: ChangesOptions): Promise<LayerItem[]> {
@@ -47,7 +47,6 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
     if (path === "" || options.exclude(path)) continue;
     const node = lower.lstat(path);
     if (node === undefined || (await isChanged(upper, found, node))) collector.add(found);
-    else collector.keep(found);
   }
   for (const [path, { names, trail }] of opaque) {
     for (const name of lower.list(path)) {
@@ -135,7 +134,6 @@ export async function changesFromScan(
       if (path === "" || options.exclude(path)) continue;
       const node = lower.lstat(path);
       if (node === undefined || (await isChanged(root, found, node))) collector.add(found);
-      else collector.keep(found);
     }
   }
   hideUpTo(undefined);

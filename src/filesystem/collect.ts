@@ -27,9 +27,6 @@ export class ChangeCollector {
   /** The directories on the way to the current object. */
   readonly #parents: Parent[] = [];
   readonly #changes: Change[] = [];
-  /** Unchanged files with several names, and the directories above them, in case another name of theirs is a change. */
-  readonly #waiting = new Map<string, { readonly found: Found; readonly trail: Trail }[]>();
-  readonly #changedInodes = new Set<string>();
 
   constructor(root: string) {
     this.#root = toRaw(root);
@@ -51,25 +48,6 @@ export class ChangeCollector {
     this.#leaveTo(found.path);
     this.#addParents(this.#parents);
     this.#changes.push({ path: found.path, found });
-    if (found.nlink < 2) return;
-    this.#changedInodes.add(found.inode);
-    for (const other of this.#waiting.get(found.inode) ?? []) {
-      this.#addParents(other.trail);
-      this.#changes.push({ path: other.found.path, found: other.found });
-    }
-    this.#waiting.delete(found.inode);
-  }
-
-  /** The object is as it was below. It matters when it is another name of a file that is a change. */
-  keep(found: Found): void {
-    if (found.type !== "file" || found.nlink < 2) return;
-    if (this.#changedInodes.has(found.inode)) {
-      this.add(found);
-      return;
-    }
-    this.#leaveTo(found.path);
-    const waiting = this.#waiting.get(found.inode) ?? [];
-    this.#waiting.set(found.inode, [...waiting, { found, trail: [...this.#parents] }]);
   }
 
   /** What lower layers have at a path is gone; `trail` is needed where the scan is elsewhere by now. */

@@ -22,6 +22,14 @@ export interface Contents {
   hasDigest(content: Content | undefined, sha256: string): Promise<boolean>;
 }
 
+/** How directories are made on the way to what an instruction puts. */
+export interface NewDirectory {
+  readonly mode: number;
+  /** Undefined: root, and the group that the kernel gives. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly mtime: number;
+}
+
 /** The attributes of a directory that an instruction creates. */
 export function directoryAttributes(mode: number, uid: number, gid: number, mtime: number): Attributes {
   return { type: "directory", mode, uid, gid, mtime, mtimeNs: 0, size: 0, link: "", devMajor: 0, devMinor: 0 };
@@ -96,14 +104,15 @@ export class Draft implements FileView {
     place.put(entry);
   }
 
-  /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
-  makeDirectories(path: RawPath, attributes: Attributes): void {
+  /** Creates the directories that a path lacks, as mkdir(2) does. Throws when a file is in the way. */
+  makeDirectories(path: RawPath, made: NewDirectory): void {
     let at = "";
+    let above = this.lstat(at)?.attributes;
     for (const name of path === "" ? [] : path.split("/")) {
       at = joinPath(at, name);
-      const node = this.lstat(at);
-      if (node === undefined) this.put(at, { attributes });
-      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path}": "/${at}" is not a directory`);
+      if (this.lstat(at) === undefined) this.put(at, { attributes: makeDirectory(made, above) });
+      above = this.lstat(at)?.attributes;
+      if (above?.type !== "directory") throw new Error(`Cannot create directory "/${path}": "/${at}" is not a directory`);
     }
   }
 
@@ -193,6 +202,15 @@ export class Draft implements FileView {
     }
     return place;
   }
+}
+
+const setgid = 0o2000;
+
+/** A directory with the set-group-ID bit hands the bit and, unless an owner is asked for, its group to what is made in it. */
+function makeDirectory({ mode, owner, mtime }: NewDirectory, above: Attributes | undefined): Attributes {
+  const inherits = above !== undefined && (above.mode & setgid) !== 0;
+  const { uid, gid } = owner ?? { uid: 0, gid: inherits ? above.gid : 0 };
+  return directoryAttributes(inherits ? mode | setgid : mode, uid, gid, mtime);
 }
 
 /** Stands for a parent that is in the layer already. */

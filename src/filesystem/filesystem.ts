@@ -2,7 +2,7 @@
 
 export { type Capabilities, readCapabilities } from "./capabilities.ts";
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
-export { Draft, directoryAttributes } from "./draft.ts";
+export { Draft, directoryAttributes, type NewDirectory } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
 export { listDirectory } from "./list-directory.ts";

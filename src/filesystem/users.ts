@@ -11,7 +11,7 @@ export interface Accounts {
 export interface User {
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups. */
+  /** Supplementary groups, the user's own among them as in containerd. */
   readonly groups: readonly number[];
   /** What HOME is unless the environment says otherwise. */
   readonly home: string;
@@ -50,7 +50,7 @@ export function findUser(accounts: Accounts, spec: string): User {
   const numericGroup = readNumber(groupPart);
   const homeOf = (uid: number) => passwd.find((account) => account.uid === uid)?.home || "/";
   if (numericUser !== undefined && numericGroup !== undefined)
-    return { uid: checkId(spec, numericUser), gid: checkId(spec, numericGroup), groups: [], home: homeOf(numericUser) };
+    return { uid: checkId(spec, numericUser), gid: checkId(spec, numericGroup), groups: [numericGroup], home: homeOf(numericUser) };
 
   const wanted = userPart === "" ? 0 : numericUser;
   const account = passwd.find(({ name, uid }) => (wanted === undefined ? name === userPart : uid === wanted));
@@ -61,12 +61,14 @@ export function findUser(accounts: Accounts, spec: string): User {
   const groups = readGroups(accounts.group);
   if (groupPart === "") {
     const memberships = groups.filter(({ members }) => account !== undefined && members.includes(account.name));
-    return { uid, gid: account?.gid ?? 0, groups: memberships.map(({ gid }) => gid), home };
+    const own = account?.gid ?? 0;
+    return { uid, gid: own, groups: [...new Set([own, ...memberships.map(({ gid }) => gid)])], home };
   }
   const group = groups.find(({ name, gid }) => (numericGroup === undefined ? name === groupPart : gid === numericGroup));
   if (group === undefined && numericGroup === undefined)
     throw new Error(`Cannot run as user "${spec}": there is no group "${groupPart}" in the image's /etc/group`);
-  return { uid, gid: group?.gid ?? checkId(spec, numericGroup ?? 0), groups: [], home };
+  const own = group?.gid ?? checkId(spec, numericGroup ?? 0);
+  return { uid, gid: own, groups: [own], home };
 }
 
 /**

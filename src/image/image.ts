@@ -63,6 +63,8 @@ export interface ContainerConfig {
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
+  /** Seconds. */
+  readonly StopTimeout?: number;
   readonly ArgsEscaped?: boolean;
   readonly Healthcheck?: Healthcheck;
   readonly OnBuild?: readonly string[];

@@ -15,26 +15,26 @@ const users: readonly [spec: string, uid: number, gid: number, groups: number[],
   ["", 0, 0, [0, 1, 10], "/root"],
   ["root", 0, 0, [0, 1, 10], "/root"],
   ["0", 0, 0, [0, 1, 10], "/root"],
-  ["app", 1000, 1001, [10, 50], "/home/app"],
-  ["1000", 1000, 1001, [10, 50], "/home/app"],
-  ["app:wheel", 1000, 10, [], "/home/app"],
-  ["app:99", 1000, 99, [], "/home/app"],
-  ["app:", 1000, 1001, [10, 50], "/home/app"],
-  ["1000:1000", 1000, 1000, [], "/home/app"],
-  ["1234", 1234, 0, [], "/"],
-  ["1234:1234", 1234, 1234, [], "/"],
-  ["1234:wheel", 1234, 10, [], "/"],
-  [":wheel", 0, 10, [], "/root"],
-  ["bare", 7, 8, [], "/"],
-  ["bj\u00f6rn", 9, 9, [], "/b"],
+  ["app", 1000, 1001, [1001, 10, 50], "/home/app"],
+  ["1000", 1000, 1001, [1001, 10, 50], "/home/app"],
+  ["app:wheel", 1000, 10, [10], "/home/app"],
+  ["app:99", 1000, 99, [99], "/home/app"],
+  ["app:", 1000, 1001, [1001, 10, 50], "/home/app"],
+  ["1000:1000", 1000, 1000, [1000], "/home/app"],
+  ["1234", 1234, 0, [0], "/"],
+  ["1234:1234", 1234, 1234, [1234], "/"],
+  ["1234:wheel", 1234, 10, [10], "/"],
+  [":wheel", 0, 10, [10], "/root"],
+  ["bare", 7, 8, [8], "/"],
+  ["bj\u00f6rn", 9, 9, [9], "/b"],
 ];
 
 for (const [spec, uid, gid, groups, home] of users)
   test(`findUser("${spec}") is ${uid}:${gid}`, () => assert.deepEqual(findUser(accounts, spec), { uid, gid, groups, home }));
 
 test("findUser without the files knows numbers and root alone", () => {
-  assert.deepEqual(findUser({}, ""), { uid: 0, gid: 0, groups: [], home: "/" });
-  assert.deepEqual(findUser({}, "12"), { uid: 12, gid: 0, groups: [], home: "/" });
+  assert.deepEqual(findUser({}, ""), { uid: 0, gid: 0, groups: [0], home: "/" });
+  assert.deepEqual(findUser({}, "12"), { uid: 12, gid: 0, groups: [0], home: "/" });
   assert.throws(() => findUser({}, "app"), /there is no user "app" in the image's \/etc\/passwd/);
 });
 
