@@ -90,4 +90,5 @@ def main(layers):
     json.dump(tree, sys.stdout, sort_keys=True)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -71,6 +71,7 @@ export async function startLocalRegistry(folder: string, { htpasswd, tls, port =
   };
   writeFileSync(configFile, JSON.stringify(config));
   const child = spawn(program, ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"], env: {} });
+  process.once("exit", () => child.kill());
   const requests: AnsweredRequest[] = [];
   const host = await new Promise<string>((resolve, reject) => {
     const last: string[] = [];
@@ -122,13 +123,21 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Pushes a root file system, a .tar.gz, as a Docker image of one layer with the shell as its command, under each `name:tag`. */
-export async function pushRootFileSystem(host: string, file: string, names: readonly string[]): Promise<void> {
+/** What `pushRootFileSystem` puts in the image's configuration unless it is told otherwise. */
+const shellConfig = { Cmd: ["sh"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] };
+
+/** Pushes a root file system, a .tar.gz, as a Docker image of one layer under each `name:tag`. */
+export async function pushRootFileSystem(
+  host: string,
+  file: string,
+  names: readonly string[],
+  containerConfig: Readonly<Record<string, unknown>> = shellConfig,
+): Promise<void> {
   const layer = readFileSync(file);
   const config = Buffer.from(
     JSON.stringify({
       architecture: arch() === "arm64" ? "arm64" : "amd64",
-      config: { Cmd: ["sh"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
+      config: containerConfig,
       created: "2023-11-14T22:13:20Z",
       history: [{ created: "2023-11-14T22:13:20Z", created_by: "make-base" }],
       os: "linux",
