@@ -2,7 +2,7 @@
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build as buildImage, mergeImages } from "../../src/build/build.ts";
+import * as core from "../../src/build/build.ts";
 import { runShell } from "../../src/host/shell.ts";
 import { ownProcess } from "../../src/host/surroundings.ts";
 import { layOutContext } from "./lay-out.ts";
@@ -70,7 +70,7 @@ async function runSlipway(args: readonly string[], directory: string): Promise<E
     columns: () => undefined,
   };
   const surroundings = { ...thisProcess, args, env: { HOME: directory }, directory, stderr, onTrouble() {} };
-  return { code: await runShell(buildImage, mergeImages, surroundings), log };
+  return { code: await runShell(core, surroundings), log };
 }
 
 async function build(program: Program, { host, folder, known }: Workbench, run: (laidOut: LaidOut) => Promise<Ended>): Promise<Outcome> {

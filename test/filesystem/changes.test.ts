@@ -60,7 +60,8 @@ function applyItems(tree: Tree, items: readonly LayerItem[]): Tree {
   return tree.with({ entries });
 }
 
-const comparable = { directoryTimes: false, nanoseconds: false };
+/** A new name of an old file is a file of its own in the layer, as in BuildKit. */
+const comparable = { directoryTimes: false, nanoseconds: false, links: false };
 
 async function eachMutation(t: TestContext, numRuns: number, check: (stack: RawEntry[][], script: string, work: string) => Promise<void>) {
   const base = await temporary(t);
@@ -93,10 +94,10 @@ test("what an upper directory says has changed, put on the tree of before, is th
     const { lower, root } = await prepareFlat(stack, join(work, "root"), helper);
     const upper = join(work, "upper");
     await mkdir(upper);
-    const options = { ...comparable, links: false, locate: (path: string) => locateMerged(upper, root, path) };
+    const options = { ...comparable, locate: (path: string) => locateMerged(upper, root, path) };
     const after = await describeDirectory("", stackingHelper(helper, work, [root], script, upper), options);
     const items = await changesFromUpper(upper, lower, { helper }, nothing);
-    assert.deepEqual(describeTree(applyItems(lower, items), { ...comparable, links: false }).slice(1), after.slice(1));
+    assert.deepEqual(describeTree(applyItems(lower, items), comparable).slice(1), after.slice(1));
     checkOrder(items);
     checkNeeded(items, lower);
   });
