@@ -42,8 +42,13 @@ const linesOf = (lines: string): string[] => lines.split("\n").filter((line) => 
 
 /** What a layer that holds the lines is written from. Paths are raw. */
 export function itemsOfLines(lines: string): LayerItem[] {
+  const known = new Map<string, Entry>();
   return linesOf(lines).map((line) => {
     const { text, sha256: _, ...entry } = entryOf(line);
+    known.set(entry.path, entry);
+    // As tar(1) writes them: each name of a file has its mode and owner.
+    const { mode, uid, gid } = known.get(entry.link) ?? entry;
+    if (entry.type === "hardlink") return { entry: { ...entry, mode, uid, gid } };
     if (entry.type !== "file") return { entry };
     const content = text ?? line.trim().split(" ").slice(4).join(" ").replaceAll("\\n", "\n");
     const bytes = Buffer.from(content, "latin1");
