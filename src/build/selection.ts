@@ -1,7 +1,7 @@
 // Digests of what steps take from contexts and stages: names, types, modes, owners, links and contents, and no times.
 
 import { createHash } from "node:crypto";
-import { Draft, emptyTree, type FileNode, type FileView, joinPath } from "../filesystem/filesystem.ts";
+import { Draft, emptyTree, type FileNode, type FileView, joinPath, resolvePath } from "../filesystem/filesystem.ts";
 import type { Content, LayerItem, RawPath } from "../layer/entry.ts";
 import { digestContent } from "../layer/layer.ts";
 import { copyPath } from "./copy.ts";
@@ -57,12 +57,14 @@ export function settleFiles(files: ContextFiles): SettledFiles {
 /** What a COPY or ADD takes by paths; undefined where the digest of some file is not known. Throws a SourceNotFound. */
 export async function digestCopied(step: CopyStep, source: DigestedView): Promise<string | undefined> {
   const hash = createHash("sha256");
+  // With --parents, a directory that is there already takes the mode that the source has before --chmod.
+  const mode = step.parents ? undefined : step.chmod;
   const copies = step.sources.flatMap((operand) =>
     operand.kind === "path"
       ? selectSources(source.view, operand.path, step.parents).map((path) => {
           const draft = new Draft(emptyTree);
           // Below a directory of its own, so that neither the destination nor another source can be in the way.
-          copyPath(draft, source, path, "x/", { owner: undefined, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
+          copyPath(draft, source, path, "x/", { owner: undefined, mode, filter: filterOf(step, operand.path), now: 0 });
           return { path, draft };
         })
       : [],
@@ -71,7 +73,11 @@ export async function digestCopied(step: CopyStep, source: DigestedView): Promis
   for (const { path, draft } of copies) {
     if (xattrs !== undefined) draft.addXattrs(xattrs);
     const items = draft.items({ locate: standIn, hasDigest: async () => false });
-    if (!(await addItems(hash, items, source, (below) => joinPath(path, below.slice("x/".length))))) return undefined;
+    const isDirectory = resolvePath(source.view, path).node?.attributes.type === "directory";
+    // What a directory holds may lie elsewhere than a file of the same name.
+    hash.update(isDirectory ? "contents\n" : "itself\n");
+    const pathOf = (below: RawPath) => (isDirectory ? joinPath(path, below.slice("x/".length)) : path);
+    if (!(await addItems(hash, items, source, pathOf))) return undefined;
   }
   return hash.digest("hex");
 }
