@@ -75,7 +75,10 @@ export class FileNotes {
   #directories: Map<string, ReturnType<typeof createHash>> | undefined;
 
   note(path: string, mark: string): void {
-    if (this.#directories !== undefined) return this.#add(this.#directories, path, mark);
+    if (this.#directories !== undefined) {
+      this.#add(this.#directories, path, mark);
+      return;
+    }
     this.#files.set(path, mark);
     if (this.#files.size <= maxFiles) return;
     this.#directories = new Map();
