@@ -101,7 +101,13 @@ function readSourceStage(
     if (instruction.kind !== "add")
       throw fail(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`);
     if (found !== undefined) throw fail(range, "must contain exactly one remote ADD");
-    const surroundings = { variables, workdir: "/", source: { line: 0, endLine: 0, text: "" }, from: { kind: "context" } } as const;
+    const surroundings = {
+      variables,
+      workdir: "/",
+      source: { line: 0, endLine: 0, text: "" },
+      from: { kind: "context" },
+      hasNoLayer: false,
+    } as const;
     const { sources } = locateErrors({ file, range }, () => evaluateCopy(instruction, surroundings));
     const [operand, ...others] = sources;
     if (operand === undefined || others.length > 0) throw fail(range, "must contain exactly one remote ADD source");

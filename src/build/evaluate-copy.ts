@@ -18,10 +18,12 @@ interface Surroundings {
   readonly workdir: string;
   readonly source: Source;
   readonly from: Origin;
+  /** Nothing lies below: the stage is from scratch and has no step yet. */
+  readonly hasNoLayer: boolean;
 }
 
 /** Throws a LineError, in BuildKit's words where it has some. */
-export function evaluateCopy(instruction: Transfer, { variables, workdir, source, from }: Surroundings): CopyStep {
+export function evaluateCopy(instruction: Transfer, { variables, workdir, source, from, hasNoLayer }: Surroundings): CopyStep {
   const expand = (word: string | undefined) => (word === undefined ? undefined : expandWord(word, variables) || undefined);
   const word = instruction.kind === "add" ? "ADD" : "COPY";
   const parents = instruction.kind === "copy" && instruction.parents;
@@ -50,7 +52,7 @@ export function evaluateCopy(instruction: Transfer, { variables, workdir, source
     destination,
   ];
   const link = instruction.link && chmod === undefined;
-  if (link && chown !== undefined) refuseNames(chown);
+  if (chown !== undefined && (link || hasNoLayer)) refuseNames(chown, link ? "with --link" : "where there are no files yet");
   return {
     kind: "copy",
     source,
@@ -66,13 +68,13 @@ export function evaluateCopy(instruction: Transfer, { variables, workdir, source
   };
 }
 
-/** A layer of its own has no accounts to find names in. */
-function refuseNames(chown: string): void {
+/** What has nothing below it has no accounts to find names in. */
+function refuseNames(chown: string, where: string): void {
   const [user = "", group = ""] = chown.split(/:(.*)/s);
   const isName = (text: string) => text !== "" && !isOwnerNumber(text);
   const kind = isName(user) ? "user" : isName(group) ? "group" : undefined;
   if (kind !== undefined)
-    throw new LineError(`invalid ${kind} index: -1: --link with --chown=${chown}`, "with --link, write owners as numbers");
+    throw new LineError(`invalid ${kind} index: -1: --chown=${chown} names nobody ${where}`, `${where}, write owners as numbers`);
 }
 
 function readExcludes(patterns: readonly string[]): RawPath[] {

@@ -171,7 +171,8 @@ export class Evaluation {
 
   #copy(instruction: Transfer, source: Source, from: Origin): void {
     const variables = { get: (name: string) => this.#scope.get(name), escape: this.#escape };
-    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from }));
+    const hasNoLayer = this.#history.every((line) => line.empty_layer === true);
+    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from, hasNoLayer }));
   }
 
   #setWorkdir(path: string, source: Source): void {

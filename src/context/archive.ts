@@ -87,9 +87,10 @@ export async function isArchive(content: Content, otherwise = ""): Promise<boole
 
 /** What an archive's hard links may name. */
 interface UnpackedFile {
-  readonly attributes: Attributes;
+  /** Those of its last header so far. */
+  attributes: Attributes;
   readonly inode: object;
-  readonly content: Content;
+  readonly content: Content | undefined;
   /** Where it has been put, though something else may stand there by now. */
   readonly names: RawPath[];
 }
@@ -130,14 +131,11 @@ export async function unpackArchive(
       const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
       if (target === undefined) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
       // Like the archive package of Docker, which gives the file what the header of its last name says.
-      const { type, size, link } = target.attributes;
-      const named = { ...target, attributes: { ...owned, type, size, link } };
+      const { type, size, link, devMajor, devMinor } = target.attributes;
+      target.attributes = { ...owned, type, size, link, devMajor, devMinor };
       target.names.push(path);
-      for (const name of target.names) {
-        if (name !== path && files.get(name)?.inode !== target.inode) continue;
-        files.set(name, named);
-        draft.put(name, named);
-      }
+      files.set(path, target);
+      draft.put(path, target);
       continue;
     }
     const start = offset;
@@ -145,17 +143,26 @@ export async function unpackArchive(
       await spool.write(chunk, 0, chunk.length, offset);
       offset += chunk.length;
     }
-    const file = {
-      attributes: owned,
-      inode: {},
-      names: [path],
-      content: { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start } as const,
-    };
-    if (entry.type === "file") files.set(path, file);
-    else files.delete(path);
-    const existing = draft.lstat(path)?.attributes.type;
-    if (entry.type === "directory" && existing !== undefined && existing !== "directory") draft.remove(path);
-    draft.put(path, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
+    if (entry.type === "directory") {
+      const existing = draft.lstat(path)?.attributes.type;
+      if (existing !== undefined && existing !== "directory") draft.remove(path);
+      files.delete(path);
+      draft.put(path, { attributes: owned });
+      continue;
+    }
+    const spooled: Content = { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start };
+    const file = { attributes: owned, inode: {}, content: spooled.size > 0 ? spooled : undefined, names: [path] };
+    files.set(path, file);
+    draft.put(path, file);
   }
+  settleLinks(draft, files.values());
   return { newest };
+}
+
+/** Gives all names of a file what its last header said. */
+function settleLinks(draft: Draft, files: Iterable<UnpackedFile>): void {
+  for (const file of new Set(files)) {
+    if (file.names.length === 1) continue;
+    for (const name of file.names) if (draft.lstat(name)?.inode === file.inode) draft.put(name, file);
+  }
 }

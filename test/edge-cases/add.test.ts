@@ -6,15 +6,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { pax, readAll } from "../layer/raw-tar.ts";
+import { end, header, member, pax, type RawHeader, readAll } from "../layer/raw-tar.ts";
 import { tarOf } from "../support/pushed.ts";
 import { itemsOfLines } from "../support/trees.ts";
 import { openWorkbench, testRows } from "./workbench.ts";
 
 const bench = openWorkbench(({ image }) => image("image", ["d 1777 0:0 tmp\nd 755 0:0 x\nf 644 0:0 x/f old\nl lnk /x"]));
 
-const tar = await tarOf(itemsOfLines("d 700 5:6 d\nf 640 5:6 d/f F\nl d/l f\nh d/h d/f"));
-const unpacked = ["d 755 0:0 x", "d 700 5:6 x/d", "f 640 5:6 x/d/f F", "h x/d/h x/d/f", "l x/d/l f"];
+const tar = await tarOf(itemsOfLines("d 700 5:6 d\nf 640 5:6 d/f F\nl d/l f"));
+const unpacked = ["d 755 0:0 x", "d 700 5:6 x/d", "f 640 5:6 x/d/f F", "l x/d/l f"];
 const compress = (program: string, bytes: Buffer) => execFileSync(program, ["-c"], { input: bytes });
 // The end of an empty .zip's directory.
 const zip = Buffer.concat([Buffer.from("PK\x05\x06"), Buffer.alloc(18)]);
@@ -49,6 +49,8 @@ for (const [name, bytes] of Object.entries(others))
     assert.ok(file?.content.equals(bytes));
   });
 
+const link = (name: string, to: string, more: RawHeader) => header({ name, flag: "1", link: to, ...more });
+
 const archive = { "a.tar.gz": gzipSync(tar) };
 testRows(bench, [
   {
@@ -60,8 +62,23 @@ testRows(bench, [
   {
     what: "7.34 --chown reaches what is inside",
     dockerfile: "FROM scratch\nADD --chown=7:8 a.tar.gz /x",
-    gives: ["d 755 7:8 x", "d 700 7:8 x/d", "f 640 7:8 x/d/f F", "h x/d/h x/d/f", "l x/d/l f 7:8"],
+    gives: ["d 755 7:8 x", "d 700 7:8 x/d", "f 640 7:8 x/d/f F", "l x/d/l f 7:8"],
     files: archive,
+  },
+  {
+    what: "7.34 hard links in an archive stay that, of empty files too, and give all names the owner and mode they come with",
+    dockerfile: "FROM scratch\nADD links /",
+    gives: ["f 755 7:8 a A", "h b a", "f 600 0:0 e", "h f e", "l l x 9:0", "l m x 9:0"],
+    files: {
+      links: Buffer.concat([
+        ...[
+          member({ name: "a", mode: "0000640", uid: "0000005" }, "A"),
+          link("b", "a", { mode: "0000755", uid: "0000007", gid: "0000010" }),
+        ],
+        ...[member({ name: "e", mode: "0000644" }), link("f", "e", { mode: "0000600" })],
+        ...[header({ name: "l", flag: "2", link: "x", uid: "0000005", mode: "0000777" }), link("m", "l", { uid: "0000011" }), end],
+      ]),
+    },
   },
   {
     what: "7.34 what is there is merged with, through a link as well",

@@ -69,7 +69,7 @@ async function putRaw(name: string, { config = {}, image = {}, history, manifest
   );
   bench.registry().repositories.set(`library/${name}`, {
     blobs: new Map([...blobs, text].map((blob) => [digestOf(blob), blob])),
-    manifests: new Map([["latest", { type: mediaTypes[manifest].manifest, bytes }]]),
+    manifests: new Map(["latest", digestOf(bytes)].map((name) => [name, { type: mediaTypes[manifest].manifest, bytes }])),
   });
   return blobs.map(digestOf);
 }
@@ -174,9 +174,14 @@ testRows(bench, [
     config: { User: "5:6", WorkingDir: "/w" },
   },
   {
-    what: "7.63 names are unknown there: 0, with a warning of a check",
-    dockerfile: "FROM scratch\nCOPY --chown=www Dockerfile /",
-    gives: ["f 644 0:0 Dockerfile FROM scratch\nCOPY --chown=www Dockerfile /"],
+    what: "7.63 names fail while there is no layer, of a stage that is as empty too",
+    dockerfile: "FROM scratch AS empty\nENV A=1\nFROM empty\nCOPY --chown=5:www Dockerfile /",
+    fails: /^BuildFailure: invalid group index: -1/,
+  },
+  {
+    what: "7.63 and are 0 above the first one, with a warning of a check; root is a number",
+    dockerfile: "FROM scratch\nCOPY --chown=root:root Dockerfile /a\nCOPY --chown=www /nope* Dockerfile /",
+    gives: ["f 644 0:0 Dockerfile FROM scratch\nCOPY --chown=root:root Dockerfile /a\nCOPY --chown=www /nope* Dockerfile /"],
     warns: /^UnknownOwner: .*"www"/,
   },
   {
