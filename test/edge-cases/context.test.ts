@@ -77,17 +77,6 @@ test("7.52 an ignore file named after the Dockerfile takes the place of the cont
   assert.deepEqual(await copiedFiles({ files }), without("b.md", ".dockerignore"));
 });
 
-test("7.52 a change of a file's mode alone makes another layer, a change of a hidden file does not", async () => {
-  const layerOf = async (lines: string) => {
-    const dockerfile = "FROM scratch\nCOPY f /";
-    const built = await bench.build({ dockerfile, context: `${lines}\nf 644 0:0 .dockerignore hidden` });
-    return built.image.rootfs.diff_ids;
-  };
-  const first = await layerOf("f 644 0:0 f F\nf 644 0:0 hidden 1");
-  assert.deepEqual(await layerOf("f 644 0:0 f F\nf 600 0:0 hidden 2"), first);
-  assert.notDeepEqual(await layerOf("f 600 0:0 f F\nf 644 0:0 hidden 1"), first);
-});
-
 testRows(bench, [
   {
     what: "7.53 sockets become empty files, pipes stay pipes, and nobody waits for them",

@@ -76,32 +76,3 @@ test("7.38 an unset argument is not exported to a command, an empty one is", asy
   assert.match(plan, /^ +ENV GIVEN=$/m);
   assert.doesNotMatch(plan, /^ +ENV UNSET/m);
 });
-
-/** The steps of a plan, each with all that its result depends on, the builder's proxies aside. */
-function stepsOf(plan: string): string[] {
-  const steps = plan.split(/^ {2}(?=RUN|COPY|MKDIR|CONFIG)/m).slice(1);
-  return steps.filter((step) => !step.startsWith("CONFIG")).map((step) => step.replace(/^ +ENV (HTTP_PROXY|no_proxy)=.*\n/gm, ""));
-}
-
-test("7.39 a build argument that changes changes commands from its ARG on, used or not, and nothing before", async () => {
-  const dockerfile = "FROM image\nRUN one\nCOPY f /\nARG X\nCOPY f /a\nRUN two\nWORKDIR /w\nRUN three $X";
-  const given = { dockerfile, context: "f 644 0:0 f F" };
-  const [before, after] = await Promise.all(["1", "2"].map(async (x) => stepsOf(await bench.plan({ ...given, request: args(["X", x]) }))));
-  const changed = before?.flatMap((step, i) => (step === after?.[i] ? [] : [step.split(" in ")[0]]));
-  assert.deepEqual(changed, ['RUN ["/bin/sh" "-c" "two"]', 'RUN ["/bin/sh" "-c" "three $X"]']);
-  assert.equal(before?.length, 6);
-});
-
-test("7.39 one that no ARG declares, a proxy and a secret change nothing", async () => {
-  const dockerfile = "FROM image\nARG X\nRUN --mount=type=secret,id=s one";
-  const plans = await Promise.all([
-    bench.plan({ dockerfile, request: { secrets: new Map([["s", Buffer.from("one")]]) } }),
-    bench.plan({
-      dockerfile,
-      request: { secrets: new Map([["s", Buffer.from("two")]]), ...args(["HTTP_PROXY", "http://p:1"], ["no_proxy", "x"]) },
-    }),
-    bench.plan({ dockerfile, request: args(["OTHER", "x"]) }),
-  ]);
-  const [first, ...others] = plans.map((plan) => [stepsOf(plan), /HISTORY .*/.exec(plan)?.[0]]);
-  for (const other of others) assert.deepEqual(other, first);
-});

@@ -37,8 +37,9 @@ export interface Built {
   // biome-ignore lint/suspicious/noExplicitAny: manifests are looked at field by field.
   readonly manifest: any;
   readonly warnings: readonly string[];
-  /** The texts of the steps that were begun. */
+  /** The texts of the steps that were begun; and what became of them, in the order of their ends. */
   readonly steps: readonly string[];
+  readonly outcomes: readonly string[];
   /** What commands wrote to both streams; and the same as latin1. */
   readonly output: string;
   readonly rawOutput: string;
@@ -162,6 +163,7 @@ function describeBuilt(registry: TestRegistry, { name, result, events, tag = "la
   return {
     ...{ name, result, image: config, config: config.config ?? {}, manifest },
     warnings: events.flatMap((event) => (event.kind === "warning" ? [event.text] : [])),
+    outcomes: events.flatMap((event) => (event.kind === "step-end" ? [event.outcome] : [])),
     steps: events.flatMap((event) => (event.kind === "step-start" ? [event.step.text] : [])),
     ...{ output: written.toString(), rawOutput: written.toString("latin1") },
     history: (config.history ?? []).map(({ created_by }) => (created_by ?? "").replace(/ # buildkit$/, "")),
