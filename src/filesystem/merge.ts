@@ -23,8 +23,9 @@ const nothing: Step = { kind: "nothing" };
 /**
  * Puts a layer on a tree, entry by entry in the order of the tar. Follows containerd: the parent of an entry is resolved inside the
  * root as the tree is at that moment, the entry's own name is never followed, directories merge and all else replaces. Whiteouts and
- * opaque markers hide what lower layers brought and spare what this layer did, wherever in the layer they stand. The attributes in a
- * hard link's header are not looked at. Throws on what cannot be: a file as a parent, a hard link to nothing, circles of symlinks.
+ * opaque markers hide what lower layers brought and spare what this layer did, wherever in the layer they stand. Unlike there, the
+ * attributes in a hard link's header are not looked at. Throws on what cannot be: a file as a parent, a hard link to nothing, circles
+ * of symlinks.
  */
 export class LayerMerge {
   readonly #layer: number;
