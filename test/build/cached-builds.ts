@@ -75,7 +75,7 @@ export async function openCachedBuilds(t: TestContext) {
       downloaded: registry.requests.slice(before).filter(({ method, path }) => method === "GET" && path.includes("/blobs/")).length,
     };
   };
-  return { build, directory, registry };
+  return { build, directory, registry, events: builder.events };
 }
 
 export function outcomesOf(events: readonly Event[]): Record<string, string[]> {
