@@ -5,11 +5,9 @@ import { createCipheriv } from "node:crypto";
 import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-const from = "ARG REGISTRY=127.0.0.1:5000\nFROM $REGISTRY/base/debian:bookworm\n";
-
 const generated: ReadonlyMap<string, (folder: string) => void> = new Map([
-  ["layer-2g", writeBigFile],
-  ["files-200k", writeManyFiles],
+  ["layer-2g", (folder) => writeBigFile(folder, 2048)],
+  ["files-200k", (folder) => writeManyFiles(folder, 200_000)],
 ]);
 
 /** Names of inputs; the generated ones last. */
@@ -22,7 +20,6 @@ export function listInputs(shared: string): string[] {
 export function prepareInput(name: string, shared: string, folder: string): void {
   const generate = generated.get(name);
   if (generate !== undefined) {
-    mkdirSync(folder, { recursive: true });
     generate(folder);
     return;
   }
@@ -34,27 +31,32 @@ export function prepareInput(name: string, shared: string, folder: string): void
   if (existsSync(prepare)) execFileSync(prepare, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
 }
 
-/** 2 GiB: every other MiB does not compress, the rest is text; the same bytes each time. */
-function writeBigFile(folder: string): void {
-  writeFileSync(join(folder, "Dockerfile"), `${from}COPY big /data/\nRUN stat /data/big\n`);
+/** A COPY of a file of `mebibytes`: every other MiB does not compress, the rest is text; the same bytes each time. */
+export function writeBigFile(folder: string, mebibytes: number): void {
+  writeDockerfile(folder, "COPY big /data/\nRUN stat /data/big\n");
   const size = 1 << 20;
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
   const text = Buffer.alloc(size);
   const file = openSync(join(folder, "big"), "wx");
-  for (let block = 0; block < 1024; block++) {
-    writeSync(file, noise.update(Buffer.alloc(size)));
-    writeSync(file, text.fill(`${block} of 1024: a line of text that repeats\n`));
+  for (let block = 0; block < mebibytes; block++) {
+    writeSync(file, block % 2 === 0 ? noise.update(Buffer.alloc(size)) : text.fill(`${block} of 1024: a line of text that repeats\n`));
   }
   closeSync(file);
 }
 
-/** 200,000 files of about a hundred bytes in 2,000 directories. */
-function writeManyFiles(folder: string): void {
-  writeFileSync(join(folder, "Dockerfile"), `${from}COPY tree /srv/tree\nRUN rm -r /srv/tree/d0 && echo changed > /srv/tree/d1/f1\n`);
-  for (let directory = 0; directory < 2000; directory++) {
+/** A COPY of `count` files of about a hundred bytes, a hundred to a directory, and a RUN that removes a hundred of them. */
+export function writeManyFiles(folder: string, count: number): void {
+  writeDockerfile(folder, "COPY tree /srv/tree\nRUN rm -r /srv/tree/d0 && echo changed > /srv/tree/d1/f1\n");
+  for (let directory = 0; directory < count / 100; directory++) {
     const path = join(folder, "tree", `d${directory}`);
     mkdirSync(path, { recursive: true });
     for (let file = 0; file < 100; file++)
       writeFileSync(join(path, `f${file}`), `export const value = ${directory * 100 + file};\n`.repeat(3));
   }
+}
+
+/** A context with a Dockerfile of these lines on the base, or on another image of the registry. */
+export function writeDockerfile(folder: string, lines: string, base = "base/debian:bookworm"): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "Dockerfile"), `ARG REGISTRY=127.0.0.1:5000\nFROM $REGISTRY/${base}\n${lines}`);
 }

@@ -1,22 +1,17 @@
 // Measures whole builds by Slipway and its peers against a registry on loopback and prints tables: `npm run bench`.
 
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { pushRootFileSystem, startLocalRegistry } from "../support/local-registry.ts";
 import { listAttempts } from "./attempts.ts";
-import { type InputBuilds, openInput } from "./bench-input.ts";
-import { makeDisk } from "./disk.ts";
 import { type Case, cases } from "./goals.ts";
 import { listInputs, prepareInput } from "./input.ts";
+import { type InputBuilds, openInput } from "./input-builds.ts";
 import { describeMachine } from "./machine.ts";
-import { isInside, runInside } from "./namespaces.ts";
-import { findFreePort } from "./ports.ts";
+import { runInside } from "./namespaces.ts";
+import { openBench } from "./open-bench.ts";
 import { type Attempt, isSame, loadResults, noResults, type Results, saveResults } from "./results.ts";
-import { copyStorage } from "./storage.ts";
 import { showResults } from "./table.ts";
 import { findTools, type Tool } from "./tools.ts";
 
@@ -77,27 +72,6 @@ function chooseInputs(): string[] {
   return choose("input", values.inputs === "all" ? known.join(",") : values.inputs, known, usual);
 }
 
-function makeBase(): string {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "slipway-bench");
-  const base = join(cache, "debian-bookworm.tar.gz");
-  if (existsSync(base)) return base;
-  mkdirSync(cache, { recursive: true });
-  console.error("Making the base with mmdebstrap, once");
-  execFileSync(join(values.data, "make-base"), [`${base}.part`], { stdio: ["ignore", "ignore", "inherit"] });
-  renameSync(`${base}.part`, base);
-  return base;
-}
-
-/** A registry's folder that holds the base alone. */
-async function storeBase(shared: string): Promise<string> {
-  const [folder, stored] = [join(shared, "base-registry"), join(shared, "base")];
-  mkdirSync(folder);
-  await using registry = await startLocalRegistry(folder);
-  await pushRootFileSystem(registry.host, makeBase(), ["base/debian:bookworm"]);
-  copyStorage(join(folder, "storage"), stored);
-  return stored;
-}
-
 async function run(): Promise<void> {
   if (!existsSync(values.data)) throw new Error(`The benchmark inputs are missing: ${values.data}`);
   const found = findTools({ ...values, dockerRoot: values["docker-root"] });
@@ -113,28 +87,17 @@ async function run(): Promise<void> {
   results.machine = describeMachine();
   results.tools = { ...results.tools, ...Object.fromEntries(found.map(({ name, version }) => [name, version])) };
   const missing = attempts.filter((attempt) => !results.builds.some((one) => isSame(one, attempt)));
-  const work = mkdtempSync(join(values.work, "slipway-bench-"));
-  const mayMount = isInside();
-  if (!mayMount) console.error("Not root, or without namespaces: states lie in directories of a file system that others have used");
-  try {
-    const disk = makeDisk(work, mayMount);
-    const shared = disk.path;
-    const timeoutMs = Number(values.timeout) * 1000;
-    const bench = { work, shared, mayMount, port: await findFreePort(), base: await storeBase(shared), timeoutMs };
-    const end = Date.now() + Number(values.minutes) * 60_000;
-    for (const input of new Set(missing.map((one) => one.input))) {
-      const context = join(shared, "context");
-      prepareInput(input, values.data, context);
-      using builds = openInput(context, bench);
-      for (const attempt of missing.filter((one) => one.input === input)) {
-        const tool = tools.get(attempt.tool);
-        if (tool === undefined || Date.now() > end) continue;
-        await measureOne(builds, tool, attempt, results);
-      }
+  using bench = await openBench({ place: values.work, data: values.data, timeoutMs: Number(values.timeout) * 1000 });
+  const end = Date.now() + Number(values.minutes) * 60_000;
+  for (const input of new Set(missing.map((one) => one.input))) {
+    if (Date.now() > end) break;
+    const context = join(bench.shared, "context");
+    prepareInput(input, values.data, context);
+    using builds = openInput(context, bench.base, bench);
+    for (const attempt of missing.filter((one) => one.input === input)) {
+      const tool = tools.get(attempt.tool);
+      if (tool !== undefined && Date.now() < end) await measureOne(builds, tool, attempt, results);
     }
-    disk.remove();
-  } finally {
-    rmSync(work, { recursive: true, force: true });
   }
   console.log(showResults(results));
 }

@@ -34,6 +34,7 @@ const kindCells = ({ case: name, delay, input }: Pick<Comparison, "case" | "dela
 
 function showTimes(builds: readonly BuildResult[]): string {
   const comparisons = compare(builds);
+  if (comparisons.length === 0) return "";
   const tools = [...new Set(comparisons.flatMap(({ times }) => [...times.keys()]))];
   const rows = comparisons.map((one) => {
     const times = tools.map((tool) => {
@@ -89,6 +90,7 @@ function showTrips(all: readonly BuildResult[]): string {
 }
 
 function showCosts(builds: readonly BuildResult[]): string {
+  if (builds.length === 0) return "";
   const rows = groupBuilds(builds).map((group) => {
     const middle = (pick: (build: BuildResult) => number) => findMedian(group.builds.map(pick));
     const most = (pick: (build: BuildResult) => number) => Math.max(...group.builds.map(pick));

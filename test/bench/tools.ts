@@ -41,10 +41,10 @@ export interface ToolPlaces {
 /** Every tool that is there; Slipway always is. */
 export function findTools(places: ToolPlaces): Tool[] {
   const buildkit = findBuildkitDaemon() ?? findBuildkitOfDocker(places.dockerRoot);
-  return [makeSlipway(places), buildkit, findBuildah(), findKaniko(places.kaniko)].filter((tool) => tool !== undefined);
+  return [findSlipway(places), buildkit, findBuildah(), findKaniko(places.kaniko)].filter((tool) => tool !== undefined);
 }
 
-function makeSlipway({ node, bundle, sandbox }: ToolPlaces): Tool {
+export function findSlipway({ node, bundle, sandbox }: Pick<ToolPlaces, "node" | "bundle" | "sandbox">): Tool {
   const commit = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: import.meta.dirname, encoding: "utf8" }).stdout?.trim();
   return {
     name: "slipway",
