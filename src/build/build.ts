@@ -25,7 +25,7 @@ import { beginDownloads, type Downloads } from "./downloads.ts";
 import { findEmulators } from "./emulation.ts";
 import { findEpochSource, resolveEpoch } from "./epoch.ts";
 import { execute } from "./execute.ts";
-import { BuildFailure, during, hintOf, type Place } from "./failure.ts";
+import { BuildFailure, during, hintOf, type PlaceOf, placesIn } from "./failure.ts";
 import { contextOptions, fetchTools, makeStateDirectory, secretsOf } from "./fetching.ts";
 import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
@@ -62,8 +62,6 @@ export async function build(request: Request, tools: BuildTools): Promise<BuildR
   }
 }
 
-type PlaceOf = (lines: { readonly line: number; readonly endLine: number }) => Place;
-
 async function buildWith(registry: Registry, request: Request, tools: AgentTools): Promise<BuildResult> {
   const { report, signal } = tools;
   const fetching = fetchTools(request, registry, tools);
@@ -77,7 +75,7 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     if (context.stateDir !== undefined)
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path, request.workingDirectory);
-    const place: PlaceOf = ({ line, endLine }) => ({ file, source, line, endLine });
+    const place = placesIn(file, source);
     const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
     const bases = openBases(registry, signal, cache);
     const emulators = await findEmulators();
@@ -137,12 +135,12 @@ async function planBuild(
 ): Promise<Planned> {
   const { context, bases, place } = sources;
   const known = new Map<string, Base>();
-  const find = async ({ reference, platform, source, hint }: Wanted) => {
+  const find = async ({ reference, platform, source, part, hint }: Wanted) => {
     try {
       known.set(baseKey(reference, platform), await bases.base(reference, platform));
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hint ?? hintOf(error), cause: error });
+      throw new BuildFailure(error.message, { place: place(source, part), hint: hint ?? hintOf(error), cause: error });
     }
   };
   try {
@@ -156,9 +154,10 @@ async function planBuild(
     }
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
-    const lines = { line: error.range.start.line, endLine: error.range.end.line };
+    const { start, end } = error.instruction;
+    const lines = place({ line: start.line, endLine: end.line });
     // Its message has the place and the hint in it, which stand beside the reason here.
-    throw new BuildFailure(error.reason, { place: place(lines), hint: error.hint, cause: error.cause });
+    throw new BuildFailure(error.reason, { place: { ...lines, exact: error.range }, hint: error.hint, cause: error.cause });
   }
 }
 

@@ -110,7 +110,7 @@ export async function checkOnly(file: string, request: PlanRequest, context: Con
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     const message = error.hint === undefined ? error.reason : `${error.reason} (${error.hint})`;
-    return { ...checked, error: { message, place: placeOf({ file, source: text }, error.range) } };
+    return { ...checked, error: { message, place: { ...placeOf({ file, source: text }, error.instruction), exact: error.range } } };
   }
 }
 

@@ -3,7 +3,7 @@
 import { beginCheckout, beginDownload, type Checkout, type Download } from "../context/context.ts";
 import { type Http, redactText } from "../http/http.ts";
 import type { RegistryOptions } from "../registry/registry.ts";
-import { BuildFailure, hintOf, type Place } from "./failure.ts";
+import { BuildFailure, hintOf, type PlaceOf } from "./failure.ts";
 import type { CopyOperand, Plan, Source } from "./plan.ts";
 
 type UrlOperand = Extract<CopyOperand, { kind: "url" }>;
@@ -28,7 +28,7 @@ export interface DownloadsTools {
   readonly ssh: ReadonlyMap<string, string>;
   readonly scratch: string;
   readonly signal: AbortSignal;
-  place(source: Source): Place;
+  readonly place: PlaceOf;
 }
 
 /** Begins to fetch everything that the plan will need. Throws a BuildFailure for what its host does not have. */
@@ -50,17 +50,19 @@ export async function beginDownloads(plan: Plan, tools: DownloadsTools): Promise
     for (const outcome of await Promise.allSettled([...files.values(), ...checkouts.values()]))
       if (outcome.status === "fulfilled") await Promise.allSettled([outcome.value.finished]);
   };
-  const begin = async (operand: CopyOperand, source: Source) => {
+  const begin = async (operand: CopyOperand, source: Source, index: number) => {
     try {
       if (operand.kind === "url") await download(operand);
       if (operand.kind === "git") await checkOut(operand);
     } catch (error) {
-      fail(error, tools.place(source), tools.signal);
+      fail(error, tools.place(source, { of: "source", index }), tools.signal);
     }
   };
   try {
     const steps = plan.stages.flatMap((stage) => stage.steps);
-    await Promise.all(steps.flatMap((step) => (step.kind === "copy" ? step.sources.map((operand) => begin(operand, step.source)) : [])));
+    await Promise.all(
+      steps.flatMap((step) => (step.kind === "copy" ? step.sources.map((operand, i) => begin(operand, step.source, i)) : [])),
+    );
   } catch (error) {
     await close();
     throw error;
@@ -84,7 +86,7 @@ function remember<T>(known: Map<string, T>, key: string, begin: () => T): T {
   return begun;
 }
 
-function fail(error: unknown, place: Place, signal: AbortSignal): never {
+function fail(error: unknown, place: ReturnType<PlaceOf>, signal: AbortSignal): never {
   signal.throwIfAborted();
   if (!(error instanceof Error)) throw error;
   throw new BuildFailure(error.message, { place, hint: hintOf(error), cause: error.cause });

@@ -66,7 +66,7 @@ export async function resolveEpoch(
 
 /** Says of errors where SOURCE_DATE_EPOCH is set. */
 export function locateEpoch<T>(dockerfile: Dockerfile, read: () => T): T {
-  return locateErrors({ file: dockerfile.file, range: findRange(dockerfile) }, read);
+  return locateErrors(dockerfile, findRange(dockerfile), read);
 }
 
 /** Where it is declared, or else where the build begins. */
@@ -78,22 +78,23 @@ function findRange({ globalArgs, stages }: Dockerfile): Stage["range"] {
 
 /** A stage that does nothing but add one thing from elsewhere, to an image from scratch. */
 function readSourceStage(
-  { file, escape: escapeCharacter }: Dockerfile,
+  dockerfile: Dockerfile,
   stage: Stage,
   globals: ReadonlyMap<string, string>,
   buildArgs: ReadonlyMap<string, string>,
 ): ContextSource {
   const env = new Map(globals);
-  const variables = { get: (name: string) => env.get(name), escape: escapeCharacter };
+  const { file } = dockerfile;
+  const variables = { get: (name: string) => env.get(name), escape: dockerfile.escape };
   const fail = (range: Stage["range"], why: string) => new DockerfileError(`${epochName} stage ${why}`, { file, range });
-  if (locateErrors({ file, range: stage.from.range }, () => expandWord(stage.from.image, variables)) !== "scratch")
+  if (locateErrors(dockerfile, stage.from.range, () => expandWord(stage.from.image, variables)) !== "scratch")
     throw fail(stage.from.range, "must use FROM scratch");
   let found: ContextSource | undefined;
   for (const instruction of stage.instructions) {
     const { range } = instruction;
     if (instruction.kind === "arg") {
       for (const { name, value } of instruction.args) {
-        const set = buildArgs.get(name) ?? (value && locateErrors({ file, range }, () => expandWord(value, variables)));
+        const set = buildArgs.get(name) ?? (value && locateErrors(dockerfile, range, () => expandWord(value, variables)));
         if (set !== undefined) env.set(name, set);
       }
       continue;
@@ -108,7 +109,7 @@ function readSourceStage(
       from: { kind: "context" },
       hasNoLayer: false,
     } as const;
-    const { sources } = locateErrors({ file, range }, () => evaluateCopy(instruction, surroundings));
+    const { sources } = locateErrors(dockerfile, range, () => evaluateCopy(instruction, surroundings));
     const [operand, ...others] = sources;
     if (operand === undefined || others.length > 0) throw fail(range, "must contain exactly one remote ADD source");
     if (operand.kind === "git") found = { kind: "git", source: operand.source };

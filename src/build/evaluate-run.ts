@@ -1,6 +1,17 @@
 // What a RUN comes to: its command, and what it may reach, with every word of its flags expanded and checked.
 
-import { type CommandLine, LineError, type Mount, type RunInstruction, readMount, readScript } from "../dockerfile/dockerfile.ts";
+import {
+  type CommandLine,
+  exactFlag,
+  flagValue,
+  LineError,
+  type Mount,
+  type MountFlag,
+  type RunInstruction,
+  readMount,
+  readScript,
+  within,
+} from "../dockerfile/dockerfile.ts";
 import { toRaw } from "../layer/entry.ts";
 import type { Origin, RunMount, RunStep } from "./plan.ts";
 import { cleanPath } from "./select.ts";
@@ -41,10 +52,15 @@ function refuseRights({ security, devices }: RunInstruction): void {
   if (security === "insecure")
     throw new LineError(
       "RUN --security=insecure: entitlement security.insecure is not allowed: no sandbox gives a command more rights than Docker's default container",
+      undefined,
+      flagValue("--security", security),
     );
   const [device] = devices;
   if (device !== undefined)
-    throw new LineError(`RUN --device=${device.name} is not allowed: no sandbox gives a command a device of this machine`);
+    throw new LineError(`RUN --device=${device.name} is not allowed: no sandbox gives a command a device of this machine`, undefined, {
+      of: "flag",
+      text: "--device",
+    });
 }
 
 function networkOf({ network }: RunInstruction, policy: RunPolicy): RunStep["network"] {
@@ -53,6 +69,7 @@ function networkOf({ network }: RunInstruction, policy: RunPolicy): RunStep["net
     throw new LineError(
       "RUN --network=host: entitlement network.host is not allowed",
       "pass --allow=network.host, or leave the flag out: without it a command has the machine's network too",
+      flagValue("--network", network),
     );
   return wanted;
 }
@@ -61,7 +78,7 @@ function evaluateMounts(instruction: RunInstruction, { origins, workdir, env, ex
   const files: RunMount[] = [];
   const secrets: RunMount[] = [];
   const agents: (RunMount & { readonly kind: "ssh" })[] = [];
-  for (const [i, flag] of instruction.mounts.entries()) {
+  const take = (flag: MountFlag, i: number) => {
     const mount = readMount(flag, expand);
     const from = origins[i] ?? { kind: "context" };
     const place = (target: string) => placeOf(target, workdir);
@@ -81,13 +98,14 @@ function evaluateMounts(instruction: RunInstruction, { origins, workdir, env, ex
         secrets.push(evaluateSecret(mount, place));
         break;
       case "ssh": {
-        if (mount.source) throw new LineError("ssh does not support source");
+        if (mount.source) throw new LineError("ssh does not support source", undefined, { inner: mount.source });
         const target = place(mount.target || `/run/buildkit/ssh_agent.${agents.length}`);
         agents.push({ kind: "ssh", id: mount.id || "default", target, ...ownerOf(mount, 0o600), required: mount.required });
         break;
       }
     }
-  }
+  };
+  for (const [i, flag] of instruction.mounts.entries()) within(exactFlag("--mount", flag.text), () => take(flag, i));
   const [agent] = agents;
   const hasAgent = agent === undefined || env.some((pair) => pair.startsWith("SSH_AUTH_SOCK="));
   return { env: hasAgent ? env : [...env, `SSH_AUTH_SOCK=${agent.target}`], mounts: [...files, ...secrets, ...agents] };
@@ -95,9 +113,10 @@ function evaluateMounts(instruction: RunInstruction, { origins, workdir, env, ex
 
 function placeOf(target: string, workdir: string): string {
   const clean = cleanPath(toRaw(target.startsWith("/") ? target : `${workdir}/${target}`));
-  if (clean === "") throw new LineError(`invalid mount target ${JSON.stringify(target)}`);
+  if (clean === "") throw new LineError(`invalid mount target ${JSON.stringify(target)}`, undefined, { inner: target });
   const placed = `/${Buffer.from(clean, "latin1").toString("utf8")}`;
-  if (/^\/proc(?:\/|$)/.test(placed)) throw new LineError(`invalid mount target "${placed}": cannot be mounted because it is inside /proc`);
+  if (/^\/proc(?:\/|$)/.test(placed))
+    throw new LineError(`invalid mount target "${placed}": cannot be mounted because it is inside /proc`, undefined, { inner: target });
   return placed;
 }
 

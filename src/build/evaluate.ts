@@ -1,7 +1,7 @@
 // What each instruction of a stage comes to: a step, a change of the configuration, a line of history.
 
 import type { Escape, Instruction } from "../dockerfile/dockerfile.ts";
-import { expandWord, expandWords, LineError, quoteList } from "../dockerfile/dockerfile.ts";
+import { expandWord, expandWords, LineError, quoteList, within } from "../dockerfile/dockerfile.ts";
 import type { ContainerConfig, History, ImageConfig } from "../image/image.ts";
 import { toRaw } from "../layer/entry.ts";
 import { evaluateCopy, type Transfer } from "./evaluate-copy.ts";
@@ -117,7 +117,12 @@ export class Evaluation {
     if (labels.size > 0) this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(labels) };
   }
 
-  #expand(word: string): string {
+  /** A word that stands so among the arguments. */
+  #expand(text: string): string {
+    return within({ of: "argument", text }, () => this.#expandWord(text));
+  }
+
+  #expandWord(word: string): string {
     return expandWord(word, { get: (name) => this.#scope.get(name), escape: this.#escape });
   }
 
@@ -144,7 +149,6 @@ export class Evaluation {
     const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)] as const);
     const env = new Map(splitEnv(this.#config.Env));
     for (const [key, value] of expanded) {
-      if (key === "") throw new LineError("ENV names can not be blank");
       this.#scope.set(key, value);
       env.set(key, value);
     }
@@ -160,7 +164,7 @@ export class Evaluation {
 
   #run(instruction: Extract<Instruction, { kind: "run" }>, source: Source, origins: readonly Origin[]): void {
     const { command, ...reach } = evaluateRun(instruction, {
-      ...{ origins, policy: this.#policy, expand: (word) => this.#expand(word) },
+      ...{ origins, policy: this.#policy, expand: (word) => this.#expandWord(word) },
       ...{ workdir: this.#workdir(), env: this.#scope.environment() },
     });
     const args = this.#commandOf(command);
@@ -220,15 +224,17 @@ export class Evaluation {
 
   #expose(words: readonly string[]): void {
     const variables = { get: (name: string) => this.#scope.get(name), escape: this.#escape };
-    const specs = words.flatMap((word) => expandWords(word, variables));
-    const ports = [...new Set(specs.flatMap(readPorts))].sort(comparePorts);
+    const read = (word: string) => expandWords(word, variables).flatMap(readPorts);
+    const specs = words.flatMap((text) => within({ of: "argument", text }, () => read(text)));
+    const ports = [...new Set(specs)].sort(comparePorts);
     this.#config.ExposedPorts = { ...this.#config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
     this.#note(`EXPOSE ${plainList(ports)}`);
   }
 
   #addVolumes(words: readonly string[]): void {
     const paths = words.map((word) => this.#expand(word));
-    if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
+    const blank = paths.indexOf("");
+    if (blank >= 0) throw new LineError("VOLUME specified can not be an empty string", undefined, { of: "argument", index: blank });
     this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) };
     this.#note(`VOLUME ${plainList(paths)}`);
   }
@@ -271,6 +277,6 @@ const signalName =
 function checkSignal(text: string): string {
   const number = /^\d+$/.test(text) ? Number(text) : undefined;
   const known = number === undefined ? signalName.test(text) : number > 0 && number <= signalNumberLimit;
-  if (!known) throw new LineError(`invalid signal: ${text}`);
+  if (!known) throw new LineError(`invalid signal: ${text}`, undefined, { of: "arguments" });
   return text;
 }

@@ -12,9 +12,9 @@ import type { LayerSummary, Report, StepName } from "../report/report.ts";
 import type { Sandbox, SandboxName } from "../sandbox/sandbox.ts";
 import type { BaseImage } from "./bases.ts";
 import type { Downloads } from "./downloads.ts";
-import { BuildFailure, hintOf, type Place } from "./failure.ts";
+import { BuildFailure, blaming, hintOf, type Place, type PlaceOf } from "./failure.ts";
 import type { Layers } from "./layers.ts";
-import type { Origin, Plan, Source, StagePlan, Step } from "./plan.ts";
+import type { Origin, Plan, StagePlan, Step } from "./plan.ts";
 import { allSteps, type CachePolicy, type Hit, type Resumption } from "./resume.ts";
 import type { DigestedView } from "./selection.ts";
 import { type Contexts, filesOf } from "./sources.ts";
@@ -51,7 +51,7 @@ export interface ExecuteTools {
   readonly rewriteTimestamp: boolean;
   /** `RULE LINE` for each build check that is to say nothing there. */
   readonly silenced: ReadonlySet<string>;
-  place(source: Source): Place;
+  readonly place: PlaceOf;
   /** undefined: every step is done. */
   readonly resumption: ResumptionTools | undefined;
   /** Called with each layer of the target as soon as it is known, from the bottom to the top of each stage. */
@@ -305,7 +305,9 @@ class StageBuild {
       return next;
     } catch (error) {
       if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
-      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step.source));
+      throw this.#tools.signal.aborted
+        ? error
+        : placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : undefined));
     }
   }
 
@@ -339,7 +341,9 @@ class StageBuild {
     const tools = { now, warn, scratch, downloads, signal };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
-      step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
+      step.kind === "workdir"
+        ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools))
+        : await copyFiles(step, below, await this.#openSource(step.from), tools);
     const written = await this.#write(items);
     return this.#finish(await files.with(written.layer, written.index), written, started);
   }

@@ -6,13 +6,17 @@ import {
   expandWord,
   findBaseStage,
   findStage,
+  flagValue,
   type Instruction,
   LineError,
+  type Located,
   locateErrors,
+  type Part,
   parseOnbuild,
   type Range,
   type Stage,
   suggest,
+  within,
 } from "../dockerfile/dockerfile.ts";
 import type { ImageConfig } from "../image/image.ts";
 import type { ImageName } from "../image/layout.ts";
@@ -26,6 +30,7 @@ import { Evaluation, splitEnv } from "./evaluate.ts";
 import type { RunPolicy } from "./evaluate-run.ts";
 import { evaluateGlobals } from "./globals.ts";
 import { fillStep, type NamedContext, type NamedContexts, readNamedContexts } from "./named-context.ts";
+import { originPart } from "./origin-part.ts";
 import { type Base, type CopyStep, type Origin, type Plan, renumberStep, type Source, type StagePlan } from "./plan.ts";
 import { Scope } from "./scope.ts";
 import { isUncached, type Uncached, unknownStageWarnings } from "./uncached.ts";
@@ -49,6 +54,8 @@ export interface Wanted {
   readonly platform: Platform;
   /** The instruction that names it. */
   readonly source: Source;
+  /** What of the instruction names it. */
+  readonly part: Part;
   /** What to try where there is no such image. */
   readonly hint: string | undefined;
 }
@@ -77,6 +84,8 @@ type StageInstruction = Stage["instructions"][number];
 interface Placed {
   readonly instruction: StageInstruction;
   readonly range: Range;
+  /** Its text stands somewhere else. */
+  readonly isTrigger: boolean;
 }
 
 interface Visited {
@@ -135,7 +144,7 @@ class Planner {
 
   /** Evaluates a stage and, first, those it needs. Gives undefined while an image must be known before. */
   visit(stage: Stage, above: readonly Stage[]): Visited | undefined {
-    if (above.includes(stage)) this.#fail(stage.from.range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (above.includes(stage)) this.#fail(stage.from.range, `circular dependency detected on stage: ${stageName(stage)}`, fromImage);
     if (!this.#visited.has(stage.index)) this.#visited.set(stage.index, this.#evaluate(stage, [...above, stage]));
     return this.#visited.get(stage.index);
   }
@@ -179,9 +188,12 @@ class Planner {
   #evaluate(stage: Stage, above: readonly Stage[]): Visited | undefined {
     const { from } = stage;
     const variables = { get: (name: string) => this.#globals.get(name), escape: this.#dockerfile.escape };
-    const image = this.#at(from.range, () => expandWord(from.image, variables));
-    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`);
-    const platform = this.#at(from.range, () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables)));
+    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
+    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
+    const platform = this.#at(from.range, () => {
+      const read = () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables));
+      return within(flagValue("--platform", from.platform), read);
+    });
     const replacement = stage.name === undefined ? undefined : this.#contexts.find(stage.name, platform);
     if (replacement !== undefined) return this.#replace(stage, platform, replacement);
     const opened = this.#openBase(stage, image, platform, above);
@@ -194,16 +206,20 @@ class Planner {
     const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
     if (fill !== undefined) evaluation.fill(fill);
     const placed: Placed[] = [
-      ...triggers.map((text) => ({ instruction: parseOnbuild(text, this.#dockerfile.file, from.range.start.line), range: from.range })),
-      ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range })),
+      ...triggers.map((text) => ({
+        instruction: parseOnbuild(text, this.#dockerfile.file, from.range),
+        range: from.range,
+        isTrigger: true,
+      })),
+      ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range, isTrigger: false })),
     ];
     const inheritedHistory = config.history?.length ?? 0;
     // All sources first, so that everything still wanted is known at once.
     const origins = placed.map((one) => namesOf(one.instruction).map((from) => this.#sourceOf(from, one, stage, above)));
     if (origins.flat().includes(undefined)) return undefined;
-    for (const [i, { instruction, range }] of placed.entries()) {
+    for (const [i, one] of placed.entries()) {
       const known = origins[i]?.filter((origin) => origin !== undefined) ?? [];
-      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), known));
+      this.#of(one, () => evaluation.apply(one.instruction, sourceAt(one), known));
     }
     const run = evaluation.steps.find((step) => step.kind === "run");
     if (run !== undefined && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run.source, stage, platform);
@@ -240,15 +256,15 @@ class Planner {
     const named = this.#contexts.find(image, platform);
     if (named !== undefined) return this.#openNamed(stage, named.name, named.context, platform);
     if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
-    const reference = this.#at(stage.from.range, () => readReference(image));
+    const reference = this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
     return this.#openNamed(stage, image, { kind: "image", reference }, platform);
   }
 
   #openNamed(stage: Stage, name: string, context: NamedContext, platform: Platform): Opened | undefined {
     const scope = new Scope(this.#globals, this.#request.buildArgs, { env: [], declared: [] });
-    const source = sourceAt(stage.from, stage.from.range);
+    const source = sourceAt({ instruction: stage.from, range: stage.from.range, isTrigger: false });
     if (context.kind === "image") {
-      const base = this.#findImage(context.reference, platform, source, this.#nearStage(name));
+      const base = this.#findImage({ reference: context.reference, platform, source, part: fromImage, hint: this.#nearStage(name) });
       if (base === undefined) return undefined;
       const { created: _, ...config } = base.config;
       return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
@@ -258,34 +274,36 @@ class Planner {
   }
 
   /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
-  #sourceOf(from: string | undefined, { instruction, range }: Placed, stage: Stage, above: readonly Stage[]): Origin | undefined {
+  #sourceOf(from: string | undefined, placed: Placed, stage: Stage, above: readonly Stage[]): Origin | undefined {
     if (!from) return { kind: "context" };
+    const { instruction } = placed;
+    const part = originPart(instruction.kind, from);
+    const fail = (reason: string) => {
+      throw new LineError(reason);
+    };
     if (from === "scratch") return { kind: "scratch" };
     const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
     const isStage = takesNumbers || !/^\d+$/.test(from);
-    const found = isStage ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : undefined;
+    const read = <T>(action: () => T) => this.#of(placed, () => within(part, action));
+    const found = isStage ? read(() => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : undefined;
     if (found === undefined) {
       const named = this.#contexts.find(from, this.#request.platform);
       if (named?.context.kind === "files") return { kind: "context", name: named.name };
       if (named?.context.kind === "scratch") return { kind: "scratch" };
-      const reference = named?.context.reference ?? this.#at(range, () => readReference(from));
-      return this.#imageOrigin(reference, sourceAt(instruction, range), this.#nearStage(from));
+      const reference = named?.context.reference ?? read(() => readReference(from));
+      const { platform } = this.#request;
+      const base = this.#findImage({ reference, platform, source: sourceAt(placed), part, hint: this.#nearStage(from) });
+      return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
     }
-    if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (found === stage) read(() => fail(`circular dependency detected on stage: ${stageName(stage)}`));
     if (found.index > stage.index)
-      this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
+      read(() => fail(`cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`));
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
 
-  #imageOrigin(reference: ImageName, source: Source, hint?: string): Origin | undefined {
-    const { platform } = this.#request;
-    const base = this.#findImage(reference, platform, source, hint);
-    return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
-  }
-
-  #findImage(reference: ImageName, platform: Platform, source: Source, hint: string | undefined): Base | undefined {
-    const base = this.#bases.get(baseKey(reference, platform));
-    if (base === undefined) this.wanted.push({ reference, platform, source, hint });
+  #findImage(wanted: Wanted): Base | undefined {
+    const base = this.#bases.get(baseKey(wanted.reference, wanted.platform));
+    if (base === undefined) this.wanted.push(wanted);
     return base;
   }
 
@@ -308,13 +326,23 @@ class Planner {
   }
 
   #at<T>(range: Range, action: () => T): T {
-    return locateErrors({ file: this.#dockerfile.file, range }, action);
+    return locateErrors(this.#dockerfile, range, action);
   }
 
-  #fail(range: Range, reason: string): never {
-    throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
+  /** What is wrong with a trigger is shown where it is triggered. */
+  #of<T>({ range, isTrigger }: Placed, action: () => T): T {
+    const located: Located = isTrigger ? { file: this.#dockerfile.file } : this.#dockerfile;
+    return locateErrors(located, range, action);
+  }
+
+  #fail(range: Range, reason: string, part: Part): never {
+    return this.#at(range, () => {
+      throw new LineError(reason, undefined, part);
+    });
   }
 }
+
+const fromImage: Part = { of: "argument", index: 0 };
 
 /** Instructions see the time, and not the name that it was taken from. */
 function settleEpoch(variables: ReadonlyMap<string, string>, epoch: PlanRequest["epoch"]): ReadonlyMap<string, string> {
@@ -345,8 +373,9 @@ function namesOf(instruction: StageInstruction): readonly (string | undefined)[]
   return [instruction.kind === "copy" ? instruction.from : undefined];
 }
 
-function sourceAt(instruction: Instruction, range: Range): Source {
-  return { line: range.start.line, endLine: range.end.line, text: instruction.text.replace(/\s+/g, " ") };
+function sourceAt({ instruction, range, isTrigger }: Omit<Placed, "instruction"> & { readonly instruction: Instruction }): Source {
+  const text = instruction.text.replace(/\s+/g, " ");
+  return { line: range.start.line, endLine: range.end.line, text, ...(isTrigger ? { isTrigger } : {}) };
 }
 
 function stageName(stage: Stage): string {

@@ -21,6 +21,8 @@ export type Origin =
 export interface Source {
   readonly line: number;
   readonly endLine: number;
+  /** It is a trigger, which stands elsewhere; the lines are those of the FROM that runs it. */
+  readonly isTrigger?: true;
   /** The instruction on one line, as headers and dry runs show it. */
   readonly text: string;
 }

@@ -1,11 +1,13 @@
 // The contexts of a build: opens them, and checks before the build starts that what COPY, ADD and mounts take from them is there.
 
 import { type ContextSource, type FetchTools, type Files, openFiles } from "../context/context.ts";
+import type { Part } from "../dockerfile/dockerfile.ts";
 import { type RawPath, toText } from "../layer/entry.ts";
-import { BuildFailure, hintOf, type Place } from "./failure.ts";
+import { BuildFailure, hintOf, type PlaceOf } from "./failure.ts";
 import { findSource } from "./mount-source.ts";
 import { describeFiles, readNamedContext } from "./named-context.ts";
-import { type Origin, originsOf, type Plan, type Source, type Step } from "./plan.ts";
+import { originPart } from "./origin-part.ts";
+import { type Origin, originsOf, type Plan, type Step } from "./plan.ts";
 import type { Request } from "./request.ts";
 import { SourceNotFound, selectSources } from "./select.ts";
 import type { ContextFiles } from "./xattrs.ts";
@@ -53,26 +55,26 @@ export function openNamedFiles({ buildContexts, stateDir }: Pick<Request, "build
 }
 
 /** The build context and those of --build-context that the plan takes files from. Throws a BuildFailure where they are first used. */
-export async function openContexts(plan: Plan, context: Files, named: NamedFiles, place: (source: Source) => Place): Promise<Contexts> {
-  const users = new Map<string, Source>();
+export async function openContexts(plan: Plan, context: Files, named: NamedFiles, place: PlaceOf): Promise<Contexts> {
+  const users = new Map<string, Step>();
   for (const step of plan.stages.flatMap((stage) => stage.steps))
     for (const origin of originsOf(step))
-      if (origin.kind === "context" && origin.name !== undefined && !users.has(origin.name)) users.set(origin.name, step.source);
-  const open = async ([name, source]: readonly [string, Source]) => {
+      if (origin.kind === "context" && origin.name !== undefined && !users.has(origin.name)) users.set(origin.name, step);
+  const open = async ([name, { kind, source }]: readonly [string, Step]) => {
     try {
       return [name, await named.open(name)] as const;
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error });
+      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
     }
   };
   return new Map([["", context], ...(await Promise.all([...users].map(open)))]);
 }
 
 /** Throws a BuildFailure for the first literal source that is absent or ignored. */
-export function checkSources(plan: Plan, contexts: Contexts, place: (source: Source) => Place): void {
+export function checkSources(plan: Plan, contexts: Contexts, place: PlaceOf): void {
   for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path, parents } of pathsOf(step)) {
+    for (const { origin, path, parents, part } of pathsOf(step)) {
       if (origin.kind !== "context") continue;
       const files = filesOf(contexts, origin);
       try {
@@ -80,7 +82,7 @@ export function checkSources(plan: Plan, contexts: Contexts, place: (source: Sou
         else selectSources(files, path, parents);
       } catch (error) {
         throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step.source),
+          place: place(step.source, part),
           hint: error instanceof SourceNotFound ? sourceHint(error, files) : undefined,
           cause: error,
         });
@@ -90,12 +92,19 @@ export function checkSources(plan: Plan, contexts: Contexts, place: (source: Sou
 }
 
 /** What a step takes from elsewhere; `parents` is there where wildcards count. */
-function pathsOf(step: Step): readonly { readonly origin: Origin; readonly path: RawPath; readonly parents?: boolean }[] {
+function pathsOf(
+  step: Step,
+): readonly { readonly origin: Origin; readonly path: RawPath; readonly parents?: boolean; readonly part: Part }[] {
   if (step.kind === "run")
-    return step.mounts.flatMap((mount) => (mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []));
+    return step.mounts.flatMap((mount) => {
+      if (mount.kind !== "bind") return [];
+      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
+    });
   if (step.kind !== "copy") return [];
   const { from, parents } = step;
-  return step.sources.flatMap((source) => (source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []));
+  return step.sources.flatMap((source, index) =>
+    source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : [],
+  );
 }
 
 function sourceHint(error: SourceNotFound, files: Files): string {

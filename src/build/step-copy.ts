@@ -18,8 +18,9 @@ import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, t
 import { accountsOf } from "./accounts.ts";
 import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
 import type { Downloads } from "./downloads.ts";
+import { blaming } from "./failure.ts";
 import { Filter } from "./filter.ts";
-import type { CopyStep, WorkdirStep } from "./plan.ts";
+import type { CopyOperand, CopyStep, WorkdirStep } from "./plan.ts";
 import { cleanPath, selectSources, splitPivot } from "./select.ts";
 import type { ReadXattrs } from "./xattrs.ts";
 
@@ -53,12 +54,17 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
   const draft = new Draft(tree);
   const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: undefined, now: tools.now };
   const namedOutright: RawPath[] = [];
-  for (const operand of step.sources) {
+  for (const [index, operand] of step.sources.entries()) await blaming({ of: "source", index }, () => take(operand));
+  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
+  draft.addXattrs((await source.xattrs?.(draft.sources())) ?? new Map());
+  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
+
+  async function take(operand: CopyOperand): Promise<void> {
     if (operand.kind === "inline") {
       const bytes = Buffer.from(operand.text);
       const attributes = { ...plainFile, mode: 0o644, mtime: tools.now, size: bytes.length };
       copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step.destination, options);
-      continue;
+      return;
     }
     if (operand.kind === "url") {
       const { path, size, mtime } = await tools.downloads.download(operand);
@@ -67,13 +73,13 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       if (operand.unpack && (await isArchive(content, orWhole)))
         await unpackArchive(draft, content, cleanPath(step.destination), options, tools);
       else copyPath(draft, file, operand.name, step.destination, options);
-      continue;
+      return;
     }
     if (operand.kind === "git") {
       const checkout = await tools.downloads.checkOut(operand);
       const source = { view: checkout, keepsOwners: false, content: (path: RawPath) => checkout.content(path) };
       copyPath(draft, source, checkout.base, step.destination, { ...options, filter: filterOf(step, "") });
-      continue;
+      return;
     }
     const filter = filterOf(step, operand.path);
     const selected = selectSources(source.view, operand.path, step.parents);
@@ -86,9 +92,6 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
       else await unpackArchive(draft, archive, cleanPath(step.destination), options, tools);
     }
   }
-  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
-  draft.addXattrs((await source.xattrs?.(draft.sources())) ?? new Map());
-  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
 }
 
 /** What `--parents` and `--exclude` leave of a source. */

@@ -1,5 +1,6 @@
 // Finds what the mounts of a RUN show: files of contexts and stages, secrets, agents.
 
+import type { Part } from "../dockerfile/dockerfile.ts";
 import { directoryAttributes } from "../filesystem/filesystem.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import type { Mount, MountSource } from "../sandbox/sandbox.ts";
@@ -56,7 +57,10 @@ async function resolveMount(mount: RunMount, tools: MountTools): Promise<readonl
     case "ssh": {
       const socket = tools.ssh.get(mount.id);
       if (socket === undefined && mount.required)
-        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, { hint: `pass --ssh ${mount.id}` });
+        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, {
+          hint: `pass --ssh ${mount.id}`,
+          part: partOf(mount),
+        });
       const { target, mode, uid, gid } = mount;
       return socket === undefined ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
     }
@@ -67,10 +71,18 @@ async function resolveMount(mount: RunMount, tools: MountTools): Promise<readonl
   }
 }
 
+/** The flag that names it, and may be the only one. */
+function partOf({ id }: { readonly id: string }): Part {
+  return { of: "flag", text: "--mount", inner: id };
+}
+
 function secretOf({ id, required }: SecretMount, { secrets }: MountTools): Uint8Array | undefined {
   const bytes = secrets.get(id);
   if (bytes === undefined && required)
-    throw new BuildFailure(`secret ${id}: not found`, { hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME` });
+    throw new BuildFailure(`secret ${id}: not found`, {
+      hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
+      part: partOf({ id }),
+    });
   return bytes;
 }
 
@@ -78,7 +90,8 @@ function secretOf({ id, required }: SecretMount, { secrets }: MountTools): Uint8
 function variableOf(mount: SecretMount, tools: MountTools): readonly (readonly [string, string])[] {
   if (mount.env === undefined) return [];
   const bytes = secretOf(mount, tools) ?? new Uint8Array();
-  if (bytes.includes(0)) throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`);
+  if (bytes.includes(0))
+    throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`, { part: partOf(mount) });
   return [[mount.env, Buffer.from(bytes).toString("utf8")]];
 }
 

@@ -2,7 +2,8 @@
 
 import type { Rule } from "./check-rules.ts";
 import type { Dockerfile } from "./dockerfile.ts";
-import { LineError, lineRange, locateErrors } from "./error.ts";
+import { LineError, lineRange, within } from "./error.ts";
+import { locateErrors } from "./locate.ts";
 import { quote } from "./quote.ts";
 import { parseBoolean } from "./scalar.ts";
 import { trim } from "./space.ts";
@@ -25,20 +26,22 @@ export function readCheckConfig(dockerfile: Dockerfile, buildArgs: ReadonlyMap<s
   const argument = buildArgs.get("BUILDKIT_DOCKERFILE_CHECK");
   if (argument !== undefined) return parseConfig(argument);
   const { check } = dockerfile.directives;
-  return locateErrors({ file: dockerfile.file, range: lineRange(check?.line ?? 1) }, () => parseConfig(check?.value ?? ""));
+  return locateErrors(dockerfile, lineRange(check?.line ?? 1), () => parseConfig(check?.value ?? ""));
 }
 
 /** `skip=A,B|all;error=true;experimental=A|all`. Throws a LineError. */
 function parseConfig(text: string): CheckConfig {
   let config: CheckConfig = { skip: nothing, experimental: nothing, error: false };
   const wrong = (option: string) =>
-    new LineError(`failed to parse check options: invalid check option ${quote(option)}`, "write it as skip=RULE,RULE;error=true");
+    new LineError(`failed to parse check options: invalid check option ${quote(option)}`, "write it as skip=RULE,RULE;error=true", {
+      inner: option,
+    });
   for (const part of trim(text) === "" ? [] : trim(text).split(";")) {
     const equals = part.indexOf("=");
     if (equals < 0) throw wrong(part);
     const key = trim(part.slice(0, equals));
     const value = trim(part.slice(equals + 1));
-    if (key === "error") config = { ...config, error: parseBoolean(value, "the check option error") };
+    if (key === "error") config = { ...config, error: within({ inner: value }, () => parseBoolean(value, "the check option error")) };
     else if (key === "skip" || key === "experimental")
       config = { ...config, [key]: value === "all" ? "all" : new Set(value.split(",").map(trim)) };
     else throw wrong(key);

@@ -163,7 +163,7 @@ function triggerOf(instruction: Instruction): string[] {
 /** It stands at the FROM that runs it. One that cannot be read fails the build, which tells of it. */
 function readTrigger(text: string, { file }: Dockerfile, stage: Stage): Exclude<Instruction, { kind: "from" }>[] {
   try {
-    const instruction = parseOnbuild(text, file, stage.from.range.start.line);
+    const instruction = parseOnbuild(text, file, stage.from.range);
     return [{ ...instruction, range: stage.from.range, comments: stage.from.comments }];
   } catch (error) {
     if (error instanceof DockerfileError) return [];

@@ -6,7 +6,10 @@ import { LineError } from "./error.ts";
 export function parseCsv(text: string, what: string): string[] {
   const line = text.replace(/\r?\n$/, "");
   const fail = (column: number, why: string) =>
-    new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`);
+    new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`, undefined, {
+      inner: line.charAt(column),
+      at: column,
+    });
   if (line === "") throw new LineError(`failed to parse csv ${what}: EOF`);
   const fields: string[] = [];
   let at = 0;

@@ -56,7 +56,7 @@ function expand(word: string, variables: Variables, treatment: Treatment, missin
     return lexer.read(undefined, treatment.keepEscapes ?? false);
   } catch (error) {
     if (!(error instanceof LineError)) throw error;
-    throw new LineError(`failed to process ${quote(word)}: ${error.message}`, error.hint);
+    throw new LineError(`failed to process ${quote(word)}: ${error.message}`, error.hint, error.part);
   }
 }
 
@@ -172,8 +172,8 @@ class Lexer {
   #readSpecial(character: string): string | undefined {
     if (character === "<") return this.#readLess();
     if (this.#treatment.ignoreQuotes) return undefined;
-    if (character === "'") return this.#readSingleQuoted();
-    return character === '"' ? this.#readDoubleQuoted() : undefined;
+    if (character === "'") return this.#within(() => this.#readSingleQuoted());
+    return character === '"' ? this.#within(() => this.#readDoubleQuoted()) : undefined;
   }
 
   /** The delimiter of a heredoc may stand apart from its `<<`. */
@@ -184,6 +184,20 @@ class Lexer {
     let text = "<<";
     for (let next = this.#peek(); next === " " || next === "\t" || next === "\r"; next = this.#peek()) text += this.#take();
     return text;
+  }
+
+  /** An error is one of the characters that are read here, or of fewer. */
+  #within(read: () => string): string {
+    const start = this.#next;
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof LineError && error.part.inner === undefined) {
+        const [before, inner] = [this.#characters.slice(0, start), this.#characters.slice(start, this.#next)].map((part) => part.join(""));
+        error.part = { inner: inner ?? "", at: before?.length ?? 0 };
+      }
+      throw error;
+    }
   }
 
   #takeQuote(): string {
@@ -225,7 +239,7 @@ class Lexer {
   }
 
   #readDollar(): string {
-    const value = this.#readReference();
+    const value = this.#within(() => this.#readReference());
     this.#length += value.length;
     if (this.#length > maxExpansion) throw tooLong();
     return value;
@@ -302,7 +316,7 @@ class Lexer {
     try {
       return this.read(stop, keepEscapes).text;
     } catch (error) {
-      if (error instanceof LineError && this.#peek() === undefined) throw new LineError(unfinished);
+      if (error instanceof LineError && this.#peek() === undefined) throw new LineError(unfinished, undefined, error.part);
       throw error;
     }
   }

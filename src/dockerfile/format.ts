@@ -14,7 +14,7 @@ import type {
   LabelInstruction,
   RunInstruction,
 } from "./instruction.ts";
-import { cutContinuation } from "./node.ts";
+import { cutContinuation } from "./join.ts";
 import { isSpace } from "./space.ts";
 
 /** The whole file in canonical form: directives, then one instruction after the other; comments are left out. */

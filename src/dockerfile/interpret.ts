@@ -26,7 +26,7 @@ export function readInstruction(node: Node, token: Escape): Instruction {
   const kind = kinds.find((known) => known === word.toLowerCase());
   switch (kind) {
     case undefined:
-      throw new LineError(`unknown instruction: ${word}`, suggest(word, kinds, false));
+      throw new LineError(`unknown instruction: ${word}`, suggest(word, kinds, false), { of: "word" });
     case "from":
       return { kind, ...written, ...readFrom(node) };
     case "arg":
@@ -68,21 +68,24 @@ export function readInstruction(node: Node, token: Escape): Instruction {
 function readFrom(node: Node) {
   const [image = "", as = "", stage = ""] = node.args;
   if (node.args.length !== 1 && !(node.args.length === 3 && as.toLowerCase() === "as")) {
-    throw new LineError("FROM requires either one or three arguments", "FROM image, or FROM image AS name");
+    const index = node.args.length > 1 && as.toLowerCase() !== "as" ? 1 : node.args.length > 3 ? 3 : 0;
+    const part = node.args.length === 0 ? {} : ({ of: "argument", index } as const);
+    throw new LineError("FROM requires either one or three arguments", "FROM image, or FROM image AS name", part);
   }
   const named = node.args.length === 3;
   const name = stage.toLowerCase();
   if (named && !/^[a-z][a-z0-9\-_.]*$/.test(name)) {
-    throw new LineError(`invalid name for build stage: ${quote(stage)}, name can't start with a number or contain symbols`);
+    const reason = `invalid name for build stage: ${quote(stage)}, name can't start with a number or contain symbols`;
+    throw new LineError(reason, undefined, { of: "argument", index: 2 });
   }
   const { platform } = readFlagValues(node.flags, { platform: "text" });
   return { image, ...(platform ? { platform } : {}), ...(named ? { stage: name, as: { word: as, stage } } : {}) };
 }
 
 function readArgs(node: Line): { name: string; value?: string }[] {
-  return node.args.map((word) => {
+  return node.args.map((word, index) => {
     const equals = word.indexOf("=");
-    if (equals === 0) throw new LineError("ARG names can not be blank");
+    if (equals === 0) throw new LineError("ARG names can not be blank", undefined, { of: "argument", index });
     return equals < 0 ? { name: word } : { name: word.slice(0, equals), value: word.slice(equals + 1) };
   });
 }
@@ -93,7 +96,8 @@ function readPairs(node: Line): { pairs: Pair[]; legacy: boolean } {
   const pairs: Pair[] = [];
   for (let index = 0; index < node.args.length; index += 3) {
     const [key = "", value = ""] = node.args.slice(index, index + 2);
-    if (key === "") throw new LineError(`${node.word.toUpperCase()} names can not be blank`);
+    if (key === "")
+      throw new LineError(`${node.word.toUpperCase()} names can not be blank`, undefined, { of: "argument", index: index / 3 });
     pairs.push({ key, value });
   }
   return { pairs, legacy: node.args[2] === "" };
@@ -101,14 +105,15 @@ function readPairs(node: Line): { pairs: Pair[]; legacy: boolean } {
 
 function readVolumes(node: Line): string[] {
   const paths = node.args.map(trim);
-  if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
+  const blank = paths.indexOf("");
+  if (blank >= 0) throw new LineError("VOLUME specified can not be an empty string", undefined, { of: "argument", index: blank });
   return paths;
 }
 
 function readShell(node: Line): readonly string[] {
   refuseFlags(node);
   if (node.args.length === 0) throw new LineError("SHELL requires at least one argument");
-  if (!node.json) throw new LineError("SHELL requires the arguments to be in JSON form", 'SHELL ["/bin/bash", "-c"]');
+  if (!node.json) throw new LineError("SHELL requires the arguments to be in JSON form", 'SHELL ["/bin/bash", "-c"]', { of: "arguments" });
   return node.args;
 }
 
@@ -116,8 +121,10 @@ function readTrigger(node: Node): string {
   const [first = ""] = atLeastOne(node).args;
   refuseFlags(node);
   const word = first.toUpperCase();
-  if (word === "ONBUILD") throw new LineError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (word === "FROM" || word === "MAINTAINER") throw new LineError(`${word} isn't allowed as an ONBUILD trigger`);
+  if (word === "ONBUILD") throw new LineError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", undefined, { inner: first });
+  if (word === "FROM" || word === "MAINTAINER") {
+    throw new LineError(`${word} isn't allowed as an ONBUILD trigger`, undefined, { of: "word" });
+  }
   const text = node.original.replace(/^[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*/i, "");
   return text + node.heredocs.map(({ content, name }) => `\n${content}${name}`).join("");
 }
@@ -129,7 +136,9 @@ function refuseFlags(node: Line): void {
 /** BuildKit reads no flags of ARG, STOPSIGNAL and HEALTHCHECK NONE, so neither are they refused. */
 function onlyOne(node: Line): string {
   const [only] = node.args;
-  if (only === undefined || node.args.length > 1) throw new LineError(`${node.word.toUpperCase()} requires exactly one argument`);
+  if (only === undefined || node.args.length > 1) {
+    throw new LineError(`${node.word.toUpperCase()} requires exactly one argument`, undefined, { of: "arguments" });
+  }
   return only;
 }
 

@@ -20,12 +20,20 @@ export interface Line {
 
 type Arguments = Pick<Line, "args" | "json" | "trigger">;
 
+/** A part of a text; of a flag, without its quotes and escapes. `end` is behind its last character. */
+export interface Span {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Splits a logical line. Throws a LineError. */
 export function readLine(text: string, token: Escape): Line {
   const trimmed = trim(text);
   const [word, rest] = cutBlanks(trimmed) ?? [trimmed, ""];
-  const { flags, rest: args } = readFlags(rest, token);
-  return { word, flags, ...readArguments(word.toLowerCase(), trim(args), token) };
+  const { flags, end } = findFlags(rest, token);
+  const args = rest.slice(end);
+  return { word, flags: flags.map(({ text }) => text), ...readArguments(word.toLowerCase(), trim(args), token) };
 }
 
 function readArguments(instruction: string, rest: string, token: Escape): Arguments {
@@ -48,7 +56,7 @@ function readArguments(instruction: string, rest: string, token: Escape): Argume
     case "workdir":
       return plain(rest === "" ? [] : [rest]);
     case "arg":
-      return plain(splitQuoted(rest, token));
+      return plain(findQuoted(rest, token).map(({ text }) => text));
     case "env":
     case "label":
       return plain(readPairs(rest, instruction.toUpperCase(), token));
@@ -84,7 +92,7 @@ function readJson(text: string): Arguments | undefined {
     return undefined;
   }
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-    throw new LineError("when using JSON array syntax, arrays must be comprised of strings only");
+    throw new LineError("when using JSON array syntax, arrays must be comprised of strings only", undefined, { of: "arguments" });
   }
   return { args: value.map((item) => item.toWellFormed()), json: true };
 }
@@ -101,54 +109,61 @@ function readHealthcheck(rest: string): Arguments {
 
 /** Three strings for each pair: key, value and `=`; or once, for `KEY rest of the line`, key, value and nothing. */
 function readPairs(rest: string, instruction: string, token: Escape): string[] {
-  const words = splitQuoted(rest, token);
+  const words = findQuoted(rest, token).map(({ text }) => text);
   const [first] = words;
   if (first === undefined) return [];
   if (!first.includes("=")) {
     const pair = cutBlanks(rest);
-    if (!pair) throw new LineError(`${instruction} must have two arguments`);
+    if (!pair) throw new LineError(`${instruction} must have two arguments`, undefined, { of: "arguments" });
     return [...pair, ""];
   }
-  return words.flatMap((word) => {
+  return words.flatMap((word, index) => {
     const equals = word.indexOf("=");
-    if (equals < 0) throw new LineError(`Syntax error - can't find = in ${quote(word)}. Must be of the form: name=value`);
+    if (equals < 0)
+      throw new LineError(`Syntax error - can't find = in ${quote(word)}. Must be of the form: name=value`, undefined, {
+        of: "argument",
+        index,
+      });
     return [word.slice(0, equals), word.slice(equals + 1), "="];
   });
 }
 
-/** Splits at white space outside of quotes; quotes and escapes stay in the words. */
-function splitQuoted(text: string, token: Escape): string[] {
-  const characters = Array.from(text);
-  const words: string[] = [];
-  let word: string | undefined;
+/** The words that white space outside of quotes separates; quotes and escapes stay in them. */
+export function findQuoted(text: string, token: Escape): Span[] {
+  const words: Span[] = [];
+  let start: number | undefined;
   let open = "";
-  for (let index = 0; index < characters.length; index++) {
-    let character = characters[index] ?? "";
+  const add = (end: number) => {
+    if (start !== undefined) words.push({ text: text.slice(start, end), start, end });
+    start = undefined;
+  };
+  for (let index = 0; index < text.length; index++) {
+    const first = index;
+    const character = text.charAt(index);
     if (open === "" && isSpace(character)) {
-      if (word) words.push(word);
-      word = undefined;
+      add(index);
       continue;
     }
     if (open === "" && (character === "'" || character === '"')) open = character;
     else if (open !== "" && character === open) open = "";
-    else if (character === token && open !== "'") {
-      const escaped = characters[++index];
-      if (escaped === undefined) break;
-      character += escaped;
+    else if (character === token && open !== "'" && ++index === text.length) {
+      add(first);
+      return words;
     }
-    word = (word ?? "") + character;
+    start ??= first;
   }
-  if (word) words.push(word);
+  add(text.length);
   return words;
 }
 
-/** The words in front that begin with `--`, up to a bare `--`, and what comes after them. */
-function readFlags(text: string, token: Escape): { flags: string[]; rest: string } {
-  const flags: string[] = [];
+/** The words in front that begin with `--`, up to a bare `--`, and where what comes after them begins. */
+export function findFlags(text: string, token: Escape): { readonly flags: readonly Span[]; readonly end: number } {
+  const flags: Span[] = [];
   let index = 0;
   for (;;) {
     while (index < text.length && isSpace(text.charAt(index))) index++;
-    if (!text.startsWith("--", index)) return { flags, rest: text.slice(index) };
+    if (!text.startsWith("--", index)) return { flags, end: index };
+    const start = index;
     let flag = "";
     let open = "";
     for (; index < text.length && (open !== "" || !isSpace(text.charAt(index))); index++) {
@@ -158,7 +173,7 @@ function readFlags(text: string, token: Escape): { flags: string[]; rest: string
       else if (character === token) flag += text.charAt(++index);
       else flag += character;
     }
-    if (flag === "--") return { flags, rest: text.slice(index) };
-    flags.push(flag);
+    if (flag === "--") return { flags, end: Math.min(index, text.length) };
+    flags.push({ text: flag, start, end: Math.min(index, text.length) });
   }
 }

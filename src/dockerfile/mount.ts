@@ -43,7 +43,7 @@ export function readMountFlag(text: string): MountFlag {
   const from = fields.findLast(({ key, value }) => key === "from" && value !== undefined)?.value;
   for (const { key, value } of fields) {
     if (key === "from" && value !== undefined && /\$./s.test(value)) {
-      throw new LineError("'from' doesn't support variable expansion, define alias stage instead");
+      throw new LineError("'from' doesn't support variable expansion, define alias stage instead", undefined, { inner: value });
     }
   }
   return { text, fields, ...(from === undefined ? {} : { from }) };
@@ -55,22 +55,36 @@ type Draft = { -readonly [key in keyof Mount]: Mount[key] };
 export function readMount(flag: MountFlag, expand: (word: string) => string): Mount {
   const mount: Draft = { type: "bind", readonly: false, required: false };
   let writable: boolean | undefined;
-  for (const { key, value, text } of flag.fields) {
-    if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
-      const is = value === undefined || parseBoolean(expand(value), key);
-      writable = key.startsWith("readw") || key === "rw" ? is : !is;
-    } else if (key === "required") {
-      if (mount.type !== "secret" && mount.type !== "ssh") throw new LineError(`unexpected key 'required' for mount type '${mount.type}'`);
-      mount.required = value === undefined || parseBoolean(expand(value), key);
-    } else if (value === undefined) {
-      throw new LineError(`invalid field '${text}' must be a key=value pair`);
-    } else {
-      setField(mount, key, expand(value), text);
-    }
+  for (const field of flag.fields) {
+    const { key, value, text } = field;
+    inField(text, () => {
+      if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
+        const is = value === undefined || parseBoolean(expand(value), key);
+        writable = key.startsWith("readw") || key === "rw" ? is : !is;
+      } else if (key === "required") {
+        if (mount.type !== "secret" && mount.type !== "ssh")
+          throw new LineError(`unexpected key 'required' for mount type '${mount.type}'`);
+        mount.required = value === undefined || parseBoolean(expand(value), key);
+      } else if (value === undefined) {
+        throw new LineError(`invalid field '${text}' must be a key=value pair`);
+      } else {
+        setField(mount, key, expand(value), text);
+      }
+    });
   }
   mount.readonly = !(writable ?? (mount.type === "cache" || mount.type === "tmpfs"));
-  checkMount(mount);
+  checkMount(mount, flag);
   return mount;
+}
+
+/** Whatever is wrong is wrong in this field. */
+function inField(text: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof LineError) error.part = { inner: error.part.inner ?? text };
+    throw error;
+  }
 }
 
 function setField(mount: Draft, key: string, value: string, text: string): void {
@@ -115,17 +129,21 @@ function choose<T extends string>(value: string, options: readonly T[], refusal:
   return found;
 }
 
-function checkMount(mount: Mount): void {
+function checkMount(mount: Mount, { fields }: MountFlag): void {
+  const fail = (reason: string, ...wrong: readonly string[]): never => {
+    const field = fields.findLast(({ key }) => wrong.includes(key));
+    throw new LineError(reason, undefined, field === undefined ? {} : { inner: field.text });
+  };
   if (mount.type === "bind" || mount.type === "tmpfs") {
     for (const key of ["mode", "uid", "gid"] as const) {
-      if (mount[key] !== undefined) throw new LineError(`${key} not allowed for ${quote(mount.type)} type mounts`);
+      if (mount[key] !== undefined) fail(`${key} not allowed for ${quote(mount.type)} type mounts`, key);
     }
   }
   if (mount.type === "secret") {
-    if (mount.from) throw new LineError("secret mount should not have a from");
-    if (mount.sharing) throw new LineError("secret mount should not define sharing");
-    if (!mount.source && !mount.target && !mount.id) throw new LineError("invalid secret mount. one of source, target required");
-    if (mount.source && mount.id) throw new LineError("both source and id can't be set");
+    if (mount.from) fail("secret mount should not have a from", "from");
+    if (mount.sharing) fail("secret mount should not define sharing", "sharing");
+    if (!mount.source && !mount.target && !mount.id) fail("invalid secret mount. one of source, target required");
+    if (mount.source && mount.id) fail("both source and id can't be set", "source", "src");
   }
-  if (mount.sharing && mount.type !== "cache") throw new LineError(`invalid cache sharing set for ${mount.type} mount`);
+  if (mount.sharing && mount.type !== "cache") fail(`invalid cache sharing set for ${mount.type} mount`, "sharing");
 }

@@ -1,10 +1,12 @@
 // The lines of a Dockerfile joined into instructions, each with its heredocs, the comments above it and its place.
 
 import { type Directive, type DirectiveName, DirectiveReader } from "./directive.ts";
-import { DockerfileError, LineError, lineRange, locateErrors, type Position, type Range } from "./error.ts";
+import { DockerfileError, LineError, lineRange, type Position, type Range } from "./error.ts";
 import type { Escape } from "./expand.ts";
 import { findHeredocs, type Heredoc } from "./heredoc.ts";
+import { joinLines, type LineSource, trimLineEnd } from "./join.ts";
 import { type Line, readLine } from "./line.ts";
+import { locateErrors } from "./locate.ts";
 import { trim, trimStart } from "./space.ts";
 
 /** An instruction that is not yet known to be right. */
@@ -38,13 +40,13 @@ export function readNodes(source: string, file: string): Nodes {
   return new NodeReader(source, file).read();
 }
 
-class NodeReader {
+class NodeReader implements LineSource {
   readonly #source: string;
   readonly #file: string;
   /** Physical lines with their line ends. */
   readonly #lines: readonly string[];
   /** Lines taken so far, which is the 1-based number of the last one. */
-  #taken = 0;
+  taken = 0;
   #escape: Escape = "\\";
   #comments: string[] = [];
   readonly #directives: Partial<Record<DirectiveName, Directive>> = {};
@@ -60,22 +62,19 @@ class NodeReader {
     if (this.#source === "") throw this.#error("the Dockerfile cannot be empty", lineRange(1));
     const nodes: Node[] = [];
     const directiveReader = new DirectiveReader();
-    while (this.#taken < this.#lines.length) {
-      const line = trimStart(trimLineEnd(this.#take()));
-      this.#at(lineRange(this.#taken), () => this.#readDirective(directiveReader, line));
-      const text = line.startsWith("#") ? "" : line;
-      const first = this.#taken;
-      const { text: begun, continues } = cutContinuation(text, this.#escape);
-      if (begun === "" && !continues) continue;
-      nodes.push(this.#readNode(begun, continues, first));
+    for (let line = this.take(); line !== undefined; line = this.take()) {
+      const text = trimStart(trimLineEnd(line));
+      this.#at(this.#range(this.taken), () => this.#readDirective(directiveReader, text));
+      if (text === "" || text.startsWith("#")) continue;
+      nodes.push(this.#readNode(line));
       this.#comments = [];
     }
-    if (nodes.length === 0) throw this.#error("file with no instructions", lineRange(Math.max(1, this.#taken)));
+    if (nodes.length === 0) throw this.#error("file with no instructions", lineRange(Math.max(1, this.taken)));
     return { nodes, escape: this.#escape, directives: this.#directives, warnings: this.#warnings };
   }
 
   #readDirective(reader: DirectiveReader, line: string): void {
-    const directive = reader.read(line, this.#taken);
+    const directive = reader.read(line, this.taken);
     if (directive) {
       this.#directives[directive.name] = directive;
       if (directive.name === "escape") this.#escape = readEscape(directive.value);
@@ -86,22 +85,9 @@ class NodeReader {
     } else if (line === "") this.#comments = [];
   }
 
-  #readNode(begun: string, continues: boolean, first: number): Node {
-    let original = begun;
-    let hasGap = false;
-    let open = continues;
-    while (open && this.#taken < this.#lines.length) {
-      const line = trimLineEnd(this.#take());
-      const content = trimStart(line);
-      if (content.startsWith("#")) continue;
-      if (content === "") {
-        hasGap = true;
-        continue;
-      }
-      const piece = cutContinuation(line, this.#escape);
-      original += piece.text;
-      open = piece.continues;
-    }
+  #readNode(line: string): Node {
+    const first = this.taken;
+    const { text: original, hasGap } = joinLines(line, this, this.#escape);
     const range = () => this.#range(first);
     if (hasGap) this.#warnings.push({ rule: "NoEmptyContinuation", message: "Empty continuation line", range: range() });
     return this.#at(range(), () => {
@@ -114,32 +100,33 @@ class NodeReader {
   #readHeredocs(original: string): Heredoc[] {
     return findHeredocs(original).map((mark) => {
       const content: string[] = [];
-      while (this.#taken < this.#lines.length) {
-        const line = this.#take();
+      for (let line = this.take(); line !== undefined; line = this.take()) {
         const end = trimLineEnd(line);
         if ((mark.chomp ? end.replace(/^\t+/, "") : end) === mark.name) return { ...mark, content: content.join("") };
         content.push(line);
       }
-      throw new LineError("unterminated heredoc", `no line is just ${mark.name}`);
+      throw new LineError("unterminated heredoc", `no line is just ${mark.name}`, { inner: findMark(original, mark.name) });
     });
   }
 
-  #take(): string {
-    const line = this.#lines[this.#taken++] ?? "";
+  take(): string | undefined {
+    const line = this.#lines[this.taken];
+    if (line === undefined) return undefined;
+    this.taken++;
     if (line.length * 3 > maxLineBytes && Buffer.byteLength(line.replace(/\n$/, "")) > maxLineBytes) {
-      throw this.#error(`dockerfile line greater than max allowed size of ${maxLineBytes}`, lineRange(this.#taken));
+      throw this.#error(`dockerfile line greater than max allowed size of ${maxLineBytes}`, lineRange(this.taken));
     }
     return line;
   }
 
   #range(first: number): Range {
     const start = this.#lines[first - 1] ?? "";
-    const end: Position = { line: this.#taken, column: trimLineEnd(this.#lines[this.#taken - 1] ?? "").length + 1 };
+    const end: Position = { line: this.taken, column: trimLineEnd(this.#lines[this.taken - 1] ?? "").length + 1 };
     return { start: { line: first, column: start.length - trimStart(start).length + 1 }, end };
   }
 
   #at<T>(range: Range, action: () => T): T {
-    return locateErrors({ file: this.#file, range }, action);
+    return locateErrors({ file: this.#file, source: this.#source }, range, action);
   }
 
   #error(reason: string, range: Range): DockerfileError {
@@ -149,7 +136,7 @@ class NodeReader {
 
 function readEscape(value: string): Escape {
   if (value === "\\" || value === "`") return value;
-  throw new LineError(`invalid escape token '${value}' does not match \` or \\`);
+  throw new LineError(`invalid escape token '${value}' does not match \` or \\`, undefined, { inner: value });
 }
 
 /** Only these read heredocs, and not in their JSON form, which knows no shell words. */
@@ -158,16 +145,9 @@ function takesHeredocs(line: Line): boolean {
   return !json && ["run", "copy", "add"].includes(word.toLowerCase());
 }
 
-/** Takes the escape character off the end of a line that goes on; a doubled one is data. */
-export function cutContinuation(line: string, token: Escape): { text: string; continues: boolean } {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === " " || line[end - 1] === "\t")) end--;
-  const continues = line[end - 1] === token && line[end - 2] !== token;
-  return { text: continues ? line.slice(0, end - 1) : line, continues };
-}
-
-function trimLineEnd(line: string): string {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === "\n" || line[end - 1] === "\r")) end--;
-  return line.slice(0, end);
+/** The word that begins a heredoc, as it is written. */
+function findMark(original: string, name: string): string {
+  const at = original.indexOf(name, original.indexOf("<<"));
+  const start = original.lastIndexOf("<<", at);
+  return start < 0 ? "<<" : original.slice(start, at + name.length);
 }

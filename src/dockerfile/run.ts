@@ -2,8 +2,8 @@
 
 import { readCommand } from "./command.ts";
 import { parseCsv } from "./csv.ts";
-import { LineError } from "./error.ts";
-import { readFlagValues } from "./flags.ts";
+import { LineError, within } from "./error.ts";
+import { exactFlag, flagValue, readFlagValues } from "./flags.ts";
 import { findHeredocMark, heredocBody } from "./heredoc.ts";
 import type { CommandLine, RunInstruction, Written } from "./instruction.ts";
 import { readMountFlag } from "./mount.ts";
@@ -19,11 +19,21 @@ export function readRun(node: Node): Omit<RunInstruction, "kind" | keyof Written
   const flags = readFlagValues(node.flags, { mount: "list", network: "text", security: "text", device: "list" });
   const network = networks.find((known) => known === (flags.network ?? "default"));
   if (network === undefined)
-    throw new LineError(`invalid network mode ${quote(flags.network ?? "")}`, suggest(flags.network ?? "", networks));
+    throw new LineError(
+      `invalid network mode ${quote(flags.network ?? "")}`,
+      suggest(flags.network ?? "", networks),
+      flagValue("--network", flags.network),
+    );
   const security = securities.find((known) => known === (flags.security ?? "sandbox"));
-  if (security === undefined) throw new LineError(`security ${quote(flags.security ?? "")} is not valid`);
-  const mounts = flags.mount.map(readMountFlag);
-  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices: flags.device.map(readDevice) };
+  if (security === undefined)
+    throw new LineError(
+      `security ${quote(flags.security ?? "")} is not valid`,
+      suggest(flags.security ?? "", securities),
+      flagValue("--security", flags.security),
+    );
+  const mounts = flags.mount.map((text) => within(exactFlag("--mount", text), () => readMountFlag(text)));
+  const devices = flags.device.map((text) => within(exactFlag("--device", text), () => readDevice(text)));
+  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices };
 }
 
 function readDevice(text: string): { name: string; required: boolean } {
@@ -35,11 +45,11 @@ function readDevice(text: string): { name: string; required: boolean } {
     const value = equals < 0 ? undefined : field.slice(equals + 1);
     if (key === "required") required = value === undefined || parseBoolean(value, key);
     else if (key === "name" && value !== undefined) {
-      if (name !== "") throw new LineError(`device name already set to ${name}`);
+      if (name !== "") throw new LineError(`device name already set to ${name}`, undefined, { inner: field });
       name = value;
     } else if (name === "") name = field;
-    else if (value === undefined) throw new LineError(`invalid field '${field}' must be a key=value pair`);
-    else throw new LineError(`unexpected key '${key}' in '${field}'`, suggest(key, ["name", "required"]));
+    else if (value === undefined) throw new LineError(`invalid field '${field}' must be a key=value pair`, undefined, { inner: field });
+    else throw new LineError(`unexpected key '${key}' in '${field}'`, suggest(key, ["name", "required"]), { inner: field });
   }
   return { name, required };
 }

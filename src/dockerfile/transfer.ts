@@ -1,8 +1,8 @@
 // COPY and ADD: where from, where to, and how.
 
-import { LineError } from "./error.ts";
+import { LineError, within } from "./error.ts";
 import { type Escape, expandWord } from "./expand.ts";
-import { readFlagValues } from "./flags.ts";
+import { flagValue, readFlagValues } from "./flags.ts";
 import { findHeredocMark, heredocBody } from "./heredoc.ts";
 import type { AddInstruction, CopyInstruction, InlineFile, Transfer, Written } from "./instruction.ts";
 import type { Node } from "./node.ts";
@@ -13,7 +13,7 @@ export function readCopy(node: Node, token: Escape): Omit<CopyInstruction, "kind
   requireDestination(node);
   const flags = readFlagValues(node.flags, { ...shared, from: "text", parents: "boolean" });
   const paths = readPaths(node);
-  if (flags.from) refuseVariables(flags.from, token);
+  if (flags.from) within(flagValue("--from", flags.from), () => refuseVariables(flags.from ?? "", token));
   return { ...paths, ...pickShared(flags), ...(flags.from ? { from: flags.from } : {}), parents: flags.parents ?? false };
 }
 
@@ -43,12 +43,17 @@ function pickShared(flags: {
 function requireDestination(node: Node): void {
   if (node.args.length >= 2) return;
   const word = node.word.toUpperCase();
-  throw new LineError(`${word} requires at least two arguments, but only one was provided. Destination could not be determined`);
+  throw new LineError(
+    `${word} requires at least two arguments, but only one was provided. Destination could not be determined`,
+    undefined,
+    { of: "arguments" },
+  );
 }
 
 function readPaths(node: Node): Pick<Transfer, "sources" | "contents" | "destination"> {
   const destination = node.args.at(-1) ?? "";
-  if (findHeredocMark(destination)) throw new LineError(`${node.word.toUpperCase()} cannot accept a heredoc as a destination`);
+  if (findHeredocMark(destination))
+    throw new LineError(`${node.word.toUpperCase()} cannot accept a heredoc as a destination`, undefined, { of: "last argument" });
   const sources: string[] = [];
   const contents: InlineFile[] = [];
   for (const word of node.args.slice(0, -1)) {
@@ -68,5 +73,7 @@ function refuseVariables(from: string, token: Escape): void {
   if (expandWord(from, { get: () => undefined, escape: token }) === from) return;
   throw new LineError(
     "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+    undefined,
+    flagValue("--from", from),
   );
 }

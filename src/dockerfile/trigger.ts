@@ -1,16 +1,15 @@
 // The instructions that ONBUILD keeps for the builds on top.
 
-import { DockerfileError, LineError, lineRange } from "./error.ts";
+import { DockerfileError, LineError, type Range } from "./error.ts";
 import type { FromInstruction, Instruction } from "./instruction.ts";
 import { readInstruction } from "./interpret.ts";
 import { readNodes } from "./node.ts";
 
 /**
- * Reads the text of an ONBUILD trigger, from a Dockerfile or from a base image's configuration. `file` and `line` are where the
+ * Reads the text of an ONBUILD trigger, from a Dockerfile or from a base image's configuration. `file` and `range` are where the
  * build that runs it asks for it. Throws a DockerfileError.
  */
-export function parseOnbuild(text: string, file: string, line: number): Exclude<Instruction, FromInstruction> {
-  const range = lineRange(line);
+export function parseOnbuild(text: string, file: string, range: Range): Exclude<Instruction, FromInstruction> {
   try {
     const { nodes, escape: token } = readNodes(text, file);
     const [node] = nodes;

@@ -2,7 +2,7 @@
 
 import type { Checked } from "../build/build.ts";
 import { neutralizeLine } from "../report/neutral.ts";
-import { showPlace } from "./failure.ts";
+import { showPlace } from "./excerpt.ts";
 import { formatSarif } from "./sarif.ts";
 
 /** Ends in a line feed. Formats other than json and sarif are text. */

@@ -1,8 +1,9 @@
 // Says for people why a build failed, and with which exit code for programs.
 
 import { getSystemErrorMap } from "node:util";
-import type { BuildFailure, Phase, Place } from "../build/build.ts";
+import type { BuildFailure, Phase } from "../build/build.ts";
 import type { Failure } from "../report/report.ts";
+import { showPlace } from "./excerpt.ts";
 
 // kaniko's texts; users search their logs for them.
 const prefixes: Readonly<Record<Phase, string>> = {
@@ -33,8 +34,6 @@ const sayings: Readonly<Record<string, RegExp>> = {
 };
 
 const mostCauses = 8;
-const contextLines = 2;
-const longestExcerpt = 20;
 
 /** The failure as the report shows it, and the exit status: a failed RUN's own, else 1. `detailed` adds the stack. */
 export function describeFailure(error: unknown, detailed: boolean): { readonly failure: Failure; readonly exitCode: number } {
@@ -137,19 +136,4 @@ function findHint(error: unknown, phase: Phase): string | undefined {
     return `${state}: ${cure}${elsewhere}`;
   }
   return undefined;
-}
-
-/** As BuildKit shows it: some lines around, the guilty ones marked. */
-export function showPlace({ file, line, endLine, source }: Place): string {
-  const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
-  const first = Math.max(1, line - contextLines);
-  const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);
-  const numberWidth = String(last).length + 2;
-  const shown = lines.slice(first - 1, last).map((text, i) => {
-    const number = first + i;
-    const mark = number >= line && number <= endLine ? ">>>" : "   ";
-    return `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
-  });
-  const rule = "-".repeat(20);
-  return [`${file}:${line}`, rule, ...shown, rule].join("\n");
 }

@@ -17,7 +17,11 @@ export function formatSarif({ file, findings, error }: Checked): unknown {
   const failure = error && {
     level: "error",
     message: { text: error.message },
-    locations: locate({ startLine: error.place.line, endLine: Math.max(error.place.line, error.place.endLine) }),
+    locations: locate(
+      error.place.exact === undefined
+        ? { startLine: error.place.line, endLine: Math.max(error.place.line, error.place.endLine) }
+        : regionOf({ range: error.place.exact }),
+    ),
   };
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -50,6 +54,6 @@ function describeRule({ rule, description, url }: Finding): object {
 }
 
 /** Columns count from 1, and the end is the one after the last character. */
-function regionOf({ range: { start, end } }: Finding): object {
+function regionOf({ range: { start, end } }: Pick<Finding, "range">): object {
   return { startLine: start.line, startColumn: start.column, endLine: end.line, endColumn: end.column };
 }

@@ -13,6 +13,7 @@ import type { ContainerConfig, ImageConfig } from "../../src/image/image.ts";
 import { formatImageName } from "../../src/image/layout.ts";
 import { hostPlatform } from "../../src/image/platform.ts";
 import { parseReference, withDefaultTag } from "../../src/image/reference.ts";
+import { assertMarked, readMarks } from "../support/marked.ts";
 
 interface Case {
   readonly target?: string;
@@ -76,88 +77,128 @@ describe("makePlan gives the plan of", () => {
 
 describe("makePlan refuses", () => {
   const rows: readonly (readonly [what: string, dockerfile: string, reason: RegExp, given?: Case])[] = [
-    ["a blank base", "ARG X\nFROM $X", /base name \(\$X\) should not be blank/],
+    ["a blank base", "ARG X\nFROM «$X»", /base name \(\$X\) should not be blank/],
     [
       "an unknown target with a suggestion",
       "FROM scratch AS build",
       /bulid is not a valid target build stage.*did you mean build/,
       { target: "bulid" },
     ],
-    ["a stage that copies from itself", "FROM scratch AS a\nCOPY --from=a / /", /circular dependency detected on stage: a/],
+    ["a stage that copies from itself", "FROM scratch AS a\nCOPY --from=«a» / /", /circular dependency detected on stage: a/],
     [
       "a stage that copies from a later one",
-      "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nFROM a",
+      "FROM scratch AS a\nCOPY --from=«b» / /\nFROM scratch AS b\nFROM a",
       /cannot copy from stage "b", it needs to be defined before current stage "a"/,
     ],
-    ["a stage number that is not there", "FROM scratch\nCOPY --from=7 / /", /invalid stage index 7/],
-    ["an upper-case image name", "FROM Busy_Box", /failed to parse stage name "Busy_Box": invalid reference format.*lower-case/],
+    ["a stage number that is not there", "FROM scratch\nCOPY --from=«7» / /", /invalid stage index 7/],
+    ["an upper-case image name", "FROM «Busy_Box»", /failed to parse stage name "Busy_Box": invalid reference format.*lower-case/],
     [
       "a user's name with --link",
-      "FROM busybox\nCOPY --link --chown=www:5 a /",
-      /:2: invalid user index: -1.*\(with --link, write owners as numbers\)/,
+      "FROM busybox\nCOPY --link --chown=«www:5» a /",
+      / invalid user index: -1.*\(with --link, write owners as numbers\)/,
     ],
-    ["a group's name with --link", "FROM busybox\nADD --link --chown=5:www a /", /:2: invalid group index: -1/],
-    ["a mount on the root", "FROM busybox\nRUN --mount=type=cache,target=/x/.. true", /:2: invalid mount target "\/x\/\.\."/],
-    ["a mount without a target in the root", "FROM busybox\nRUN --mount=type=tmpfs true", /invalid mount target ""/],
-    ["a mount inside /proc", "FROM busybox\nRUN --mount=target=/proc/sys true", /cannot be mounted because it is inside \/proc/],
-    ["a mount of its own stage", "FROM busybox AS a\nRUN --mount=from=a,target=/x true", /circular dependency detected on stage: a/],
+    ["a group's name with --link", "FROM busybox\nADD --link --chown=«5:www» a /", / invalid group index: -1/],
+    ["a mount on the root", "FROM busybox\nRUN --mount=type=cache,target=«/x/..» true", / invalid mount target "\/x\/\.\."/],
+    ["a mount without a target in the root", "FROM busybox\nRUN «--mount=type=tmpfs» true", /invalid mount target ""/],
+    ["a mount inside /proc", "FROM busybox\nRUN --mount=target=«/proc/sys» true", /cannot be mounted because it is inside \/proc/],
+    ["a mount of its own stage", "FROM busybox AS a\nRUN --mount=«from=a»,target=/x true", /circular dependency detected on stage: a/],
     [
       "a mount from a later stage",
-      "FROM busybox AS a\nRUN --mount=from=b,target=/x true\nFROM busybox AS b\nFROM a",
+      "FROM busybox AS a\nRUN --mount=«from=b»,target=/x true\nFROM busybox AS b\nFROM a",
       /cannot mount from stage "b", it needs to be defined before current stage "a"/,
     ],
-    ["a mount from a variable stage", "FROM busybox\nRUN --mount=from=$X,target=/x true", /'from' doesn't support variable expansion/],
-    ["an agent with a source", "FROM busybox\nRUN --mount=type=ssh,source=/x true", /ssh does not support source/],
-    ["more rights", "FROM busybox\nRUN --security=insecure true", /entitlement security\.insecure is not allowed: no sandbox/],
-    ["devices", "FROM busybox\nRUN --device=vendor.com/gpu=all true", /RUN --device=vendor\.com\/gpu=all is not allowed: no sandbox/],
-    ["the machine's network", "FROM busybox\nRUN --network=host true", /entitlement network\.host is not allowed.*--allow=network\.host/s],
-    ["a pattern that is none", "FROM scratch\nCOPY --exclude=[ a /", /:2: invalid excludepatterns: \[\[\]: .*"\[" has no "\]"/],
-    ["a mode that is none", "FROM scratch\nCOPY --chmod=64a a /", /invalid chmod parameter: '64a'/],
-    ["a mode that is too large", "FROM scratch\nCOPY --chmod=10000 a /", /invalid chmod parameter: '10000'/],
-    ["COPY of a URL", "FROM scratch\nCOPY https://example.com/a /", /source can't be a URL for COPY \(use ADD\)/],
-    ["COPY of a git repository", "FROM scratch\nCOPY https://example.com/a.git#main /", /source can't be a git ref for COPY/],
-    ["a URL that is none", "FROM scratch\nADD http://[:1/a /", /invalid URL: http:/],
+    ["a mount from a variable stage", "FROM busybox\nRUN --mount=from=«$X»,target=/x true", /'from' doesn't support variable expansion/],
+    ["an agent with a source", "FROM busybox\nRUN --mount=type=ssh,source=«/x» true", /ssh does not support source/],
+    ["more rights", "FROM busybox\nRUN --security=«insecure» true", /entitlement security\.insecure is not allowed: no sandbox/],
+    ["devices", "FROM busybox\nRUN «--device=vendor.com/gpu=all» true", /RUN --device=vendor\.com\/gpu=all is not allowed: no sandbox/],
+    [
+      "the machine's network",
+      "FROM busybox\nRUN --network=«host» true",
+      /entitlement network\.host is not allowed.*--allow=network\.host/s,
+    ],
+    ["a pattern that is none", "FROM scratch\nCOPY --exclude=«[» a /", / invalid excludepatterns: \[\[\]: .*"\[" has no "\]"/],
+    ["a mode that is none", "FROM scratch\nCOPY --chmod=«64a» a /", /invalid chmod parameter: '64a'/],
+    ["a mode that is too large", "FROM scratch\nCOPY --chmod=«10000» a /", /invalid chmod parameter: '10000'/],
+    ["COPY of a URL", "FROM scratch\nCOPY «https://example.com/a» /", /source can't be a URL for COPY \(use ADD\)/],
+    ["COPY of a git repository", "FROM scratch\nCOPY «https://example.com/a.git#main» /", /source can't be a git ref for COPY/],
+    ["a URL that is none", "FROM scratch\nADD «http://[:1/a» /", /invalid URL: http:/],
     [
       "a checksum of a local file",
-      `FROM scratch\nADD --checksum=sha256:${"a".repeat(64)} a /`,
+      `FROM scratch\nADD «--checksum=sha256:${"a".repeat(64)}» a /`,
       /checksum requires HTTP\(S\) or Git sources/,
     ],
     [
       "a checksum of several sources",
-      "FROM scratch\nADD --checksum=x http://a/b http://a/c /",
+      "FROM scratch\nADD «--checksum=x» http://a/b http://a/c /",
       /checksum can't be specified for multiple sources/,
     ],
-    ["a checksum without its kind", `FROM scratch\nADD --checksum=${"a".repeat(64)} http://a/b /`, /invalid checksum digest format/],
+    ["a checksum without its kind", `FROM scratch\nADD «--checksum=${"a".repeat(64)}» http://a/b /`, /invalid checksum digest format/],
     [
       "a checksum of an unknown kind",
-      "FROM scratch\nADD --checksum=md5:7e55db001d319a94b0b713529a756623 http://a/b /",
+      "FROM scratch\nADD «--checksum=md5:7e55db001d319a94b0b713529a756623» http://a/b /",
       /unsupported digest algorithm/,
     ],
-    ["a checksum that is too short", "FROM scratch\nADD --checksum=sha256:abc http://a/b /", /invalid checksum digest length/],
-    ["a checksum with COPY", "FROM scratch\nCOPY --checksum=sha256:abc a /", /unknown flag: --checksum/],
-    ["a git address with a query that is none", "FROM scratch\nADD https://h/a.git?bogus=1 /", /:2: unexpected query "bogus"/],
+    ["a checksum that is too short", "FROM scratch\nADD «--checksum=sha256:abc» http://a/b /", /invalid checksum digest length/],
+    ["a checksum with COPY", "FROM scratch\nCOPY «--checksum»=sha256:abc a /", /unknown flag: --checksum/],
+    ["a git address with a query that is none", "FROM scratch\nADD «https://h/a.git?bogus=1» /", / unexpected query "bogus"/],
     [
       "--keep-git-dir against the address",
-      "FROM scratch\nADD --keep-git-dir=false https://h/a.git?keep-git-dir=1 /",
+      "FROM scratch\nADD «--keep-git-dir=false» https://h/a.git?keep-git-dir=1 /",
       /inconsistent keep-git-dir configuration/,
     ],
     [
       "a checksum against the address",
-      "FROM scratch\nADD --checksum=aaaaaaaa https://h/a.git?checksum=bbbbbbbb /",
+      "FROM scratch\nADD «--checksum=aaaaaaaa» https://h/a.git?checksum=bbbbbbbb /",
       /checksum mismatch "aaaaaaaa" != "bbbbbbbb"/,
     ],
-    ["a checksum that is no commit", "FROM scratch\nADD --checksum=sha1:0 https://h/a.git /", /invalid checksum sha1:0 for Git source/],
-    ["a port that is none", "FROM scratch\nEXPOSE 80x", /invalid containerPort: 80x/],
-    ["a signal that is none", "FROM scratch\nSTOPSIGNAL SIGNOPE", /invalid signal: SIGNOPE/],
-    ["an empty volume", "FROM scratch\nVOLUME $NOPE", /VOLUME specified can not be an empty string/],
-    ["a required variable that is not set", 'FROM scratch\nENV A=${B:?"say B"}', /B: say B/],
-    ["quotes that do not end", "FROM scratch\nENV name='a\\'b'", /looking for matching single-quote/],
+    ["a checksum that is no commit", "FROM scratch\nADD «--checksum=sha1:0» https://h/a.git /", /invalid checksum sha1:0 for Git source/],
+    ["a port that is none", "FROM scratch\nEXPOSE «80x»", /invalid containerPort: 80x/],
+    ["a signal that is none", "FROM scratch\nSTOPSIGNAL «SIGNOPE»", /invalid signal: SIGNOPE/],
+    ["an empty volume", "FROM scratch\nVOLUME «$NOPE»", /VOLUME specified can not be an empty string/],
+    ["a required variable that is not set", 'FROM scratch\nENV A=«${B:?"say B"}»', /B: say B/],
+    ["a default that needs what is not set", "ARG X=a Y=«${Z?no}»\nFROM scratch", /Z: no/],
+    ["an image that needs what is not set", "FROM scratch AS «1»", /invalid name for build stage/],
+    ["a platform that is none", "FROM --platform=«a/b/c/d/e» scratch", /a\/b\/c\/d\/e/],
+    ["a variable in the second word", "FROM scratch\nCOPY a «${X:?say}»\\\n/b /c", /X: say/],
+    ["a variable in a word of JSON", 'FROM scratch\nCOPY ["a\\u0041", "\u00e9«${X:?x}»", "/c"]', /X: x/],
+    ["a variable in the destination", "FROM scratch\nCOPY a a«${X?}»", /X: is not allowed to be unset/],
+    ["a variable in a heredoc", "FROM scratch\nCOPY <<-A <<B /d/\n\ta\nA\nb\n\t$Z «${X?no}»\nB", /X: no/],
+    ["a variable in a heredoc without tabs", "FROM scratch\nCOPY <<-A /d\n\ta\n\t\tb «${X?no}»\nA", /X: no/],
+    ["a variable in a flag", "FROM scratch\nCOPY --link --chown='1:«${X?no}»' a /b", /X: no/],
+    ["a variable in a mount", "FROM busybox\nRUN --mount=target=/a --mount=type=cache,target=/«${X?no}» x", /X: no/],
+    ["a variable of the second pair", "FROM scratch\nENV a=1 b=2«${X:?no}»", /X: no/],
+    ["a variable in the old form", "FROM scratch\nLABEL a  b «${X:?no}» c", /X: no/],
+    ["a name that comes to nothing", "FROM scratch\nENV a=1 «$X»=2", /ENV names can not be blank/],
+    ["a WORKDIR that comes to nothing", "FROM scratch\nWORKDIR   «$X»", /WORKDIR requires a path/],
+    ["a port in a range that runs backwards", "FROM scratch\nEXPOSE 1 «9-8» 2", /invalid/],
+    [
+      "a key of a mount",
+      "FROM busybox\nRUN --mount=target=/a --mount=type=cache,«tarte=/b» x",
+      /unexpected key 'tarte'.*did you mean target/,
+    ],
+    ["a type of a mount", "FROM busybox\nRUN --mount=«type=cahce»,target=/b x", /unsupported mount type "cahce" \(did you mean cache\?\)/],
+    ["a key that its mount has not", "FROM busybox\nRUN --mount=type=bind,target=/b,«mode=7» x", /mode not allowed/],
+    [
+      "a trigger",
+      "«FROM base»\nRUN x",
+      /ONBUILD trigger "RNU x": unknown instruction: RNU \(did you mean RUN\?\)/,
+      { bases: { base: { OnBuild: ["RNU x"] } } },
+    ],
+    ["a trigger's variable", "«FROM base»\nRUN x", /X: no/, { bases: { base: { OnBuild: ["USER ${X?no}"] } } }],
+    ["with another escape", "# escape=`\nFROM scratch\nWORKDIR a\\ `\n  «${X?no}»", /X: no/],
+    ["behind a byte order mark", "\ufeffFROM scratch\nUSER «${X?no}»", /X: no/],
+    ["quotes that do not end", "FROM scratch\nENV name='a\\'b«'»", /looking for matching single-quote/],
   ];
   for (const [what, dockerfile, reason, given] of rows)
     test(what, () => {
+      const marked = readMarks(dockerfile);
       assert.throws(
-        () => plan(dockerfile, given),
-        (error) => error instanceof DockerfileError && reason.test(error.message),
+        () => plan(marked.text, given),
+        (error) => {
+          assert.ok(error instanceof DockerfileError && reason.test(error.message), String(error));
+          assertMarked(error, marked);
+          return true;
+        },
       );
     });
 });

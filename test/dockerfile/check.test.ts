@@ -361,11 +361,11 @@ for (const [name, text, expected, error, given] of configurations)
     assert.equal(formatViolation(config, findings)?.message, error);
   });
 
-test("a directive that cannot be read is an error at its line", () => {
+test("a directive that cannot be read is an error at its place", () => {
   const rows: [string, string][] = [
-    ["silence", 'Dockerfile:2: failed to parse check options: invalid check option "silence"'],
-    ["skip=all;quiet=1", 'Dockerfile:2: failed to parse check options: invalid check option "quiet"'],
-    ["error=perhaps", "Dockerfile:2: invalid value for the check option error: perhaps"],
+    ["silence", 'Dockerfile:2:9: failed to parse check options: invalid check option "silence"'],
+    ["skip=all;quiet=1", 'Dockerfile:2:18: failed to parse check options: invalid check option "quiet"'],
+    ["error=perhaps", "Dockerfile:2:15: invalid value for the check option error: perhaps"],
   ];
   for (const [value, message] of rows) {
     const dockerfile = parseDockerfile(`# syntax=x\n# check=${value}\nFROM scratch\n`, "Dockerfile");

@@ -12,6 +12,7 @@ import {
   parseDockerfile,
   parseOnbuild,
 } from "../../src/dockerfile/dockerfile.ts";
+import { assertMarked, readMarks } from "../support/marked.ts";
 import { sharedFolder } from "../support/shared.ts";
 
 /** The only instruction after FROM, without what all instructions have. */
@@ -141,88 +142,102 @@ test("an instruction says how it is written and where", () => {
   ]);
 });
 
-// [what stands after "FROM base\n", message without file and line]
+// [what stands after "FROM base\n", with marks around what is wrong unless it is all of it; message without its place]
 const refused: readonly [string, string][] = [
-  ["FNTRYPOINT x", "unknown instruction: FNTRYPOINT (did you mean ENTRYPOINT?)"],
-  ["rnu x", "unknown instruction: rnu (did you mean run?)"],
-  ["BANANA x", "unknown instruction: BANANA"],
+  ["«FNTRYPOINT» x", "unknown instruction: FNTRYPOINT (did you mean ENTRYPOINT?)"],
+  ["«rnu» x", "unknown instruction: rnu (did you mean run?)"],
+  ["«BANANA» x", "unknown instruction: BANANA"],
   ["WORKDIR", "WORKDIR requires exactly one argument"],
   ["USER", "USER requires exactly one argument"],
   ["STOPSIGNAL", "STOPSIGNAL requires exactly one argument"],
   ["MAINTAINER", "MAINTAINER requires exactly one argument"],
-  ["MAINTAINER --boo joe@example.com", "unknown flag: --boo"],
+  ["MAINTAINER «--boo» joe@example.com", "unknown flag: --boo"],
   ["ARG", "ARG requires at least one argument"],
-  ["ARG =x", "ARG names can not be blank"],
+  ["ARG «=x»", "ARG names can not be blank"],
   ["ENV", "ENV requires at least one argument"],
-  ["ENV PATH", "ENV must have two arguments"],
-  ["ENV =x", "ENV names can not be blank"],
-  ["ENV a=b c", 'Syntax error - can\'t find = in "c". Must be of the form: name=value'],
+  ["ENV «PATH»", "ENV must have two arguments"],
+  ["ENV «=x»", "ENV names can not be blank"],
+  ["ENV a=b «c»", 'Syntax error - can\'t find = in "c". Must be of the form: name=value'],
   ["LABEL", "LABEL requires at least one argument"],
-  ["LABEL a=b 'c d", "Syntax error - can't find = in \"'c d\". Must be of the form: name=value"],
+  ["LABEL a=b «'c d»", "Syntax error - can't find = in \"'c d\". Must be of the form: name=value"],
   ["EXPOSE", "EXPOSE requires at least one argument"],
   ["VOLUME", "VOLUME requires at least one argument"],
-  ['VOLUME [" "]', "VOLUME specified can not be an empty string"],
+  ['VOLUME [«" "»]', "VOLUME specified can not be an empty string"],
   ["ONBUILD", "ONBUILD requires at least one argument"],
-  ["ONBUILD ONBUILD RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
-  ["ONBUILD FROM scratch", "FROM isn't allowed as an ONBUILD trigger"],
-  ["ONBUILD maintainer x", "MAINTAINER isn't allowed as an ONBUILD trigger"],
-  ["ONBUILD ENV x", "ENV must have two arguments"],
-  ["COPY a", "COPY requires at least two arguments, but only one was provided. Destination could not be determined"],
+  ["«ONBUILD» ONBUILD RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
+  ["ONBUILD «FROM» scratch", "FROM isn't allowed as an ONBUILD trigger"],
+  ["ONBUILD «maintainer» x", "MAINTAINER isn't allowed as an ONBUILD trigger"],
+  ["ONBUILD ENV «x»", "ENV must have two arguments"],
+  ["COPY «a»", "COPY requires at least two arguments, but only one was provided. Destination could not be determined"],
   ["COPY\t\n", "COPY requires at least two arguments, but only one was provided. Destination could not be determined"],
-  ["ADD a", "ADD requires at least two arguments, but only one was provided. Destination could not be determined"],
-  ["COPY a <<E\nE", "COPY cannot accept a heredoc as a destination"],
-  ["COPY --form=a b c", "unknown flag: --form (did you mean from?)"],
-  ["COPY --checksum=a b c", "unknown flag: --checksum"],
-  ["COPY --from b c", "missing a value on flag: --from"],
-  ["COPY --link= b c", "missing a value on flag: --link"],
-  ["COPY --link=maybe b c", "expecting boolean value for flag --link, not: maybe"],
-  ["COPY --chown=a --chown=b b c", "duplicate flag specified: --chown"],
+  ["ADD «a»", "ADD requires at least two arguments, but only one was provided. Destination could not be determined"],
+  ["COPY a «<<E»\nE", "COPY cannot accept a heredoc as a destination"],
+  ["COPY «--form»=a b c", "unknown flag: --form (did you mean from?)"],
+  ["COPY «--checksum»=a b c", "unknown flag: --checksum"],
+  ["COPY «--from» b c", "missing a value on flag: --from"],
+  ["COPY «--link=» b c", "missing a value on flag: --link"],
+  ["COPY --link=«maybe» b c", "expecting boolean value for flag --link, not: maybe"],
+  ["COPY --chown=a «--chown=b» b c", "duplicate flag specified: --chown"],
   [
-    "COPY --from=$FOO b c",
+    "COPY --from=«$FOO» b c",
     "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
   ],
-  ["CMD --x y", "unknown flag: --x"],
-  ["RUN --mont=target=/mytmp true", "unknown flag: --mont (did you mean mount?)"],
-  ["RUN --mount=from=$X,target=/x true", "'from' doesn't support variable expansion, define alias stage instead"],
-  ['RUN --mount=type=\\"bind true', 'failed to parse csv mounts: parse error on line 1, column 6: bare " in non-quoted-field'],
-  ["RUN --network=nune true", 'invalid network mode "nune" (did you mean none?)'],
-  ["RUN --security=no true", 'security "no" is not valid'],
-  ["RUN --device=a,b true", "invalid field 'b' must be a key=value pair"],
-  ['RUN ["a", 1]', "when using JSON array syntax, arrays must be comprised of strings only"],
-  ["SHELL bash -c", 'SHELL requires the arguments to be in JSON form (SHELL ["/bin/bash", "-c"])'],
+  ["CMD «--x» y", "unknown flag: --x"],
+  ["RUN «--mont»=target=/mytmp true", "unknown flag: --mont (did you mean mount?)"],
+  ["RUN --mount=from=«$X»,target=/x true", "'from' doesn't support variable expansion, define alias stage instead"],
+  ['RUN --mount=type=\\«"»bind true', 'failed to parse csv mounts: parse error on line 1, column 6: bare " in non-quoted-field'],
+  ["RUN --network=«nune» true", 'invalid network mode "nune" (did you mean none?)'],
+  ["RUN --security=«no» true", 'security "no" is not valid'],
+  ["RUN --device=a,«b» true", "invalid field 'b' must be a key=value pair"],
+  ['RUN «["a", 1]»', "when using JSON array syntax, arrays must be comprised of strings only"],
+  ["SHELL «bash -c»", 'SHELL requires the arguments to be in JSON form (SHELL ["/bin/bash", "-c"])'],
   ["SHELL []", "SHELL requires at least one argument"],
   ["HEALTHCHECK", "HEALTHCHECK requires at least one argument"],
-  ["HEALTHCHECK NONE x", "HEALTHCHECK NONE takes no arguments"],
-  ["HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"],
-  ["HEALTHCHECK connect x", 'Unknown type "CONNECT" in HEALTHCHECK (try CMD)'],
-  ["HEALTHCHECK --interval=50ns CMD x", 'Interval "interval" cannot be less than 1ms'],
-  ["HEALTHCHECK --timeout=-5s CMD x", 'Interval "timeout" cannot be less than 1ms'],
-  ["HEALTHCHECK --timeout=5 CMD x", 'time: missing unit in duration "5" (write it as 30s, 1m30s or 500ms)'],
-  ["HEALTHCHECK --timeout=5d CMD x", 'time: unknown unit "d" in duration "5d" (write it as 30s, 1m30s or 500ms)'],
-  ["HEALTHCHECK --timeout=x CMD x", 'time: invalid duration "x" (write it as 30s, 1m30s or 500ms)'],
-  ["HEALTHCHECK --retries=x CMD x", 'strconv.ParseInt: parsing "x": invalid syntax (--retries takes a number)'],
-  ["HEALTHCHECK --retries=-1 CMD x", "--retries cannot be negative (-1)"],
+  ["HEALTHCHECK NONE «x»", "HEALTHCHECK NONE takes no arguments"],
+  ["HEALTHCHECK «CMD»", "Missing command after HEALTHCHECK CMD"],
+  ["HEALTHCHECK «connect» x", 'Unknown type "CONNECT" in HEALTHCHECK (try CMD)'],
+  ["HEALTHCHECK --interval=«50ns» CMD x", 'Interval "interval" cannot be less than 1ms'],
+  ["HEALTHCHECK --timeout=«-5s» CMD x", 'Interval "timeout" cannot be less than 1ms'],
+  ["HEALTHCHECK --timeout=«5» CMD x", 'time: missing unit in duration "5" (write it as 30s, 1m30s or 500ms)'],
+  ["HEALTHCHECK --timeout=«5d» CMD x", 'time: unknown unit "d" in duration "5d" (write it as 30s, 1m30s or 500ms)'],
+  ["HEALTHCHECK --timeout=«x» CMD x", 'time: invalid duration "x" (write it as 30s, 1m30s or 500ms)'],
+  ["HEALTHCHECK --retries=«x» CMD x", 'strconv.ParseInt: parsing "x": invalid syntax (--retries takes a number)'],
+  ["HEALTHCHECK --retries=«-1» CMD x", "--retries cannot be negative (-1)"],
   ["FROM", "FROM requires either one or three arguments (FROM image, or FROM image AS name)"],
-  ["FROM a b", "FROM requires either one or three arguments (FROM image, or FROM image AS name)"],
-  ["FROM a is b", "FROM requires either one or three arguments (FROM image, or FROM image AS name)"],
-  ["FROM a AS 1b", 'invalid name for build stage: "1b", name can\'t start with a number or contain symbols'],
-  ["FROM --platfrom=x a", "unknown flag: --platfrom (did you mean platform?)"],
+  ["FROM a «b»", "FROM requires either one or three arguments (FROM image, or FROM image AS name)"],
+  ["FROM a «is» b", "FROM requires either one or three arguments (FROM image, or FROM image AS name)"],
+  ["FROM a AS «1b»", 'invalid name for build stage: "1b", name can\'t start with a number or contain symbols'],
+  ["FROM «--platfrom»=x a", "unknown flag: --platfrom (did you mean platform?)"],
+  // Continuations, comments in them, carriage returns, quotes.
+  ["COPY \\\n  # why\n\n  «--form»=a \\\n b c", "unknown flag: --form (did you mean from?)"],
+  ["  COPY \\\r\n\t«--form»=a b c\r", "unknown flag: --form (did you mean from?)"],
+  ["COPY --chown='a b' «--'fo rm'=a» b c", "unknown flag: --fo rm"],
+  ["COPY --from=a «--fr\\\nom=b» c d", "duplicate flag specified: --from"],
+  ["RUN a \\\n «<<A» <<'B C' \\\n b\nx", "unterminated heredoc (no line is just A)"],
+  ["RUN cat EOF <<'X' «<<EOF»\nX\n", "unterminated heredoc (no line is just EOF)"],
+  ["ENV a=b \\\n  c=d \\\n  «e»", 'Syntax error - can\'t find = in "e". Must be of the form: name=value'],
+  ["ONBUILD \\\n RUN \\\n «[1]»", "when using JSON array syntax, arrays must be comprised of strings only"],
 ];
 
-test("wrong instructions are refused in BuildKit's words, with file and line", () => {
-  for (const [text, message] of refused) {
+test("wrong instructions are refused in BuildKit's words, with file, line and column", () => {
+  for (const [marked, message] of refused) {
+    const { text, range } = readMarks(`FROM base\n${marked}\n`);
     assert.throws(
-      () => parseDockerfile(`FROM base\n${text}\n`, "Dockerfile"),
-      { name: "DockerfileError", message: `Dockerfile:2: ${message}` },
-      text,
+      () => parseDockerfile(text, "Dockerfile"),
+      (error) => {
+        assert.ok(error instanceof DockerfileError, marked);
+        assertMarked(error, { text, range });
+        assert.equal(error.message.replace(/^Dockerfile:\d+:\d+: /, ""), message, marked);
+        return true;
+      },
     );
   }
 });
 
 test("a file without a stage is refused", () => {
-  assert.throws(() => parseDockerfile("ARG a\n", "D"), { message: "D:1: dockerfile contains no stages to build" });
+  assert.throws(() => parseDockerfile("ARG a\n", "D"), { message: "D:1:1: dockerfile contains no stages to build" });
   assert.throws(() => parseDockerfile("ARG a\nRUN b\nFROM c\n", "D"), {
-    message: "D:2: no build stage in current context (a FROM must come first)",
+    message: "D:2:1: no build stage in current context (a FROM must come first)",
   });
 });
 
@@ -234,7 +249,8 @@ test("bytes that are no UTF-8 are replaced", () => {
 });
 
 test("parseOnbuild reads one trigger", () => {
-  const trigger = parseOnbuild("COPY --from=a <<E /b\nx\nE", "Dockerfile", 7);
+  const from = { start: { line: 7, column: 2 }, end: { line: 7, column: 9 } };
+  const trigger = parseOnbuild("COPY --from=a <<E /b\nx\nE", "Dockerfile", from);
   assert.deepEqual(fields(trigger), { ...copy, from: "a", sources: [], contents: [{ name: "E", content: "x\n", expand: true }] });
   assert.equal(trigger.range.start.line, 7);
   const rows: [string, string][] = [
@@ -246,9 +262,9 @@ test("parseOnbuild reads one trigger", () => {
     ["", "the Dockerfile cannot be empty"],
   ];
   for (const [text, reason] of rows) {
-    assert.throws(() => parseOnbuild(text, "Dockerfile", 7), {
+    assert.throws(() => parseOnbuild(text, "Dockerfile", from), {
       name: "DockerfileError",
-      message: `Dockerfile:7: ONBUILD trigger "${text}": ${reason}`,
+      message: `Dockerfile:7:2: ONBUILD trigger "${text}": ${reason}`,
     });
   }
 });

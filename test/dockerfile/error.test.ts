@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DockerfileError, parseDockerfile, suggest } from "../../src/dockerfile/dockerfile.ts";
-import { lineRange, locateErrors } from "../../src/dockerfile/error.ts";
+import { lineRange } from "../../src/dockerfile/error.ts";
+import { locateErrors } from "../../src/dockerfile/locate.ts";
 
 test("an error carries what is needed to show it", () => {
   const source = "FROM a\n\n COYP b c\n";
@@ -11,10 +12,11 @@ test("an error carries what is needed to show it", () => {
     () => parseDockerfile(source, "d/Dockerfile"),
     (error) => {
       assert.ok(error instanceof DockerfileError && error instanceof SyntaxError);
-      assert.equal(error.message, "d/Dockerfile:3: unknown instruction: COYP (did you mean COPY?)");
+      assert.equal(error.message, "d/Dockerfile:3:2: unknown instruction: COYP (did you mean COPY?)");
       assert.equal(error.reason, "unknown instruction: COYP");
       assert.equal(error.hint, "did you mean COPY?");
-      assert.deepEqual(error.range, { start: { line: 3, column: 2 }, end: { line: 3, column: 10 } });
+      assert.deepEqual(error.range, { start: { line: 3, column: 2 }, end: { line: 3, column: 6 } });
+      assert.deepEqual(error.instruction, { start: { line: 3, column: 2 }, end: { line: 3, column: 10 } });
       return true;
     },
   );
@@ -25,7 +27,7 @@ test("locateErrors leaves other errors alone", () => {
   const action = () => {
     throw other;
   };
-  assert.throws(() => locateErrors({ file: "f", range: lineRange(1) }, action), other);
+  assert.throws(() => locateErrors({ file: "f" }, lineRange(1), action), other);
 });
 
 test("suggest finds what is at most two edits away", () => {

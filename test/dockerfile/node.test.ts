@@ -125,15 +125,15 @@ test("what stands after a heredoc is the next instruction", () => {
 
 test("text that is no Dockerfile is refused with its place", () => {
   const rows: [string, string][] = [
-    ["", "f:1: the Dockerfile cannot be empty"],
-    ["\n \n", "f:2: file with no instructions"],
-    ["# a\n# b", "f:2: file with no instructions"],
-    ["# escape=`\n# escape=`\n", "f:2: only one escape parser directive can be used"],
-    ["# syntax=a\n# syntax=b\n", "f:2: only one syntax parser directive can be used"],
-    ["# escape=x\nFROM a\n", "f:1: invalid escape token 'x' does not match ` or \\"],
-    ["FROM a\nRUN <<E\nE2\n", "f:2: unterminated heredoc (no line is just E)"],
-    [`FROM a\n\nENV b=${"c".repeat(70_000)}\n`, "f:3: dockerfile line greater than max allowed size of 65535"],
-    [`FROM a\nRUN ${"é".repeat(33_000)}\n`, "f:2: dockerfile line greater than max allowed size of 65535"],
+    ["", "f:1:1: the Dockerfile cannot be empty"],
+    ["\n \n", "f:2:1: file with no instructions"],
+    ["# a\n# b", "f:2:1: file with no instructions"],
+    ["# escape=`\n# escape=`\n", "f:2:1: only one escape parser directive can be used"],
+    ["# syntax=a\n# syntax=b\n", "f:2:1: only one syntax parser directive can be used"],
+    ["# escape=x\nFROM a\n", "f:1:10: invalid escape token 'x' does not match ` or \\"],
+    ["FROM a\nRUN <<E\nE2\n", "f:2:5: unterminated heredoc (no line is just E)"],
+    [`FROM a\n\nENV b=${"c".repeat(70_000)}\n`, "f:3:1: dockerfile line greater than max allowed size of 65535"],
+    [`FROM a\nRUN ${"é".repeat(33_000)}\n`, "f:2:1: dockerfile line greater than max allowed size of 65535"],
   ];
   for (const [text, message] of rows) {
     assert.throws(() => readNodes(text, "f"), { name: "DockerfileError", file: "f", message }, JSON.stringify(text.slice(0, 40)));
