@@ -1,7 +1,7 @@
 // SOURCE_DATE_EPOCH, seconds or the name of something that has a time: https://reproducible-builds.org/specs/source-date-epoch/
 
 import type { ContextSource, Files } from "../context/context.ts";
-import { type Dockerfile, DockerfileError, expandWord, LineError, locateErrors, type Stage } from "../dockerfile/dockerfile.ts";
+import { type Dockerfile, DockerfileError, expandWord, LineError, locateErrors, type Part, type Stage } from "../dockerfile/dockerfile.ts";
 import { evaluateCopy } from "./evaluate-copy.ts";
 import { hintOf } from "./failure.ts";
 import { evaluateGlobals, type GlobalsRequest } from "./globals.ts";
@@ -31,6 +31,7 @@ export function readEpoch(text: string): number | undefined {
   throw new LineError(
     `invalid ${epochName}: ${text}`,
     "it must be seconds since 1970, context, a named context, or a stage that is FROM scratch with one remote ADD",
+    { of: "argument", text: `${epochName}=${text}`, inner: text, at: epochName.length + 1 },
   );
 }
 
@@ -84,11 +85,13 @@ function readSourceStage(
   buildArgs: ReadonlyMap<string, string>,
 ): ContextSource {
   const env = new Map(globals);
-  const { file } = dockerfile;
   const variables = { get: (name: string) => env.get(name), escape: dockerfile.escape };
-  const fail = (range: Stage["range"], why: string) => new DockerfileError(`${epochName} stage ${why}`, { file, range });
+  const fail: (range: Stage["range"], why: string, part?: Part) => never = (range, why, part) =>
+    locateErrors(dockerfile, range, () => {
+      throw new LineError(`${epochName} stage ${why}`, undefined, part);
+    });
   if (locateErrors(dockerfile, stage.from.range, () => expandWord(stage.from.image, variables)) !== "scratch")
-    throw fail(stage.from.range, "must use FROM scratch");
+    fail(stage.from.range, "must use FROM scratch", { of: "argument", index: 0 });
   let found: ContextSource | undefined;
   for (const instruction of stage.instructions) {
     const { range } = instruction;
@@ -100,8 +103,8 @@ function readSourceStage(
       continue;
     }
     if (instruction.kind !== "add")
-      throw fail(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`);
-    if (found !== undefined) throw fail(range, "must contain exactly one remote ADD");
+      fail(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`, { of: "word" });
+    if (found !== undefined) fail(range, "must contain exactly one remote ADD");
     const surroundings = {
       variables,
       workdir: "/",
@@ -111,11 +114,11 @@ function readSourceStage(
     } as const;
     const { sources } = locateErrors(dockerfile, range, () => evaluateCopy(instruction, surroundings));
     const [operand, ...others] = sources;
-    if (operand === undefined || others.length > 0) throw fail(range, "must contain exactly one remote ADD source");
+    if (operand === undefined || others.length > 0) fail(range, "must contain exactly one remote ADD source", { of: "source", index: 1 });
     if (operand.kind === "git") found = { kind: "git", source: operand.source };
     else if (operand.kind === "url") found = { kind: "web", url: operand.url, checksum: operand.checksum };
-    else throw fail(range, "source must be a single HTTP(S) or Git ADD");
+    else fail(range, "source must be a single HTTP(S) or Git ADD", { of: "source", index: 0 });
   }
-  if (found === undefined) throw fail(stage.from.range, "must contain exactly one remote ADD");
+  if (found === undefined) fail(stage.from.range, "must contain exactly one remote ADD");
   return found;
 }

@@ -56,7 +56,8 @@ function expand(word: string, variables: Variables, treatment: Treatment, missin
     return lexer.read(undefined, treatment.keepEscapes ?? false);
   } catch (error) {
     if (!(error instanceof LineError)) throw error;
-    throw new LineError(`failed to process ${quote(word)}: ${error.message}`, error.hint, error.part);
+    const shown = word.length > mostShown ? `${quote(word.slice(0, mostShown))}…` : quote(word);
+    throw new LineError(`failed to process ${shown}: ${error.message}`, error.hint, error.part);
   }
 }
 
@@ -64,6 +65,8 @@ const nameCharacter = /^[\p{L}\p{Nd}_]$/u;
 const digit = /^\p{Nd}$/u;
 /** https://pubs.opengroup.org/onlinepubs/009695399/utilities/xcu_chap02.html#tag_02_05_02; never set unless as a variable. */
 const specialParameters = "@*#?-$!";
+/** Of a word in an error text. */
+const mostShown = 1000;
 /** Substitutions nested deeper than this are a mistake, and would exhaust the stack. */
 const maxDepth = 500;
 

@@ -1,9 +1,12 @@
 // What a user can get wrong, and what a registry can: each is refused with its place or its reference, and leaves nothing.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { BuildFailure } from "../../src/build/build.ts";
 import type { Request } from "../../src/build/request.ts";
@@ -12,12 +15,16 @@ import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import { end, header, member } from "../layer/raw-tar.ts";
 import { type Builder, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { startGitServer } from "../support/git-server.ts";
+import { type Marked, readMarks } from "../support/marked.ts";
 import { type Fault, startRegistry, type TestRegistry } from "../support/registry.ts";
 import { putDocument, putImage } from "../support/registry-image.ts";
 
 interface Expected {
   readonly message: RegExp;
   readonly line?: number;
+  /** What of the instruction is wrong. */
+  readonly exact?: Marked["range"];
   readonly hint?: RegExp;
   readonly phase?: BuildFailure["phase"];
 }
@@ -36,11 +43,14 @@ async function assertRefused(
     ociLayoutPath: join(builder.directory, "layout"),
   };
   const destinations = [parseReference(`${registry.host}/app:1`)];
+  const mounts = readFileSync("/proc/self/mounts", "utf8");
+  const processes = childProcesses();
   await assert.rejects(builder.build(files, { destinations, outputs, ...request }), (error) => {
     assert.ok(error instanceof BuildFailure, String(error));
     assert.match(error.message, expected.message);
     assert.doesNotMatch(error.message, /\n|\[object|undefined|\(did you mean/);
     assert.equal(error.place?.line, expected.line, error.message);
+    if (expected.exact !== undefined) assert.deepEqual(error.place?.exact, expected.exact, error.message);
     assert.match(error.hint ?? "", expected.hint ?? /^/);
     assert.equal(error.phase, expected.phase ?? "building image");
     assert.equal(error.exitCode, 1);
@@ -52,19 +62,54 @@ async function assertRefused(
     [],
     "files and state",
   );
+  assert.equal(readFileSync("/proc/self/mounts", "utf8"), mounts, "mounts");
+  // The test's own server of git repositories ends its processes when it likes.
+  for (const end = Date.now() + 5000; Date.now() < end && childProcesses().length > processes.length; ) await setTimeout(20);
+  assert.deepEqual(childProcesses(), processes, "processes");
+}
+
+/** Of this process; those that ended do not count. */
+function childProcesses(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const [, state, parent] = /\) (\w) (\d+)/.exec(readStatus(pid)) ?? [];
+      return parent === String(process.pid) && state !== "Z";
+    });
+}
+
+/** Empty for a process that has ended meanwhile. */
+function readStatus(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Has `/a` and nothing else. */
+async function startWeb(t: TestContext): Promise<string> {
+  const server = createServer((request, response) => response.writeHead(request.url === "/a" ? 200 : 404).end("a"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 describe("a Dockerfile that cannot be built", () => {
-  // HOST is a registry that has base:1.
+  // HOST is a registry that has base:1, WEB a web server, GIT a repository of git. Marks stand around what is wrong.
   const rows: readonly (readonly [what: string, dockerfile: string, expected: Expected])[] = [
     ["empty", "", { message: /^the Dockerfile cannot be empty$/, line: 1 }],
     [
       "an unknown instruction",
-      "FROM scratch\nFNTRYPOINT x",
+      "FROM scratch\n«FNTRYPOINT» x",
       { message: /^unknown instruction: FNTRYPOINT$/, line: 2, hint: /^did you mean ENTRYPOINT\?$/ },
     ],
-    ["an unknown flag", "FROM scratch\nCOPY --form=a b /", { message: /^unknown flag: --form$/, line: 2, hint: /did you mean from/ }],
-    ["a heredoc without its end", "FROM scratch\nRUN <<E\necho", { message: /^unterminated heredoc$/, line: 2, hint: /no line is just E/ }],
+    ["an unknown flag", "FROM scratch\nCOPY «--form»=a b /", { message: /^unknown flag: --form$/, line: 2, hint: /did you mean from/ }],
+    [
+      "a heredoc without its end",
+      "FROM scratch\nRUN «<<E»\necho",
+      { message: /^unterminated heredoc$/, line: 2, hint: /no line is just E/ },
+    ],
     [
       "an instruction before FROM",
       "RUN x\nFROM scratch",
@@ -72,22 +117,22 @@ describe("a Dockerfile that cannot be built", () => {
     ],
     [
       "a stage that copies from itself",
-      "FROM scratch AS a\nCOPY --from=a /x /",
+      "FROM scratch AS a\nCOPY --from=«a» /x /",
       { message: /^circular dependency detected on stage: a$/, line: 2 },
     ],
     [
       "stages that need each other",
-      "FROM scratch AS a\nCOPY --from=b /x /\nFROM scratch AS b\nCOPY --from=a /x /",
+      "FROM scratch AS a\nCOPY --from=«b» /x /\nFROM scratch AS b\nCOPY --from=a /x /",
       { message: /^cannot copy from stage "b", it needs to be defined before/, line: 2 },
     ],
     [
       "a stage that was meant",
-      "FROM scratch AS build\nFROM scratch\nCOPY --from=HOST/bulid /x /",
+      "FROM scratch AS build\nFROM scratch\nCOPY --from=«HOST/bulid» /x /",
       { message: /^Cannot pull ".*\/bulid:latest": .* 404/, line: 3 },
     ],
     [
       "a stage whose name is misspelt",
-      "FROM HOST/base:1 AS build\nFROM bulid",
+      "FROM HOST/base:1 AS build\nFROM «bulid»",
       {
         message: /^Cannot pull "index.docker.io\/library\/bulid:latest"/,
         line: 2,
@@ -96,35 +141,71 @@ describe("a Dockerfile that cannot be built", () => {
     ],
     [
       "a base that is not there",
-      "FROM HOST/nope:1",
+      "FROM «HOST/nope:1»",
       { message: /^Cannot pull ".*\/nope:1": .* answered 404/, line: 1, hint: /check the name and the tag/ },
     ],
-    ["a base that is no reference", "FROM UPPER:1", { message: /must be lower-case/, line: 1 }],
+    ["a base that is no reference", "FROM «UPPER:1»", { message: /must be lower-case/, line: 1 }],
     [
       "a registry that is down",
-      "FROM 127.0.0.1:1/base:1",
+      "FROM «127.0.0.1:1/base:1»",
       { message: /^Cannot pull "127.0.0.1:1\/base:1": .*the connection was refused$/, line: 1, hint: /check that 127.0.0.1:1 runs/ },
     ],
-    ["a source that is missing", "FROM scratch\nCOPY nope /", { message: /"\/nope": not found$/, line: 2, hint: /check the spelling/ }],
+    ["a source that is missing", "FROM scratch\nCOPY «nope» /", { message: /"\/nope": not found$/, line: 2, hint: /check the spelling/ }],
     [
       "a source that a stage lacks",
-      "FROM HOST/base:1 AS a\nFROM scratch\nCOPY --from=a /nope /",
+      "FROM HOST/base:1 AS a\nFROM scratch\nCOPY --from=a «/nope» /",
       { message: /"\/nope": not found$/, line: 3 },
     ],
     [
       "a WORKDIR over a file",
-      "FROM HOST/base:1\nWORKDIR /file",
+      "FROM HOST/base:1\nWORKDIR «/file»",
       { message: /^Cannot create directory "\/file": "\/file" is not a directory$/, line: 2 },
     ],
     [
       "rights that no sandbox gives",
-      "FROM scratch\nRUN --security=insecure y",
+      "FROM scratch\nRUN --security=«insecure» y",
       { message: /^RUN --security=insecure: entitlement security\.insecure is not allowed: no sandbox gives/, line: 2 },
     ],
     [
       "a secret that is required",
-      "FROM scratch\nRUN --mount=type=secret,id=none,required y",
-      { message: /^secret none: not found$/, line: 2 },
+      "FROM scratch\nRUN --mount=target=/x --mount=type=secret,id=«none»,required y",
+      { message: /^secret none: not found$/, line: 2, hint: /^pass --secret id=none,src=FILE or --secret id=none,env=NAME$/ },
+    ],
+    [
+      "a key of an agent that is required",
+      "FROM HOST/base:1\nRUN --mount=type=ssh,id=«deploy»,required y",
+      { message: /^no SSH key "deploy" forwarded from the client$/, line: 2, hint: /^pass --ssh deploy$/ },
+    ],
+    [
+      "a device of the machine",
+      "FROM scratch\nRUN «--device=nvidia.com/gpu=all» y",
+      { message: /^RUN --device=nvidia\.com\/gpu=all is not allowed: no sandbox gives a command a device of this machine$/, line: 2 },
+    ],
+    [
+      "a file with another checksum",
+      `FROM scratch\nADD --checksum=sha256:${"0".repeat(64)} «WEB/a» /`,
+      {
+        message: /^Cannot download "http.*\/a": digest mismatch: it has sha256:[1-9a-f]\w{63}, and --checksum asks for sha256:0{64}$/,
+        line: 2,
+      },
+    ],
+    [
+      "a file that its host does not have",
+      "FROM scratch\nCOPY Dockerfile /\nADD WEB/a \\\n «WEB/nope» /x/",
+      { message: /^Cannot download "http.*\/nope": invalid response status 404$/, line: 3 },
+    ],
+    [
+      "a git ref that does not exist",
+      "FROM scratch\nADD «GIT#v9» /",
+      {
+        message: /^Cannot .*repo\.git.*: it does not contain ref v9: there is no refs\/v9 and no refs\/heads\/v9 and no refs\/tags\/v9$/,
+        line: 2,
+      },
+    ],
+    [
+      "a git ref with another checksum",
+      `FROM scratch\nADD --checksum=${"0".repeat(40)} «GIT#v1» /`,
+      { message: /expected checksum to match 0{40}, got [0-9a-f]{40}$/, line: 2 },
     ],
   ];
   for (const [what, dockerfile, expected] of rows)
@@ -133,8 +214,10 @@ describe("a Dockerfile that cannot be built", () => {
       await putBase(t, registry, "base:1", [[fileItem("file", "x")]]);
       // Docker Hub is this registry, too, so that nothing is asked of the network.
       const options = { ...defaultRegistryOptions, map: { "index.docker.io": [registry.host] } };
-      const text = dockerfile.replaceAll("HOST", registry.host);
-      await assertRefused(await openBuilder(t), registry, { Dockerfile: text }, expected, { registry: options });
+      const places = { HOST: registry.host, WEB: await startWeb(t), GIT: (await startGitServer(t)).url("smart") };
+      const { text, range } = readMarks(dockerfile.replace(/HOST|WEB|GIT/g, (name) => places[name as keyof typeof places]));
+      const exact = range && { exact: range };
+      await assertRefused(await openBuilder(t), registry, { Dockerfile: text }, { ...expected, ...exact }, { registry: options });
     });
 
   test("a context or a Dockerfile that is not there", async (t) => {

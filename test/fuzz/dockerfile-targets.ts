@@ -41,7 +41,12 @@ function refuse<T>(text: string, action: () => T): T | undefined {
     try {
       return action();
     } catch (error) {
-      if (error instanceof DockerfileError) holdInside(text, error.range);
+      if (error instanceof DockerfileError) {
+        const { range, instruction } = error;
+        holdInside(text, range);
+        const [from, to] = [instruction.start.line, instruction.end.line];
+        holds("what is wrong lies in its instruction", from <= range.start.line && range.end.line <= Math.max(to, from));
+      }
       throw error;
     }
   });
