@@ -29304,9 +29304,6 @@ var ChangeCollector = class {
   /** The directories on the way to the current object. */
   #parents = [];
   #changes = [];
-  /** Unchanged files with several names, and the directories above them, in case another name of theirs is a change. */
-  #waiting = /* @__PURE__ */ new Map();
-  #changedInodes = /* @__PURE__ */ new Set();
   constructor(root) {
     this.#root = toRaw(root);
   }
@@ -29325,24 +29322,6 @@ var ChangeCollector = class {
     this.#leaveTo(found.path);
     this.#addParents(this.#parents);
     this.#changes.push({ path: found.path, found });
-    if (found.nlink < 2) return;
-    this.#changedInodes.add(found.inode);
-    for (const other of this.#waiting.get(found.inode) ?? []) {
-      this.#addParents(other.trail);
-      this.#changes.push({ path: other.found.path, found: other.found });
-    }
-    this.#waiting.delete(found.inode);
-  }
-  /** The object is as it was below. It matters when it is another name of a file that is a change. */
-  keep(found) {
-    if (found.type !== "file" || found.nlink < 2) return;
-    if (this.#changedInodes.has(found.inode)) {
-      this.add(found);
-      return;
-    }
-    this.#leaveTo(found.path);
-    const waiting = this.#waiting.get(found.inode) ?? [];
-    this.#waiting.set(found.inode, [...waiting, { found, trail: [...this.#parents] }]);
   }
   /** What lower layers have at a path is gone; `trail` is needed where the scan is elsewhere by now. */
   hide(path14, trail) {
@@ -29509,7 +29488,6 @@ async function changesFromUpper(upper, lower, tools, options2) {
     if (path14 === "" || options2.exclude(path14)) continue;
     const node = lower.lstat(path14);
     if (node === void 0 || await isChanged(upper, found, node)) collector.add(found);
-    else collector.keep(found);
   }
   for (const [path14, { names: names2, trail }] of opaque) {
     for (const name of lower.list(path14)) {
@@ -29573,7 +29551,6 @@ async function changesFromScan(root, before2, lower, tools, options2) {
       if (path14 === "" || options2.exclude(path14)) continue;
       const node = lower.lstat(path14);
       if (node === void 0 || await isChanged(root, found, node)) collector.add(found);
-      else collector.keep(found);
     }
   }
   hideUpTo(void 0);
@@ -29640,14 +29617,15 @@ var Draft = class {
     if (before2?.attributes.type === "directory" && entry.attributes.type !== "directory") place.hide();
     place.put(entry);
   }
-  /** Creates the directories that a path lacks; all new ones get the same attributes. Throws when a file is in the way. */
-  makeDirectories(path14, attributes) {
+  /** Creates the directories that a path lacks, as mkdir(2) does. Throws when a file is in the way. */
+  makeDirectories(path14, made) {
     let at3 = "";
+    let above = this.lstat(at3)?.attributes;
     for (const name of path14 === "" ? [] : path14.split("/")) {
       at3 = joinPath(at3, name);
-      const node = this.lstat(at3);
-      if (node === void 0) this.put(at3, { attributes });
-      else if (node.attributes.type !== "directory") throw new Error(`Cannot create directory "/${path14}": "/${at3}" is not a directory`);
+      if (this.lstat(at3) === void 0) this.put(at3, { attributes: makeDirectory(made, above) });
+      above = this.lstat(at3)?.attributes;
+      if (above?.type !== "directory") throw new Error(`Cannot create directory "/${path14}": "/${at3}" is not a directory`);
     }
   }
   /** Takes away what is at a path and below it; the layer must then put something in its place. */
@@ -29730,6 +29708,12 @@ var Draft = class {
     return place;
   }
 };
+var setgid = 1024;
+function makeDirectory({ mode, owner, mtime }, above) {
+  const inherits = above !== void 0 && (above.mode & setgid) !== 0;
+  const { uid, gid } = owner ?? { uid: 0, gid: inherits ? above.gid : 0 };
+  return directoryAttributes(inherits ? mode | setgid : mode, uid, gid, mtime);
+}
 var given = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
 function* sourcesBelow(place) {
   if (typeof place.content === "string") yield place.content;
@@ -32408,7 +32392,7 @@ function findUser(accounts, spec) {
   const numericGroup = readNumber(groupPart);
   const homeOf = (uid2) => passwd.find((account2) => account2.uid === uid2)?.home || "/";
   if (numericUser !== void 0 && numericGroup !== void 0)
-    return { uid: checkId(spec, numericUser), gid: checkId(spec, numericGroup), groups: [], home: homeOf(numericUser) };
+    return { uid: checkId(spec, numericUser), gid: checkId(spec, numericGroup), groups: [numericGroup], home: homeOf(numericUser) };
   const wanted = userPart === "" ? 0 : numericUser;
   const account = passwd.find(({ name, uid: uid2 }) => wanted === void 0 ? name === userPart : uid2 === wanted);
   if (account === void 0 && wanted === void 0)
@@ -32418,12 +32402,14 @@ function findUser(accounts, spec) {
   const groups = readGroups(accounts.group);
   if (groupPart === "") {
     const memberships = groups.filter(({ members }) => account !== void 0 && members.includes(account.name));
-    return { uid, gid: account?.gid ?? 0, groups: memberships.map(({ gid }) => gid), home };
+    const own3 = account?.gid ?? 0;
+    return { uid, gid: own3, groups: [.../* @__PURE__ */ new Set([own3, ...memberships.map(({ gid }) => gid)])], home };
   }
   const group = groups.find(({ name, gid }) => numericGroup === void 0 ? name === groupPart : gid === numericGroup);
   if (group === void 0 && numericGroup === void 0)
     throw new Error(`Cannot run as user "${spec}": there is no group "${groupPart}" in the image's /etc/group`);
-  return { uid, gid: group?.gid ?? checkId(spec, numericGroup ?? 0), groups: [], home };
+  const own2 = group?.gid ?? checkId(spec, numericGroup ?? 0);
+  return { uid, gid: own2, groups: [own2], home };
 }
 function findOwner(accounts, spec) {
   const parts = splitSpec(spec);
@@ -33302,7 +33288,8 @@ async function isArchive(content2, otherwise = "") {
 async function unpackArchive(draft, archive, destination, options2, tools) {
   var _stack = [];
   try {
-    const made = directoryAttributes(493, options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
+    const made = { mode: 493, owner: options2.owner, mtime: options2.now };
+    const implied = { ...made, owner: { uid: 0, gid: 0 } };
     const root = resolvePath(draft, destination).path;
     draft.makeDirectories(root, made);
     const below = { lstat: (path14) => draft.lstat(joinPath(root, path14)), list: (path14) => draft.list(joinPath(root, path14)) };
@@ -33319,13 +33306,16 @@ async function unpackArchive(draft, archive, destination, options2, tools) {
       const owned = { ...attributes, ...options2.owner, mtimeNs: 0 };
       if (name === "") continue;
       const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
-      draft.makeDirectories(parent, made);
+      draft.makeDirectories(parent, implied);
       const path14 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
       if (entry.type === "hardlink") {
         const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
         if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
-        draft.put(path14, target);
+        const { type, size, link: link3, devMajor, devMinor } = target.attributes;
+        target.attributes = { ...owned, type, size, link: link3, devMajor, devMinor };
+        target.names.push(path14);
         files.set(path14, target);
+        draft.put(path14, target);
         continue;
       }
       const start = offset;
@@ -33333,22 +33323,31 @@ async function unpackArchive(draft, archive, destination, options2, tools) {
         await spool.write(chunk, 0, chunk.length, offset);
         offset += chunk.length;
       }
-      const file = {
-        attributes: owned,
-        inode: {},
-        content: { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start }
-      };
-      if (entry.type === "file") files.set(path14, file);
-      const existing = draft.lstat(path14)?.attributes.type;
-      if (entry.type === "directory" && existing !== void 0 && existing !== "directory") draft.remove(path14);
-      draft.put(path14, entry.type === "file" && attributes.size > 0 ? file : { attributes: owned });
+      if (entry.type === "directory") {
+        const existing = draft.lstat(path14)?.attributes.type;
+        if (existing !== void 0 && existing !== "directory") draft.remove(path14);
+        files.delete(path14);
+        draft.put(path14, { attributes: owned });
+        continue;
+      }
+      const spooled = { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start };
+      const file = { attributes: owned, inode: {}, content: spooled.size > 0 ? spooled : void 0, names: [path14] };
+      files.set(path14, file);
+      draft.put(path14, file);
     }
+    settleLinks(draft, files.values());
     return { newest };
   } catch (_) {
     var _error = _, _hasError = true;
   } finally {
     var _promise = __callDispose(_stack, _error, _hasError);
     _promise && await _promise;
+  }
+}
+function settleLinks(draft, files) {
+  for (const file of new Set(files)) {
+    if (file.names.length === 1) continue;
+    for (const name of file.names) if (draft.lstat(name)?.inode === file.inode) draft.put(name, file);
   }
 }
 
@@ -34263,36 +34262,44 @@ async function resolveLinks(path14) {
 // src/dockerfile/error.ts
 var LineError = class extends SyntaxError {
   hint;
-  constructor(reason, hint) {
+  /** As far as it is known; `within` adds to it. */
+  part;
+  constructor(reason, hint, part = {}) {
     super(reason);
     this.name = "LineError";
     this.hint = hint;
+    this.part = part;
   }
 };
+function within(part, action) {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof LineError && error.part.of === void 0) error.part = { ...part, ...error.part };
+    throw error;
+  }
+}
 var DockerfileError = class extends SyntaxError {
   file;
+  /** What is wrong. */
   range;
+  /** The instruction that it stands in. */
+  instruction;
   reason;
   /** What to do about it, such as `did you mean RUN?`. */
   hint;
   constructor(reason, where) {
     const hint = where.hint === void 0 ? "" : ` (${where.hint})`;
-    super(`${where.file}:${where.range.start.line}: ${reason}${hint}`, { cause: where.cause });
+    const { line, column } = where.range.start;
+    super(`${where.file}:${line}:${column}: ${reason}${hint}`, { cause: where.cause });
     this.name = "DockerfileError";
     this.file = where.file;
     this.range = where.range;
+    this.instruction = where.instruction ?? where.range;
     this.reason = reason;
     this.hint = where.hint;
   }
 };
-function locateErrors(where, action) {
-  try {
-    return action();
-  } catch (error) {
-    if (!(error instanceof LineError)) throw error;
-    throw new DockerfileError(error.message, { ...where, hint: error.hint, cause: error });
-  }
-}
 function lineRange(first, last = first) {
   return { start: { line: first, column: 1 }, end: { line: last, column: 1 } };
 }
@@ -34461,9 +34468,14 @@ function readFlagValues(flags3, known) {
     const value = equals < 0 ? void 0 : flag2.slice(equals + 1);
     const name = written.slice(2);
     const type = Object.hasOwn(known, name) ? known[name] : void 0;
-    if (type === void 0) throw new LineError(`unknown flag: ${written}`, suggest(name, Object.keys(known)));
-    if (texts.has(name)) throw new LineError(`duplicate flag specified: ${written}`);
-    if (type === "boolean" ? value === "" : value === void 0) throw new LineError(`missing a value on flag: ${written}`);
+    if (type === void 0) {
+      throw new LineError(`unknown flag: ${written}`, suggest(name, Object.keys(known)), { of: "flag", text: flag2, inner: written });
+    }
+    if (texts.has(name))
+      throw new LineError(`duplicate flag specified: ${written}`, void 0, { of: "flag", text: written, isLast: true });
+    if (type === "boolean" ? value === "" : value === void 0) {
+      throw new LineError(`missing a value on flag: ${written}`, void 0, { of: "flag", text: flag2 });
+    }
     if (type === "list") lists.set(name, [...lists.get(name) ?? [], value ?? ""]);
     else texts.set(name, type === "boolean" ? readBoolean(written, value) : value ?? "");
   }
@@ -34476,8 +34488,17 @@ function readFlagValues(flags3, known) {
 }
 function readBoolean(flag2, value) {
   const lower = value?.toLowerCase() ?? "true";
-  if (lower !== "true" && lower !== "false") throw new LineError(`expecting boolean value for flag ${flag2}, not: ${value}`);
+  if (lower !== "true" && lower !== "false") {
+    const part = { of: "flag", text: `${flag2}=${value}`, inner: value ?? "" };
+    throw new LineError(`expecting boolean value for flag ${flag2}, not: ${value}`, void 0, part);
+  }
   return lower;
+}
+function exactFlag(name, value) {
+  return { of: "flag", text: `${name}=${value}` };
+}
+function flagValue(name, value) {
+  return value ? { of: "flag", text: name, inner: value } : { of: "flag", text: name };
 }
 
 // src/dockerfile/quote.ts
@@ -34547,20 +34568,21 @@ function readHealthcheck(line) {
   const [first = "", ...args] = line.args;
   const type = first.toUpperCase();
   if (type === "NONE") {
-    if (args.length > 0) throw new LineError("HEALTHCHECK NONE takes no arguments");
+    if (args.length > 0) throw new LineError("HEALTHCHECK NONE takes no arguments", void 0, { of: "argument", index: 1 });
     return {};
   }
   const known = { interval: "text", timeout: "text", "start-period": "text", "start-interval": "text", retries: "text" };
   const flags3 = readFlagValues(line.flags, known);
-  if (type !== "CMD") throw new LineError(`Unknown type ${quote(type)} in HEALTHCHECK (try CMD)`);
-  if (args.length === 0) throw new LineError("Missing command after HEALTHCHECK CMD");
+  if (type !== "CMD") throw new LineError(`Unknown type ${quote(type)} in HEALTHCHECK (try CMD)`, void 0, { of: "argument", index: 0 });
+  if (args.length === 0) throw new LineError("Missing command after HEALTHCHECK CMD", void 0, { of: "arguments" });
   const settings = {};
   for (const [flag2, key] of Object.entries(times)) {
-    const value = flags3[flag2] ? parseDuration(flags3[flag2]) : 0;
-    if (value !== 0 && value < minimumNs) throw new LineError(`Interval ${quote(flag2)} cannot be less than 1ms`);
+    const part = flagValue(`--${flag2}`, flags3[flag2]);
+    const value = within(part, () => flags3[flag2] ? parseDuration(flags3[flag2]) : 0);
+    if (value !== 0 && value < minimumNs) throw new LineError(`Interval ${quote(flag2)} cannot be less than 1ms`, void 0, part);
     if (value !== 0) settings[key] = value;
   }
-  const retries = flags3.retries ? parseRetries(flags3.retries) : 0;
+  const retries = within(flagValue("--retries", flags3.retries), () => flags3.retries ? parseRetries(flags3.retries) : 0);
   if (retries !== 0) settings.retries = retries;
   return { command: readCommand({ args, json: line.json }), ...settings };
 }
@@ -34576,7 +34598,10 @@ function parseRetries(text2) {
 // src/dockerfile/csv.ts
 function parseCsv(text2, what) {
   const line = text2.replace(/\r?\n$/, "");
-  const fail3 = (column, why) => new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`);
+  const fail3 = (column, why) => new LineError(`failed to parse csv ${what}: parse error on line 1, column ${column + 1}: ${why}`, void 0, {
+    inner: line.charAt(column),
+    at: column
+  });
   if (line === "") throw new LineError(`failed to parse csv ${what}: EOF`);
   const fields = [];
   let at3 = 0;
@@ -34803,12 +34828,14 @@ function expand2(word, variables, treatment, missing) {
     return lexer.read(void 0, treatment.keepEscapes ?? false);
   } catch (error) {
     if (!(error instanceof LineError)) throw error;
-    throw new LineError(`failed to process ${quote(word)}: ${error.message}`, error.hint);
+    const shown = word.length > mostShown ? `${quote(word.slice(0, mostShown))}\u2026` : quote(word);
+    throw new LineError(`failed to process ${shown}: ${error.message}`, error.hint, error.part);
   }
 }
 var nameCharacter = /^[\p{L}\p{Nd}_]$/u;
 var digit = new RegExp("^\\p{Nd}$", "u");
 var specialParameters = "@*#?-$!";
+var mostShown = 1e3;
 var maxDepth = 500;
 var Lexer = class {
   #characters;
@@ -34908,8 +34935,8 @@ var Lexer = class {
   #readSpecial(character) {
     if (character === "<") return this.#readLess();
     if (this.#treatment.ignoreQuotes) return void 0;
-    if (character === "'") return this.#readSingleQuoted();
-    return character === '"' ? this.#readDoubleQuoted() : void 0;
+    if (character === "'") return this.#within(() => this.#readSingleQuoted());
+    return character === '"' ? this.#within(() => this.#readDoubleQuoted()) : void 0;
   }
   /** The delimiter of a heredoc may stand apart from its `<<`. */
   #readLess() {
@@ -34919,6 +34946,19 @@ var Lexer = class {
     let text2 = "<<";
     for (let next = this.#peek(); next === " " || next === "	" || next === "\r"; next = this.#peek()) text2 += this.#take();
     return text2;
+  }
+  /** An error is one of the characters that are read here, or of fewer. */
+  #within(read) {
+    const start = this.#next;
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof LineError && error.part.inner === void 0) {
+        const [before2, inner] = [this.#characters.slice(0, start), this.#characters.slice(start, this.#next)].map((part) => part.join(""));
+        error.part = { inner: inner ?? "", at: before2?.length ?? 0 };
+      }
+      throw error;
+    }
   }
   #takeQuote() {
     const mark = this.#take() ?? "";
@@ -34956,7 +34996,7 @@ var Lexer = class {
     }
   }
   #readDollar() {
-    const value = this.#readReference();
+    const value = this.#within(() => this.#readReference());
     this.#length += value.length;
     if (this.#length > maxExpansion) throw tooLong();
     return value;
@@ -35028,7 +35068,7 @@ var Lexer = class {
     try {
       return this.read(stop, keepEscapes).text;
     } catch (error) {
-      if (error instanceof LineError && this.#peek() === void 0) throw new LineError(unfinished);
+      if (error instanceof LineError && this.#peek() === void 0) throw new LineError(unfinished, void 0, error.part);
       throw error;
     }
   }
@@ -35128,7 +35168,7 @@ function readMountFlag(text2) {
   const from = fields.findLast(({ key, value }) => key === "from" && value !== void 0)?.value;
   for (const { key, value } of fields) {
     if (key === "from" && value !== void 0 && /\$./s.test(value)) {
-      throw new LineError("'from' doesn't support variable expansion, define alias stage instead");
+      throw new LineError("'from' doesn't support variable expansion, define alias stage instead", void 0, { inner: value });
     }
   }
   return { text: text2, fields, ...from === void 0 ? {} : { from } };
@@ -35136,22 +35176,34 @@ function readMountFlag(text2) {
 function readMount(flag2, expand3) {
   const mount = { type: "bind", readonly: false, required: false };
   let writable;
-  for (const { key, value, text: text2 } of flag2.fields) {
-    if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
-      const is = value === void 0 || parseBoolean(expand3(value), key);
-      writable = key.startsWith("readw") || key === "rw" ? is : !is;
-    } else if (key === "required") {
-      if (mount.type !== "secret" && mount.type !== "ssh") throw new LineError(`unexpected key 'required' for mount type '${mount.type}'`);
-      mount.required = value === void 0 || parseBoolean(expand3(value), key);
-    } else if (value === void 0) {
-      throw new LineError(`invalid field '${text2}' must be a key=value pair`);
-    } else {
-      setField(mount, key, expand3(value), text2);
-    }
+  for (const field of flag2.fields) {
+    const { key, value, text: text2 } = field;
+    inField(text2, () => {
+      if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
+        const is = value === void 0 || parseBoolean(expand3(value), key);
+        writable = key.startsWith("readw") || key === "rw" ? is : !is;
+      } else if (key === "required") {
+        if (mount.type !== "secret" && mount.type !== "ssh")
+          throw new LineError(`unexpected key 'required' for mount type '${mount.type}'`);
+        mount.required = value === void 0 || parseBoolean(expand3(value), key);
+      } else if (value === void 0) {
+        throw new LineError(`invalid field '${text2}' must be a key=value pair`);
+      } else {
+        setField(mount, key, expand3(value), text2);
+      }
+    });
   }
   mount.readonly = !(writable ?? (mount.type === "cache" || mount.type === "tmpfs"));
-  checkMount(mount);
+  checkMount(mount, flag2);
   return mount;
+}
+function inField(text2, action) {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof LineError) error.part = { inner: error.part.inner ?? text2 };
+    throw error;
+  }
 }
 function setField(mount, key, value, text2) {
   switch (key) {
@@ -35193,19 +35245,23 @@ function choose2(value, options2, refusal) {
   if (found === void 0) throw new LineError(refusal, suggest(value, options2));
   return found;
 }
-function checkMount(mount) {
+function checkMount(mount, { fields }) {
+  const fail3 = (reason, ...wrong) => {
+    const field = fields.findLast(({ key }) => wrong.includes(key));
+    throw new LineError(reason, void 0, field === void 0 ? {} : { inner: field.text });
+  };
   if (mount.type === "bind" || mount.type === "tmpfs") {
     for (const key of ["mode", "uid", "gid"]) {
-      if (mount[key] !== void 0) throw new LineError(`${key} not allowed for ${quote(mount.type)} type mounts`);
+      if (mount[key] !== void 0) fail3(`${key} not allowed for ${quote(mount.type)} type mounts`, key);
     }
   }
   if (mount.type === "secret") {
-    if (mount.from) throw new LineError("secret mount should not have a from");
-    if (mount.sharing) throw new LineError("secret mount should not define sharing");
-    if (!mount.source && !mount.target && !mount.id) throw new LineError("invalid secret mount. one of source, target required");
-    if (mount.source && mount.id) throw new LineError("both source and id can't be set");
+    if (mount.from) fail3("secret mount should not have a from", "from");
+    if (mount.sharing) fail3("secret mount should not define sharing", "sharing");
+    if (!mount.source && !mount.target && !mount.id) fail3("invalid secret mount. one of source, target required");
+    if (mount.source && mount.id) fail3("both source and id can't be set", "source", "src");
   }
-  if (mount.sharing && mount.type !== "cache") throw new LineError(`invalid cache sharing set for ${mount.type} mount`);
+  if (mount.sharing && mount.type !== "cache") fail3(`invalid cache sharing set for ${mount.type} mount`, "sharing");
 }
 
 // src/dockerfile/run.ts
@@ -35215,11 +35271,21 @@ function readRun(node) {
   const flags3 = readFlagValues(node.flags, { mount: "list", network: "text", security: "text", device: "list" });
   const network = networks.find((known) => known === (flags3.network ?? "default"));
   if (network === void 0)
-    throw new LineError(`invalid network mode ${quote(flags3.network ?? "")}`, suggest(flags3.network ?? "", networks));
+    throw new LineError(
+      `invalid network mode ${quote(flags3.network ?? "")}`,
+      suggest(flags3.network ?? "", networks),
+      flagValue("--network", flags3.network)
+    );
   const security = securities.find((known) => known === (flags3.security ?? "sandbox"));
-  if (security === void 0) throw new LineError(`security ${quote(flags3.security ?? "")} is not valid`);
-  const mounts = flags3.mount.map(readMountFlag);
-  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices: flags3.device.map(readDevice) };
+  if (security === void 0)
+    throw new LineError(
+      `security ${quote(flags3.security ?? "")} is not valid`,
+      suggest(flags3.security ?? "", securities),
+      flagValue("--security", flags3.security)
+    );
+  const mounts = flags3.mount.map((text2) => within(exactFlag("--mount", text2), () => readMountFlag(text2)));
+  const devices = flags3.device.map((text2) => within(exactFlag("--device", text2), () => readDevice(text2)));
+  return { command: readCommand(node), heredocs: node.heredocs, mounts, network, security, devices };
 }
 function readDevice(text2) {
   let name = "";
@@ -35230,11 +35296,11 @@ function readDevice(text2) {
     const value = equals < 0 ? void 0 : field.slice(equals + 1);
     if (key === "required") required = value === void 0 || parseBoolean(value, key);
     else if (key === "name" && value !== void 0) {
-      if (name !== "") throw new LineError(`device name already set to ${name}`);
+      if (name !== "") throw new LineError(`device name already set to ${name}`, void 0, { inner: field });
       name = value;
     } else if (name === "") name = field;
-    else if (value === void 0) throw new LineError(`invalid field '${field}' must be a key=value pair`);
-    else throw new LineError(`unexpected key '${key}' in '${field}'`, suggest(key, ["name", "required"]));
+    else if (value === void 0) throw new LineError(`invalid field '${field}' must be a key=value pair`, void 0, { inner: field });
+    else throw new LineError(`unexpected key '${key}' in '${field}'`, suggest(key, ["name", "required"]), { inner: field });
   }
   return { name, required };
 }
@@ -35258,7 +35324,7 @@ function readCopy(node, token2) {
   requireDestination(node);
   const flags3 = readFlagValues(node.flags, { ...shared, from: "text", parents: "boolean" });
   const paths = readPaths(node);
-  if (flags3.from) refuseVariables(flags3.from, token2);
+  if (flags3.from) within(flagValue("--from", flags3.from), () => refuseVariables(flags3.from ?? "", token2));
   return { ...paths, ...pickShared(flags3), ...flags3.from ? { from: flags3.from } : {}, parents: flags3.parents ?? false };
 }
 function readAdd(node) {
@@ -35280,11 +35346,16 @@ function pickShared(flags3) {
 function requireDestination(node) {
   if (node.args.length >= 2) return;
   const word = node.word.toUpperCase();
-  throw new LineError(`${word} requires at least two arguments, but only one was provided. Destination could not be determined`);
+  throw new LineError(
+    `${word} requires at least two arguments, but only one was provided. Destination could not be determined`,
+    void 0,
+    { of: "arguments" }
+  );
 }
 function readPaths(node) {
   const destination = node.args.at(-1) ?? "";
-  if (findHeredocMark(destination)) throw new LineError(`${node.word.toUpperCase()} cannot accept a heredoc as a destination`);
+  if (findHeredocMark(destination))
+    throw new LineError(`${node.word.toUpperCase()} cannot accept a heredoc as a destination`, void 0, { of: "last argument" });
   const sources = [];
   const contents = [];
   for (const word of node.args.slice(0, -1)) {
@@ -35301,7 +35372,9 @@ function readPaths(node) {
 function refuseVariables(from, token2) {
   if (expandWord(from, { get: () => void 0, escape: token2 }) === from) return;
   throw new LineError(
-    "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround"
+    "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+    void 0,
+    flagValue("--from", from)
   );
 }
 
@@ -35316,7 +35389,7 @@ function readInstruction(node, token2) {
   const kind = kinds.find((known) => known === word.toLowerCase());
   switch (kind) {
     case void 0:
-      throw new LineError(`unknown instruction: ${word}`, suggest(word, kinds, false));
+      throw new LineError(`unknown instruction: ${word}`, suggest(word, kinds, false), { of: "word" });
     case "from":
       return { kind, ...written, ...readFrom(node) };
     case "arg":
@@ -35357,20 +35430,23 @@ function readInstruction(node, token2) {
 function readFrom(node) {
   const [image = "", as = "", stage = ""] = node.args;
   if (node.args.length !== 1 && !(node.args.length === 3 && as.toLowerCase() === "as")) {
-    throw new LineError("FROM requires either one or three arguments", "FROM image, or FROM image AS name");
+    const index = node.args.length > 1 && as.toLowerCase() !== "as" ? 1 : node.args.length > 3 ? 3 : 0;
+    const part = node.args.length === 0 ? {} : { of: "argument", index };
+    throw new LineError("FROM requires either one or three arguments", "FROM image, or FROM image AS name", part);
   }
   const named2 = node.args.length === 3;
   const name = stage.toLowerCase();
   if (named2 && !/^[a-z][a-z0-9\-_.]*$/.test(name)) {
-    throw new LineError(`invalid name for build stage: ${quote(stage)}, name can't start with a number or contain symbols`);
+    const reason = `invalid name for build stage: ${quote(stage)}, name can't start with a number or contain symbols`;
+    throw new LineError(reason, void 0, { of: "argument", index: 2 });
   }
   const { platform } = readFlagValues(node.flags, { platform: "text" });
   return { image, ...platform ? { platform } : {}, ...named2 ? { stage: name, as: { word: as, stage } } : {} };
 }
 function readArgs(node) {
-  return node.args.map((word) => {
+  return node.args.map((word, index) => {
     const equals = word.indexOf("=");
-    if (equals === 0) throw new LineError("ARG names can not be blank");
+    if (equals === 0) throw new LineError("ARG names can not be blank", void 0, { of: "argument", index });
     return equals < 0 ? { name: word } : { name: word.slice(0, equals), value: word.slice(equals + 1) };
   });
 }
@@ -35380,28 +35456,32 @@ function readPairs(node) {
   const pairs = [];
   for (let index = 0; index < node.args.length; index += 3) {
     const [key = "", value = ""] = node.args.slice(index, index + 2);
-    if (key === "") throw new LineError(`${node.word.toUpperCase()} names can not be blank`);
+    if (key === "")
+      throw new LineError(`${node.word.toUpperCase()} names can not be blank`, void 0, { of: "argument", index: index / 3 });
     pairs.push({ key, value });
   }
   return { pairs, legacy: node.args[2] === "" };
 }
 function readVolumes(node) {
   const paths = node.args.map(trim2);
-  if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
+  const blank = paths.indexOf("");
+  if (blank >= 0) throw new LineError("VOLUME specified can not be an empty string", void 0, { of: "argument", index: blank });
   return paths;
 }
 function readShell(node) {
   refuseFlags(node);
   if (node.args.length === 0) throw new LineError("SHELL requires at least one argument");
-  if (!node.json) throw new LineError("SHELL requires the arguments to be in JSON form", 'SHELL ["/bin/bash", "-c"]');
+  if (!node.json) throw new LineError("SHELL requires the arguments to be in JSON form", 'SHELL ["/bin/bash", "-c"]', { of: "arguments" });
   return node.args;
 }
 function readTrigger(node) {
   const [first = ""] = atLeastOne(node).args;
   refuseFlags(node);
   const word = first.toUpperCase();
-  if (word === "ONBUILD") throw new LineError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (word === "FROM" || word === "MAINTAINER") throw new LineError(`${word} isn't allowed as an ONBUILD trigger`);
+  if (word === "ONBUILD") throw new LineError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", void 0, { inner: first });
+  if (word === "FROM" || word === "MAINTAINER") {
+    throw new LineError(`${word} isn't allowed as an ONBUILD trigger`, void 0, { of: "word" });
+  }
   const text2 = node.original.replace(/^[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*/i, "");
   return text2 + node.heredocs.map(({ content: content2, name }) => `
 ${content2}${name}`).join("");
@@ -35411,7 +35491,9 @@ function refuseFlags(node) {
 }
 function onlyOne(node) {
   const [only] = node.args;
-  if (only === void 0 || node.args.length > 1) throw new LineError(`${node.word.toUpperCase()} requires exactly one argument`);
+  if (only === void 0 || node.args.length > 1) {
+    throw new LineError(`${node.word.toUpperCase()} requires exactly one argument`, void 0, { of: "arguments" });
+  }
   return only;
 }
 function exactlyOne(node) {
@@ -35428,12 +35510,54 @@ function compareBytes(left, right) {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
+// src/dockerfile/join.ts
+function joinLines(first, lines, token2) {
+  const begun = trimStart(trimLineEnd(first));
+  const start = { line: lines.taken, column: first.length - trimStart(first).length + 1 };
+  const pieces = [{ at: 0, position: start }];
+  let { text: text2, continues } = cutContinuation(begun, token2);
+  let hasGap = false;
+  while (continues) {
+    const next = lines.take();
+    if (next === void 0) break;
+    const line = trimLineEnd(next);
+    const content2 = trimStart(line);
+    if (content2.startsWith("#")) continue;
+    if (content2 === "") {
+      hasGap = true;
+      continue;
+    }
+    const piece = cutContinuation(line, token2);
+    pieces.push({ at: text2.length, position: { line: lines.taken, column: 1 } });
+    text2 += piece.text;
+    continues = piece.continues;
+  }
+  return { text: text2, pieces, hasGap };
+}
+function positionAt({ pieces }, offset) {
+  const piece = pieces.findLast(({ at: at3 }) => at3 <= offset) ?? pieces[0];
+  if (piece === void 0) return { line: 1, column: 1 };
+  return { line: piece.position.line, column: piece.position.column + offset - piece.at };
+}
+function cutContinuation(line, token2) {
+  let end = line.length;
+  while (end > 0 && (line[end - 1] === " " || line[end - 1] === "	")) end--;
+  const continues = line[end - 1] === token2 && line[end - 2] !== token2;
+  return { text: continues ? line.slice(0, end - 1) : line, continues };
+}
+function trimLineEnd(line) {
+  let end = line.length;
+  while (end > 0 && (line[end - 1] === "\n" || line[end - 1] === "\r")) end--;
+  return line.slice(0, end);
+}
+
 // src/dockerfile/line.ts
 function readLine(text2, token2) {
   const trimmed = trim2(text2);
   const [word, rest] = cutBlanks(trimmed) ?? [trimmed, ""];
-  const { flags: flags3, rest: args } = readFlags(rest, token2);
-  return { word, flags: flags3, ...readArguments(word.toLowerCase(), trim2(args), token2) };
+  const { flags: flags3, end } = findFlags(rest, token2);
+  const args = rest.slice(end);
+  return { word, flags: flags3.map(({ text: text3 }) => text3), ...readArguments(word.toLowerCase(), trim2(args), token2) };
 }
 function readArguments(instruction, rest, token2) {
   switch (instruction) {
@@ -35455,7 +35579,7 @@ function readArguments(instruction, rest, token2) {
     case "workdir":
       return plain(rest === "" ? [] : [rest]);
     case "arg":
-      return plain(splitQuoted(rest, token2));
+      return plain(findQuoted(rest, token2).map(({ text: text2 }) => text2));
     case "env":
     case "label":
       return plain(readPairs2(rest, instruction.toUpperCase(), token2));
@@ -35486,7 +35610,7 @@ function readJson(text2) {
     return void 0;
   }
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-    throw new LineError("when using JSON array syntax, arrays must be comprised of strings only");
+    throw new LineError("when using JSON array syntax, arrays must be comprised of strings only", void 0, { of: "arguments" });
   }
   return { args: value.map((item) => item.toWellFormed()), json: true };
 }
@@ -35500,50 +35624,57 @@ function readHealthcheck2(rest) {
   return { args: [type, ...args], json: json2 };
 }
 function readPairs2(rest, instruction, token2) {
-  const words = splitQuoted(rest, token2);
+  const words = findQuoted(rest, token2).map(({ text: text2 }) => text2);
   const [first] = words;
   if (first === void 0) return [];
   if (!first.includes("=")) {
     const pair = cutBlanks(rest);
-    if (!pair) throw new LineError(`${instruction} must have two arguments`);
+    if (!pair) throw new LineError(`${instruction} must have two arguments`, void 0, { of: "arguments" });
     return [...pair, ""];
   }
-  return words.flatMap((word) => {
+  return words.flatMap((word, index) => {
     const equals = word.indexOf("=");
-    if (equals < 0) throw new LineError(`Syntax error - can't find = in ${quote(word)}. Must be of the form: name=value`);
+    if (equals < 0)
+      throw new LineError(`Syntax error - can't find = in ${quote(word)}. Must be of the form: name=value`, void 0, {
+        of: "argument",
+        index
+      });
     return [word.slice(0, equals), word.slice(equals + 1), "="];
   });
 }
-function splitQuoted(text2, token2) {
-  const characters = Array.from(text2);
+function findQuoted(text2, token2) {
   const words = [];
-  let word;
+  let start;
   let open8 = "";
-  for (let index = 0; index < characters.length; index++) {
-    let character = characters[index] ?? "";
+  const add = (end) => {
+    if (start !== void 0) words.push({ text: text2.slice(start, end), start, end });
+    start = void 0;
+  };
+  for (let index = 0; index < text2.length; index++) {
+    const first = index;
+    const character = text2.charAt(index);
     if (open8 === "" && isSpace2(character)) {
-      if (word) words.push(word);
-      word = void 0;
+      add(index);
       continue;
     }
     if (open8 === "" && (character === "'" || character === '"')) open8 = character;
     else if (open8 !== "" && character === open8) open8 = "";
-    else if (character === token2 && open8 !== "'") {
-      const escaped = characters[++index];
-      if (escaped === void 0) break;
-      character += escaped;
+    else if (character === token2 && open8 !== "'" && ++index === text2.length) {
+      add(first);
+      return words;
     }
-    word = (word ?? "") + character;
+    start ??= first;
   }
-  if (word) words.push(word);
+  add(text2.length);
   return words;
 }
-function readFlags(text2, token2) {
+function findFlags(text2, token2) {
   const flags3 = [];
   let index = 0;
   for (; ; ) {
     while (index < text2.length && isSpace2(text2.charAt(index))) index++;
-    if (!text2.startsWith("--", index)) return { flags: flags3, rest: text2.slice(index) };
+    if (!text2.startsWith("--", index)) return { flags: flags3, end: index };
+    const start = index;
     let flag2 = "";
     let open8 = "";
     for (; index < text2.length && (open8 !== "" || !isSpace2(text2.charAt(index))); index++) {
@@ -35553,9 +35684,173 @@ function readFlags(text2, token2) {
       else if (character === token2) flag2 += text2.charAt(++index);
       else flag2 += character;
     }
-    if (flag2 === "--") return { flags: flags3, rest: text2.slice(index) };
-    flags3.push(flag2);
+    if (flag2 === "--") return { flags: flags3, end: Math.min(index, text2.length) };
+    flags3.push({ text: flag2, start, end: Math.min(index, text2.length) });
   }
+}
+
+// src/dockerfile/locate.ts
+function locateErrors({ file, source }, instruction, action) {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof LineError)) throw error;
+    const exact = source === void 0 ? void 0 : locatePart(source, instruction.start.line, error.part);
+    throw new DockerfileError(error.message, { file, range: exact ?? instruction, instruction, hint: error.hint, cause: error });
+  }
+}
+function locatePart(source, line, part) {
+  if (part.of === void 0 && part.inner === void 0) return void 0;
+  const lines = new Lines(source, line);
+  const first = lines.take();
+  if (first === void 0) return void 0;
+  const token2 = readToken(source);
+  const joined2 = joinLines(first, lines, token2);
+  if (part.of === "heredoc") return locateBody(lines, joined2, part);
+  const found = part.of === void 0 ? findText(joined2.text, part.inner) : findPart(joined2.text, 0, token2, part);
+  if (found === void 0) return void 0;
+  const end = positionAt(joined2, Math.max(found.start, found.end - 1));
+  return { start: positionAt(joined2, found.start), end: found.end > found.start ? { line: end.line, column: end.column + 1 } : end };
+}
+var Lines = class {
+  #lines;
+  taken;
+  constructor(source, line) {
+    this.#lines = source.replace(/^\uFEFF/, "").split("\n");
+    this.taken = line - 1;
+  }
+  take() {
+    const line = this.#lines[this.taken];
+    if (line !== void 0) this.taken++;
+    return line;
+  }
+};
+function readToken(source) {
+  const reader = new DirectiveReader();
+  const lines = new Lines(source, 1);
+  for (let line = lines.take(); line !== void 0; line = lines.take()) {
+    let directive;
+    try {
+      directive = reader.read(trimStart(trimLineEnd(line)), lines.taken);
+    } catch {
+      break;
+    }
+    if (directive === void 0) break;
+    if (directive.name === "escape" && directive.value === "`") return "`";
+  }
+  return "\\";
+}
+function findText(text2, wanted = "") {
+  const start = text2.indexOf(wanted);
+  return wanted === "" || start < 0 ? void 0 : { start, end: start + wanted.length };
+}
+function findPart(text2, base, token2, part) {
+  const rest = text2.slice(base);
+  const start = base + rest.length - trimStart(rest).length;
+  const word = /^[^\t\v\f\r ]*/.exec(text2.slice(start))?.[0] ?? "";
+  const after = start + word.length;
+  const tail = trimStart(text2.slice(after));
+  if (word.toLowerCase() === "onbuild" && tail !== "" && !tail.startsWith("--")) return findPart(text2, after, token2, part);
+  if (part.of === "word") return { start, end: after };
+  const { flags: flags3, end } = findFlags(text2.slice(after), token2);
+  if (part.of === "flag")
+    return findFlag(
+      text2,
+      flags3.map((flag2) => shift(flag2, after)),
+      part
+    );
+  const written = text2.slice(after + end);
+  const first = after + end + written.length - trimStart(written).length;
+  const whole = { text: trim2(written), start: first, end: first + trim2(written).length };
+  if (whole.text === "") return void 0;
+  if (part.of === "arguments") return narrow(text2, whole, part, 0);
+  const found = findArgument(word.toLowerCase(), whole, token2, part);
+  return found && narrow(text2, found, part, 0);
+}
+function shift({ text: text2, start, end }, by) {
+  return { text: text2, start: start + by, end: end + by };
+}
+function findFlag(text2, flags3, part) {
+  const wanted = part.text ?? "";
+  const name = wanted.split("=", 1)[0];
+  const named2 = flags3.filter((flag2) => flag2.text.split("=", 1)[0] === name);
+  const { inner } = part;
+  const found = (part.isLast ? named2.at(-1) : void 0) ?? flags3.find((flag2) => flag2.text === wanted) ?? named2.find((flag2) => inner === void 0 || text2.slice(flag2.start, flag2.end).includes(inner)) ?? (named2.length === 1 ? named2[0] : void 0);
+  if (found === void 0) return void 0;
+  const equals = text2.slice(found.start, found.end).indexOf("=");
+  return narrow(text2, found, part, part.at === void 0 ? 0 : equals + 1);
+}
+function findArgument(word, whole, token2, part) {
+  const words = listArguments(word, whole, token2);
+  if (part.of === "last argument") return words.at(-1);
+  if (part.of === "source") return words.slice(0, -1).filter(({ text: text3 }) => !findHeredocMark(text3))[part.index ?? 0];
+  if (part.index !== void 0) return words[part.index];
+  const { text: text2 } = part;
+  const pairs = words.flatMap((one3) => splitPair(one3));
+  return [...words, ...pairs, whole, ...restOf(whole)].find((candidate) => candidate.text === text2);
+}
+function listArguments(word, whole, token2) {
+  const strings = listStrings(whole);
+  if (strings !== void 0) return strings;
+  if (["env", "label", "arg"].includes(word)) return findQuoted(whole.text, token2).map((one3) => shift(one3, whole.start));
+  if (!["add", "copy", "expose", "from", "volume", "healthcheck"].includes(word)) return [whole];
+  return Array.from(
+    whole.text.matchAll(/[^\t\v\f\r ]+/g),
+    ({ 0: text2, index }) => shift({ text: text2, start: index, end: index + text2.length }, whole.start)
+  );
+}
+function listStrings(whole) {
+  try {
+    if (!whole.text.startsWith("[") || !Array.isArray(JSON.parse(whole.text))) return void 0;
+  } catch {
+    return void 0;
+  }
+  return Array.from(whole.text.matchAll(/"(?:[^"\\]|\\.)*"/gs), ({ 0: written, index }) => {
+    return shift({ text: String(JSON.parse(written)), start: index, end: index + written.length }, whole.start);
+  });
+}
+function splitPair({ text: text2, start, end }) {
+  const equals = text2.indexOf("=");
+  if (equals < 0) return [];
+  return [
+    { text: text2.slice(0, equals), start, end: start + equals },
+    { text: text2.slice(equals + 1), start: start + equals + 1, end }
+  ];
+}
+function restOf({ text: text2, start, end }) {
+  const blanks = /[\t\v\f\r ]+/.exec(text2);
+  if (blanks === null) return [];
+  const after = blanks.index + blanks[0].length;
+  return [
+    { text: text2.slice(0, blanks.index), start, end: start + blanks.index },
+    { text: text2.slice(after), start: start + after, end }
+  ];
+}
+function narrow(text2, { start, end }, { inner, at: at3 }, before2) {
+  if (inner === void 0 || inner === "") return { start, end };
+  const written = text2.slice(start, end);
+  const exact = before2 + (at3 ?? 0);
+  const found = written.startsWith(inner, exact) ? exact : written.indexOf(inner);
+  return found < 0 ? { start, end } : { start: start + found, end: start + found + inner.length };
+}
+function locateBody(lines, joined2, { text: name, inner = "", at: at3 = 0 }) {
+  for (const mark of findHeredocs(joined2.text)) {
+    let offset = 0;
+    for (let line = lines.take(); line !== void 0; line = lines.take()) {
+      const written = trimLineEnd(line);
+      const body = mark.chomp ? line.replace(/^\t+/, "") : line;
+      if (trimLineEnd(body) === mark.name) break;
+      if (mark.name === name && at3 < offset + body.length + 1)
+        return rangeIn(written, lines.taken, at3 - offset + line.length - body.length, inner);
+      offset += body.length + 1;
+    }
+  }
+  return void 0;
+}
+function rangeIn(written, line, start, inner) {
+  const [first = ""] = inner.split("\n");
+  const position = (column) => ({ line, column: Math.min(column, written.length) + 1 });
+  return { start: position(start), end: position(start + first.length) };
 }
 
 // src/dockerfile/node.ts
@@ -35569,7 +35864,7 @@ var NodeReader = class {
   /** Physical lines with their line ends. */
   #lines;
   /** Lines taken so far, which is the 1-based number of the last one. */
-  #taken = 0;
+  taken = 0;
   #escape = "\\";
   #comments = [];
   #directives = {};
@@ -35583,21 +35878,18 @@ var NodeReader = class {
     if (this.#source === "") throw this.#error("the Dockerfile cannot be empty", lineRange(1));
     const nodes = [];
     const directiveReader = new DirectiveReader();
-    while (this.#taken < this.#lines.length) {
-      const line = trimStart(trimLineEnd(this.#take()));
-      this.#at(lineRange(this.#taken), () => this.#readDirective(directiveReader, line));
-      const text2 = line.startsWith("#") ? "" : line;
-      const first = this.#taken;
-      const { text: begun, continues } = cutContinuation(text2, this.#escape);
-      if (begun === "" && !continues) continue;
-      nodes.push(this.#readNode(begun, continues, first));
+    for (let line = this.take(); line !== void 0; line = this.take()) {
+      const text2 = trimStart(trimLineEnd(line));
+      this.#at(this.#range(this.taken), () => this.#readDirective(directiveReader, text2));
+      if (text2 === "" || text2.startsWith("#")) continue;
+      nodes.push(this.#readNode(line));
       this.#comments = [];
     }
-    if (nodes.length === 0) throw this.#error("file with no instructions", lineRange(Math.max(1, this.#taken)));
+    if (nodes.length === 0) throw this.#error("file with no instructions", lineRange(Math.max(1, this.taken)));
     return { nodes, escape: this.#escape, directives: this.#directives, warnings: this.#warnings };
   }
   #readDirective(reader, line) {
-    const directive = reader.read(line, this.#taken);
+    const directive = reader.read(line, this.taken);
     if (directive) {
       this.#directives[directive.name] = directive;
       if (directive.name === "escape") this.#escape = readEscape(directive.value);
@@ -35607,56 +35899,44 @@ var NodeReader = class {
       else this.#comments.push(comment);
     } else if (line === "") this.#comments = [];
   }
-  #readNode(begun, continues, first) {
-    let original = begun;
-    let hasGap = false;
-    let open8 = continues;
-    while (open8 && this.#taken < this.#lines.length) {
-      const line = trimLineEnd(this.#take());
-      const content2 = trimStart(line);
-      if (content2.startsWith("#")) continue;
-      if (content2 === "") {
-        hasGap = true;
-        continue;
-      }
-      const piece = cutContinuation(line, this.#escape);
-      original += piece.text;
-      open8 = piece.continues;
-    }
+  #readNode(line) {
+    const first = this.taken;
+    const { text: original, hasGap } = joinLines(line, this, this.#escape);
     const range = () => this.#range(first);
     if (hasGap) this.#warnings.push({ rule: "NoEmptyContinuation", message: "Empty continuation line", range: range() });
     return this.#at(range(), () => {
-      const line = readLine(original, this.#escape);
-      const heredocs = takesHeredocs(line) && original.includes("<<") ? this.#readHeredocs(original) : [];
-      return { ...line, heredocs, original, comments: this.#comments, range: range() };
+      const line2 = readLine(original, this.#escape);
+      const heredocs = takesHeredocs(line2) && original.includes("<<") ? this.#readHeredocs(original) : [];
+      return { ...line2, heredocs, original, comments: this.#comments, range: range() };
     });
   }
   #readHeredocs(original) {
     return findHeredocs(original).map((mark) => {
       const content2 = [];
-      while (this.#taken < this.#lines.length) {
-        const line = this.#take();
+      for (let line = this.take(); line !== void 0; line = this.take()) {
         const end = trimLineEnd(line);
         if ((mark.chomp ? end.replace(/^\t+/, "") : end) === mark.name) return { ...mark, content: content2.join("") };
         content2.push(line);
       }
-      throw new LineError("unterminated heredoc", `no line is just ${mark.name}`);
+      throw new LineError("unterminated heredoc", `no line is just ${mark.name}`, { inner: findMark(original, mark.name) });
     });
   }
-  #take() {
-    const line = this.#lines[this.#taken++] ?? "";
+  take() {
+    const line = this.#lines[this.taken];
+    if (line === void 0) return void 0;
+    this.taken++;
     if (line.length * 3 > maxLineBytes && Buffer.byteLength(line.replace(/\n$/, "")) > maxLineBytes) {
-      throw this.#error(`dockerfile line greater than max allowed size of ${maxLineBytes}`, lineRange(this.#taken));
+      throw this.#error(`dockerfile line greater than max allowed size of ${maxLineBytes}`, lineRange(this.taken));
     }
     return line;
   }
   #range(first) {
     const start = this.#lines[first - 1] ?? "";
-    const end = { line: this.#taken, column: trimLineEnd(this.#lines[this.#taken - 1] ?? "").length + 1 };
+    const end = { line: this.taken, column: trimLineEnd(this.#lines[this.taken - 1] ?? "").length + 1 };
     return { start: { line: first, column: start.length - trimStart(start).length + 1 }, end };
   }
   #at(range, action) {
-    return locateErrors({ file: this.#file, range }, action);
+    return locateErrors({ file: this.#file, source: this.#source }, range, action);
   }
   #error(reason, range) {
     return new DockerfileError(reason, { file: this.#file, range });
@@ -35664,22 +35944,16 @@ var NodeReader = class {
 };
 function readEscape(value) {
   if (value === "\\" || value === "`") return value;
-  throw new LineError(`invalid escape token '${value}' does not match \` or \\`);
+  throw new LineError(`invalid escape token '${value}' does not match \` or \\`, void 0, { inner: value });
 }
 function takesHeredocs(line) {
   const { word, json: json2 } = line.word.toLowerCase() === "onbuild" && line.trigger ? line.trigger : line;
   return !json2 && ["run", "copy", "add"].includes(word.toLowerCase());
 }
-function cutContinuation(line, token2) {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === " " || line[end - 1] === "	")) end--;
-  const continues = line[end - 1] === token2 && line[end - 2] !== token2;
-  return { text: continues ? line.slice(0, end - 1) : line, continues };
-}
-function trimLineEnd(line) {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === "\n" || line[end - 1] === "\r")) end--;
-  return line.slice(0, end);
+function findMark(original, name) {
+  const at3 = original.indexOf(name, original.indexOf("<<"));
+  const start = original.lastIndexOf("<<", at3);
+  return start < 0 ? "<<" : original.slice(start, at3 + name.length);
 }
 
 // src/dockerfile/check-config.ts
@@ -35688,17 +35962,19 @@ function readCheckConfig(dockerfile, buildArgs) {
   const argument = buildArgs.get("BUILDKIT_DOCKERFILE_CHECK");
   if (argument !== void 0) return parseConfig(argument);
   const { check: check2 } = dockerfile.directives;
-  return locateErrors({ file: dockerfile.file, range: lineRange(check2?.line ?? 1) }, () => parseConfig(check2?.value ?? ""));
+  return locateErrors(dockerfile, lineRange(check2?.line ?? 1), () => parseConfig(check2?.value ?? ""));
 }
 function parseConfig(text2) {
   let config = { skip: nothing3, experimental: nothing3, error: false };
-  const wrong = (option) => new LineError(`failed to parse check options: invalid check option ${quote(option)}`, "write it as skip=RULE,RULE;error=true");
+  const wrong = (option) => new LineError(`failed to parse check options: invalid check option ${quote(option)}`, "write it as skip=RULE,RULE;error=true", {
+    inner: option
+  });
   for (const part of trim2(text2) === "" ? [] : trim2(text2).split(";")) {
     const equals = part.indexOf("=");
     if (equals < 0) throw wrong(part);
     const key = trim2(part.slice(0, equals));
     const value = trim2(part.slice(equals + 1));
-    if (key === "error") config = { ...config, error: parseBoolean(value, "the check option error") };
+    if (key === "error") config = { ...config, error: within({ inner: value }, () => parseBoolean(value, "the check option error")) };
     else if (key === "skip" || key === "experimental")
       config = { ...config, [key]: value === "all" ? "all" : new Set(value.split(",").map(trim2)) };
     else throw wrong(key);
@@ -36156,8 +36432,7 @@ function findBaseStage(stages, index, image) {
 }
 
 // src/dockerfile/trigger.ts
-function parseOnbuild(text2, file, line) {
-  const range = lineRange(line);
+function parseOnbuild(text2, file, range) {
   try {
     const { nodes, escape: token2 } = readNodes(text2, file);
     const [node] = nodes;
@@ -36257,7 +36532,7 @@ function triggerOf(instruction) {
 }
 function readTrigger3(text2, { file }, stage) {
   try {
-    const instruction = parseOnbuild(text2, file, stage.from.range.start.line);
+    const instruction = parseOnbuild(text2, file, stage.from.range);
     return [{ ...instruction, range: stage.from.range, comments: stage.from.comments }];
   } catch (error) {
     if (error instanceof DockerfileError) return [];
@@ -36284,13 +36559,13 @@ function parseDockerfile(text2, file) {
   const globalArgs = [];
   const stages = [];
   for (const node of nodes) {
-    const where = { file, range: node.range };
-    const instruction = locateErrors(where, () => readInstruction(node, token2));
+    const { range } = node;
+    const instruction = locateErrors({ file, source }, range, () => readInstruction(node, token2));
     const stage = stages.at(-1);
     if (instruction.kind === "from") stages.push({ from: instruction, instructions: [] });
     else if (stage) stage.instructions.push(instruction);
     else if (instruction.kind === "arg") globalArgs.push(instruction);
-    else throw new DockerfileError("no build stage in current context", { ...where, hint: "a FROM must come first" });
+    else throw new DockerfileError("no build stage in current context", { file, range, hint: "a FROM must come first" });
   }
   if (stages.length === 0) {
     throw new DockerfileError("dockerfile contains no stages to build", { file, range: nodes.at(-1)?.range ?? lineRange(1) });
@@ -36299,6 +36574,7 @@ function parseDockerfile(text2, file) {
   const check2 = findDirective("check", source.replace(/^\uFEFF/, ""));
   return {
     file,
+    source,
     escape: token2,
     directives: { ...syntax ? { syntax } : {}, ...directives.escape ? { escape: directives.escape } : {}, ...check2 ? { check: check2 } : {} },
     globalArgs,
@@ -36533,7 +36809,7 @@ function openAuthorizer(registry, tools) {
     const response = await askForToken(tools.http, bearer, scopes, known, signal);
     if (response.status !== 200)
       throw await readRefusal(response, { ...asked, registry: new URL(response.url).host, credentials: known?.described });
-    const token2 = readToken(await response.bytes(answerLimit), asked);
+    const token2 = readToken2(await response.bytes(answerLimit), asked);
     tools.report.mask(token2.value);
     return token2;
   }
@@ -36602,7 +36878,7 @@ async function askForToken(http, { parameters }, scopes, credentials, signal) {
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   return http.request("GET", url2.href, { headers: { authorization }, signal });
 }
-function readToken(bytes, asked) {
+function readToken2(bytes, asked) {
   let answer2 = null;
   try {
     answer2 = JSON.parse(Buffer.from(bytes).toString("utf8"));
@@ -37363,7 +37639,7 @@ async function findImage(documents, which, wanted) {
       otherPlatform: platformDistance(wanted, image.platform) === void 0
     };
   }
-  const found = await narrow(documents, top.document, wanted, deepestIndex);
+  const found = await narrow2(documents, top.document, wanted, deepestIndex);
   if (found !== void 0) return { ...found, digest: top.digest, otherPlatform: false };
   const offers = [...new Set(top.document.manifests.flatMap(({ platform }) => platform === void 0 ? [] : formatPlatform(platform)))];
   const offered = offers.length === 0 ? "no platform at all" : offers.join(", ");
@@ -37374,14 +37650,14 @@ async function findImage(documents, which, wanted) {
     }
   );
 }
-async function narrow(documents, index, wanted, depth) {
+async function narrow2(documents, index, wanted, depth) {
   if (depth === 0) return void 0;
   const distanceTo = ({ platform }) => platform === void 0 ? Number.MAX_SAFE_INTEGER : platformDistance(wanted, platform);
   const usable = index.manifests.map((descriptor) => ({ descriptor, distance: distanceTo(descriptor) })).filter((entry) => entry.distance !== void 0).sort((a, b) => a.distance - b.distance);
   for (const { descriptor } of usable) {
     const { document, digest, blob } = await readDocument(documents, descriptor.digest, descriptor.digest);
     if (document.kind === "index") {
-      const inner = await narrow(documents, document, wanted, depth - 1);
+      const inner = await narrow2(documents, document, wanted, depth - 1);
       if (inner !== void 0) return inner;
       continue;
     }
@@ -39386,11 +39662,11 @@ var nothing4 = {
 };
 async function tryRung(rung, helper2, stateDir) {
   const home = join18(stateDir, "work", `probe-${randomUUID11()}`);
-  const within2 = (name) => join18(home, name);
-  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within2("upper"), work: within2("work"), stage: within2("stage") } : { kind: "chroot", root: within2("root"), scratch: within2("scratch") };
+  const within3 = (name) => join18(home, name);
+  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within3("upper"), work: within3("work"), stage: within3("stage") } : { kind: "chroot", root: within3("root"), scratch: within3("scratch") };
   try {
     await mkdir12(home, { recursive: true, mode: 448 });
-    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir12(within2(name));
+    for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir12(within3(name));
     let warning;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
@@ -39431,11 +39707,19 @@ function openSandbox(choice, options2) {
 }
 
 // src/build/failure.ts
+function placesIn(file, source) {
+  return ({ line, endLine, isTrigger }, part) => {
+    const exact = part === void 0 || isTrigger ? void 0 : locatePart(source, line, part);
+    return { file, source, line, endLine, ...exact === void 0 ? {} : { exact } };
+  };
+}
 var BuildFailure = class extends Error {
   phase;
   /** 1, or the exit status of the RUN that failed. */
   exitCode;
   place;
+  /** What of the instruction is wrong, told by what does not know where that stands. */
+  part;
   /** One thing to try. */
   hint;
   /** The last lines that a failed command wrote. */
@@ -39446,6 +39730,7 @@ var BuildFailure = class extends Error {
     this.phase = details.phase ?? "building image";
     this.exitCode = details.exitCode ?? 1;
     this.place = details.place;
+    this.part = details.part;
     this.hint = details.hint;
     this.output = details.output ?? [];
   }
@@ -39458,6 +39743,14 @@ async function during(phase, work) {
     throw new BuildFailure(error.message, { phase, hint: hintOf(error), cause: error });
   }
 }
+async function blaming(part, action) {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof BuildFailure || !(error instanceof Error) || error.name === "AbortError") throw error;
+    throw new BuildFailure(error.message, { part, hint: hintOf(error), cause: error });
+  }
+}
 function hintOf(error) {
   return error instanceof Error && "hint" in error && typeof error.hint === "string" ? error.hint : void 0;
 }
@@ -39468,8 +39761,8 @@ import { join as join19 } from "node:path";
 function fetchTools(request, { http }, { signal, stdin, ssh }) {
   const { secrets } = request;
   const { proxies, roots } = request.registry;
-  const makeDirectory2 = () => makeWorkDirectory(request);
-  return { http, secrets, signal, stdin, proxies, authorities: roots.files, sshAgent: ssh.get("default"), makeDirectory: makeDirectory2 };
+  const makeDirectory3 = () => makeWorkDirectory(request);
+  return { http, secrets, signal, stdin, proxies, authorities: roots.files, sshAgent: ssh.get("default"), makeDirectory: makeDirectory3 };
 }
 function contextOptions(request) {
   const { buildArgs, contextSubPath: subPath } = request;
@@ -40203,7 +40496,7 @@ function readNamedBlobs(value) {
 }
 
 // src/cache/time-limit.ts
-async function within(ms, action, signal, work) {
+async function within2(ms, action, signal, work) {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), ms);
   try {
@@ -40244,7 +40537,7 @@ function openCiStore({ access: access3, scope, readScopes, maxBytes: maxBytes4 }
   }
   function load(signal) {
     if (indexes.length === 0) tell(`This job may not read ${name}: it is not used`);
-    const read2 = (stop) => within(limits.askMs, `read ${name}`, stop, (limited) => Promise.all(indexes.map((index) => index.newest(limited))));
+    const read2 = (stop) => within2(limits.askMs, `read ${name}`, stop, (limited) => Promise.all(indexes.map((index) => index.newest(limited))));
     return loaded.get("", read2, signal);
   }
   function placeOf4(digest, views) {
@@ -40257,7 +40550,7 @@ function openCiStore({ access: access3, scope, readScopes, maxBytes: maxBytes4 }
     const views = await load(signal);
     const known = () => keys3.map((key) => [key, recordOf(key, views)]).filter((entry) => entry[1] !== void 0);
     const needed = known().flatMap(([, { blobs }]) => placesOf2(blobs, views));
-    await within(limits.askMs, `read ${name}`, signal, (limited) => packs.check(needed, limited));
+    await within2(limits.askMs, `read ${name}`, signal, (limited) => packs.check(needed, limited));
     const found = known();
     for (const [key, record] of found) if (views[0]?.records.get(key) === record) used.set(key, record);
     return new Map(found.map(([key, { bytes }]) => [key, bytes]));
@@ -40324,7 +40617,7 @@ function openCiStore({ access: access3, scope, readScopes, maxBytes: maxBytes4 }
       if (own2 === void 0 || !mayWrite) throw new Error(`Cannot prune ${name}: this job may not write to it`);
       const since = unusedFor === void 0 ? 0 : now() / 1e3 - unusedFor;
       const reduce = ({ records, blobs }) => bound({ records: new Map([...records].filter(([, record]) => record.used >= since)), blobs }, most ?? maxBytes4);
-      return within(limits.writeMs, `prune ${name}`, signal, async (limited) => {
+      return within2(limits.writeMs, `prune ${name}`, signal, async (limited) => {
         const before2 = await own2.newest(limited);
         const after = reduce(before2);
         const removedRecords = before2.records.size - after.records.size;
@@ -40337,7 +40630,7 @@ function openCiStore({ access: access3, scope, readScopes, maxBytes: maxBytes4 }
     async close(signal) {
       if (!mayWrite || !isWorthAnIndex()) return;
       try {
-        await within(limits.writeMs, `write to ${name}`, signal, save);
+        await within2(limits.writeMs, `write to ${name}`, signal, save);
       } catch (error) {
         if (!(error instanceof WriteDeniedError)) throw error;
         tell(`This job may not write to ${name}: nothing is kept there`);
@@ -41304,10 +41597,10 @@ function openCache(options2) {
     return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at3 };
   }
   function openBlob(descriptor, store2) {
-    const open8 = (own3) => blaming(descriptor.digest, verifyBytes(store2.read(descriptor, own3), descriptor), own3);
+    const open8 = (own3) => blaming2(descriptor.digest, verifyBytes(store2.read(descriptor, own3), descriptor), own3);
     return { descriptor, open: open8, ...store2.origin === void 0 ? {} : { origin: store2.origin } };
   }
-  async function* blaming(digest, bytes, own3) {
+  async function* blaming2(digest, bytes, own3) {
     try {
       yield* bytes;
     } catch (error) {
@@ -41608,8 +41901,8 @@ function neededStages(plan, hits) {
 // src/build/select.ts
 var SourceNotFound = class extends Error {
   path;
-  constructor(path14) {
-    super(`failed to compute cache key: failed to calculate checksum "/${toText(path14)}": not found`);
+  constructor(path14, message = `failed to compute cache key: failed to calculate checksum "/${toText(path14)}": not found`) {
+    super(message);
     this.path = path14;
   }
 };
@@ -41768,6 +42061,11 @@ function describeFiles(from) {
   return from.kind === "web" ? redactText(from.url) : "load from client";
 }
 
+// src/build/origin-part.ts
+function originPart(kind, from) {
+  return kind === "run" ? { of: "flag", text: "--mount", inner: `from=${from}` } : flagValue("--from", from);
+}
+
 // src/build/sources.ts
 function filesOf(contexts2, origin) {
   const files = contexts2.get(origin.name ?? "");
@@ -41801,20 +42099,20 @@ async function openContexts(plan, context, named2, place) {
   const users = /* @__PURE__ */ new Map();
   for (const step of plan.stages.flatMap((stage) => stage.steps))
     for (const origin of originsOf(step))
-      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step.source);
-  const open8 = async ([name, source]) => {
+      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step);
+  const open8 = async ([name, { kind, source }]) => {
     try {
       return [name, await named2.open(name)];
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hintOf(error), cause: error });
+      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
     }
   };
   return new Map([["", context], ...await Promise.all([...users].map(open8))]);
 }
 function checkSources(plan, contexts2, place) {
   for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path: path14, parents } of pathsOf(step)) {
+    for (const { origin, path: path14, parents, part } of pathsOf(step)) {
       if (origin.kind !== "context") continue;
       const files = filesOf(contexts2, origin);
       try {
@@ -41822,7 +42120,7 @@ function checkSources(plan, contexts2, place) {
         else selectSources(files, path14, parents);
       } catch (error) {
         throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step.source),
+          place: place(step.source, part),
           hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
           cause: error
         });
@@ -41832,10 +42130,15 @@ function checkSources(plan, contexts2, place) {
 }
 function pathsOf(step) {
   if (step.kind === "run")
-    return step.mounts.flatMap((mount) => mount.kind === "bind" ? [{ origin: mount.from, path: mount.source }] : []);
+    return step.mounts.flatMap((mount) => {
+      if (mount.kind !== "bind") return [];
+      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
+    });
   if (step.kind !== "copy") return [];
   const { from, parents } = step;
-  return step.sources.flatMap((source) => source.kind === "path" ? [{ origin: from, path: source.path, parents }] : []);
+  return step.sources.flatMap(
+    (source, index) => source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : []
+  );
 }
 function sourceHint(error, files) {
   if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
@@ -41888,7 +42191,10 @@ var FileNotes = class {
   #files = /* @__PURE__ */ new Map();
   #directories;
   note(path14, mark) {
-    if (this.#directories !== void 0) return this.#add(this.#directories, path14, mark);
+    if (this.#directories !== void 0) {
+      this.#add(this.#directories, path14, mark);
+      return;
+    }
     this.#files.set(path14, mark);
     if (this.#files.size <= maxFiles) return;
     this.#directories = /* @__PURE__ */ new Map();
@@ -41986,9 +42292,9 @@ function applyClause({ who, operator, what }, mode, isDirectory2) {
   let wanted = 0;
   let covered = 0;
   for (const one3 of who) {
-    const shift = shifts[one3] ?? 0;
-    covered |= 7 << shift;
-    wanted |= permissions(what, mode, isDirectory2) << shift;
+    const shift2 = shifts[one3] ?? 0;
+    covered |= 7 << shift2;
+    wanted |= permissions(what, mode, isDirectory2) << shift2;
     const special = one3 === "u" ? 2048 : one3 === "g" ? 1024 : 0;
     covered |= special;
     if (what.includes("s")) wanted |= special;
@@ -42012,14 +42318,14 @@ function formatMode(change) {
 
 // src/build/copy.ts
 function madeMode(mode) {
-  return mode !== void 0 && "octal" in mode ? mode.octal : 493;
+  return mode !== void 0 && "octal" in mode ? mode.octal & 511 : 493;
 }
 function namesDirectory(path14) {
   const last = nameOf(path14);
   return last === "" || last === ".";
 }
 function copyPath(draft, source, from, destination, options2) {
-  const made = directoryAttributes(madeMode(options2.mode), options2.owner?.uid ?? 0, options2.owner?.gid ?? 0, options2.now);
+  const made = { mode: madeMode(options2.mode), owner: options2.owner, mtime: options2.now };
   const ensured = namesDirectory(destination) ? destination : parentOf(destination);
   draft.makeDirectories(resolvePath(draft, cleanPath3(ensured)).path, made);
   const followed = resolvePath(source.view, from);
@@ -42151,20 +42457,24 @@ var Filter = class {
 // src/build/step-copy.ts
 function makeWorkdir(step, tree, tools) {
   const draft = new Draft(tree);
-  const owner = findUser(accountsOf(tree), step.user);
-  draft.makeDirectories(resolvePath(draft, step.path).path, directoryAttributes(493, owner.uid, owner.gid, tools.now));
+  const owner = step.user === "" ? void 0 : findUser(accountsOf(tree), step.user);
+  draft.makeDirectories(resolvePath(draft, step.path).path, { mode: 493, owner, mtime: tools.now });
   return draft.items({ locate: () => void 0, hasDigest });
 }
 async function copyFiles(step, tree, source, tools) {
   const draft = new Draft(tree);
   const options2 = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: void 0, now: tools.now };
   const namedOutright = [];
-  for (const operand of step.sources) {
+  for (const [index, operand] of step.sources.entries()) await blaming({ of: "source", index }, () => take2(operand));
+  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
+  draft.addXattrs(await source.xattrs?.(draft.sources()) ?? /* @__PURE__ */ new Map());
+  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
+  async function take2(operand) {
     if (operand.kind === "inline") {
       const bytes = Buffer.from(operand.text);
       const attributes = { ...plainFile, mode: 420, mtime: tools.now, size: bytes.length };
       copyPath(draft, fileSource(operand.name, attributes, { kind: "bytes", bytes }), operand.name, step.destination, options2);
-      continue;
+      return;
     }
     if (operand.kind === "url") {
       const { path: path14, size, mtime } = await tools.downloads.download(operand);
@@ -42173,13 +42483,13 @@ async function copyFiles(step, tree, source, tools) {
       if (operand.unpack && await isArchive(content2, orWhole))
         await unpackArchive(draft, content2, cleanPath3(step.destination), options2, tools);
       else copyPath(draft, file, operand.name, step.destination, options2);
-      continue;
+      return;
     }
     if (operand.kind === "git") {
       const checkout = await tools.downloads.checkOut(operand);
       const source2 = { view: checkout, keepsOwners: false, content: (path14) => checkout.content(path14) };
       copyPath(draft, source2, checkout.base, step.destination, { ...options2, filter: filterOf(step, "") });
-      continue;
+      return;
     }
     const filter = filterOf(step, operand.path);
     const selected = selectSources(source.view, operand.path, step.parents);
@@ -42192,9 +42502,6 @@ async function copyFiles(step, tree, source, tools) {
       else await unpackArchive(draft, archive, cleanPath3(step.destination), options2, tools);
     }
   }
-  if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
-  draft.addXattrs(await source.xattrs?.(draft.sources()) ?? /* @__PURE__ */ new Map());
-  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
 }
 function filterOf(step, source) {
   if (step.parents) return new Filter(splitPivot(source).pattern, step.exclude);
@@ -42284,10 +42591,11 @@ function settleFiles(files) {
 }
 async function digestCopied(step, source) {
   const hash3 = createHash17("sha256");
+  const mode = step.parents ? void 0 : step.chmod;
   const copies = step.sources.flatMap(
     (operand) => operand.kind === "path" ? selectSources(source.view, operand.path, step.parents).map((path14) => {
       const draft = new Draft(emptyTree);
-      copyPath(draft, source, path14, "x/", { owner: void 0, mode: step.chmod, filter: filterOf(step, operand.path), now: 0 });
+      copyPath(draft, source, path14, "x/", { owner: void 0, mode, filter: filterOf(step, operand.path), now: 0 });
       return { path: path14, draft };
     }) : []
   );
@@ -42295,7 +42603,10 @@ async function digestCopied(step, source) {
   for (const { path: path14, draft } of copies) {
     if (xattrs !== void 0) draft.addXattrs(xattrs);
     const items = draft.items({ locate: standIn, hasDigest: async () => false });
-    if (!await addItems(hash3, items, source, (below) => joinPath(path14, below.slice("x/".length)))) return void 0;
+    const isDirectory2 = resolvePath(source.view, path14).node?.attributes.type === "directory";
+    hash3.update(isDirectory2 ? "contents\n" : "itself\n");
+    const pathOf = (below) => isDirectory2 ? joinPath(path14, below.slice("x/".length)) : path14;
+    if (!await addItems(hash3, items, source, pathOf)) return void 0;
   }
   return hash3.digest("hex");
 }
@@ -42604,7 +42915,8 @@ var StageRoot = class {
   #open;
   #sources;
   #root;
-  #tree = Promise.resolve(emptyTree);
+  /** What the layers come to up to each that was put there; those that commands left there are not told. */
+  #trees = [];
   #added = 0;
   constructor(open8, sources) {
     this.#open = open8;
@@ -42614,17 +42926,19 @@ var StageRoot = class {
   async holding(levels) {
     this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
     const root = await this.#root;
-    const missing = levels.slice(this.#added);
-    this.#added = levels.length;
-    const trees = missing.map(({ layer, tree }) => root.add(this.#sources.fetch(layer), tree));
-    this.#tree = trees.at(-1) ?? this.#tree;
-    await Promise.all(trees);
+    const added = [];
+    for (const { layer, tree } of levels.slice(this.#added)) {
+      const merged = root.add(this.#sources.fetch(layer), tree);
+      this.#trees[this.#added++] = merged;
+      added.push(merged);
+    }
+    await Promise.all(added);
     return root;
   }
-  /** What layers come to, found while they are put on the root. */
+  /** What layers come to, found while they are put on the root; there may be others above them by now. */
   async unpack(layers) {
     await this.holding(layers.map((layer) => ({ layer })));
-    return this.#tree;
+    return await this.#trees[layers.length - 1] ?? emptyTree;
   }
   /** The layer of the last run is already in place. */
   skip() {
@@ -42638,13 +42952,13 @@ var StageRoot = class {
 
 // src/build/step-mounts.ts
 async function resolveMounts(step, tools) {
-  const mounts = [];
-  for (const mount of step.mounts) mounts.push(...await resolveMount(mount, tools));
+  const mounts = /* @__PURE__ */ new Map();
+  for (const mount of step.mounts) for (const resolved of await resolveMount(mount, tools)) mounts.set(resolved.target, resolved);
   const variables = step.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
   const names2 = new Set(variables.map(([name]) => name));
   const env = step.env.filter((pair) => !names2.has(pair.slice(0, pair.indexOf("="))));
   return {
-    mounts,
+    mounts: [...mounts.values()],
     env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("="))
   };
 }
@@ -42668,7 +42982,10 @@ async function resolveMount(mount, tools) {
     case "ssh": {
       const socket = tools.ssh.get(mount.id);
       if (socket === void 0 && mount.required)
-        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, { hint: `pass --ssh ${mount.id}` });
+        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, {
+          hint: `pass --ssh ${mount.id}`,
+          part: partOf(mount)
+        });
       const { target, mode, uid, gid } = mount;
       return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
     }
@@ -42678,16 +42995,23 @@ async function resolveMount(mount, tools) {
     }
   }
 }
+function partOf({ id }) {
+  return { of: "flag", text: "--mount", inner: id };
+}
 function secretOf({ id, required }, { secrets }) {
   const bytes = secrets.get(id);
   if (bytes === void 0 && required)
-    throw new BuildFailure(`secret ${id}: not found`, { hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME` });
+    throw new BuildFailure(`secret ${id}: not found`, {
+      hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
+      part: partOf({ id })
+    });
   return bytes;
 }
 function variableOf(mount, tools) {
   if (mount.env === void 0) return [];
   const bytes = secretOf(mount, tools) ?? new Uint8Array();
-  if (bytes.includes(0)) throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`);
+  if (bytes.includes(0))
+    throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`, { part: partOf(mount) });
   return [[mount.env, Buffer.from(bytes).toString("utf8")]];
 }
 async function resolveCache(mount, tools) {
@@ -42934,7 +43258,7 @@ var StageBuild = class {
       return next;
     } catch (error) {
       if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
-      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step.source));
+      throw this.#tools.signal.aborted ? error : placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : void 0));
     }
   }
   #nameOf({ source }, i) {
@@ -42965,7 +43289,7 @@ var StageBuild = class {
     const { scratch, downloads: downloads2, signal } = this.#tools;
     const tools = { now, warn, scratch, downloads: downloads2, signal };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
-    const items = step.kind === "workdir" ? makeWorkdir(step, below, tools) : await copyFiles(step, below, await this.#openSource(step.from), tools);
+    const items = step.kind === "workdir" ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools)) : await copyFiles(step, below, await this.#openSource(step.from), tools);
     const written = await this.#write(items);
     return this.#finish(await files.with(written.layer, written.index), written, started);
   }
@@ -43245,23 +43569,26 @@ async function timeOf(stage, cache) {
 }
 
 // src/build/evaluate-copy.ts
-function evaluateCopy(instruction, { variables, workdir, source, from }) {
-  const expand3 = (word2) => word2 === void 0 ? void 0 : expandWord(word2, variables) || void 0;
+function evaluateCopy(instruction, { variables, workdir, source, from, hasNoLayer }) {
+  const expand3 = (word2, part) => word2 === void 0 ? void 0 : within(part, () => expandWord(word2, variables)) || void 0;
   const word = instruction.kind === "add" ? "ADD" : "COPY";
   const parents = instruction.kind === "copy" && instruction.parents;
-  const chown4 = expand3(instruction.chown);
-  const chmod7 = expand3(instruction.chmod);
-  const paths = instruction.sources.map((path14) => expand3(path14) ?? "");
-  const checksum = instruction.kind === "add" ? expand3(instruction.checksum) : void 0;
-  if (checksum !== void 0 && paths.length !== 1) throw new LineError("checksum can't be specified for multiple sources");
+  const chown4 = expand3(instruction.chown, flagValue("--chown", instruction.chown));
+  const chmod7 = expand3(instruction.chmod, flagValue("--chmod", instruction.chmod));
+  const paths = instruction.sources.map((path14, index) => expand3(path14, { of: "source", index }) ?? "");
+  const checksum = instruction.kind === "add" ? expand3(instruction.checksum, flagValue("--checksum", instruction.checksum)) : void 0;
+  if (checksum !== void 0 && paths.length !== 1)
+    throw new LineError("checksum can't be specified for multiple sources", void 0, checksumFlag);
   const files = instruction.contents.map((file) => ({
     kind: "inline",
     name: toRaw(file.name),
-    text: file.expand ? expandBody(file.content, variables) : file.content
+    text: file.expand ? within({ of: "heredoc", text: file.name }, () => expandBody(file.content, variables)) : file.content
   }));
-  const destination = expand3(instruction.destination) ?? "";
+  const destination = expand3(instruction.destination, { of: "last argument" }) ?? "";
   const flags3 = instruction.kind === "add" ? instruction : { unpack: void 0, keepGitDir: void 0 };
-  const sources = paths.map((path14) => readSource(path14, { word, checksum, unpack: flags3.unpack, keepGitDir: flags3.keepGitDir }));
+  const sources = paths.map(
+    (path14, index) => within({ of: "source", index }, () => readSource(path14, { word, checksum, unpack: flags3.unpack, keepGitDir: flags3.keepGitDir }))
+  );
   const operands = [...sources, ...files];
   const exclude = readExcludes(instruction.exclude);
   const words = [
@@ -43274,7 +43601,8 @@ function evaluateCopy(instruction, { variables, workdir, source, from }) {
     destination
   ];
   const link3 = instruction.link && chmod7 === void 0;
-  if (link3 && chown4 !== void 0) refuseNames(chown4);
+  if (chown4 !== void 0 && (link3 || hasNoLayer))
+    within(flagValue("--chown", instruction.chown), () => refuseNames(chown4, link3 ? "with --link" : "where there are no files yet"));
   return {
     kind: "copy",
     source,
@@ -43285,25 +43613,28 @@ function evaluateCopy(instruction, { variables, workdir, source, from }) {
     exclude,
     destination: joinDestination(workdir, destination),
     chown: chown4,
-    chmod: chmod7 === void 0 ? void 0 : readModeChange(chmod7),
+    chmod: chmod7 === void 0 ? void 0 : within(flagValue("--chmod", instruction.chmod), () => readModeChange(chmod7)),
     createdBy: `${words.join(" ")} # buildkit`
   };
 }
-function refuseNames(chown4) {
-  const [user = "", group] = chown4.split(/:(.*)/s);
-  const kind = !isOwnerNumber(user) ? "user" : group !== void 0 && !isOwnerNumber(group) ? "group" : void 0;
+function refuseNames(chown4, where) {
+  const [user = "", group = ""] = chown4.split(/:(.*)/s);
+  const isName = (text2) => text2 !== "" && !isOwnerNumber(text2);
+  const kind = isName(user) ? "user" : isName(group) ? "group" : void 0;
   if (kind !== void 0)
-    throw new LineError(`invalid ${kind} index: -1: --link with --chown=${chown4}`, "with --link, write owners as numbers");
+    throw new LineError(`invalid ${kind} index: -1: --chown=${chown4} names nobody ${where}`, `${where}, write owners as numbers`);
 }
 function readExcludes(patterns) {
-  const raw = patterns.map(toRaw);
-  try {
-    readPatterns(raw);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new LineError(`invalid excludepatterns: [${patterns.join(" ")}]: ${error.message}`);
+  for (const pattern of patterns) {
+    try {
+      readPatterns([toRaw(pattern)]);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const part = { ...exactFlag("--exclude", pattern), inner: pattern };
+      throw new LineError(`invalid excludepatterns: [${patterns.join(" ")}]: ${error.message}`, void 0, part);
+    }
   }
-  return raw;
+  return patterns.map(toRaw);
 }
 function joinDestination(workdir, destination) {
   const joined2 = toRaw(destination.startsWith("/") ? destination : `${workdir}/${destination}`);
@@ -43321,17 +43652,25 @@ function readSource(text2, flags3) {
     const digest = checksum === void 0 ? void 0 : readChecksum(checksum);
     return { kind: "url", url: text2, name: toRaw(nameOfUrl(text2)), checksum: digest, unpack: unpack2 ?? false };
   }
-  if (checksum !== void 0) throw new LineError("checksum requires HTTP(S) or Git sources");
+  if (checksum !== void 0) throw new LineError("checksum requires HTTP(S) or Git sources", void 0, checksumFlag);
   return { kind: "path", path: toRaw(text2), unpack: unpack2 ?? word === "ADD" };
+}
+var checksumFlag = { of: "flag", text: "--checksum" };
+function readFlagCommit(text2) {
+  try {
+    return readCommit(text2);
+  } catch (error) {
+    throw error instanceof SyntaxError ? new LineError(error.message, void 0, checksumFlag) : error;
+  }
 }
 function readGitSource(text2, { checksum, keepGitDir }) {
   try {
     const source = parseGitSource(text2);
     if (keepGitDir !== void 0 && /[?&]keep-git-dir/.test(text2) && keepGitDir !== source.keepGitDir)
-      throw new LineError("inconsistent keep-git-dir configuration");
-    const wanted = checksum === void 0 ? source.checksum : readCommit(checksum);
+      throw new LineError("inconsistent keep-git-dir configuration", void 0, { of: "flag", text: "--keep-git-dir" });
+    const wanted = checksum === void 0 ? source.checksum : readFlagCommit(checksum);
     if (source.checksum !== void 0 && wanted !== source.checksum)
-      throw new LineError(`checksum mismatch ${JSON.stringify(wanted)} != ${JSON.stringify(source.checksum)}`);
+      throw new LineError(`checksum mismatch ${JSON.stringify(wanted)} != ${JSON.stringify(source.checksum)}`, void 0, checksumFlag);
     return { ...source, ...wanted === void 0 ? {} : { checksum: wanted }, keepGitDir: keepGitDir ?? source.keepGitDir };
   } catch (error) {
     throw error instanceof SyntaxError && !(error instanceof LineError) ? new LineError(error.message) : error;
@@ -43351,9 +43690,9 @@ function readChecksum(text2) {
   if (isDigest(text2)) return text2;
   const [, algorithm, hex = ""] = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text2) ?? [];
   const hint = "write sha256: and 64 hex digits";
-  if (algorithm === void 0) throw new LineError(`invalid checksum digest format: --checksum=${text2}`, hint);
-  if (algorithm !== "sha256") throw new LineError(`unsupported digest algorithm: --checksum=${text2}`, hint);
-  throw new LineError(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}: --checksum=${text2}`, hint);
+  if (algorithm === void 0) throw new LineError(`invalid checksum digest format: --checksum=${text2}`, hint, checksumFlag);
+  if (algorithm !== "sha256") throw new LineError(`unsupported digest algorithm: --checksum=${text2}`, hint, checksumFlag);
+  throw new LineError(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}: --checksum=${text2}`, hint, checksumFlag);
 }
 
 // src/build/scope.ts
@@ -43417,13 +43756,14 @@ var Scope = class {
 
 // src/build/globals.ts
 function evaluateGlobals(dockerfile, { buildArgs, platform, target }) {
-  const { stages, globalArgs, file } = dockerfile;
+  const { stages, globalArgs } = dockerfile;
   const defaults = platformArguments(platform, target ?? stages.at(-1)?.name ?? "default");
   const globals = new Map([...defaults].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
   for (const { args, range } of globalArgs)
     for (const { name, value } of args) {
       const variables = { get: (key) => globals.get(key), escape: dockerfile.escape };
-      const fallback = value === void 0 ? void 0 : locateErrors({ file, range }, () => expandWord(value, variables));
+      const expand3 = (text2) => within({ of: "argument", text: text2 }, () => expandWord(text2, variables));
+      const fallback = value === void 0 ? void 0 : locateErrors(dockerfile, range, () => expand3(value));
       const set = buildArgs.get(name) ?? fallback;
       if (set !== void 0) globals.set(name, set);
     }
@@ -43438,7 +43778,8 @@ function readEpoch(text2) {
   if (/^\d{1,15}$/.test(text2) && Number(text2) <= lastSecond) return Number(text2);
   throw new LineError(
     `invalid ${epochName}: ${text2}`,
-    "it must be seconds since 1970, context, a named context, or a stage that is FROM scratch with one remote ADD"
+    "it must be seconds since 1970, context, a named context, or a stage that is FROM scratch with one remote ADD",
+    { of: "argument", text: `${epochName}=${text2}`, inner: text2, at: epochName.length + 1 }
   );
 }
 function findEpochSource(dockerfile, request) {
@@ -43464,41 +43805,49 @@ async function resolveEpoch(source, dockerfile, { context, named: named2 }) {
   }
 }
 function locateEpoch(dockerfile, read) {
-  return locateErrors({ file: dockerfile.file, range: findRange(dockerfile) }, read);
+  return locateErrors(dockerfile, findRange(dockerfile), read);
 }
 function findRange({ globalArgs, stages }) {
   const start = { line: 1, column: 1 };
   const declared = globalArgs.find(({ args }) => args.some(({ name }) => name === epochName))?.range;
   return declared ?? stages[0]?.from.range ?? { start, end: start };
 }
-function readSourceStage({ file, escape: escapeCharacter }, stage, globals, buildArgs) {
+function readSourceStage(dockerfile, stage, globals, buildArgs) {
   const env = new Map(globals);
-  const variables = { get: (name) => env.get(name), escape: escapeCharacter };
-  const fail3 = (range, why) => new DockerfileError(`${epochName} stage ${why}`, { file, range });
-  if (locateErrors({ file, range: stage.from.range }, () => expandWord(stage.from.image, variables)) !== "scratch")
-    throw fail3(stage.from.range, "must use FROM scratch");
+  const variables = { get: (name) => env.get(name), escape: dockerfile.escape };
+  const fail3 = (range, why, part) => locateErrors(dockerfile, range, () => {
+    throw new LineError(`${epochName} stage ${why}`, void 0, part);
+  });
+  if (locateErrors(dockerfile, stage.from.range, () => expandWord(stage.from.image, variables)) !== "scratch")
+    fail3(stage.from.range, "must use FROM scratch", { of: "argument", index: 0 });
   let found;
   for (const instruction of stage.instructions) {
     const { range } = instruction;
     if (instruction.kind === "arg") {
       for (const { name, value } of instruction.args) {
-        const set = buildArgs.get(name) ?? (value && locateErrors({ file, range }, () => expandWord(value, variables)));
+        const set = buildArgs.get(name) ?? (value && locateErrors(dockerfile, range, () => expandWord(value, variables)));
         if (set !== void 0) env.set(name, set);
       }
       continue;
     }
     if (instruction.kind !== "add")
-      throw fail3(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`);
-    if (found !== void 0) throw fail3(range, "must contain exactly one remote ADD");
-    const surroundings = { variables, workdir: "/", source: { line: 0, endLine: 0, text: "" }, from: { kind: "context" } };
-    const { sources } = locateErrors({ file, range }, () => evaluateCopy(instruction, surroundings));
+      fail3(range, `does not meet source-only requirements: unsupported ${instruction.kind} instruction`, { of: "word" });
+    if (found !== void 0) fail3(range, "must contain exactly one remote ADD");
+    const surroundings = {
+      variables,
+      workdir: "/",
+      source: { line: 0, endLine: 0, text: "" },
+      from: { kind: "context" },
+      hasNoLayer: false
+    };
+    const { sources } = locateErrors(dockerfile, range, () => evaluateCopy(instruction, surroundings));
     const [operand, ...others] = sources;
-    if (operand === void 0 || others.length > 0) throw fail3(range, "must contain exactly one remote ADD source");
+    if (operand === void 0 || others.length > 0) fail3(range, "must contain exactly one remote ADD source", { of: "source", index: 1 });
     if (operand.kind === "git") found = { kind: "git", source: operand.source };
     else if (operand.kind === "url") found = { kind: "web", url: operand.url, checksum: operand.checksum };
-    else throw fail3(range, "source must be a single HTTP(S) or Git ADD");
+    else fail3(range, "source must be a single HTTP(S) or Git ADD", { of: "source", index: 0 });
   }
-  if (found === void 0) throw fail3(stage.from.range, "must contain exactly one remote ADD");
+  if (found === void 0) fail3(stage.from.range, "must contain exactly one remote ADD");
   return found;
 }
 
@@ -43513,18 +43862,24 @@ function evaluateRun(instruction, surroundings) {
 function refuseRights({ security, devices }) {
   if (security === "insecure")
     throw new LineError(
-      "RUN --security=insecure: entitlement security.insecure is not allowed: no sandbox gives a command more rights than Docker's default container"
+      "RUN --security=insecure: entitlement security.insecure is not allowed: no sandbox gives a command more rights than Docker's default container",
+      void 0,
+      flagValue("--security", security)
     );
   const [device] = devices;
   if (device !== void 0)
-    throw new LineError(`RUN --device=${device.name} is not allowed: no sandbox gives a command a device of this machine`);
+    throw new LineError(`RUN --device=${device.name} is not allowed: no sandbox gives a command a device of this machine`, void 0, {
+      of: "flag",
+      text: "--device"
+    });
 }
 function networkOf({ network }, policy) {
   const wanted = network === "default" ? policy.network : network;
   if (wanted === "host" && !policy.allowed.includes("network.host"))
     throw new LineError(
       "RUN --network=host: entitlement network.host is not allowed",
-      "pass --allow=network.host, or leave the flag out: without it a command has the machine's network too"
+      "pass --allow=network.host, or leave the flag out: without it a command has the machine's network too",
+      flagValue("--network", network)
     );
   return wanted;
 }
@@ -43532,7 +43887,7 @@ function evaluateMounts(instruction, { origins, workdir, env, expand: expand3 })
   const files = [];
   const secrets = [];
   const agents = [];
-  for (const [i, flag2] of instruction.mounts.entries()) {
+  const take2 = (flag2, i) => {
     const mount = readMount(flag2, expand3);
     const from = origins[i] ?? { kind: "context" };
     const place = (target) => placeOf2(target, workdir);
@@ -43552,22 +43907,24 @@ function evaluateMounts(instruction, { origins, workdir, env, expand: expand3 })
         secrets.push(evaluateSecret(mount, place));
         break;
       case "ssh": {
-        if (mount.source) throw new LineError("ssh does not support source");
+        if (mount.source) throw new LineError("ssh does not support source", void 0, { inner: mount.source });
         const target = place(mount.target || `/run/buildkit/ssh_agent.${agents.length}`);
         agents.push({ kind: "ssh", id: mount.id || "default", target, ...ownerOf(mount, 384), required: mount.required });
         break;
       }
     }
-  }
+  };
+  for (const [i, flag2] of instruction.mounts.entries()) within(exactFlag("--mount", flag2.text), () => take2(flag2, i));
   const [agent] = agents;
   const hasAgent = agent === void 0 || env.some((pair) => pair.startsWith("SSH_AUTH_SOCK="));
   return { env: hasAgent ? env : [...env, `SSH_AUTH_SOCK=${agent.target}`], mounts: [...files, ...secrets, ...agents] };
 }
 function placeOf2(target, workdir) {
   const clean = cleanPath3(toRaw(target.startsWith("/") ? target : `${workdir}/${target}`));
-  if (clean === "") throw new LineError(`invalid mount target ${JSON.stringify(target)}`);
+  if (clean === "") throw new LineError(`invalid mount target ${JSON.stringify(target)}`, void 0, { inner: target });
   const placed2 = `/${Buffer.from(clean, "latin1").toString("utf8")}`;
-  if (/^\/proc(?:\/|$)/.test(placed2)) throw new LineError(`invalid mount target "${placed2}": cannot be mounted because it is inside /proc`);
+  if (/^\/proc(?:\/|$)/.test(placed2))
+    throw new LineError(`invalid mount target "${placed2}": cannot be mounted because it is inside /proc`, void 0, { inner: target });
   return placed2;
 }
 function ownerOf({ mode, uid = 0, gid = 0 }, usual) {
@@ -43756,7 +44113,11 @@ var Evaluation = class {
   addLabels(labels) {
     if (labels.size > 0) this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(labels) };
   }
-  #expand(word) {
+  /** A word that stands so among the arguments. */
+  #expand(text2) {
+    return within({ of: "argument", text: text2 }, () => this.#expandWord(text2));
+  }
+  #expandWord(word) {
     return expandWord(word, { get: (name) => this.#scope.get(name), escape: this.#escape });
   }
   /** A history line without a layer. */
@@ -43779,7 +44140,6 @@ var Evaluation = class {
     const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)]);
     const env = new Map(splitEnv(this.#config.Env));
     for (const [key, value] of expanded) {
-      if (key === "") throw new LineError("ENV names can not be blank");
       this.#scope.set(key, value);
       env.set(key, value);
     }
@@ -43788,13 +44148,12 @@ var Evaluation = class {
   }
   #setLabels(pairs) {
     const expanded = pairs.map(({ key, value }) => [this.#expand(key), this.#expand(value)]);
-    if (expanded.some(([key]) => key === "")) throw new LineError("LABEL names can not be blank");
     this.#config.Labels = { ...this.#config.Labels, ...Object.fromEntries(expanded) };
     this.#note(`LABEL ${expanded.map(([key, value]) => `${key}=${value}`).join(" ")}`);
   }
   #run(instruction, source, origins) {
     const { command, ...reach } = evaluateRun(instruction, {
-      ...{ origins, policy: this.#policy, expand: (word) => this.#expand(word) },
+      ...{ origins, policy: this.#policy, expand: (word) => this.#expandWord(word) },
       ...{ workdir: this.#workdir(), env: this.#scope.environment() }
     });
     const args = this.#commandOf(command);
@@ -43804,16 +44163,16 @@ var Evaluation = class {
   }
   #copy(instruction, source, from) {
     const variables = { get: (name) => this.#scope.get(name), escape: this.#escape };
-    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from }));
+    const hasNoLayer = this.#history.every((line) => line.empty_layer === true);
+    this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from, hasNoLayer }));
   }
   #setWorkdir(path14, source) {
     const wanted = this.#expand(path14);
-    if (wanted === "") throw new LineError("WORKDIR requires a path; it is empty once its variables are expanded");
-    const clean = cleanPath3(wanted.startsWith("/") ? wanted : `${this.#workdir()}/${wanted}`);
-    const directory = clean !== "" && wanted.endsWith("/") ? `/${clean}/` : `/${clean}`;
+    const directory = wanted.startsWith("/") ? wanted : `/${cleanPath3(`${this.#workdir()}/${wanted}`)}`;
     this.#config.WorkingDir = directory;
-    if (clean === "") this.#note("WORKDIR /");
-    else this.#addStep({ kind: "workdir", source, path: toRaw(clean), user: this.#config.User ?? "", createdBy: `WORKDIR ${directory}` });
+    const createdBy = `WORKDIR ${directory}`;
+    if (directory === "/") this.#note(createdBy);
+    else this.#addStep({ kind: "workdir", source, path: toRaw(cleanPath3(directory)), user: this.#config.User ?? "", createdBy });
   }
   /** Absolute and clean, whatever the base says. */
   #workdir() {
@@ -43839,19 +44198,21 @@ var Evaluation = class {
   /** A CMD of the base meant the base's entrypoint; one of this stage stays. */
   #setEntrypoint(command) {
     this.#config.Entrypoint = this.#commandOf(command);
-    if (!this.#setsCmd) this.#config.Cmd = null;
+    if (!this.#setsCmd) delete this.#config.Cmd;
     this.#note(`ENTRYPOINT ${quoteList(this.#config.Entrypoint)}`);
   }
   #expose(words) {
     const variables = { get: (name) => this.#scope.get(name), escape: this.#escape };
-    const specs = words.flatMap((word) => expandWords(word, variables));
-    const ports = [...new Set(specs.flatMap(readPorts))].sort(comparePorts);
+    const read = (word) => expandWords(word, variables).flatMap(readPorts);
+    const specs = words.flatMap((text2) => within({ of: "argument", text: text2 }, () => read(text2)));
+    const ports = [...new Set(specs)].sort(comparePorts);
     this.#config.ExposedPorts = { ...this.#config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
     this.#note(`EXPOSE ${plainList(ports)}`);
   }
   #addVolumes(words) {
     const paths = words.map((word) => this.#expand(word));
-    if (paths.includes("")) throw new LineError("VOLUME specified can not be an empty string");
+    const blank = paths.indexOf("");
+    if (blank >= 0) throw new LineError("VOLUME specified can not be an empty string", void 0, { of: "argument", index: blank });
     this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path14) => [path14, {}])) };
     this.#note(`VOLUME ${plainList(paths)}`);
   }
@@ -43887,7 +44248,7 @@ var signalName = /^(?:SIG)?(?:ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT
 function checkSignal(text2) {
   const number = /^\d+$/.test(text2) ? Number(text2) : void 0;
   const known = number === void 0 ? signalName.test(text2) : number > 0 && number <= signalNumberLimit;
-  if (!known) throw new LineError(`invalid signal: ${text2}`);
+  if (!known) throw new LineError(`invalid signal: ${text2}`, void 0, { of: "arguments" });
   return text2;
 }
 
@@ -43992,7 +44353,7 @@ var Planner = class {
   }
   /** Evaluates a stage and, first, those it needs. Gives undefined while an image must be known before. */
   visit(stage, above) {
-    if (above.includes(stage)) this.#fail(stage.from.range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (above.includes(stage)) this.#fail(stage.from.range, `circular dependency detected on stage: ${stageName(stage)}`, fromImage);
     if (!this.#visited.has(stage.index)) this.#visited.set(stage.index, this.#evaluate(stage, [...above, stage]));
     return this.#visited.get(stage.index);
   }
@@ -44032,9 +44393,12 @@ var Planner = class {
   #evaluate(stage, above) {
     const { from } = stage;
     const variables = { get: (name) => this.#globals.get(name), escape: this.#dockerfile.escape };
-    const image = this.#at(from.range, () => expandWord(from.image, variables));
-    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`);
-    const platform = this.#at(from.range, () => this.#platformOf(from.platform === void 0 ? "" : expandWord(from.platform, variables)));
+    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
+    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
+    const platform = this.#at(from.range, () => {
+      const read = () => this.#platformOf(from.platform === void 0 ? "" : expandWord(from.platform, variables));
+      return within(flagValue("--platform", from.platform), read);
+    });
     const replacement2 = stage.name === void 0 ? void 0 : this.#contexts.find(stage.name, platform);
     if (replacement2 !== void 0) return this.#replace(stage, platform, replacement2);
     const opened = this.#openBase(stage, image, platform, above);
@@ -44047,15 +44411,19 @@ var Planner = class {
     const evaluation = new Evaluation({ ...config, config: { ...inherited, Env: env } }, scope, this.#dockerfile.escape, this.#request);
     if (fill !== void 0) evaluation.fill(fill);
     const placed2 = [
-      ...triggers.map((text2) => ({ instruction: parseOnbuild(text2, this.#dockerfile.file, from.range.start.line), range: from.range })),
-      ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range }))
+      ...triggers.map((text2) => ({
+        instruction: parseOnbuild(text2, this.#dockerfile.file, from.range),
+        range: from.range,
+        isTrigger: true
+      })),
+      ...stage.instructions.map((instruction) => ({ instruction, range: instruction.range, isTrigger: false }))
     ];
     const inheritedHistory = config.history?.length ?? 0;
     const origins = placed2.map((one3) => namesOf(one3.instruction).map((from2) => this.#sourceOf(from2, one3, stage, above)));
     if (origins.flat().includes(void 0)) return void 0;
-    for (const [i, { instruction, range }] of placed2.entries()) {
+    for (const [i, one3] of placed2.entries()) {
       const known = origins[i]?.filter((origin) => origin !== void 0) ?? [];
-      this.#at(range, () => evaluation.apply(instruction, sourceAt(instruction, range), known));
+      this.#of(one3, () => evaluation.apply(one3.instruction, sourceAt(one3), known));
     }
     const run2 = evaluation.steps.find((step) => step.kind === "run");
     if (run2 !== void 0 && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run2.source, stage, platform);
@@ -44089,14 +44457,14 @@ var Planner = class {
     const named2 = this.#contexts.find(image, platform);
     if (named2 !== void 0) return this.#openNamed(stage, named2.name, named2.context, platform);
     if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
-    const reference = this.#at(stage.from.range, () => readReference(image));
+    const reference = this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
     return this.#openNamed(stage, image, { kind: "image", reference }, platform);
   }
   #openNamed(stage, name, context, platform) {
     const scope = new Scope(this.#globals, this.#request.buildArgs, { env: [], declared: [] });
-    const source = sourceAt(stage.from, stage.from.range);
+    const source = sourceAt({ instruction: stage.from, range: stage.from.range, isTrigger: false });
     if (context.kind === "image") {
-      const base = this.#findImage(context.reference, platform, source, this.#nearStage(name));
+      const base = this.#findImage({ reference: context.reference, platform, source, part: fromImage, hint: this.#nearStage(name) });
       if (base === void 0) return void 0;
       const { created: _, ...config } = base.config;
       return { base: { kind: "image", reference: base.reference, digest: base.digest, platform }, config, scope };
@@ -44105,32 +44473,35 @@ var Planner = class {
     return context.kind === "scratch" ? empty2 : { ...empty2, fill: fillStep(name, context.source, source) };
   }
   /** Where a COPY or a mount takes its files from; undefined while that must be known first. */
-  #sourceOf(from, { instruction, range }, stage, above) {
+  #sourceOf(from, placed2, stage, above) {
     if (!from) return { kind: "context" };
+    const { instruction } = placed2;
+    const part = originPart(instruction.kind, from);
+    const fail3 = (reason) => {
+      throw new LineError(reason);
+    };
     if (from === "scratch") return { kind: "scratch" };
     const [verb, takesNumbers] = instruction.kind === "run" ? ["mount", false] : ["copy", true];
     const isStage3 = takesNumbers || !/^\d+$/.test(from);
-    const found = isStage3 ? this.#at(range, () => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : void 0;
+    const read = (action) => this.#of(placed2, () => within(part, action));
+    const found = isStage3 ? read(() => rangeErrorsAsLineErrors(() => findStage(this.#dockerfile.stages, from))) : void 0;
     if (found === void 0) {
       const named2 = this.#contexts.find(from, this.#request.platform);
       if (named2?.context.kind === "files") return { kind: "context", name: named2.name };
       if (named2?.context.kind === "scratch") return { kind: "scratch" };
-      const reference = named2?.context.reference ?? this.#at(range, () => readReference(from));
-      return this.#imageOrigin(reference, sourceAt(instruction, range), this.#nearStage(from));
+      const reference = named2?.context.reference ?? read(() => readReference(from));
+      const { platform } = this.#request;
+      const base = this.#findImage({ reference, platform, source: sourceAt(placed2), part, hint: this.#nearStage(from) });
+      return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
     }
-    if (found === stage) this.#fail(range, `circular dependency detected on stage: ${stageName(stage)}`);
+    if (found === stage) read(() => fail3(`circular dependency detected on stage: ${stageName(stage)}`));
     if (found.index > stage.index)
-      this.#fail(range, `cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`);
+      read(() => fail3(`cannot ${verb} from stage "${from}", it needs to be defined before current stage "${stageName(stage)}"`));
     return this.visit(found, above) && { kind: "stage", stage: found.index };
   }
-  #imageOrigin(reference, source, hint) {
-    const { platform } = this.#request;
-    const base = this.#findImage(reference, platform, source, hint);
-    return base && { kind: "image", reference: base.reference, digest: base.digest, platform };
-  }
-  #findImage(reference, platform, source, hint) {
-    const base = this.#bases.get(baseKey(reference, platform));
-    if (base === void 0) this.wanted.push({ reference, platform, source, hint });
+  #findImage(wanted) {
+    const base = this.#bases.get(baseKey(wanted.reference, wanted.platform));
+    if (base === void 0) this.wanted.push(wanted);
     return base;
   }
   /** A name that is no stage is an image; perhaps it should have been a stage. */
@@ -44150,12 +44521,20 @@ var Planner = class {
     }
   }
   #at(range, action) {
-    return locateErrors({ file: this.#dockerfile.file, range }, action);
+    return locateErrors(this.#dockerfile, range, action);
   }
-  #fail(range, reason) {
-    throw new DockerfileError(reason, { file: this.#dockerfile.file, range });
+  /** What is wrong with a trigger is shown where it is triggered. */
+  #of({ range, isTrigger }, action) {
+    const located = isTrigger ? { file: this.#dockerfile.file } : this.#dockerfile;
+    return locateErrors(located, range, action);
+  }
+  #fail(range, reason, part) {
+    return this.#at(range, () => {
+      throw new LineError(reason, void 0, part);
+    });
   }
 };
+var fromImage = { of: "argument", index: 0 };
 function settleEpoch(variables, epoch) {
   if (epoch === void 0 || !variables.has(epochName)) return variables;
   return new Map(variables).set(epochName, String(epoch.seconds ?? ""));
@@ -44179,8 +44558,9 @@ function namesOf(instruction) {
   if (instruction.kind === "run") return instruction.mounts.map(({ from }) => from);
   return [instruction.kind === "copy" ? instruction.from : void 0];
 }
-function sourceAt(instruction, range) {
-  return { line: range.start.line, endLine: range.end.line, text: instruction.text.replace(/\s+/g, " ") };
+function sourceAt({ instruction, range, isTrigger }) {
+  const text2 = instruction.text.replace(/\s+/g, " ");
+  return { line: range.start.line, endLine: range.end.line, text: text2, ...isTrigger ? { isTrigger } : {} };
 }
 function stageName(stage) {
   return stage.name ?? `stage-${stage.index}`;
@@ -44251,7 +44631,7 @@ async function checkOnly(file, request, context, bases, report) {
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     const message = error.hint === void 0 ? error.reason : `${error.reason} (${error.hint})`;
-    return { ...checked2, error: { message, place: placeOf3({ file, source: text2 }, error.range) } };
+    return { ...checked2, error: { message, place: { ...placeOf3({ file, source: text2 }, error.instruction), exact: error.range } } };
   }
 }
 function readConfig2(dockerfile, buildArgs) {
@@ -44423,7 +44803,7 @@ async function waitForReader(target, signal) {
 
 // src/output/pending.ts
 async function prepareFile(target, bytes, options2) {
-  const created = await makeDirectory(path11.dirname(target), options2.directoryMode, target);
+  const created = await makeDirectory2(path11.dirname(target), options2.directoryMode, target);
   try {
     const place = await inspect(target);
     if (place.isReplaceable) {
@@ -44544,7 +44924,7 @@ async function writeAndClose(handle, bytes, target) {
   }
   await handle.close().catch(rephrase);
 }
-async function makeDirectory(directory, mode, target) {
+async function makeDirectory2(directory, mode, target) {
   try {
     return await makeDirectories(path11.resolve(directory), mode);
   } catch (cause) {
@@ -44576,7 +44956,7 @@ var options = { mode: 420, directoryMode: 493 };
 async function prepareLayout(directory, { images, top }, destinations, signal) {
   const done = [];
   let isIndexReplaced = false;
-  const created = await makeDirectory(path12.join(directory, "blobs", "sha256"), options.directoryMode, directory);
+  const created = await makeDirectory2(path12.join(directory, "blobs", "sha256"), options.directoryMode, directory);
   const discard = async () => {
     if (isIndexReplaced) return;
     for (const pending of done.toReversed()) await pending.discard();
@@ -44871,17 +45251,19 @@ async function beginDownloads(plan, tools) {
     for (const outcome of await Promise.allSettled([...files.values(), ...checkouts.values()]))
       if (outcome.status === "fulfilled") await Promise.allSettled([outcome.value.finished]);
   };
-  const begin = async (operand, source) => {
+  const begin = async (operand, source, index) => {
     try {
       if (operand.kind === "url") await download(operand);
       if (operand.kind === "git") await checkOut3(operand);
     } catch (error) {
-      fail(error, tools.place(source), tools.signal);
+      fail(error, tools.place(source, { of: "source", index }), tools.signal);
     }
   };
   try {
     const steps = plan.stages.flatMap((stage) => stage.steps);
-    await Promise.all(steps.flatMap((step) => step.kind === "copy" ? step.sources.map((operand) => begin(operand, step.source)) : []));
+    await Promise.all(
+      steps.flatMap((step) => step.kind === "copy" ? step.sources.map((operand, i) => begin(operand, step.source, i)) : [])
+    );
   } catch (error) {
     await close();
     throw error;
@@ -45228,7 +45610,7 @@ async function buildWith(registry, request, tools) {
     if (context.stateDir !== void 0)
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path14, request.workingDirectory);
-    const place = ({ line, endLine }) => ({ file, source, line, endLine });
+    const place = placesIn(file, source);
     const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
     const bases = openBases(registry, signal, cache);
     const emulators = await findEmulators();
@@ -45275,12 +45657,12 @@ async function askPermission(registry, request, signal) {
 async function planBuild(request, sources) {
   const { context, bases, place } = sources;
   const known = /* @__PURE__ */ new Map();
-  const find = async ({ reference, platform, source, hint }) => {
+  const find = async ({ reference, platform, source, part, hint }) => {
     try {
       known.set(baseKey(reference, platform), await bases.base(reference, platform));
     } catch (error) {
       if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source), hint: hint ?? hintOf(error), cause: error });
+      throw new BuildFailure(error.message, { place: place(source, part), hint: hint ?? hintOf(error), cause: error });
     }
   };
   try {
@@ -45294,8 +45676,9 @@ async function planBuild(request, sources) {
     }
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
-    const lines = { line: error.range.start.line, endLine: error.range.end.line };
-    throw new BuildFailure(error.reason, { place: place(lines), hint: error.hint, cause: error.cause });
+    const { start, end } = error.instruction;
+    const lines = place({ line: start.line, endLine: end.line });
+    throw new BuildFailure(error.reason, { place: { ...lines, exact: error.range }, hint: error.hint, cause: error.cause });
   }
 }
 function displayPath(path14, workingDirectory) {

@@ -556,131 +556,43 @@ var systemClock = {
   }
 };
 
-// src/host/failure.ts
-import { getSystemErrorMap } from "node:util";
-var prefixes = {
-  "building image": "error building image",
-  "pushing image": "error pushing image",
-  "writing outputs": "error pushing image",
-  "pruning cache": "error pruning cache",
-  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
-};
-var hints = [
-  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
-  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
-  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"]
-];
-var sayings = {
-  ENOENT: /does not exist|there is no|no such file/i,
-  ENOTDIR: /is no directory|is not a directory/,
-  EEXIST: /is no directory/,
-  EISDIR: /is a directory/,
-  ECONNREFUSED: /the connection was refused/,
-  ENOTFOUND: /the host name has no address/,
-  ENXIO: /opened this pipe/
-};
-var mostCauses = 8;
+// src/host/excerpt.ts
 var contextLines = 2;
 var longestExcerpt = 20;
-function describeFailure(error, detailed) {
-  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
-  if (isBuildFailure(error)) {
-    const hint2 = error.hint ?? findHint(error, error.phase);
-    return {
-      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
-      failure: {
-        headline: `${prefixes[error.phase]}: ${error.message}`,
-        causes: listCauses(error, detailed),
-        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
-        ...error.output.length === 0 ? {} : { output: error.output },
-        ...hint2 === void 0 ? {} : { hint: hint2 },
-        ...stack
-      }
-    };
-  }
-  const message2 = error instanceof Error ? error.message || error.name : String(error);
-  if (isBug(error)) {
-    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
-    return {
-      exitCode: 1,
-      failure: {
-        headline: `error building image: this is a bug in Slipway: ${message2}`,
-        causes: listCauses(error, detailed),
-        hint: hint2,
-        ...stack
-      }
-    };
-  }
-  const hint = findHint(error, "building image");
-  return {
-    exitCode: 1,
-    failure: {
-      headline: `error building image: ${message2}`,
-      causes: listCauses(error, detailed),
-      ...hint === void 0 ? {} : { hint },
-      ...stack
-    }
-  };
-}
-function isBuildFailure(error) {
-  return error instanceof Error && error.name === "BuildFailure";
-}
-function isBug(error) {
-  if (!(error instanceof Error)) return true;
-  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
-}
-function* causesOf(error) {
-  const seen = /* @__PURE__ */ new Set();
-  const waiting = [error];
-  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
-    if (!(next instanceof Error) || seen.has(next)) continue;
-    seen.add(next);
-    if (next !== error) yield next;
-    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
-    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
-  }
-}
-function listCauses(error, detailed) {
-  const told = [error instanceof Error ? error.message : ""];
-  const causes = [];
-  for (const cause of causesOf(error)) {
-    const { message: message2 } = cause;
-    if (message2 === "" || told.some((text) => text.includes(message2) || !detailed && isSaidBy(text, cause))) continue;
-    told.push(message2);
-    causes.push(message2);
-  }
-  return causes.slice(0, mostCauses);
-}
-function isSaidBy(text, cause) {
-  if (!("code" in cause) || typeof cause.code !== "string") return false;
-  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = getSystemErrorMap().get(errno)?.[1];
-  return words !== void 0 && text.toLowerCase().includes(words.toLowerCase()) || (sayings[cause.code]?.test(text) ?? false);
-}
-function findHint(error, phase) {
-  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
-  for (const one of [error, ...causesOf(error), ...output]) {
-    if (!(one instanceof Error)) continue;
-    const found = hints.find(([code2, words]) => "code" in one && one.code === code2 || words.test(one.message));
-    if (found === void 0) continue;
-    const [code, , state, cure] = found;
-    const elsewhere = code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
-    return `${state}: ${cure}${elsewhere}`;
-  }
-  return void 0;
-}
-function showPlace({ file, line, endLine, source }) {
-  const lines = source.replace(/\r?\n$/, "").split(/\r?\n/);
-  const first = Math.max(1, line - contextLines);
-  const last = Math.min(lines.length, endLine + contextLines, first + longestExcerpt - 1);
+function showPlace({ file, line, endLine, exact, source }) {
+  const lines = source.replace(/^\uFEFF/, "").replace(/\r?\n$/, "").split(/\r?\n/);
+  const at = exact?.start ?? { line, column: void 0 };
+  const isFar = at.line + contextLines > line - contextLines + longestExcerpt - 1;
+  const first = Math.max(1, isFar ? at.line - longestExcerpt / 2 : line - contextLines);
+  const last = Math.min(lines.length, Math.max(endLine, at.line) + contextLines, first + longestExcerpt - 1);
   const numberWidth = String(last).length + 2;
-  const shown = lines.slice(first - 1, last).map((text, i) => {
-    const number = first + i;
+  const show = (number) => {
+    const text = lines[number - 1] ?? "";
     const mark = number >= line && number <= endLine ? ">>>" : "   ";
-    return `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
-  });
+    const shown2 = `${String(number).padStart(numberWidth)} | ${mark} ${text}`.trimEnd();
+    const carets = number === exact?.start.line ? underline(text, exact, { line, endLine }, lines) : "";
+    return carets === "" ? [shown2] : [shown2, `${" ".repeat(numberWidth)} |     ${carets}`];
+  };
+  const shown = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => show(first + i)).flat();
   const rule = "-".repeat(20);
-  return [`${file}:${line}`, rule, ...shown, rule].join("\n");
+  const place = at.column === void 0 ? `${file}:${at.line}` : `${file}:${at.line}:${at.column}`;
+  return [place, rule, ...shown, rule].join("\n");
+}
+function underline(text, { start, end }, { line, endLine }, lines) {
+  const isWhole = start.line === line && text.slice(0, start.column - 1).trim() === "" && end.line === endLine;
+  if (isWhole && end.column > (lines[endLine - 1] ?? "").trimEnd().length) return "";
+  const guilty = text.slice(start.column - 1, end.line === start.line ? end.column - 1 : void 0).trimEnd();
+  if (guilty === "") return end.line === start.line ? `${blank(text.slice(0, start.column - 1))}^` : "";
+  return blank(text.slice(0, start.column - 1)) + "^".repeat(Math.max(1, widthOf(guilty)));
+}
+function blank(text) {
+  return text.split("	").map((part) => " ".repeat(widthOf(part))).join("	");
+}
+var wide = new RegExp("[\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f\\uff01-\\uff60\\uffe0-\\uffe6]|\\p{Emoji_Presentation}", "u");
+function widthOf(text) {
+  let width2 = 0;
+  for (const character of text) width2 += new RegExp("\\p{M}|\\u200d", "u").test(character) ? 0 : wide.test(character) ? 2 : 1;
+  return width2;
 }
 
 // src/host/sarif.ts
@@ -698,7 +610,9 @@ function formatSarif({ file, findings, error }) {
   const failure = error && {
     level: "error",
     message: { text: error.message },
-    locations: locate({ startLine: error.place.line, endLine: Math.max(error.place.line, error.place.endLine) })
+    locations: locate(
+      error.place.exact === void 0 ? { startLine: error.place.line, endLine: Math.max(error.place.line, error.place.endLine) } : regionOf({ range: error.place.exact })
+    )
   };
   return {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -841,6 +755,118 @@ function countStates(stages) {
   const states = stages.flatMap(({ steps }) => steps.map(({ state }) => state));
   const count2 = (wanted) => states.filter((state) => state === wanted).length;
   return { cached: count2("cached"), toBuild: count2("to build"), notNeeded: count2("not needed") };
+}
+
+// src/host/failure.ts
+import { getSystemErrorMap } from "node:util";
+var prefixes = {
+  "building image": "error building image",
+  "pushing image": "error pushing image",
+  "writing outputs": "error pushing image",
+  "pruning cache": "error pruning cache",
+  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
+};
+var hints = [
+  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
+  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
+  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"]
+];
+var sayings = {
+  ENOENT: /does not exist|there is no|no such file/i,
+  ENOTDIR: /is no directory|is not a directory/,
+  EEXIST: /is no directory/,
+  EISDIR: /is a directory/,
+  ECONNREFUSED: /the connection was refused/,
+  ENOTFOUND: /the host name has no address/,
+  ENXIO: /opened this pipe/
+};
+var mostCauses = 8;
+function describeFailure(error, detailed) {
+  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
+  if (isBuildFailure(error)) {
+    const hint2 = error.hint ?? findHint(error, error.phase);
+    return {
+      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
+      failure: {
+        headline: `${prefixes[error.phase]}: ${error.message}`,
+        causes: listCauses(error, detailed),
+        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
+        ...error.output.length === 0 ? {} : { output: error.output },
+        ...hint2 === void 0 ? {} : { hint: hint2 },
+        ...stack
+      }
+    };
+  }
+  const message2 = error instanceof Error ? error.message || error.name : String(error);
+  if (isBug(error)) {
+    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
+    return {
+      exitCode: 1,
+      failure: {
+        headline: `error building image: this is a bug in Slipway: ${message2}`,
+        causes: listCauses(error, detailed),
+        hint: hint2,
+        ...stack
+      }
+    };
+  }
+  const hint = findHint(error, "building image");
+  return {
+    exitCode: 1,
+    failure: {
+      headline: `error building image: ${message2}`,
+      causes: listCauses(error, detailed),
+      ...hint === void 0 ? {} : { hint },
+      ...stack
+    }
+  };
+}
+function isBuildFailure(error) {
+  return error instanceof Error && error.name === "BuildFailure";
+}
+function isBug(error) {
+  if (!(error instanceof Error)) return true;
+  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
+}
+function* causesOf(error) {
+  const seen = /* @__PURE__ */ new Set();
+  const waiting = [error];
+  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
+    if (!(next instanceof Error) || seen.has(next)) continue;
+    seen.add(next);
+    if (next !== error) yield next;
+    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
+    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
+  }
+}
+function listCauses(error, detailed) {
+  const told = [error instanceof Error ? error.message : ""];
+  const causes = [];
+  for (const cause of causesOf(error)) {
+    const { message: message2 } = cause;
+    if (message2 === "" || told.some((text) => text.includes(message2) || !detailed && isSaidBy(text, cause))) continue;
+    told.push(message2);
+    causes.push(message2);
+  }
+  return causes.slice(0, mostCauses);
+}
+function isSaidBy(text, cause) {
+  if (!("code" in cause) || typeof cause.code !== "string") return false;
+  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = getSystemErrorMap().get(errno)?.[1];
+  return words !== void 0 && text.toLowerCase().includes(words.toLowerCase()) || (sayings[cause.code]?.test(text) ?? false);
+}
+function findHint(error, phase) {
+  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
+  for (const one of [error, ...causesOf(error), ...output]) {
+    if (!(one instanceof Error)) continue;
+    const found = hints.find(([code2, words]) => "code" in one && one.code === code2 || words.test(one.message));
+    if (found === void 0) continue;
+    const [code, , state, cure] = found;
+    const elsewhere = code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
+    return `${state}: ${cure}${elsewhere}`;
+  }
+  return void 0;
 }
 
 // src/host/flags.ts
