@@ -23,6 +23,10 @@ const rows: readonly MatchRow[] = [
   ["?", "é", true],
   ["a**b", "axyb", true],
   ["{a,b}", "a", false],
+  // A class may match a slash, but Go does not look for a later place where it does.
+  ["*[^a]", "^/", true],
+  ["*[^a]*", "^/", false],
+  ["a[^a]*", "a/", true],
 ];
 
 test("a glob matches, or is malformed, as Go's path.Match rows have it", () => {

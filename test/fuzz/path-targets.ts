@@ -130,7 +130,9 @@ export const pathTargets: readonly Target[] = [
     run: (text) => {
       const [pattern = "", name = ""] = text.split(separator);
       const isMatch = attempt(SyntaxError, () => matchGlob(toRaw(pattern), toRaw(name)));
-      if (isMatch !== undefined && isShort(text)) agree("a glob matches as its model does", isMatch, modelGlob(pattern, name));
+      // Go takes the first place where what follows a star fits, also where a class then fits the slash that the next star does not.
+      const isPlain = !(pattern.includes("[") && name.includes("/"));
+      if (isMatch !== undefined && isPlain && isShort(text)) agree("a glob matches as its model does", isMatch, modelGlob(pattern, name));
     },
   },
   {
