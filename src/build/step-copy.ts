@@ -4,16 +4,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type ArchiveTools, isArchive, unpackArchive } from "../context/context.ts";
 import type { LateRuleName } from "../dockerfile/dockerfile.ts";
-import {
-  Draft,
-  directoryAttributes,
-  type FileView,
-  findOwner,
-  findUser,
-  nameOf,
-  resolvePath,
-  type Tree,
-} from "../filesystem/filesystem.ts";
+import { Draft, directoryAttributes, type FileView, findOwner, nameOf, resolvePath, type Tree } from "../filesystem/filesystem.ts";
 import { type Attributes, type Content, type LayerItem, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { accountsOf } from "./accounts.ts";
 import { type CopyOptions, type CopySource, copyPath } from "./copy.ts";
@@ -44,7 +35,7 @@ export interface StepTools extends ArchiveTools {
 /** The layer of a WORKDIR: each directory it had to make, owned by the USER in force. */
 export function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): AsyncIterable<LayerItem> {
   const draft = new Draft(tree);
-  const owner = step.user === "" ? undefined : findUser(accountsOf(tree), step.user);
+  const owner = step.user === "" ? undefined : lookUpOwner("USER", step.user, tree, tools);
   draft.makeDirectories(resolvePath(draft, step.path).path, { mode: 0o755, owner, mtime: tools.now });
   return draft.items({ locate: () => undefined, hasDigest });
 }
@@ -52,7 +43,12 @@ export function makeWorkdir(step: WorkdirStep, tree: Tree, tools: StepTools): As
 /** The layer of a COPY or ADD, whose items can be taken once. */
 export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, tools: StepTools): Promise<AsyncIterable<LayerItem>> {
   const draft = new Draft(tree);
-  const options: CopyOptions = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: undefined, now: tools.now };
+  const options: CopyOptions = {
+    owner: step.chown === undefined ? undefined : lookUpOwner("--chown", step.chown, tree, tools),
+    mode: step.chmod,
+    filter: undefined,
+    now: tools.now,
+  };
   const namedOutright: RawPath[] = [];
   for (const [index, operand] of step.sources.entries()) await blaming({ of: "source", index }, () => take(operand));
   if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
@@ -113,10 +109,10 @@ async function archiveAt(source: StepSource, path: RawPath): Promise<Content | u
   return content !== undefined && (await isArchive(content, orWhole)) ? content : undefined;
 }
 
-function lookUpOwner(step: CopyStep, tree: Tree, tools: StepTools): { uid: number; gid: number } | undefined {
-  if (step.chown === undefined) return undefined;
-  const { uid, gid, unknown } = findOwner(accountsOf(tree), step.chown);
-  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+/** `word` is what asks for the owner. */
+function lookUpOwner(word: string, spec: string, tree: Tree, tools: StepTools): { uid: number; gid: number } {
+  const { uid, gid, unknown } = findOwner(accountsOf(tree), spec);
+  for (const name of unknown) tools.warn("UnknownOwner", `${word}: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
   return { uid, gid };
 }
 

@@ -52,7 +52,7 @@ const own = {
 
 /** Own rules that look at files, while these are copied. */
 const late = {
-  UnknownOwner: "Names in --chown should be in the image's accounts: one that is not stands for 0",
+  UnknownOwner: "Names in --chown, and in USER before WORKDIR, should be in the image's accounts: one that is not stands for 0",
   NamedFileNotExcluded: "--exclude hides what is in a copied directory, not a file that a source names or matches",
   WildcardSelectsNothing: "A source with wildcards should match something: where nothing matches, nothing is copied",
 } as const;

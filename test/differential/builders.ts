@@ -30,13 +30,13 @@ interface LaidOut {
   readonly args: readonly string[];
 }
 
-const timeoutMs = 30_000;
+const timeoutMs = 120_000;
 
 /** Whoever builds keeps what the program's cache mounts held, so each build has ids of its own. */
 let builds = 0;
 
 export function buildWithReference({ env, client }: Reference, bench: Workbench): Build {
-  return (program) =>
+  const buildOnce: Build = (program) =>
     build(program, bench, ({ context, layout, dockerfile, args }) => {
       const space = `--build-arg=BUILDKIT_CACHE_MOUNT_NS=${process.pid}-${++builds}`;
       const flags = ["--no-cache", "--provenance=false", "--network=none", "--progress=plain", space];
@@ -45,6 +45,11 @@ export function buildWithReference({ env, client }: Reference, bench: Workbench)
         { env, timeoutMs },
       );
     });
+  return async (program) => {
+    const outcome = await buildOnce(program);
+    // Of a loaded machine, and not of the program.
+    return outcome.fails && /context canceled|^ended with SIG/.test(outcome.message) ? await buildOnce(program) : outcome;
+  };
 }
 
 /** Slipway's command line, in this process. `state` is a state directory for all builds. */

@@ -22,6 +22,8 @@ export const deliberate = {
   failures: [
     // What Slipway finds missing before the first step, BuildKit finds when a step's turn comes: perhaps after another mistake.
     (_, got) => /failed to calculate checksum .*: not found|cannot be found|is not a valid target/.test(got.message),
+    // BuildKit looks for the sources of later steps while a RUN fails.
+    (wanted) => /failed to calculate checksum of ref .*: not found/.test(wanted.message),
     // BuildKit blames no line for a few.
     (wanted) => wanted.line === 0,
   ] as readonly ((wanted: Failed, got: Failed) => boolean)[],

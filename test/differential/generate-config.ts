@@ -81,7 +81,7 @@ function generateWorkdir(random: Random, model: Model): string {
     "/opt/current",
     `${pickDirectory(random, model)}/w`,
     "./here/",
-    "/w/../z",
+    "/data/../z",
     pickVariable(random),
   ]);
   if (!/[$\\]/.test(path)) {

@@ -107,7 +107,7 @@ function generateStages(random: Random, files: readonly ContextFile[], secrets: 
     [5, 4],
   ] as const);
   for (let index = 0; index < count; index++) {
-    const name = random.chance(85) ? `s${index}` : random.pick(["build", "Final", "x.y"]);
+    const name = random.chance(85) ? `s${index}` : random.pick(["build", "final", "x.y"]);
     const { from, model } = pickBase(random, stages, hasBase);
     blocks.push(`FROM ${from} AS ${name}`);
     for (let left = 1 + random.int(8); left > 0; left--) blocks.push(generateInstruction(random, model, { files, stages, secrets }));

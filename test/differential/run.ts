@@ -65,10 +65,12 @@ async function tryProgram(name: string, program: Program, pair: Pair): Promise<b
   const small = values["no-shrink"]
     ? program
     : await shrinkProgram(program, async (candidate) => kindOf(await differencesOf(candidate, pair)) === kind);
-  console.log(`\n=== ${name} differs\n${showProgram(small)}\n${(await differencesOf(small, pair)).map((line) => `  ${line}`).join("\n")}`);
+  console.log(`\n=== ${name} differs\n${showProgram(small)}\n${indent(small === program ? lines : await differencesOf(small, pair))}`);
   if (values.keep !== undefined) writeFinding(join(values.keep, name), small, await pair.reference(small));
   return true;
 }
+
+const indent = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
 
 function showProgram(program: Program): string {
   const options = JSON.stringify({ target: program.target, buildArgs: program.buildArgs, secrets: program.secrets });
