@@ -57,7 +57,11 @@ const rows: readonly Row[] = [
   { name: "program without x", command: ["/etc/passwd"], code: 126, err: 'exec: "/etc/passwd": cannot be executed (EACCES)\n' },
   { name: "directory as a program", command: ["/etc"], code: 126, err: 'exec: "/etc": cannot be executed (EACCES)\n' },
   { name: "signals as they are at first", command: "trap; (trap - PIPE; yes | head -n 1) 2>&1", out: "y\n" },
-  { name: "hosts", command: "grep -c localhost /etc/hosts; grep buildkitsandbox /etc/hosts", out: "2\n127.0.0.1\tlocalhost buildkitsandbox\n" },
+  {
+    name: "hosts",
+    command: "grep -c localhost /etc/hosts; grep buildkitsandbox /etc/hosts",
+    out: "2\n127.0.0.1\tlocalhost buildkitsandbox\n",
+  },
   { name: "name servers of the machine", command: "cat /etc/resolv.conf", out: readFileSync("/etc/resolv.conf", "utf8") },
   {
     name: "devices",
