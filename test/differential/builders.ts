@@ -32,7 +32,7 @@ interface LaidOut {
 
 const timeoutMs = 120_000;
 
-/** Whoever builds keeps what the program's cache mounts held, so each build has ids of its own. */
+/** Whoever builds keeps contexts and what cache mounts held, so each build has names of its own. */
 let builds = 0;
 
 export function buildWithReference({ env, client }: Reference, bench: Workbench): Build {
@@ -81,7 +81,12 @@ async function runSlipway(args: readonly string[], directory: string): Promise<E
 async function build(program: Program, { host, folder, known }: Workbench, run: (laidOut: LaidOut) => Promise<Ended>): Promise<Outcome> {
   const work = mkdtempSync(join(folder, "build-"));
   try {
-    const [context, layout, secrets] = ["context", "layout", "secrets"].map((name) => join(work, name)) as [string, string, string];
+    // BuildKit keeps the files of a context under the last part of its path, and sends no file anew whose size and time are the same.
+    const [context, layout, secrets] = [`context-${process.pid}-${++builds}`, "layout", "secrets"].map((name) => join(work, name)) as [
+      string,
+      string,
+      string,
+    ];
     layOutContext([...program.files], context);
     const dockerfile = join(work, "Dockerfile");
     writeFileSync(dockerfile, dockerfileOf(program, host));

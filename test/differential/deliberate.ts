@@ -14,8 +14,9 @@ export const deliberate = {
     (_, { message }) => message.includes("contains value with non-printable ASCII characters"),
     // Since a COPY of its directory has --exclude, a link that leads nowhere must lead somewhere.
     ({ files, blocks }, { message }) => {
-      const [, path] = /failed to calculate checksum of ref \S+: "\/(.*)": not found$/.exec(message) ?? [];
-      return files.some((file) => file.kind === "symlink" && file.path === path) && blocks.some((block) => block.includes("--exclude="));
+      const [, path, isLoop] = /failed to calculate checksum of ref \S+: (?:"\/(.*)": not found|(too many links))$/.exec(message) ?? [];
+      const isLost = files.some((file) => file.kind === "symlink" && (isLoop !== undefined || file.path === path));
+      return isLost && blocks.some((block) => block.includes("--exclude="));
     },
   ] as readonly ((program: Program, wanted: Failed) => boolean)[],
   /** Failures in different lines that are one mistake all the same. */
