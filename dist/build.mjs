@@ -36110,7 +36110,7 @@ var own = {
   IgnoredFlag: "Flags of ARG, STOPSIGNAL and HEALTHCHECK NONE have no effect"
 };
 var late = {
-  UnknownOwner: "Names in --chown should be in the image's accounts: one that is not stands for 0",
+  UnknownOwner: "Names in --chown, and in USER before WORKDIR, should be in the image's accounts: one that is not stands for 0",
   NamedFileNotExcluded: "--exclude hides what is in a copied directory, not a file that a source names or matches",
   WildcardSelectsNothing: "A source with wildcards should match something: where nothing matches, nothing is copied"
 };
@@ -38530,11 +38530,9 @@ import { join as join15 } from "node:path";
 // src/sandbox/etc-files.ts
 import { readFile as readFile7, writeFile as writeFile2 } from "node:fs/promises";
 import { join as join10 } from "node:path";
-function formatHosts(hostname) {
-  const local = ["127.0.0.1	localhost", "::1	localhost ip6-localhost ip6-loopback"];
-  const groups = ["fe00::0	ip6-localnet", "ff00::0	ip6-mcastprefix", "ff02::1	ip6-allnodes", "ff02::2	ip6-allrouters"];
-  return [...local, ...groups, `127.0.0.1	${hostname}`, ""].join("\n");
-}
+var formatHosts = (hostname) => `127.0.0.1	localhost ${hostname}
+::1	localhost ip6-localhost ip6-loopback
+`;
 async function writeEtcFiles(directory, hostname) {
   const hosts = join10(directory, "hosts");
   const resolv = join10(directory, "resolv.conf");
@@ -42457,13 +42455,18 @@ var Filter = class {
 // src/build/step-copy.ts
 function makeWorkdir(step, tree, tools) {
   const draft = new Draft(tree);
-  const owner = step.user === "" ? void 0 : findUser(accountsOf(tree), step.user);
+  const owner = step.user === "" ? void 0 : lookUpOwner("USER", step.user, tree, tools);
   draft.makeDirectories(resolvePath(draft, step.path).path, { mode: 493, owner, mtime: tools.now });
   return draft.items({ locate: () => void 0, hasDigest });
 }
 async function copyFiles(step, tree, source, tools) {
   const draft = new Draft(tree);
-  const options2 = { owner: lookUpOwner(step, tree, tools), mode: step.chmod, filter: void 0, now: tools.now };
+  const options2 = {
+    owner: step.chown === void 0 ? void 0 : lookUpOwner("--chown", step.chown, tree, tools),
+    mode: step.chmod,
+    filter: void 0,
+    now: tools.now
+  };
   const namedOutright = [];
   for (const [index, operand] of step.sources.entries()) await blaming({ of: "source", index }, () => take2(operand));
   if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
@@ -42517,10 +42520,9 @@ async function archiveAt(source, path14) {
   const content2 = (await source.locate([followed.path]))(followed.path);
   return content2 !== void 0 && await isArchive(content2, orWhole) ? content2 : void 0;
 }
-function lookUpOwner(step, tree, tools) {
-  if (step.chown === void 0) return void 0;
-  const { uid, gid, unknown } = findOwner(accountsOf(tree), step.chown);
-  for (const name of unknown) tools.warn("UnknownOwner", `--chown: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
+function lookUpOwner(word, spec, tree, tools) {
+  const { uid, gid, unknown } = findOwner(accountsOf(tree), spec);
+  for (const name of unknown) tools.warn("UnknownOwner", `${word}: "${name}" is not in the image's accounts; as in BuildKit, 0 is used`);
   return { uid, gid };
 }
 var plainFile = { type: "file", uid: 0, gid: 0, mtimeNs: 0, link: "", devMajor: 0, devMinor: 0 };
