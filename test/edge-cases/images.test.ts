@@ -185,11 +185,18 @@ testRows(bench, [
     warns: /^UnknownOwner: .*"www"/,
   },
   {
-    what: "7.63 and as a USER they fail",
+    what: "7.63 as a USER for a WORKDIR they are 0 too, with a warning",
     dockerfile: "FROM scratch\nUSER www\nWORKDIR /w",
-    fails: /there is no user "www" in the image's \/etc\/passwd/,
+    gives: ["d 755 0:0 w"],
+    warns: /^UnknownOwner: USER: "www"/,
   },
 ]);
+
+test("7.63 as a USER for a RUN they fail", async (t) => {
+  if (!(await bench.shell(t))) return;
+  const built = bench.build({ dockerfile: "FROM scratch\nUSER www\nRUN true" });
+  await assert.rejects(built, /there is no user "www" in the image's \/etc\/passwd/);
+});
 
 test("7.63 a command in shell form says that there is no shell", async (t) => {
   if (!(await bench.shell(t))) return;
