@@ -1,11 +1,13 @@
 // The images that FROM and COPY --from name, each asked for once.
 
+import { createReadStream } from "node:fs";
 import { type Cache, keyOf } from "../cache/cache.ts";
 import { alignHistory } from "../image/encode.ts";
+import type { Layer } from "../image/image.ts";
 import { inheritConfig } from "../image/inherit.ts";
 import { formatImageName, type ImageName } from "../image/layout.ts";
 import { formatPlatform, type Platform } from "../image/platform.ts";
-import { type Registry, type ResolvedImage, resolveLayout } from "../registry/registry.ts";
+import { type BaseFolder, type Registry, type ResolvedImage, resolveLayout } from "../registry/registry.ts";
 import type { Base } from "./plan.ts";
 
 export type BaseImage = Omit<ResolvedImage, "reference">;
@@ -24,15 +26,20 @@ export function baseKey(reference: ImageName, platform: Platform): string {
   return `${formatImageName(reference)} ${formatPlatform(platform)}`;
 }
 
-/** With a cache, of an image that has not moved since only its digest is asked for. */
-export function openBases(registry: Registry, signal: AbortSignal, cache: Cache | undefined): Bases {
+/** With a cache or a folder of base images, of an image that has not moved since only its digest is asked for. */
+export function openBases(
+  registry: Registry,
+  { signal, cache, folder }: { readonly signal: AbortSignal; readonly cache: Cache | undefined; readonly folder: BaseFolder | undefined },
+): Bases {
   const known = new Map<string, Promise<BaseImage>>();
   const resolve = async (reference: ImageName, platform: Platform): Promise<BaseImage> => {
     if ("directory" in reference) return resolveLayout(reference, platform);
-    if (cache === undefined) return registry.resolve(reference, platform, signal);
+    const inFolder = folder?.documents() ?? Promise.resolve([]);
+    if (cache === undefined) return fromFolder(await registry.resolve(reference, platform, signal, inFolder));
     const key = keyOf("image", [baseKey(reference, platform)]);
     const kept = cache.findNote(key).then(readDocuments);
-    const image = await registry.resolve(reference, platform, signal, kept);
+    const documentsAtHand = Promise.all([kept, inFolder]).then((all) => all.flat());
+    const image = await registry.resolve(reference, platform, signal, documentsAtHand);
     const { manifest, config } = image.documents;
     const documents = [manifest, config].map(({ bytes }) => Buffer.from(bytes));
     const before = await kept;
@@ -40,8 +47,11 @@ export function openBases(registry: Registry, signal: AbortSignal, cache: Cache 
     const size = documents.reduce((sum, bytes) => sum + bytes.length, 0);
     const texts = documents.map((bytes) => bytes.toString("base64"));
     if (!isKnown && size <= maxKept) cache.keepNote(key, texts);
-    return image;
+    return fromFolder(image);
   };
+  /** The same image, whose layers are read in the folder where it has them. */
+  const fromFolder = (image: BaseImage): BaseImage =>
+    folder === undefined ? image : { ...image, layers: image.layers.map((layer) => ({ ...layer, open: openIn(folder, layer, signal) })) };
   const image = (reference: ImageName, platform: Platform) => {
     const key = baseKey(reference, platform);
     const found = known.get(key) ?? resolve(reference, platform);
@@ -54,6 +64,13 @@ export function openBases(registry: Registry, signal: AbortSignal, cache: Cache 
       const found = await image(reference, platform);
       return { reference, digest: found.digest, platform: found.platform, config: inheritConfig(alignHistory(found.config)) };
     },
+  };
+}
+
+function openIn(folder: BaseFolder, layer: Layer, signal: AbortSignal): Layer["open"] {
+  return async function* (own = signal) {
+    const file = await folder.find(layer.descriptor, own);
+    yield* file === undefined ? layer.open(own) : createReadStream(file, { signal: own, highWaterMark: 256 << 10 });
   };
 }
 

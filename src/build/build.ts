@@ -13,7 +13,7 @@ import type { Layer } from "../image/image.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
-import { openRegistry, type Registry } from "../registry/registry.ts";
+import { type BaseFolder, openBaseFolder, openRegistry, type Registry } from "../registry/registry.ts";
 import { type CacheKeeper, openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type AgentTools, openAgents } from "./agents.ts";
 import { assembleImage } from "./assemble.ts";
@@ -47,6 +47,7 @@ export { type MergeRequest, mergeImages } from "./merge.ts";
 export { type Pruned, type PruneRequest, prune } from "./prune.ts";
 export type { CacheRequest, CacheStore, Request } from "./request.ts";
 export type { BuildResult, BuildTools } from "./result.ts";
+export { type Warmed, type WarmRequest, warm } from "./warm.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
@@ -77,7 +78,8 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     const file = displayPath(path, request.workingDirectory);
     const place = placesIn(file, source);
     const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
-    const bases = openBases(registry, signal, cache);
+    const folder = request.baseFolder && openBaseFolder(request.baseFolder.directory, { ...request.baseFolder, report });
+    const bases = openBases(registry, { signal, cache, folder });
     const emulators = await findEmulators();
     const [target, ...others] = request.targets;
     const requestsFor = (name: string | undefined) =>
@@ -105,7 +107,7 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     await during("building image", checkCompression(request.compression, request.compressionLevel));
     const refusal = await permission;
     if (refusal !== undefined) await during("checking push permissions", Promise.reject(refusal.reason));
-    return await carryOut(plan, { contexts, bases, place, registry, cache, last, silenced: checked.silenced }, request, tools);
+    return await carryOut(plan, { contexts, bases, place, registry, folder, cache, last, silenced: checked.silenced }, request, tools);
   } finally {
     await permission;
     await cache?.close();
@@ -175,6 +177,7 @@ async function carryOut(
     readonly bases: Bases;
     readonly place: PlaceOf;
     readonly registry: Registry;
+    readonly folder: BaseFolder | undefined;
     readonly cache: Cache | undefined;
     /** What the last build of the same name left. */
     readonly last: Promise<unknown>;
@@ -230,7 +233,7 @@ async function carryOut(
       if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
       const resumption = looking && (await during("building image", resume(plan, looking)));
       const contexts = cached === undefined ? shown : settled;
-      const layers = openLayers({ registry, blobs, signal, cache });
+      const layers = openLayers({ ...parts, blobs, signal });
       const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });
       if (cached !== undefined && resumption !== undefined) await leaveLast(plan, stages, { ...cached, request, resumption });
       const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;

@@ -3,7 +3,13 @@
 import { locatePart, type Part, type Range } from "../dockerfile/dockerfile.ts";
 import type { Source } from "./plan.ts";
 
-export type Phase = "building image" | "checking push permissions" | "pushing image" | "writing outputs" | "pruning cache";
+export type Phase =
+  | "building image"
+  | "checking push permissions"
+  | "pushing image"
+  | "writing outputs"
+  | "pruning cache"
+  | "warming cache";
 
 /** Where in a Dockerfile something went wrong. */
 export interface Place {

@@ -4,7 +4,7 @@ import type { Cache } from "../cache/cache.ts";
 import { emptyTree, type Tree } from "../filesystem/filesystem.ts";
 import type { Layer } from "../image/image.ts";
 import { type Blobs, indexLayer } from "../layer/layer.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { BaseFolder, Registry } from "../registry/registry.ts";
 
 export interface Layers {
   /** The layer with its bytes on disk. */
@@ -19,6 +19,8 @@ export interface LayersTools {
   readonly signal: AbortSignal;
   /** Knows indexes of layers, and what it cannot read of its own. */
   readonly cache: Cache | undefined;
+  /** Has layers that need not be fetched. */
+  readonly folder: BaseFolder | undefined;
 }
 
 export function openLayers(tools: LayersTools): Layers {
@@ -29,6 +31,8 @@ export function openLayers(tools: LayersTools): Layers {
   const fetch = (layer: Layer) =>
     remember(fetched, layer.descriptor.digest, () => (layer.file === undefined ? fetchFile(layer) : Promise.resolve(layer)));
   const fetchFile = async (layer: Layer) => {
+    const file = await tools.folder?.find(layer.descriptor, signal);
+    if (file !== undefined) return { ...layer, file };
     try {
       return await tools.registry.fetch(layer, tools.blobs, signal);
     } catch (error) {

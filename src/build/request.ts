@@ -89,6 +89,8 @@ export interface Request {
   /** undefined: the compressor's usual level. */
   readonly compressionLevel: number | undefined;
   readonly sandbox: SandboxChoice;
+  /** Where base images may lie, absolute, and for how many seconds one counts; undefined: nowhere. */
+  readonly baseFolder: { readonly directory: string; readonly maxAge: number } | undefined;
   /** undefined: no layer is kept or taken. */
   readonly cache: CacheRequest | undefined;
   /** Absolute. */

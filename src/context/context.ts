@@ -137,10 +137,18 @@ async function fetchFrom<T>(
   }
 }
 
+/** What an address needs. */
+export type DockerfileTools = Pick<FetchTools, "http" | "secrets" | "signal" | "makeDirectory">;
+
+/** The Dockerfile alone: a path from a directory, or an address. */
+export async function openDockerfile(name: string, directory: string, tools: DockerfileTools): Promise<DockerfileSource> {
+  return (await readDockerfile(name, [shelfOnDisk(directory)], tools)).dockerfile;
+}
+
 async function readDockerfile(
   name: string,
   shelves: readonly Shelf[],
-  tools: FetchTools,
+  tools: DockerfileTools,
 ): Promise<{ readonly dockerfile: DockerfileSource; readonly beside: readonly Place[] }> {
   if (!/^https?:\/\//i.test(name)) {
     const { dockerfile, beside } = await findDockerfile(name, shelves);

@@ -1,7 +1,7 @@
 // What the flags say about the layer cache.
 
 import { resolve } from "node:path";
-import type { CacheRequest, CacheStore } from "../build/build.ts";
+import type { CacheRequest, CacheStore, Request } from "../build/build.ts";
 import { parseReference, type Reference } from "../image/reference.ts";
 import { ciAccessFrom } from "./ci-access.ts";
 import { readSecrets } from "./secrets.ts";
@@ -41,6 +41,12 @@ export function readCache(
     secret: readKeySecret(values.text("cache-key-secret"), surroundings),
     scope: values.text("cache-scope"),
   };
+}
+
+/** The usual one only where a cache is wanted, as in kaniko. */
+export function readBaseFolder(values: Values, directory: string): Request["baseFolder"] {
+  if (!values.isSet("cache") && values.list("cache-dir").length === 0) return undefined;
+  return { directory: resolve(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000 };
 }
 
 /** What `slipway prune` is to look after: with a name a repository needs no --cache. */

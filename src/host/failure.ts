@@ -11,6 +11,7 @@ const prefixes: Readonly<Record<Phase, string>> = {
   "pushing image": "error pushing image",
   "writing outputs": "error pushing image",
   "pruning cache": "error pruning cache",
+  "warming cache": "Failed warming cache",
   "checking push permissions":
     "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again",
 };

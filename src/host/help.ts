@@ -2,6 +2,7 @@
 
 import { describeDefault } from "./default.ts";
 import { type Flag, flags, groups } from "./flags.ts";
+import { warmFlags } from "./warm.ts";
 
 const indent = 6;
 const width = 100;
@@ -27,6 +28,7 @@ export function describeUsage(): string {
     "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
     "                          joins images of single platforms that were pushed into one index",
     "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
+    "  slipway warm FLAGS      puts base images into a directory for the --cache-dir of builds; slipway warm --help",
     "  slipway version",
     "  slipway help",
     "",
@@ -39,6 +41,18 @@ export function describeUsage(): string {
   ]
     .join("\n")
     .concat("\n");
+}
+
+/** The text of `slipway warm --help`. */
+export function describeWarm(): string {
+  const sections = groups.map((group) =>
+    describeSection(
+      group,
+      warmFlags.filter((flag) => flag.group === group),
+    ),
+  );
+  const usage = ["Usage:", "  slipway warm [--image IMAGE ...] [--dockerfile PATH] FLAGS", ""];
+  return ["Puts base images into a directory, for the --cache-dir of builds.", "", ...usage, ...sections.flat()].join("\n");
 }
 
 function describeSection(group: string, shown: readonly Flag[]): string[] {

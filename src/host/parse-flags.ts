@@ -20,11 +20,17 @@ export interface GivenFlag {
   readonly value: string;
 }
 
-const byName = new Map(flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])].map((name) => [name, flag] as const)));
-const byShort = new Map(flags.flatMap((flag) => (flag.short === undefined ? [] : [[flag.short, flag] as const])));
+interface Table {
+  readonly byName: ReadonlyMap<string, Flag>;
+  readonly byShort: ReadonlyMap<string, Flag>;
+}
 
 /** `--x=v`, `--x v`, `--x` for booleans alone, `-xv`, `-x=v`, `-x v`; after `--` nothing is a flag. Throws a UsageError. */
-export function parseFlags(args: readonly string[]): ParsedFlags {
+export function parseFlags(args: readonly string[], known: readonly Flag[] = flags): ParsedFlags {
+  const table: Table = {
+    byName: new Map(known.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])].map((name) => [name, flag] as const))),
+    byShort: new Map(known.flatMap((flag) => (flag.short === undefined ? [] : [[flag.short, flag] as const]))),
+  };
   const given: GivenFlag[] = [];
   const positional: string[] = [];
   let help = false;
@@ -35,8 +41,8 @@ export function parseFlags(args: readonly string[]): ParsedFlags {
       break;
     }
     if (arg === "--help" || arg === "-h") help = true;
-    else if (arg.startsWith("--")) given.push(readLong(arg, rest));
-    else if (arg.startsWith("-") && arg.length > 1) given.push(readShort(arg, rest));
+    else if (arg.startsWith("--")) given.push(readLong(arg, rest, table));
+    else if (arg.startsWith("-") && arg.length > 1) given.push(readShort(arg, rest, table));
     else positional.push(arg);
   }
   return { given, help, positional };
@@ -53,7 +59,7 @@ export function refusePositional({ given, positional }: ParsedFlags): void {
   );
 }
 
-function readLong(arg: string, rest: string[]): GivenFlag {
+function readLong(arg: string, rest: string[], { byName }: Table): GivenFlag {
   const [, name = "", equals, inline = ""] = /^--([^=]*)(=)?(.*)$/s.exec(arg) ?? [];
   if (name === "") throw new UsageError(`bad flag syntax: ${arg}`);
   const flag = byName.get(name);
@@ -67,8 +73,8 @@ function readLong(arg: string, rest: string[]): GivenFlag {
   return takeNext(flag, spelling, rest);
 }
 
-// All flags with a short name take a value, so a group of short flags ends with the first.
-function readShort(arg: string, rest: string[]): GivenFlag {
+// Of flags with a short name all but warm's -f take a value, so a group of short flags ends with the first.
+function readShort(arg: string, rest: string[], { byName, byShort }: Table): GivenFlag {
   const short = arg.charAt(1);
   const flag = byShort.get(short);
   if (flag === undefined) {
@@ -76,6 +82,7 @@ function readShort(arg: string, rest: string[]): GivenFlag {
     throw new UsageError(`unknown shorthand flag: ${JSON.stringify(short)} in ${arg}${nearest}`);
   }
   const spelling = `-${short}`;
+  if (flag.type === "boolean" && arg.length === 2) return { flag, spelling, value: "true" };
   if (arg.length > 2) return checkValue(flag, spelling, arg.charAt(2) === "=" && arg.length > 3 ? arg.slice(3) : arg.slice(2));
   return takeNext(flag, spelling, rest);
 }

@@ -6,7 +6,7 @@ import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../i
 import { parseReference, type Reference, withDefaultTag } from "../image/reference.ts";
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listLostAnnotations, placeAnnotations, readAnnotation } from "./annotation-flag.ts";
-import { readCache } from "./cache-flags.ts";
+import { readBaseFolder, readCache } from "./cache-flags.ts";
 import { listNotices, parseVariable } from "./environment.ts";
 import { readGitOptions } from "./git.ts";
 import { readOutputFlags } from "./output-flag.ts";
@@ -83,6 +83,7 @@ export function readRequest(
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
+    baseFolder: readBaseFolder(values, directory),
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
@@ -121,7 +122,8 @@ function isAddress(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
 }
 
-function readBuildArgs(given: readonly Value[], env: Environment): Map<string, string> {
+/** A name alone takes the value of the environment variable, and without one counts as not given. */
+export function readBuildArgs(given: readonly Value[], env: Environment): Map<string, string> {
   const args = new Map<string, string>();
   for (const { text, source } of given) {
     if (text.includes("=")) {

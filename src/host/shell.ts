@@ -1,6 +1,6 @@
 // The host that is a command line: kaniko's flags in, a log on standard error and an exit code out.
 
-import type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request } from "../build/build.ts";
+import type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request, Warmed, WarmRequest } from "../build/build.ts";
 import type { Level, LogFormat } from "../report/line.ts";
 import { neutralizeLine } from "../report/neutral.ts";
 import { openRenderer } from "../report/renderer.ts";
@@ -9,7 +9,7 @@ import { showChecked } from "./check.ts";
 import { findSecrets } from "./credentials.ts";
 import { showExplained } from "./explain.ts";
 import { describeFailure } from "./failure.ts";
-import { describeUsage } from "./help.ts";
+import { describeUsage, describeWarm } from "./help.ts";
 import { watchInterruption } from "./interruption.ts";
 import { readMergeRequest } from "./merge.ts";
 import { type ParsedFlags, parseFlags, refusePositional } from "./parse-flags.ts";
@@ -19,26 +19,31 @@ import type { Surroundings } from "./surroundings.ts";
 import { findNearest, UsageError } from "./usage.ts";
 import { type Values, valuesOf } from "./values.ts";
 import { version } from "./version.ts";
+import { readWarmRequest, showWarmed, warmFlags } from "./warm.ts";
 
 /** The core's front door, given in so that what needs no build need not load it. */
 export interface Core {
   build(request: Request, tools: BuildTools): Promise<BuildResult>;
   mergeImages(request: MergeRequest, tools: BuildTools): Promise<BuildResult>;
   prune(request: PruneRequest, tools: BuildTools): Promise<readonly Pruned[]>;
+  warm(request: WarmRequest, tools: BuildTools): Promise<readonly Warmed[]>;
 }
 
-const commands = ["build", "check", "explain", "merge", "prune", "version", "help"];
-const laterCommands = ["warm", "push", "login", "plan", "doctor"];
+const commands = ["build", "check", "explain", "merge", "prune", "warm", "version", "help"];
+const laterCommands = ["push", "login", "plan", "doctor"];
 
 /** Runs the command line; gives the exit code and leaves nothing running. */
 export async function runShell(core: Core, surroundings: Surroundings): Promise<number> {
-  const [first = "", ...rest] = surroundings.args;
+  const { program } = surroundings;
+  // The executor image has this program under both of kaniko's names.
+  const [first = "", ...rest] = program === "warmer" ? ["warm", ...surroundings.args] : surroundings.args;
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
     const isNamed = first !== "" && !first.startsWith("-");
     if (isNamed && !commands.includes(first)) refuseCommand(first);
     const command = isNamed ? first : "build";
+    if (command === "warm") return await runWarm(parseFlags(rest, warmFlags), core, surroundings);
     const parsed = parseFlags(isNamed ? rest : surroundings.args);
     if (parsed.help) return showHelp(surroundings);
     refuseForeign(parsed, command);
@@ -101,6 +106,22 @@ async function runPrune(parsed: ParsedFlags, core: Core, surroundings: Surroundi
   });
 }
 
+async function runWarm(parsed: ParsedFlags, core: Core, surroundings: Surroundings): Promise<number> {
+  if (parsed.help) return showHelp(surroundings, describeWarm());
+  const { request, notices } = readWarmRequest(parsed, surroundings);
+  return await observe(valuesOf(parsed.given, warmFlags), request.registry, surroundings, nothing, async (tools, renderer) => {
+    for (const text of notices) tools.report.emit({ kind: "notice", text });
+    const warmed = await core.warm(request, tools);
+    surroundings.stdout.write(renderer.redact(showWarmed(warmed)));
+    const failures = warmed.flatMap(({ outcome }) => (outcome instanceof Error ? [outcome] : []));
+    const [first] = failures;
+    // What is missing there is pulled by the builds.
+    if (first !== undefined && failures.length === warmed.length) throw first;
+    for (const { message: text } of failures) tools.report.emit({ kind: "warning", text });
+    return 0;
+  });
+}
+
 /** Does the work under a renderer and the user's signals; gives its exit code, or that of what went wrong. */
 async function observe(
   values: Values,
@@ -146,8 +167,8 @@ function showVersion({ stdout }: Surroundings): number {
   return 0;
 }
 
-function showHelp({ stdout }: Surroundings): number {
-  stdout.write(describeUsage());
+function showHelp({ stdout }: Surroundings, text = describeUsage()): number {
+  stdout.write(text);
   return 0;
 }
 

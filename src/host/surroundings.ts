@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { isatty } from "node:tty";
 import type { Clock } from "../report/plain.ts";
 import { type LogStream, systemClock } from "../report/renderer.ts";
@@ -12,6 +12,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The process, or a test's idea of one. */
 export interface Surroundings {
+  /** The name that the program was called by, without its folder. */
+  readonly program: string;
   /** The command line without program and script. */
   readonly args: readonly string[];
   readonly env: Environment;
@@ -58,6 +60,7 @@ export function ownProcess(): Surroundings {
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
   return {
+    program: basename(process.argv[1] ?? ""),
     args: process.argv.slice(2),
     env: process.env,
     directory: process.cwd(),

@@ -1,6 +1,6 @@
 // The values of all flags, given or not, by the flag's full name.
 
-import { flags } from "./flags.ts";
+import { type Flag, flags } from "./flags.ts";
 import type { GivenFlag } from "./parse-flags.ts";
 import { UsageError } from "./usage.ts";
 import { parseBoolean, parseInteger } from "./value.ts";
@@ -22,12 +22,12 @@ export interface Values {
   count(name: string): number;
 }
 
-export function valuesOf(given: readonly GivenFlag[]): Values {
+export function valuesOf(given: readonly GivenFlag[], known: readonly Flag[] = flags): Values {
   const valuesByName = new Map<string, Value[]>();
   for (const { flag, spelling, value } of given) {
     valuesByName.set(flag.name, [...(valuesByName.get(flag.name) ?? []), { text: value, source: spelling }]);
   }
-  const defaults = new Map(flags.map((flag) => [flag.name, flag.default ?? ""]));
+  const defaults = new Map(known.map((flag) => [flag.name, flag.default ?? ""]));
   const text = (name: string) => valuesByName.get(name)?.at(-1)?.text || (defaults.get(name) ?? "");
   return {
     text,

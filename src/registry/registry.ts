@@ -18,6 +18,7 @@ import { openSender } from "./sender.ts";
 import { openTransfers } from "./transfer.ts";
 import { probeUpload } from "./upload.ts";
 
+export { type BaseFolder, openBaseFolder } from "./base-folder.ts";
 export { RegistryError, type RegistryFailure } from "./error.ts";
 export { resolveLayout } from "./layout.ts";
 export type { Repository } from "./repository.ts";

@@ -64,6 +64,7 @@ const usual: Request = {
   imageFormat: undefined,
   compression: "gzip",
   compressionLevel: undefined,
+  baseFolder: undefined,
   cache: undefined,
   sandbox: "auto",
   stateDir: "/tmp/slipway-abcdef",
@@ -76,6 +77,8 @@ const usual: Request = {
 test("--no-push alone gives the defaults", () => assert.deepEqual(read(["--no-push"]), usual));
 
 const fields: readonly [args: string[], expected: Partial<Request>][] = [
+  [["--cache-dir=bases"], { baseFolder: { directory: "/work/bases", maxAge: 336 * 3600 } }],
+  [["--cache-dir=/b", "--cache-ttl=1h"], { baseFolder: { directory: "/b", maxAge: 3600 } }],
   [["--network=none"], { network: "none" }],
   [["--network=host", "--allow=network.host"], { network: "host", allowed: ["network.host"] }],
   [["--context=."], { context: "/work" }],

@@ -17,12 +17,18 @@ export interface TestSurroundings extends Surroundings {
 /** Files are path → text; the working directory is /work. */
 export function openTestSurroundings(
   args: readonly string[],
-  given: { readonly env?: Environment; readonly files?: Readonly<Record<string, string>>; readonly terminal?: boolean } = {},
+  given: {
+    readonly env?: Environment;
+    readonly files?: Readonly<Record<string, string>>;
+    readonly terminal?: boolean;
+    readonly program?: string;
+  } = {},
 ): TestSurroundings {
-  const { env = {}, files = {}, terminal = false } = given;
+  const { env = {}, files = {}, terminal = false, program = "slipway.mjs" } = given;
   const [out, err, removed, exits]: [string[], string[], string[], number[]] = [[], [], [], []];
   const listeners = new Set<(trouble: Trouble) => void>();
   return {
+    program,
     args,
     env,
     directory: "/work",
@@ -61,6 +67,7 @@ export function coreWith(parts: Partial<Core>): Core {
     build: async () => assert.fail("nothing was to be built"),
     mergeImages: async () => assert.fail("nothing was to be merged"),
     prune: async () => assert.fail("nothing was to be pruned"),
+    warm: async () => assert.fail("nothing was to be warmed"),
     ...parts,
   };
 }

@@ -79,6 +79,7 @@ export async function openBuilder(test: Owner): Promise<Builder> {
         compression: "gzip",
         compressionLevel: undefined,
         sandbox: "auto",
+        baseFolder: undefined,
         cache: undefined,
         stateDir: join(directory, `state-${number}`),
         stateIsPrivate: true,
