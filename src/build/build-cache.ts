@@ -29,7 +29,7 @@ import { type Inputs, remember } from "./explain.ts";
 import { describeMisses, type ExplainedStage, explainPlan } from "./explain-plan.ts";
 import type { Plan } from "./plan.ts";
 import type { CacheRequest, CacheStore, Request } from "./request.ts";
-import { type CachePolicy, findResumption } from "./resume.ts";
+import { type CachePolicy, findResumption, isCounted } from "./resume.ts";
 import { type SettledFiles, settleFiles } from "./selection.ts";
 import type { Contexts } from "./sources.ts";
 import { computeKeys, type KeyTools, type StageKeys } from "./step-keys.ts";
@@ -153,13 +153,17 @@ export async function leaveLast(
   stages: readonly (BuiltStage | undefined)[],
   { cache, request, resumption }: { readonly cache: Cache; readonly request: Request; readonly resumption: ResumptionTools },
 ): Promise<void> {
-  const { kept } = resumption;
-  const chains = plan.stages.map(async (_, number) => {
+  const { kept, policy } = resumption;
+  const chains = plan.stages.map(async ({ steps }, number) => {
+    // What is not to be kept need not be named either.
+    const count = steps.findLastIndex((step) => isCounted(step, policy)) + 1;
+    const keys = (kept[number]?.steps ?? []).slice(0, count).map(({ state }) => state);
     const built = stages[number];
-    const layers = await Promise.all((built?.made ?? []).map((one) => one.kept));
-    const isWhole = built !== undefined && layers.every((layer) => layer !== undefined);
+    const made = built?.made.slice(0, built.made.length - steps.length + count) ?? [];
+    const layers = await Promise.all(made.map((one) => one.kept));
+    const isWhole = built !== undefined && count > 0 && layers.every((layer) => layer !== undefined);
     const chain = isWhole ? { layers: layers.filter((layer) => layer !== undefined), fidelity: built.fidelity } : undefined;
-    return { keys: (kept[number]?.steps ?? []).map(({ state }) => state), chain };
+    return { keys, chain };
   });
   cache.keepLast(lastKey(request), remember(plan, inputsOf(kept)), await Promise.all(chains));
 }

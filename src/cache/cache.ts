@@ -7,6 +7,7 @@ import type { LayerIndex } from "../layer/entry.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter, verifyBytes } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { keyOf } from "./key.ts";
+import { LastBuild, needsAny } from "./last-build.ts";
 import {
   type CacheRecord,
   type ChainRecord,
@@ -53,7 +54,7 @@ export interface Cache {
   find(keys: readonly Key[]): Promise<ReadonlyMap<Key, Chain>>;
   /** Keeps a chain under each of the keys, in the background. */
   keep(keys: readonly Key[], chain: Chain | Promise<Chain>): void;
-  /** A layer's index as a blob; made once for each layer. */
+  /** A layer's index as a blob. */
   indexBlob(index: LayerIndex): Promise<CacheBlob>;
   /** The index of a layer, where one is kept. */
   findIndex(layer: Layer): Promise<LayerIndex | undefined>;
@@ -63,7 +64,7 @@ export interface Cache {
    * What the last build of a name left of itself: a value, and chains that `find` then knows without asking. To be awaited before `find`.
    */
   findLast(key: Key): Promise<unknown>;
-  /** Leaves the same for the next one; of a stage without a chain what the last one had under the same keys. */
+  /** Leaves the same for the next one, with its layers; of a stage without a chain what the last one had under the same keys. */
   keepLast(key: Key, value: unknown, stages: readonly { readonly keys: readonly Key[]; readonly chain: Chain | undefined }[]): void;
   findNote(key: Key): Promise<unknown>;
   keepNote(key: Key, value: unknown): void;
@@ -96,12 +97,12 @@ export interface CacheOptions {
 export function openCache(options: CacheOptions): Cache {
   const { stores, report, signal, secret } = options;
   const own = new Map<Key, Chain>();
-  /** Chains that came with the last build's record. */
-  const hinted = new Map<Key, { readonly record: ChainRecord; readonly store: Store }>();
-  const stagesOfLast = new Map<string, StageRecord>();
-  let lastText = "";
+  let last: LastBuild | undefined;
   let isClosed = false;
+  /** What could not be read, wherever it is, and where it was. */
   const bad = new Set<Digest>();
+  const lost = new Set<CacheBlob["open"]>();
+  let blamed = 0;
   const origins = new Map<Digest, string>();
   const indexes = new Map<Digest, Promise<CacheBlob>>();
   const warned = new Set<string>();
@@ -168,45 +169,53 @@ export function openCache(options: CacheOptions): Cache {
   function openLayer({ diffId, variants, index, created, seconds }: RecordedLayer, store: Store): CachedLayer {
     const variant = options.choose(variants);
     if (variant === undefined) throw new Error("Cannot open a cached layer: it has no fitting variant");
-    const { compression, digest, size, compressor } = variant;
-    const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
-    const blob = openBlob(descriptor, store);
-    origins.set(digest, store.name);
+    const { compression, compressor } = variant;
+    const blob = openVariant(variant, store);
     const at: CacheBlob = openBlob({ mediaType: indexType, ...index }, store);
     indexes.set(diffId, Promise.resolve(at));
     return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at };
   }
 
-  function openBlob(descriptor: CacheBlob["descriptor"], store: Store): CacheBlob {
-    const open = (own?: AbortSignal) => blaming(descriptor.digest, verifyBytes(store.read(descriptor, own), descriptor), own);
-    return { descriptor, open, ...(store.origin === undefined ? {} : { origin: store.origin }) };
+  function openVariant({ compression, digest, size }: Variant, store: Store): CacheBlob {
+    origins.set(digest, store.name);
+    return openBlob({ mediaType: mediaTypes.oci.layer[compression], digest, size }, store);
   }
 
-  async function* blaming(digest: Digest, bytes: AsyncIterable<Uint8Array>, own: AbortSignal | undefined) {
-    try {
-      yield* bytes;
-    } catch (error) {
-      if (!signal.aborted && !own?.aborted) blame(digest, error);
-      throw error;
+  function openBlob(descriptor: CacheBlob["descriptor"], store: Store): CacheBlob {
+    async function* open(own?: AbortSignal) {
+      try {
+        yield* verifyBytes(store.read(descriptor, own), descriptor);
+      } catch (error) {
+        if (!signal.aborted && !own?.aborted) {
+          lost.add(open);
+          blame(descriptor.digest, error);
+          bad.add(descriptor.digest);
+        }
+        throw error;
+      }
     }
+    return { descriptor, open, ...(store.origin === undefined ? {} : { origin: store.origin }) };
   }
 
   function blame(digest: Digest, error: unknown): boolean {
     const name = origins.get(digest);
     if (name === undefined) return false;
     warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf(error)}; what needs it is built again`);
+    if (!bad.has(digest)) blamed += 1;
     bad.add(digest);
     for (const [key, chain] of own) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own.delete(key);
     return true;
   }
 
   function write(key: Key, record: CacheRecord, blobs: readonly CacheBlob[]): void {
-    if (options.readOnly) return;
+    if (options.readOnly || blobs.some(isLost)) return;
     const name = scoped(options.scope, key);
     const bytes = encodeRecord(name, record, secret);
     for (const store of stores) {
       if (broken.has(store)) continue;
       const put = store.put({ key: name, bytes, blobs }, signal).catch((error: unknown) => {
+        // That is told, and no fault of the store that is written to.
+        if (blobs.some(isLost)) return;
         broken.add(store);
         warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}; nothing more is written to it`);
       });
@@ -222,11 +231,40 @@ export function openCache(options: CacheOptions): Cache {
   }
 
   function indexBlob(index: LayerIndex): Promise<CacheBlob> {
-    const known = indexes.get(index.diffId);
-    if (known !== undefined) return known;
     const made = encodeIndex(index).then(blobOf);
     indexes.set(index.diffId, made);
     return made;
+  }
+
+  async function knownIndex(diffId: Digest): Promise<CacheBlob | undefined> {
+    const known = await indexes.get(diffId);
+    return known === undefined || isLost(known) ? undefined : known;
+  }
+
+  function isLost({ open }: CacheBlob): boolean {
+    return lost.has(open);
+  }
+
+  /** A chain's layers as a record has them, and the blobs that they need. */
+  async function recordLayers({
+    layers,
+  }: Chain): Promise<{ readonly layers: readonly RecordedLayer[]; readonly blobs: readonly CacheBlob[] }> {
+    const whole = async (one: CachedLayer) =>
+      isLost(one.index) ? { ...one, index: (await knownIndex(one.layer.diffId)) ?? one.index } : one;
+    const known = await Promise.all(layers.map(whole));
+    return { layers: known.map(recordLayer), blobs: known.flatMap(({ layer, index }) => [layer, index]) };
+  }
+
+  /** The same of a stage that this build did not need, as the last one had it. */
+  function recordAgain(keys: readonly Key[]): { readonly stage: StageRecord; readonly blobs: readonly CacheBlob[] } | undefined {
+    const stage = last?.stage(keys);
+    if (last === undefined || stage === undefined || stage.layers.some((layer) => needsAny(layer, bad))) return undefined;
+    const { store } = last;
+    const blobs = stage.layers.flatMap(({ variants, index }) => [
+      ...variants.map((variant) => openVariant(variant, store)),
+      openBlob({ mediaType: indexType, ...index }, store),
+    ]);
+    return { stage, blobs };
   }
 
   async function readIndex(blob: CacheBlob, diffId: Digest): Promise<LayerIndex | undefined> {
@@ -234,6 +272,7 @@ export function openCache(options: CacheOptions): Cache {
       return await decodeIndex(blob.open(signal), diffId);
     } catch (error) {
       signal.throwIfAborted();
+      indexes.delete(diffId);
       warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf(error)}; the layer is read instead`);
       return undefined;
     }
@@ -250,7 +289,7 @@ export function openCache(options: CacheOptions): Cache {
       const known = [...new Set(keys)];
       const hints = new Map(
         known.flatMap((key) => {
-          const hint = own.has(key) ? undefined : hinted.get(key);
+          const hint = own.has(key) ? undefined : last?.hint(key);
           return hint !== undefined && acceptChain(hint.record) !== undefined ? [[key, hint] as const] : [];
         }),
       );
@@ -267,17 +306,15 @@ export function openCache(options: CacheOptions): Cache {
     },
     keep: (keys, chain) =>
       track(
-        Promise.resolve(chain).then((known) => {
-          const record: ChainRecord = { kind: "chain", layers: known.layers.map(recordLayer), fidelity: known.fidelity };
-          const blobs = known.layers.flatMap(({ layer, index }) => [layer, index]);
-          for (const key of new Set(keys)) {
-            own.set(key, known);
-            write(key, record, blobs);
-          }
+        Promise.resolve(chain).then(async (known) => {
+          for (const key of keys) own.set(key, known);
+          const { layers, blobs } = await recordLayers(known);
+          const record: ChainRecord = { kind: "chain", layers, fidelity: known.fidelity };
+          for (const key of new Set(keys)) write(key, record, blobs);
         }),
       ),
     async findIndex({ diffId }) {
-      const known = await indexes.get(diffId);
+      const known = await knownIndex(diffId);
       if (known !== undefined) return readIndex(known, diffId);
       const key = keyOf("index", [diffId]);
       const hit = (await look([key], (record) => (record.kind === "index" && record.diffId === diffId ? record : undefined))).get(key);
@@ -298,28 +335,23 @@ export function openCache(options: CacheOptions): Cache {
     async findLast(key) {
       const found = (await look([key], (record) => (record.kind === "last" ? record : undefined))).get(key);
       if (found === undefined) return undefined;
-      const { record, store } = found;
-      lastText = JSON.stringify(record);
-      for (const stage of record.chains) {
-        stagesOfLast.set(stage.keys.join(), stage);
-        const below = stage.layers.length - stage.keys.length;
-        for (const [i, state] of stage.keys.entries()) {
-          // Which of the steps it was that ran under limits is not known here.
-          if (stage.fidelity !== "full" && i + 1 < stage.keys.length) continue;
-          const chain: ChainRecord = { kind: "chain", layers: stage.layers.slice(0, below + i + 1), fidelity: stage.fidelity };
-          hinted.set(state, { record: chain, store });
-        }
-      }
-      return record.value;
+      last = new LastBuild(found);
+      return found.record.value;
     },
     keepLast(key, value, stages) {
-      const chains = stages.flatMap(({ keys, chain }): StageRecord[] => {
-        if (chain !== undefined) return [{ keys, layers: chain.layers.map(recordLayer), fidelity: chain.fidelity }];
-        const before = stagesOfLast.get(keys.join());
-        return before === undefined ? [] : [before];
+      const recorded = stages.map(async ({ keys, chain }) => {
+        if (chain === undefined) return recordAgain(keys);
+        const { layers, blobs } = await recordLayers(chain);
+        return { stage: { keys, layers, fidelity: chain.fidelity }, blobs };
       });
-      const record: LastRecord = { kind: "last", value, chains };
-      if (JSON.stringify(record) !== lastText) write(key, record, []);
+      track(
+        Promise.all(recorded).then((all) => {
+          const known = all.filter((one) => one !== undefined);
+          const record: LastRecord = { kind: "last", value, chains: known.map(({ stage }) => stage) };
+          const blobs = known.flatMap((one) => one.blobs);
+          if (last?.is(record) !== true) write(key, record, blobs);
+        }),
+      );
     },
     async findNote(key) {
       const found = await look([key], (record) => (record.kind === "note" ? record : undefined));
@@ -328,7 +360,7 @@ export function openCache(options: CacheOptions): Cache {
     keepNote: (key, value) => write(key, { kind: "note", value }, []),
     blame: (layer, error) => blame(layer.descriptor.digest, error),
     get blamed() {
-      return bad.size;
+      return blamed;
     },
     async close() {
       if (isClosed) return;

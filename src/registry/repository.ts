@@ -117,11 +117,17 @@ export function openRepository({ registry, repository }: Place, tools: Repositor
     async send(blob, signal) {
       if (!held.has(blob.descriptor.digest)) await sender.send({ client, repository }, blob, { retries: 0, tries, signal });
     },
-    read(blob, signal) {
+    async *read(blob, signal) {
       const descriptor = { mediaType: "application/octet-stream", ...blob };
       const count = (bytes: number) => transfers.count("pull", bytes);
-      const bytes = readBlob([{ client, repository }], descriptor, { start: 0, end: blob.size }, { backOff, report, signal, count });
-      return verifyBytes(bytes, blob);
+      try {
+        const bytes = readBlob([{ client, repository }], descriptor, { start: 0, end: blob.size }, { backOff, report, signal, count });
+        yield* verifyBytes(bytes, blob);
+      } catch (error) {
+        // Manifests have been seen to outlive their blobs.
+        held.delete(blob.digest);
+        throw error;
+      }
     },
   };
 }

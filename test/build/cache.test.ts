@@ -1,10 +1,11 @@
 // Whole builds that use what earlier ones have left: what is taken, what is built anew, and what the image then is.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { CacheRequest, CacheStore, Request } from "../../src/build/build.ts";
+import { type CacheRequest, type CacheStore, prune, type Request } from "../../src/build/build.ts";
+import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import { temporaryDirectory } from "../support/build.ts";
 import { startCacheService } from "../support/cache-service.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -274,6 +275,33 @@ test("a build without RUN reads no layer of a base that some build has read", as
   assert.equal(second.downloaded, 0);
 });
 
+const aged: Readonly<Record<string, CacheStore["kind"] & ("directory" | "layout")>> = {
+  "a directory": "directory",
+  "an image layout": "layout",
+};
+
+for (const [what, kind] of Object.entries(aged))
+  test(`what unchanged builds use every day stays in ${what} when the rest is pruned`, async (t) => {
+    const tools = await openCachedBuilds(t);
+    if (tools === undefined) return;
+    const path = join(await temporaryDirectory(t), "store");
+    const stores = [{ kind, path, maxBytes: undefined }];
+    const first = await tools.build(app, source, { stores });
+    for (const name of readdirSync(path, { recursive: true, encoding: "utf8" })) utimesSync(join(path, name), 1e9, 1e9);
+    assert.deepEqual((await tools.build(app, source, { stores })).outcomes, { "stage-1": ["cached", "cached"] });
+    const report = { emit() {}, mask() {} };
+    const request = { stores, scope: "", limits: { unusedFor: 3600, dryRun: false }, registry: defaultRegistryOptions };
+    const [pruned] = await prune(request, { report, signal: new AbortController().signal });
+    assert.ok(pruned && "removedRecords" in pruned.outcome && pruned.outcome.removedRecords > 0);
+    const second = await tools.build(app, source, { stores });
+    assert.deepEqual(second.outcomes, { "stage-1": ["cached", "cached"] });
+    assert.equal(second.digest, first.digest);
+    // Their bytes, and those of the stage that was not built.
+    const edited = await tools.build(app, { ...source, main: "m2" }, { stores });
+    assert.deepEqual(edited.outcomes, { build: ["cached", "cached", "cached", "done", "done"], "stage-1": ["done", "done"] });
+    assert.deepEqual([...second.warnings, ...edited.warnings], []);
+  });
+
 /** Every file of at least so many bytes in the blobs of a store. */
 function damage(store: string, leastBytes: number, change: (path: string) => void): void {
   for (const name of readdirSync(store, { recursive: true, encoding: "utf8" })) {
@@ -296,18 +324,20 @@ const damages: Readonly<Record<string, { readonly change: (path: string) => void
 };
 
 for (const [what, { change, says }] of Object.entries(damages))
-  test(`what a store has ${what} of is built again, with a warning`, async (t) => {
-    const tools = await openCachedBuilds(t);
-    if (tools === undefined) return;
-    await tools.build(app, source);
-    damage(tools.directory, 0, change);
-    const built = await tools.build(app, { ...source, main: "m2" });
-    assert.ok(built.outcomes.build?.includes("done"));
-    assert.ok(
-      built.warnings.some((text) => says.test(text)),
-      built.warnings.join("\n"),
-    );
-    const again = await tools.build(app, { ...source, main: "m2" });
-    assert.deepEqual(again.outcomes, { "stage-1": ["cached", "cached"] });
-    assert.equal(again.digest, built.digest);
-  });
+  for (const reproducible of [false, true])
+    test(`what a store has ${what} of is built again, with a warning${reproducible ? ", though it comes to the same" : ""}`, async (t) => {
+      const tools = await openCachedBuilds(t);
+      if (tools === undefined) return;
+      const more = { reproducible };
+      await tools.build(app, source, {}, more);
+      damage(tools.directory, 0, change);
+      const built = await tools.build(app, { ...source, main: "m2" }, {}, more);
+      assert.ok(built.outcomes.build?.includes("done"));
+      assert.ok(
+        built.warnings.some((text) => says.test(text)),
+        built.warnings.join("\n"),
+      );
+      const again = await tools.build(app, { ...source, main: "m2" }, {}, more);
+      assert.deepEqual(again.outcomes, { "stage-1": ["cached", "cached"] });
+      assert.equal(again.digest, built.digest);
+    });

@@ -7,7 +7,7 @@ import { digestOf, encodeRelease } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { RegistryError, RegistryOptions } from "../../src/registry/registry.ts";
 import { type Fault, startRegistry, type TestRegistryOptions } from "../support/registry.ts";
-import { layerOf, makeBytes, makeImage, openTestClient, putDocument } from "../support/registry-image.ts";
+import { layerOf, makeBytes, makeImage, openTestClient, putDocument, readAll } from "../support/registry-image.ts";
 import { listen } from "./places.ts";
 import { keyOf, readWhole, recordOf, recordWith } from "./records.ts";
 
@@ -72,6 +72,19 @@ test("what the repository has is not sent again", async (t) => {
     registry.requests.map(({ method }) => method),
     ["PUT"],
   );
+});
+
+test("a blob that the repository turns out to have lost is sent again", async (t) => {
+  const { registry, store, openAnother } = await setUp(t);
+  const record = recordOf("a");
+  await store.put(record);
+  const fresh = openAnother();
+  await fresh.store.find([keyOf("a")]);
+  const [blob] = record.blobs;
+  assert.ok(blob && registry.repositories.get("app/cache")?.blobs.delete(blob.descriptor.digest));
+  await assert.rejects(readAll(fresh.store.read(blob.descriptor)));
+  await fresh.store.put(record);
+  assert.deepEqual(await readWhole(openAnother().store, [keyOf("a")]), ["a"]);
 });
 
 test("kaniko's tags in the same repository are left alone", async (t) => {
