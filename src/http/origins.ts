@@ -1,9 +1,10 @@
 // One pool of connections for each origin, direct or through the proxy that serves it.
 
-import { type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
 import type { HttpOptions, Timeouts } from "./http.ts";
 import { proxyFor } from "./proxy.ts";
 import { openContext } from "./roots.ts";
+import { loadProxyAgent, Pool } from "./undici.ts";
 
 export interface Origins {
   of(url: URL): Promise<Dispatcher>;
@@ -27,6 +28,7 @@ export function openOrigins(options: HttpOptions & { readonly timeouts: Timeouts
     const proxy = proxyFor(url, options.proxies);
     if (proxy === undefined) return new Pool(url.origin, { ...shared, connect: await tlsOf(url) });
     const { username, password } = proxy;
+    const ProxyAgent = await loadProxyAgent();
     const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
     return new ProxyAgent({
       ...shared,
