@@ -5,12 +5,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Metafile } from "esbuild";
+import { takeBuiltins } from "./builtins.ts";
 import { nameChunks } from "./chunks.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-
-/** Bundles CommonJS packages' `require` calls; the alias keeps it apart from a createRequire that a package imports itself. */
-const banner = 'import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);';
 
 /** Binaries come from `npm run native`, which needs compilers; this script leaves them as they are. */
 const isBinary = (name: string): boolean => name.startsWith("slipway-helper-");
@@ -27,7 +25,7 @@ export async function buildDist(dist: string): Promise<void> {
     format: "esm",
     platform: "node",
     target: "node20.18",
-    banner: { js: banner },
+    plugins: [takeBuiltins],
     legalComments: "none", // licenses.txt has the full texts
     logLevel: "warning",
     metafile: true,
