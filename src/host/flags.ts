@@ -158,7 +158,8 @@ const registries: readonly Row[] = [
     value: "N",
     default: "0",
     help: "further tries of unpacking a base",
-    status: "not yet",
+    status: "accepted",
+    reason: "what is unpacked has been verified, and pulls are repeated by --image-download-retry",
   },
   { name: "azure-container-registry-config", type: "string", value: "PATH", help: "Azure's credentials", status: "not yet", hidden: true },
 ];
@@ -183,7 +184,7 @@ const outputs: readonly Row[] = [
     help: "do not ask the registries before the build whether they will take the image",
   },
   { name: "push-retry", type: "integer", value: "N", default: "0", help: "further tries of a push" },
-  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take a tag that must not be moved for success", status: "not yet" },
+  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take the answer that a tag must not be moved for success" },
   { name: "digest-file", type: "string", value: "FILE", help: "where to write the image's digest: a file or an https:// URL" },
   {
     name: "image-name-with-digest-file",
@@ -256,8 +257,10 @@ const behaviour: readonly Row[] = [
     type: "string",
     value: "MODE",
     default: "full",
+    choices: ["full", "redo", "time"],
     help: "how changes of RUN are found: full, redo or time",
-    status: "not yet",
+    status: "accepted",
+    reason: "every change of a RUN is found, at the cost of the fastest mode",
   },
   { name: "single-snapshot", type: "boolean", help: "one layer for a whole stage", status: "not yet" },
   {

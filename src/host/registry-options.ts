@@ -41,6 +41,7 @@ export function readRegistryOptions(values: Values, surroundings: Surroundings):
     skipDefaultRegistryFallback: values.isSet("skip-default-registry-fallback"),
     downloadRetries: values.count("image-download-retry"),
     pushRetries: values.count("push-retry"),
+    ignoreImmutableTags: values.isSet("push-ignore-immutable-tag-errors"),
     dockerConfig: findDockerConfig(surroundings),
     proxies: readProxies(env),
     roots: {

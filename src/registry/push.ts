@@ -18,6 +18,7 @@ export interface PushTools {
   readonly sender: Sender;
   /** Of whole pushes: `--push-retry`. */
   readonly retries: number;
+  readonly ignoreImmutableTags: boolean;
   client(registry: string): Client;
 }
 
@@ -140,10 +141,18 @@ async function putByDigest(references: readonly Reference[], manifest: EncodedBl
   await allOrFirstFailure([...repositories.values()].map((reference) => putOne({ ...reference, digest }, digest, manifest, state)));
 }
 
-function putOne(reference: Reference, which: string, manifest: EncodedBlob, state: State): Promise<void> {
+async function putOne(reference: Reference, which: string, manifest: EncodedBlob, state: State): Promise<void> {
   const target = { client: state.client(reference.registry), repository: reference.repository };
-  return putManifest(target, { which, name: formatReference(reference) }, manifest, state);
+  try {
+    await putManifest(target, { which, name: formatReference(reference) }, manifest, state);
+  } catch (error) {
+    if (!state.ignoreImmutableTags || !(error instanceof RegistryError) || !sayImmutable.test(error.message)) throw error;
+    state.report.emit({ kind: "warning", text: `${error.message}; the tag stays as it is, as --push-ignore-immutable-tag-errors asks` });
+  }
 }
+
+/** As Amazon's, Google's, GitLab's, Harbor's and Quay's registries say that a tag exists and must not be moved. */
+const sayImmutable = /immutable|immutability|cannot be overwritten/i;
 
 /** Waits for all, so that nothing goes on behind the caller's back; throws the first failure. */
 async function allOrFirstFailure(work: readonly Promise<void>[]): Promise<void> {

@@ -48,6 +48,8 @@ export interface RegistryOptions {
   /** Further tries of a whole pull and of a whole push, 1 s, 2 s, 4 s … apart. */
   readonly downloadRetries: number;
   readonly pushRetries: number;
+  /** Take the answer that a tag exists and must not be moved for success. */
+  readonly ignoreImmutableTags: boolean;
   readonly dockerConfig: DockerConfigSource;
   readonly proxies: Proxies;
   readonly roots: Roots;
@@ -79,6 +81,7 @@ export const defaultRegistryOptions: RegistryOptions = {
   skipDefaultRegistryFallback: false,
   downloadRetries: 0,
   pushRetries: 0,
+  ignoreImmutableTags: false,
   dockerConfig: {},
   proxies: {},
   roots: { files: [], directories: [] },
@@ -170,7 +173,8 @@ export function openRegistry(options: RegistryOptions, tools: RegistryTools): Re
   const pullClient = (place: Place) => clientOf(ours.has(repositoryName(place)) ? "push" : "pull", place.registry);
   const pull = openPull(options, { report, backOff, transfers, client: pullClient });
   const sender = openSender({ report, backOff, transfers, knownAt: pull.knownAt });
-  const pushTools = { report, backOff, sender, retries: options.pushRetries, client: (registry: string) => clientOf("push", registry) };
+  const { pushRetries: retries, ignoreImmutableTags } = options;
+  const pushTools = { report, backOff, sender, retries, ignoreImmutableTags, client: (registry: string) => clientOf("push", registry) };
 
   function openOurs(place: Place): Repository {
     const client = clientOf("push", place.registry);

@@ -240,6 +240,32 @@ test("an immutable tag that already names the image is no failure, one that name
   await assert.rejects(client.openPush([reference]).finish(encodeRelease([makeImage({ layers: [makeBytes(10)] })])), /TAG_IMMUTABLE/);
 });
 
+const refusals: readonly (readonly [who: string, status: number, body: string])[] = [
+  [
+    "Amazon's",
+    400,
+    "TAG_INVALID: The image tag '1' already exists in the 'app' repository and cannot be overwritten because the repository is immutable.",
+  ],
+  ["Google's", 400, "MANIFEST_INVALID: The repository has enabled tag immutability"],
+  ["Harbor", 412, "PRECONDITION: Failed to process request due to 'app:1' configured as immutable."],
+];
+for (const [who, status, text] of refusals)
+  test(`with --push-ignore-immutable-tag-errors ${who} refusal to move a tag is a warning`, async (t) => {
+    const { registry, client, image, texts } = await setUp(t, {}, { ignoreImmutableTags: true });
+    const [code, message] = text.split(": ");
+    const body = JSON.stringify({ errors: [{ code, message }] });
+    registry.order({ method: "PUT", path: /manifests\/1$/, kind: "refuse", status, body, times: 9 });
+    const [put] = await client.openPush([parseReference(`${registry.host}/app:1`)]).finish(encodeRelease([image]));
+    assert.equal(put?.digest, image.manifest.descriptor.digest);
+    assert.match(texts.join("\n"), /^warning: Cannot push .*; the tag stays as it is/m);
+  });
+
+test("--push-ignore-immutable-tag-errors leaves other refusals what they are", async (t) => {
+  const { registry, client, image } = await setUp(t, {}, { ignoreImmutableTags: true });
+  registry.order({ method: "PUT", path: /manifests\/1$/, kind: "refuse", status: 403, body: '{"errors":[{"code":"DENIED"}]}', times: 9 });
+  await assert.rejects(client.openPush([parseReference(`${registry.host}/app:1`)]).finish(encodeRelease([image])), /DENIED|403/);
+});
+
 test("--push-retry tries the whole again", async (t) => {
   const { registry, client, image, texts } = await setUp(t, {}, { pushRetries: 2 });
   registry.order({ method: "POST", ...upload, kind: "status", status: 403, times: 3 });
