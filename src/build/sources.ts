@@ -23,9 +23,9 @@ export function filesOf(contexts: Contexts, origin: { readonly name?: string }):
 
 /** Opens what --build-context names, each once. */
 export interface NamedFiles {
-  /** Throws a SyntaxError, or where its files are not to be had. */
+  /** As in BuildKit an archive of the web is one file. Throws a SyntaxError, or where its files are not to be had. */
   open(name: string): Promise<Files>;
-  /** The same for files that have no name. */
+  /** The same for files that have no name; archives of the web come as what is in them. */
   openSource(source: ContextSource): Promise<Files>;
   close(): Promise<void>;
 }
@@ -34,9 +34,9 @@ export function openNamedFiles({ buildContexts, stateDir }: Pick<Request, "build
   const stop = new AbortController();
   const signal = AbortSignal.any([tools.signal, stop.signal]);
   const opened = new Map<string, Promise<Files>>();
-  const openOnce = (name: string, source: ContextSource) => {
-    const key = JSON.stringify(source);
-    const files = opened.get(key) ?? openFiles(source, name, { stateDir }, { ...tools, signal });
+  const openOnce = (name: string, source: ContextSource, unpacks: boolean) => {
+    const key = JSON.stringify([source, unpacks]);
+    const files = opened.get(key) ?? openFiles(source, name, { stateDir, unpacks }, { ...tools, signal });
     opened.set(key, files);
     return files;
   };
@@ -44,9 +44,9 @@ export function openNamedFiles({ buildContexts, stateDir }: Pick<Request, "build
     async open(name) {
       const context = readNamedContext(name, buildContexts.get(name) ?? "");
       if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
-      return openOnce(name, context.source);
+      return openOnce(name, context.source, false);
     },
-    openSource: (source) => openOnce(describeFiles(source), source),
+    openSource: (source) => openOnce(describeFiles(source), source, true),
     async close() {
       stop.abort();
       for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();

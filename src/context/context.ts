@@ -72,15 +72,18 @@ export interface ContextOptions {
   readonly mtime: GitSource["mtime"];
 }
 
-/** Opens further files: of a directory under the `.dockerignore` in it, all others as they are. Throws when they are not there. */
+/** Opens further files: of a directory under the `.dockerignore` in it, all others as they are; with `unpacks` what is in an archive of the web. Throws when they are not there. */
 export async function openFiles(
   source: ContextSource,
   name: string,
-  { stateDir }: Pick<ContextOptions, "stateDir">,
+  { stateDir, unpacks }: Pick<ContextOptions, "stateDir"> & { readonly unpacks: boolean },
   tools: FetchTools,
 ): Promise<Files> {
   if (source.kind !== "directory")
-    return fetchFrom(source, name, tools, async (fetched, found) => ({ ...found, ...hideIgnored(fetched.view, noPatterns) }));
+    return fetchFrom(source, { name, unpacks }, tools, async (fetched, found) => ({
+      ...found,
+      ...hideIgnored(fetched.view, noPatterns),
+    }));
   const directory = await findDirectory(source.path, name);
   return showDirectory(directory, await readIgnoreFile([shelfOnDisk(directory)(".dockerignore")]), stateDir);
 }
@@ -98,18 +101,23 @@ export async function openContext(text: string, options: ContextOptions, tools: 
     return { dockerfile, hasExceptions: ignore.hasExceptions, ...(await showDirectory(directory, ignore, stateDir)) };
   }
   const { credentials, skipTlsVerify } = options.git;
-  return fetchFrom(withDefaults(source, options), text, { ...tools, credentials, skipTlsVerify }, async (fetched, found) => {
-    const root = resolvePath(fetched.view, toRaw(subPath));
-    if (root.node?.attributes.type !== "directory") throw new ContextError(text, `there is no directory "${subPath}" in it`);
-    const view = viewBelow(fetched.view, root.path);
-    const shelf = shelfInView(view, found.location);
-    const isItself = fetched.isSingle && options.dockerfile === "Dockerfile";
-    const { dockerfile, beside } = isItself
-      ? await readDockerfile(singleName, [shelf], tools)
-      : await readDockerfile(options.dockerfile, [onDisk, shelf], tools);
-    const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
-    return { ...found, dockerfile, hasExceptions: ignore.hasExceptions, ...hideIgnored(view, ignore) };
-  });
+  return fetchFrom(
+    withDefaults(source, options),
+    { name: text, unpacks: true },
+    { ...tools, credentials, skipTlsVerify },
+    async (fetched, found) => {
+      const root = resolvePath(fetched.view, toRaw(subPath));
+      if (root.node?.attributes.type !== "directory") throw new ContextError(text, `there is no directory "${subPath}" in it`);
+      const view = viewBelow(fetched.view, root.path);
+      const shelf = shelfInView(view, found.location);
+      const isItself = fetched.isSingle && options.dockerfile === "Dockerfile";
+      const { dockerfile, beside } = isItself
+        ? await readDockerfile(singleName, [shelf], tools)
+        : await readDockerfile(options.dockerfile, [onDisk, shelf], tools);
+      const ignore = await readIgnoreFile([...beside, shelf(".dockerignore")]);
+      return { ...found, dockerfile, hasExceptions: ignore.hasExceptions, ...hideIgnored(view, ignore) };
+    },
+  );
 }
 
 function withDefaults(source: RemoteSource, { keepGitDir, mtime }: ContextOptions): RemoteSource {
@@ -121,14 +129,14 @@ function withDefaults(source: RemoteSource, { keepGitDir, mtime }: ContextOption
 /** Fetches files into a directory of their own, which goes when they are closed, or cannot be used. */
 async function fetchFrom<T>(
   source: RemoteSource,
-  name: string,
+  { name, unpacks }: { readonly name: string; readonly unpacks: boolean },
   tools: FetchTools,
   open: (fetched: Fetched, found: Omit<Files, keyof ShownView>) => Promise<T>,
 ): Promise<T> {
   const directory = await tools.makeDirectory();
   const close = () => rm(directory, { recursive: true, force: true });
   try {
-    const fetched = await fetchFiles(source, name, directory, tools);
+    const fetched = await fetchFiles(source, { name, directory, unpacks }, tools);
     const { keepsOwners, time, commit } = fetched;
     return await open(fetched, { location: redactText(name), stateDir: undefined, keepsOwners, time, commit, close });
   } catch (error) {

@@ -39,8 +39,15 @@ export interface Fetched {
 /** As BuildKit calls a file that is a context. */
 export const singleName = "context";
 
-/** `name` is what the user calls it. Throws where it is not to be had; what has been written then stays in the directory. */
-export async function fetchFiles(source: RemoteSource, name: string, directory: string, tools: FetchTools): Promise<Fetched> {
+/**
+ * `name` is what the user calls it; with `unpacks` a web address of an archive gives what is in it. Throws where it is not to be had; what
+ * has been written then stays in the directory.
+ */
+export async function fetchFiles(
+  source: RemoteSource,
+  { name, directory, unpacks }: { readonly name: string; readonly directory: string; readonly unpacks: boolean },
+  tools: FetchTools,
+): Promise<Fetched> {
   switch (source.kind) {
     case "git":
       return checkOut(source.source, directory, tools);
@@ -48,7 +55,7 @@ export async function fetchFiles(source: RemoteSource, name: string, directory: 
       const { path, size, mtime } = await (await beginDownload(source.url, source.checksum, { ...tools, directory })).finished;
       const file = { kind: "file", path: toRaw(path), offset: 0, size } as const;
       const time = mtime === 0 ? undefined : mtime;
-      if (!(await isArchive(file))) return showFile(file, time);
+      if (!unpacks || !(await isArchive(file))) return showFile(file, time);
       const unpacked = await unpack(file, time, name, directory, tools);
       await rm(path);
       return unpacked;

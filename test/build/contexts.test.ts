@@ -73,7 +73,7 @@ test("a mistake in a Dockerfile from elsewhere is shown with its line", async (t
   checkNothingLeft();
 });
 
-test("named contexts are repositories and archives too, fetched once and only where a stage needs them", async (t) => {
+test("named contexts are repositories and single files too, archives among them, fetched once and only where a stage needs them", async (t) => {
   const { builder, request, layers, checkNothingLeft } = await openBuild(t);
   const server = await startGitServer(t);
   const archive = await pack(t, { ".dockerignore": "*", inside: "I" });
@@ -89,17 +89,11 @@ test("named contexts are repositories and archives too, fetched once and only wh
     ["unused", `${address}/unused`],
   ]);
   const lines = ["FROM scratch AS unneeded", "COPY --from=unused / /", "FROM scratch"];
-  const copies = [
-    "COPY --from=repo . /bin/",
-    "COPY --from=packed / /packed/",
-    "COPY --from=packed inside /",
-    "COPY --from=file /context /text",
-  ];
+  const copies = ["COPY --from=repo . /bin/", "COPY --from=packed / /packed/", "COPY --from=file /context /text"];
   await builder.build({ Dockerfile: [...lines, ...copies].join("\n") }, { ...request, buildContexts });
   assert.deepEqual(await layers(), [
     ["d 755 0:0 bin", "f 755 0:0 bin/tool #!"],
-    ["d 755 0:0 packed", "f 644 5:6 packed/.dockerignore *", "f 644 5:6 packed/inside I"],
-    ["f 644 5:6 inside I"],
+    ["d 755 0:0 packed", `f 600 0:0 packed/context ${archive.toString("utf8")}`],
     ["f 600 0:0 text plain"],
   ]);
   assert.deepEqual(asked.sort(), ["/a.tgz", "/file"]);
@@ -183,9 +177,9 @@ test("the cache knows files by what they are, wherever they come from", async (t
   const dockerfile = "FROM files\nCOPY a /b/\nCOPY --from=repo tool /\n";
   const build = async (owner: number, ref: string): Promise<string[]> => {
     const archive = await pack(t, { Dockerfile: dockerfile, a: "A" }, owner);
-    const address = await serve(t, (_, response) => response.end(archive));
+    const address = await serve(t, ({ url }, response) => response.end(url === "/files" ? "plain" : archive));
     const buildContexts = new Map([
-      ["files", `${address}/context.tgz`],
+      ["files", `${address}/files`],
       ["repo", `${server.url("smart")}#${ref}:bin`],
     ]);
     builder.events.length = 0;
@@ -194,7 +188,7 @@ test("the cache knows files by what they are, wherever they come from", async (t
   };
   assert.deepEqual(await build(5, "v1"), ["done", "done", "done"]);
   assert.deepEqual(await build(5, "main"), ["cached", "cached", "cached"]);
-  assert.deepEqual(await build(7, "main"), ["done", "done", "done"]);
+  assert.deepEqual(await build(7, "main"), ["cached", "done", "done"]);
 });
 
 test("a RUN mounts them, with the owners that they have", async (t) => {

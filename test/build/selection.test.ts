@@ -261,7 +261,7 @@ for (const [what, command, isMiss] of changes)
     const look = async () => {
       const report = { emit() {}, mask() {} };
       const files = settleFiles(
-        await openFiles({ kind: "directory", path: directory }, "", { stateDir: "/nonexistent" }, { report } as never),
+        await openFiles({ kind: "directory", path: directory }, "", { stateDir: "/nonexistent", unpacks: false }, { report } as never),
       );
       const view: DigestedView = { view: files, keepsOwners: false, digest: (path) => files.digest(path) };
       return [await digestCopied(step, view), await digestMounted("", view)];
