@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Metafile } from "esbuild";
 import { takeBuiltins } from "./builtins.ts";
 import { nameChunks } from "./chunks.ts";
+import { leaveOut } from "./leave-out.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -25,7 +26,7 @@ export async function buildDist(dist: string): Promise<void> {
     format: "esm",
     platform: "node",
     target: "node20.18",
-    plugins: [takeBuiltins],
+    plugins: [takeBuiltins, leaveOut],
     legalComments: "none", // licenses.txt has the full texts
     logLevel: "warning",
     metafile: true,

@@ -1,14 +1,15 @@
 // A tar made on the fly of files with given names; equal files give equal bytes.
 
 import { once } from "node:events";
-import { type Pack, pack } from "tar-stream";
+import type { Pack } from "tar-stream";
 
 /** Adds one file; resolves when it is in the archive. */
 export type AddFile = (name: string, size: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<void>;
 
 /** The archive of what `fill` adds, in its order. */
 export async function* archiveFiles(fill: (add: AddFile) => Promise<void>): AsyncGenerator<Uint8Array, void, void> {
-  const archive = pack();
+  const { default: tar } = await import("tar-stream");
+  const archive = tar.pack();
   const filling = fill((name, size, chunks) => addFile(archive, name, size, chunks)).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error))),

@@ -6,7 +6,6 @@ import type { Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import type { Blobs, IndexSink } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
-import { chooseSandbox } from "./choose.ts";
 import type { CacheMount, Mount } from "./mount.ts";
 
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
@@ -109,6 +108,8 @@ export interface SandboxOptions {
  * Opens the sandbox that is asked for, or for `auto` the strongest that works here. Whether one works is found by doing all that it
  * does, short of a command. Throws with what was refused and what would help.
  */
-export function openSandbox(choice: SandboxChoice, options: SandboxOptions): Promise<Sandbox> {
+export async function openSandbox(choice: SandboxChoice, options: SandboxOptions): Promise<Sandbox> {
+  // Most builds have nothing to run, and are over before all this would be loaded.
+  const { chooseSandbox } = await import("./choose.ts");
   return chooseSandbox(choice, options);
 }
