@@ -11,12 +11,12 @@ import { decompress } from "./decompress.ts";
 import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "./index-file.ts";
 import { ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
-import { writePacked } from "./pack.ts";
+import { packBytes, writePacked } from "./pack.ts";
 import { MissingProgramError, runProgram } from "./program.ts";
 import { readTar } from "./read-tar.ts";
 import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
-import { encodeItems, writeHere } from "./write-layer.ts";
+import { encodeItems, type PackedBytes, writeBytesHere, writeHere } from "./write-layer.ts";
 
 export {
   type Blobs,
@@ -62,11 +62,16 @@ export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOpt
     }
   } catch (error) {
     signal?.throwIfAborted();
-    const isFault = error instanceof MalformedLayerError || error instanceof DigestMismatchError;
-    if (!isFault) throw error;
-    const Fault = error instanceof MalformedLayerError ? MalformedLayerError : DigestMismatchError;
-    throw new Fault(`Cannot read layer "${layer.descriptor.digest}": ${error.message}`, { cause: error });
+    throw faultOf(layer, error);
   }
+}
+
+/** What is wrong with a layer's bytes names the layer. */
+function faultOf({ descriptor }: Layer, error: unknown): unknown {
+  const isFault = error instanceof MalformedLayerError || error instanceof DigestMismatchError;
+  if (!isFault) return error;
+  const Fault = error instanceof MalformedLayerError ? MalformedLayerError : DigestMismatchError;
+  return new Fault(`Cannot read layer "${descriptor.digest}": ${error.message}`, { cause: error });
 }
 
 /** Reads a layer for its index alone. */
@@ -146,20 +151,57 @@ export async function writeLayer(
   items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
   options: WriteOptions,
 ): Promise<{ readonly layer: Layer; readonly index: LayerIndex; readonly compressor: string }> {
-  const { blobs, compression, helper, signal, clampMtime } = options;
+  const { compression, helper, signal, clampMtime } = options;
   const level = checkLevel(compression, options.level);
+  const prepared = prepareItems(items, clampMtime, signal);
+  const { written, layer } = await storeLayer(options, async (path) =>
+    helper !== undefined && compression === "gzip"
+      ? writePacked(prepared, { helper, path, level, signal })
+      : writeHere(prepared, { path, compressor: await openCompressor(compression, level), signal }),
+  );
+  return { layer, index: { diffId: layer.diffId, entries: written.entries }, compressor: written.compressor };
+}
+
+/**
+ * Writes a layer anew in another compression, and stores it: the bytes are those that `writeLayer` would have made of its items. Throws as `readLayer` does where it is not
+ * what it should be.
+ */
+export async function recompressLayer(
+  old: Layer,
+  options: Omit<WriteOptions, "clampMtime">,
+): Promise<{ readonly layer: Layer; readonly compressor: string }> {
+  const { compression, helper, signal } = options;
+  const level = checkLevel(compression, options.level);
+  try {
+    const { written, layer } = await storeLayer(options, async (path) => {
+      const tar = decompress(old.open(signal), { signal });
+      const packed =
+        helper !== undefined && compression === "gzip"
+          ? await packBytes(tar, { helper, path, level, signal })
+          : await writeBytesHere(tar, { path, compressor: await openCompressor(compression, level), signal });
+      if (packed.diffId !== old.diffId)
+        throw new DigestMismatchError(`its content has the digest ${packed.diffId} instead of ${old.diffId}`);
+      return packed;
+    });
+    return { layer, compressor: written.compressor };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw faultOf(old, error);
+  }
+}
+
+/** Makes what is written to a new file a blob; nothing is left of it where that fails. */
+async function storeLayer<T extends PackedBytes>(
+  { blobs, compression }: Pick<WriteOptions, "blobs" | "compression">,
+  write: (path: string) => Promise<T>,
+): Promise<{ readonly written: T; readonly layer: Layer }> {
   const path = await blobs.temporary();
   try {
-    const prepared = prepareItems(items, clampMtime, signal);
-    const written =
-      helper !== undefined && compression === "gzip"
-        ? await writePacked(prepared, { helper, path, level, signal })
-        : await writeHere(prepared, { path, compressor: await openCompressor(compression, level), signal });
-    const { diffId, digest, size, entries, compressor } = written;
+    const written = await write(path);
+    const { diffId, digest, size } = written;
     const file = await blobs.publish(path, digest);
     const descriptor = { mediaType: mediaTypes.oci.layer[compression], digest, size };
-    const layer: Layer = { descriptor, diffId, compression, open: () => blobs.open(digest), file };
-    return { layer, index: { diffId, entries }, compressor };
+    return { written, layer: { descriptor, diffId, compression, open: () => blobs.open(digest), file } };
   } catch (error) {
     await rm(path, { force: true });
     throw error;

@@ -6,7 +6,7 @@ import { isDigest } from "../image/digest.ts";
 import { type Entry, toText } from "./entry.ts";
 import { paddingOf } from "./header.ts";
 import { changedFile, type PreparedItem, settleDigest, settleInline } from "./item.ts";
-import type { WrittenLayer } from "./write-layer.ts";
+import type { PackedBytes, WrittenLayer } from "./write-layer.ts";
 import { trailer } from "./write-tar.ts";
 
 export interface PackOptions {
@@ -23,20 +23,43 @@ const frames = { literal: 1, file: 2, end: 3 } as const;
 const answers = { digests: 1, result: 2, changed: 3 } as const;
 
 /** Writes a new file at `path`. */
-export async function writePacked(items: AsyncIterable<PreparedItem>, { helper, path, level, signal }: PackOptions): Promise<WrittenLayer> {
+export async function writePacked(items: AsyncIterable<PreparedItem>, options: PackOptions): Promise<WrittenLayer> {
+  const entries: Entry[] = [];
+  const waiting: PreparedItem[] = [];
+  return { ...(await pack((out) => sendItems(items, { out, entries, waiting }), waiting, options)), entries };
+}
+
+/** The same from a tar as it is. */
+export function packBytes(tar: AsyncIterable<Uint8Array>, options: PackOptions): Promise<PackedBytes> {
+  const send = async (out: FrameWriter) => {
+    for await (const chunk of tar) {
+      out.literal(chunk);
+      if (out.isFull) await out.flush();
+    }
+  };
+  return pack(send, [], options);
+}
+
+/** `waiting` are the files whose digests the helper will give, in order. */
+async function pack(
+  send: (out: FrameWriter) => Promise<void>,
+  waiting: PreparedItem[],
+  { helper, path, level, signal }: PackOptions,
+): Promise<PackedBytes> {
   const stop = new AbortController();
   const child = helper.start(["pack", path, String(level)], {
     signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
   });
-  const entries: Entry[] = [];
-  const waiting: PreparedItem[] = [];
-  const sending = sendItems(items, { stdin: child.stdin, entries, waiting, stopped: stop.signal }).then(
-    () => undefined,
-    (reason: unknown) => {
-      if (reason !== brokenPipe) stop.abort();
-      return reason;
-    },
-  );
+  const out = new FrameWriter(child.stdin, stop.signal);
+  const sending = send(out)
+    .then(() => out.end())
+    .then(
+      () => undefined,
+      (reason: unknown) => {
+        if (reason !== brokenPipe) stop.abort();
+        return reason;
+      },
+    );
   const answer = await readAnswers(child.stdout, waiting).catch((reason: unknown) => {
     stop.abort();
     return { failure: reason };
@@ -49,22 +72,19 @@ export async function writePacked(items: AsyncIterable<PreparedItem>, { helper, 
   if (failure !== undefined && failure !== brokenPipe) throw failure;
   if (answer === undefined || exit.code !== 0)
     throw new Error(`Cannot write a layer: ${exit.stderr || `the helper ended with ${exit.signal ?? `exit code ${exit.code}`}`}`);
-  return { ...answer, entries };
+  return answer;
 }
 
 /** Marks that the helper no longer listens; its exit tells why. */
 const brokenPipe = new Error("Cannot write a layer: the helper ended early");
 
 interface Sending {
-  readonly stdin: Writable;
+  readonly out: FrameWriter;
   readonly entries: Entry[];
-  /** Files whose digests the helper will give, in order. */
   readonly waiting: PreparedItem[];
-  readonly stopped: AbortSignal;
 }
 
-async function sendItems(items: AsyncIterable<PreparedItem>, { stdin, entries, waiting, stopped }: Sending): Promise<void> {
-  const out = new FrameWriter(stdin, stopped);
+async function sendItems(items: AsyncIterable<PreparedItem>, { out, entries, waiting }: Sending): Promise<void> {
   for await (const item of items) {
     entries.push(item.entry);
     out.literal(item.header);
@@ -81,9 +101,6 @@ async function sendItems(items: AsyncIterable<PreparedItem>, { stdin, entries, w
     if (out.isFull) await out.flush();
   }
   out.literal(trailer);
-  out.end();
-  await out.flush();
-  stdin.end();
 }
 
 const batchSize = 256 << 10;
@@ -139,11 +156,13 @@ class FrameWriter {
     this.#batch.writeUInt8(0, at + 25 + path.length);
   }
 
-  end(): void {
+  async end(): Promise<void> {
     this.#close();
     const at = this.#room(5);
     this.#batch.writeUInt32LE(0, at);
     this.#batch.writeUInt8(frames.end, at + 4);
+    await this.flush();
+    this.#stdin.end();
   }
 
   /** Resolves when there is room for more. */
@@ -178,10 +197,8 @@ class FrameWriter {
   }
 }
 
-type Result = Omit<WrittenLayer, "entries">;
-
-async function readAnswers(stdout: Readable, waiting: PreparedItem[]): Promise<Result | undefined> {
-  let result: Result | undefined;
+async function readAnswers(stdout: Readable, waiting: PreparedItem[]): Promise<PackedBytes | undefined> {
+  let result: PackedBytes | undefined;
   let rest: Buffer = Buffer.alloc(0);
   let answered = 0;
   for await (const chunk of stdout as AsyncIterable<Buffer>) {
@@ -208,7 +225,7 @@ function mustWait(waiting: readonly PreparedItem[], index: number): PreparedItem
   return item;
 }
 
-function readResult(body: Buffer): Result {
+function readResult(body: Buffer): PackedBytes {
   const diffId = `sha256:${body.toString("hex", 0, 32)}`;
   const digest = `sha256:${body.toString("hex", 32, 64)}`;
   if (!isDigest(diffId) || !isDigest(digest)) throw new Error(`Cannot write a layer: the helper's answer is ${body.length} bytes long`);

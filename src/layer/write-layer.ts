@@ -10,28 +10,41 @@ import { paddingOf } from "./header.ts";
 import { type PreparedItem, readRange, settleDigest, settleInline } from "./item.ts";
 import { trailer } from "./write-tar.ts";
 
-/** What is known of a layer when its last byte is written. */
-export interface WrittenLayer {
+/** What is known of compressed bytes when the last one is written. */
+export interface PackedBytes {
   readonly diffId: Digest;
   readonly digest: Digest;
   /** Compressed bytes. */
   readonly size: number;
-  readonly entries: readonly Entry[];
-  /** The id of what compressed it. */
+  /** The id of what compressed them. */
   readonly compressor: string;
+}
+
+/** The same of a layer. */
+export interface WrittenLayer extends PackedBytes {
+  readonly entries: readonly Entry[];
+}
+
+export interface WriteHereOptions {
+  /** Of a file that is not there yet. */
+  readonly path: string;
+  readonly compressor: Compressor;
+  readonly signal: AbortSignal | undefined;
 }
 
 const padding = Buffer.alloc(512);
 
 /** Writes a new file at `path`. */
-export async function writeHere(
-  items: AsyncIterable<PreparedItem>,
-  { path, compressor, signal }: { readonly path: string; readonly compressor: Compressor; readonly signal: AbortSignal | undefined },
-): Promise<WrittenLayer> {
+export async function writeHere(items: AsyncIterable<PreparedItem>, options: WriteHereOptions): Promise<WrittenLayer> {
   const entries: Entry[] = [];
+  return { ...(await writeBytesHere(encodeItems(items, entries), options)), entries };
+}
+
+/** The same from a tar as it is. */
+export async function writeBytesHere(tar: AsyncIterable<Uint8Array>, { path, compressor, signal }: WriteHereOptions): Promise<PackedBytes> {
   const hash = createHash("sha256");
-  const { digest, size } = await writeFile(path, compressor.compress(hashed(encodeItems(items, entries), hash)), signal);
-  return { diffId: `sha256:${hash.digest("hex")}`, digest, size, entries, compressor: compressor.id };
+  const { digest, size } = await writeFile(path, compressor.compress(hashed(tar, hash)), signal);
+  return { diffId: `sha256:${hash.digest("hex")}`, digest, size, compressor: compressor.id };
 }
 
 async function* hashed(stream: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array, void, void> {
