@@ -1,6 +1,6 @@
 // Puts what the stages came to and the planned configuration together: the finished image.
 
-import type { History, Image, ImageConfig, MediaFamily } from "../image/image.ts";
+import type { History, Image, ImageConfig, Layer, MediaFamily } from "../image/image.ts";
 import type { BuiltStage, MadeLayer } from "./execute.ts";
 import type { Plan, StagePlan } from "./plan.ts";
 
@@ -13,6 +13,8 @@ export interface AssembleOptions {
   readonly imageFormat: MediaFamily | undefined;
   /** RFC 3339: the time of an image that has no layer of its own. */
   readonly now: string;
+  /** Those of the target as they are shipped. */
+  readonly layers: readonly Layer[];
 }
 
 /** The target's image: each history line has a time, and lines and layers align. */
@@ -31,15 +33,15 @@ export function assembleImage(plan: Plan, stages: readonly (BuiltStage | undefin
   const config: ImageConfig = {
     ...stage.config,
     created,
-    rootfs: { type: "layers", diff_ids: built.files.layers.map((layer) => layer.diffId) },
+    rootfs: { type: "layers", diff_ids: options.layers.map((layer) => layer.diffId) },
     history,
   };
-  return { family: options.imageFormat ?? familyOf(built), config, layers: built.files.layers };
+  return { family: options.imageFormat ?? familyOf(built, options.layers), config, layers: options.layers };
 }
 
 /** The base's, save that zstd is OCI's alone: a Docker media type for it is what containerd knows and skopeo, podman and CRI-O refuse. */
-function familyOf({ files, family }: BuiltStage): MediaFamily {
-  return files.layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
+function familyOf({ family }: BuiltStage, layers: readonly Layer[]): MediaFamily {
+  return layers.some(({ compression }) => compression === "zstd") ? "oci" : family;
 }
 
 /** Layers have the time they were made; a line without a layer that of the layer before it, or of the first one after. */

@@ -31,6 +31,7 @@ import type { Plan } from "./plan.ts";
 import type { CacheRequest, CacheStore, Request } from "./request.ts";
 import { type CachePolicy, findResumption, isCounted } from "./resume.ts";
 import { type SettledFiles, settleFiles } from "./selection.ts";
+import type { Shipping } from "./shipping.ts";
 import type { Contexts } from "./sources.ts";
 import { computeKeys, type KeyTools, type StageKeys } from "./step-keys.ts";
 
@@ -56,20 +57,14 @@ export function openStore(store: CacheStore, scope: string, { report, registry }
   }
 }
 
-export function openBuildCache(
-  request: CacheRequest,
-  tools: StoreTools & { readonly signal: AbortSignal } & Pick<Request, "compression" | "compressionLevel">,
-): Cache {
-  const { compression, compressionLevel } = tools;
+export function openBuildCache(request: CacheRequest, tools: StoreTools & { readonly signal: AbortSignal }): Cache {
   const stores = request.stores.map((store) => openStore(store, request.scope, tools));
-  const level = compressionLevel === undefined ? undefined : new RegExp(`-${compressionLevel}(?:-|$)`);
   return openCache({
     ...tools,
     ...request,
     stores,
     readOnly: request.readOnly || request.explainOnly,
     readScopes: [trustedScope],
-    choose: (variants) => variants.find((one) => one.compression === compression && (level?.test(one.compressor) ?? true)),
   });
 }
 
@@ -134,8 +129,8 @@ function inputsOf(keys: readonly StageKeys[]): readonly (readonly Inputs[])[] {
   return keys.map(({ steps }) => steps.map((step) => step.inputs));
 }
 
-/** Builds with the same name are compared with each other, to say what has changed. */
-export function lastKey({ dockerfile, targets, platforms, destinations }: Request): Key {
+/** Builds with the same name are compared with each other, to say what has changed. Those that compress in other ways have other layers. */
+export function lastKey({ dockerfile, targets, platforms, destinations, compression, compressionLevel }: Request): Key {
   const [first] = destinations;
   return keyOf("last", [
     basename(dockerfile),
@@ -144,6 +139,7 @@ export function lastKey({ dockerfile, targets, platforms, destinations }: Reques
     ...platforms.map(formatPlatform),
     "",
     first === undefined ? "" : repositoryName(first),
+    `${compression} ${compressionLevel}`,
   ]);
 }
 
@@ -151,8 +147,9 @@ export function lastKey({ dockerfile, targets, platforms, destinations }: Reques
 export async function leaveLast(
   plan: Plan,
   stages: readonly (BuiltStage | undefined)[],
-  { cache, request, resumption }: { readonly cache: Cache; readonly request: Request; readonly resumption: ResumptionTools },
+  tools: { readonly cache: Cache; readonly request: Request; readonly resumption: ResumptionTools; readonly shipping: Shipping },
 ): Promise<void> {
+  const { cache, request, resumption, shipping } = tools;
   const { kept, policy } = resumption;
   const chains = plan.stages.map(async ({ steps }, number) => {
     // What is not to be kept need not be named either.
@@ -160,7 +157,7 @@ export async function leaveLast(
     const keys = (kept[number]?.steps ?? []).slice(0, count).map(({ state }) => state);
     const built = stages[number];
     const made = built?.made.slice(0, built.made.length - steps.length + count) ?? [];
-    const layers = await Promise.all(made.map((one) => one.kept));
+    const layers = await Promise.all(made.map(async ({ kept }) => kept && shipping.kept(await kept)));
     const isWhole = built !== undefined && count > 0 && layers.every((layer) => layer !== undefined);
     const chain = isWhole ? { layers: layers.filter((layer) => layer !== undefined), fidelity: built.fidelity } : undefined;
     return { keys, chain };

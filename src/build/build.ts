@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { isAbsolute, join, relative } from "node:path";
-import type { Cache } from "../cache/cache.ts";
+import type { Cache, CachedLayer } from "../cache/cache.ts";
 import { type Context, openContext } from "../context/context.ts";
 import { DockerfileError, parseDockerfile } from "../dockerfile/dockerfile.ts";
 import { openLayerFiles, removeTree } from "../filesystem/filesystem.ts";
@@ -34,6 +34,7 @@ import type { Base, Origin, Plan } from "./plan.ts";
 import type { Request } from "./request.ts";
 import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
+import { openShipping, type Shipping } from "./shipping.ts";
 import { showPlan } from "./show.ts";
 import { type Contexts, checkSources, type NamedFiles, openContexts, openNamedFiles } from "./sources.ts";
 import { summarize } from "./summary.ts";
@@ -193,6 +194,7 @@ async function carryOut(
   const opened: Promise<Sandbox>[] = [];
   let downloads: Downloads | undefined;
   let keeper: CacheKeeper | undefined;
+  let shipping: Shipping | undefined;
   // Its own, since several builds may share the state directory.
   const scratch = join(stateDir, "work", randomUUID());
   try {
@@ -234,14 +236,22 @@ async function carryOut(
       const resumption = looking && (await during("building image", resume(plan, looking)));
       const contexts = cached === undefined ? shown : settled;
       const layers = openLayers({ ...parts, blobs, signal });
-      const stages = await execute(plan, { ...executeTools, contexts, layers, resumption });
-      if (cached !== undefined && resumption !== undefined) await leaveLast(plan, stages, { ...cached, request, resumption });
+      await shipping?.close();
+      const ship = openShipping({ ...executeTools, cache, layers });
+      shipping = ship;
+      // What goes wrong is thrown again when all layers are asked for.
+      const onCached = (one: CachedLayer) => void ship.layer(one).then(executeTools.onLayer, () => {});
+      const stages = await execute(plan, { ...executeTools, contexts, layers, resumption, onCached });
+      const shipped = await during("building image", Promise.all(plan.targets.map((target) => ship.stage(stages[target]))));
+      if (cached !== undefined && resumption !== undefined)
+        await leaveLast(plan, stages, { ...cached, request, resumption, shipping: ship });
       const imageFormat = needsOciTypes(request.annotations) ? "oci" : request.imageFormat;
       const images: EncodedImage[] = [];
       for (const [i, platform] of request.platforms.entries()) {
         const target = plan.targets[i];
         if (target === undefined) continue;
-        const image = assembleImage(plan, stages, target, { ...request, imageFormat, now: await timeOf(stages[target], cache) });
+        const now = await timeOf(stages[target], cache);
+        const image = assembleImage(plan, stages, target, { ...request, imageFormat, now, layers: shipped[i] ?? [] });
         images.push(encodeImage(image, annotationsOfImage(request.annotations, platform)));
       }
       const release = encodeRelease(images, annotationsOfIndex(request.annotations));
@@ -268,6 +278,7 @@ async function carryOut(
     await push?.abort();
     throw error;
   } finally {
+    await shipping?.close();
     await downloads?.close();
     for (const sandbox of await Promise.allSettled(opened))
       if (sandbox.status === "fulfilled" && !signal.aborted) await sandbox.value.saveCaches(signal).catch(() => {});

@@ -56,6 +56,8 @@ export interface ExecuteTools {
   readonly resumption: ResumptionTools | undefined;
   /** Called with each layer of the target as soon as it is known, from the bottom to the top of each stage. */
   onLayer(layer: Layer): void;
+  /** The same for those that the cache has had. */
+  onCached(layer: CachedLayer): void;
 }
 
 /** Where stages go on, and where what they come to is kept. */
@@ -110,9 +112,10 @@ export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly
       stages.push(undefined);
       continue;
     }
-    const onLayer = shipped.has(number) && !isWhole ? tools.onLayer : () => {};
+    const isPassedOn = shipped.has(number) && !isWhole;
+    const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {}, onCached() {} };
     const siblings = { plan, number, stages, unpacked, hit: hits[number] };
-    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer }).build();
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached }).build();
     building.catch((error: unknown) => failed.abort(error));
     stages.push(building);
   }
@@ -242,7 +245,7 @@ class StageBuild {
     this.#made = chain.layers.map((one) => ({ created: one.created, seconds: one.seconds, kept: Promise.resolve(one) }));
     this.#fidelity = chain.fidelity;
     const layers = [...root.layers, ...chain.layers.map(({ layer }) => layer)];
-    for (const layer of layers) this.#tools.onLayer(layer);
+    for (const one of chain.layers) this.#tools.onCached(one);
     if (before.some((diffId, i) => layers[i]?.diffId !== diffId)) {
       await this.#root.close();
       this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
@@ -255,7 +258,7 @@ class StageBuild {
     const { layer, created, seconds } = cached;
     this.#tellCached(step, i, layer);
     this.#made = [...this.#made, { created, seconds, kept: Promise.resolve(cached) }];
-    this.#tools.onLayer(layer);
+    this.#tools.onCached(cached);
     const levels = [...files.levels, { layer }];
     const layers = levels.map((level) => level.layer);
     return new StageFiles(levels, this.#tools.layers, () => this.#tools.layers.tree(layers));

@@ -50,7 +50,7 @@ export interface Chain {
 }
 
 export interface Cache {
-  /** Chains that may be used, by key. Their layers open lazily, each in the compression that is asked for where there is one. */
+  /** Chains that may be used, by key. Their layers open lazily; how they are compressed is as it is. */
   find(keys: readonly Key[]): Promise<ReadonlyMap<Key, Chain>>;
   /** Keeps a chain under each of the keys, in the background. */
   keep(keys: readonly Key[], chain: Chain | Promise<Chain>): void;
@@ -88,8 +88,6 @@ export interface CacheOptions {
   /** The scope that is written to, and those that are read besides; "" is the trusted one. */
   readonly scope: string;
   readonly readScopes: readonly string[];
-  /** Which of a layer's variants to use; undefined where none does. */
-  choose(variants: readonly Variant[]): Variant | undefined;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
@@ -158,17 +156,22 @@ export function openCache(options: CacheOptions): Cache {
 
   function acceptChain(record: CacheRecord): ChainRecord | undefined {
     if (record.kind !== "chain") throw new Error("it is no chain of layers");
-    const isUsable = record.layers.every((layer) => isYoung(layer) && layer.variants.every(({ digest }) => !bad.has(digest)));
-    return isUsable && record.layers.every(({ variants }) => options.choose(variants) !== undefined) ? record : undefined;
+    return record.layers.every((layer) => isYoung(layer) && variantOf(layer) !== undefined) ? record : undefined;
+  }
+
+  /** The first that is not known to be bad. */
+  function variantOf({ variants }: RecordedLayer): Variant | undefined {
+    return variants.find(({ digest }) => !bad.has(digest));
   }
 
   function openChain({ layers, fidelity }: ChainRecord, store: Store): Chain {
     return { fidelity, layers: layers.map((layer) => openLayer(layer, store)), store: store.name };
   }
 
-  function openLayer({ diffId, variants, index, created, seconds }: RecordedLayer, store: Store): CachedLayer {
-    const variant = options.choose(variants);
-    if (variant === undefined) throw new Error("Cannot open a cached layer: it has no fitting variant");
+  function openLayer(recorded: RecordedLayer, store: Store): CachedLayer {
+    const variant = variantOf(recorded);
+    if (variant === undefined) throw new Error("Cannot open a cached layer: nothing of it can be read");
+    const { diffId, index, created, seconds } = recorded;
     const { compression, compressor } = variant;
     const blob = openVariant(variant, store);
     const at: CacheBlob = openBlob({ mediaType: indexType, ...index }, store);

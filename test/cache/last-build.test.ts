@@ -26,9 +26,8 @@ function chainOf(...names: readonly string[]): Chain {
 
 function open(...stores: readonly Store[]) {
   const { texts, report } = listen();
-  const choose = <T>([first]: readonly T[]) => first;
   const rest = { readOnly: false, maxAge: 1e10, secret: undefined, scope: "", readScopes: [], signal: new AbortController().signal };
-  return { texts, cache: openCache({ stores, ...rest, choose, report: { ...report, mask() {} } }) };
+  return { texts, cache: openCache({ stores, ...rest, report: { ...report, mask() {} } }) };
 }
 
 const name = keyOf("name");

@@ -27,8 +27,8 @@ assert(helper, "the tests need the helper: node scripts/native.ts");
 
 /** Blocks that end within files and between them, that shrink and that do not. */
 const sample: readonly LayerItem[] = [
-  item("text", {}, Buffer.from("all work and no play\n".repeat(200_000))),
-  item("random", {}, randomBytes(2_500_001)),
+  item("text", {}, Buffer.from("all work and no play\n".repeat(100_000))),
+  item("random", {}, randomBytes(1_200_001)),
   item("etc/passwd", {}, "root:x:0:0::/:/bin/sh\n"),
   item("link", { type: "symlink", link: "text" }),
 ];
@@ -43,10 +43,10 @@ const ways: Readonly<Record<string, WriteOptions>> = {
   "zstd 12": { blobs, compression: "zstd", level: 12, helper },
 };
 
-for (const [from, before] of Object.entries(ways))
+for (const from of ["gzip by the helper", "gzip 0 by Node", "zstd"])
   for (const [to, options] of Object.entries(ways))
     test(`from ${from} to ${to}`, async () => {
-      const { layer: old } = await writeLayer(sample, before);
+      const { layer: old } = await writeLayer(sample, ways[from] ?? assert.fail());
       const due = await writeLayer(sample, options);
       const { layer, compressor } = await recompressLayer(old, options);
       assert.deepEqual(layer.descriptor, due.layer.descriptor);
