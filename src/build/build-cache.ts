@@ -157,7 +157,12 @@ export async function leaveLast(
     const keys = (kept[number]?.steps ?? []).slice(0, count).map(({ state }) => state);
     const built = stages[number];
     const made = built?.made.slice(0, built.made.length - steps.length + count) ?? [];
-    const layers = await Promise.all(made.map(async ({ kept }) => kept && shipping.kept(await kept)));
+    const layers = await Promise.all(
+      made.map(async (one) => {
+        const known = await one.kept;
+        return known && shipping.kept(known);
+      }),
+    );
     const isWhole = built !== undefined && count > 0 && layers.every((layer) => layer !== undefined);
     const chain = isWhole ? { layers: layers.filter((layer) => layer !== undefined), fidelity: built.fidelity } : undefined;
     return { keys, chain };

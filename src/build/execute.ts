@@ -7,14 +7,15 @@ import type { Helper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
-import { type Blobs, writeLayer } from "../layer/layer.ts";
+import { announceItems, type Blobs, writeLayer } from "../layer/layer.ts";
 import type { LayerSummary, Report, StepName } from "../report/report.ts";
-import type { Sandbox, SandboxName } from "../sandbox/sandbox.ts";
+import type { RunResult, Sandbox, SandboxName } from "../sandbox/sandbox.ts";
 import type { BaseImage } from "./bases.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, blaming, hintOf, type Place, type PlaceOf } from "./failure.ts";
+import { type GrowingFiles, UnwrittenFiles, WholeFiles } from "./growing.ts";
 import type { Layers } from "./layers.ts";
-import type { Origin, Plan, StagePlan, Step } from "./plan.ts";
+import type { Origin, Plan, RunStep, StagePlan, Step } from "./plan.ts";
 import { allSteps, type CachePolicy, type Hit, type Resumption } from "./resume.ts";
 import type { DigestedView } from "./selection.ts";
 import { type Contexts, filesOf } from "./sources.ts";
@@ -88,8 +89,8 @@ export interface MadeLayer {
   /** RFC 3339. */
   readonly created: string;
   readonly seconds: number;
-  /** The layer as the cache has or is to have it. */
-  readonly kept: Promise<CachedLayer> | undefined;
+  /** The layer as the cache has or is to have it; of one that cannot be written it comes to nothing. */
+  readonly kept: Promise<CachedLayer | undefined> | undefined;
 }
 
 /**
@@ -115,8 +116,9 @@ export async function execute(plan: Plan, tools: ExecuteTools): Promise<readonly
     const isPassedOn = shipped.has(number) && !isWhole;
     const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {}, onCached() {} };
     const siblings = { plan, number, stages, unpacked, hit: hits[number] };
-    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached }).build();
-    building.catch((error: unknown) => failed.abort(error));
+    const fail = (error: unknown) => failed.abort(error);
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached, fail }).build();
+    building.catch(fail);
     stages.push(building);
   }
   const settled = await Promise.allSettled(stages);
@@ -165,12 +167,19 @@ interface Siblings {
   readonly hit: Hit | undefined;
 }
 
+interface StageTools extends ExecuteTools {
+  /** Stops all stages. */
+  fail(error: unknown): void;
+}
+
 class StageBuild {
   readonly #stage: StagePlan;
   readonly #siblings: Siblings;
   readonly #epoch: number | undefined;
-  readonly #tools: ExecuteTools;
+  readonly #tools: StageTools;
   #root: StageRoot;
+  /** Settles when nothing is written any more beside the steps. */
+  #behind: Promise<unknown> = Promise.resolve();
   /** Everything above the base image. */
   #made: readonly MadeLayer[] = [];
   #fidelity = "full";
@@ -178,7 +187,7 @@ class StageBuild {
   /** Steps before this one are done. */
   #next = 0;
 
-  constructor(stage: StagePlan, siblings: Siblings, tools: ExecuteTools) {
+  constructor(stage: StagePlan, siblings: Siblings, tools: StageTools) {
     this.#stage = stage;
     this.#siblings = siblings;
     this.#epoch = siblings.plan.epoch;
@@ -197,38 +206,40 @@ class StageBuild {
     this.#cache = this.#openCache(base.keys);
     for (const layer of base.root.layers) onLayer(layer);
     try {
-      let files = hit === undefined ? base.files : await this.#take(hit, base.root, base.files);
+      let files: GrowingFiles = new WholeFiles(hit === undefined ? base.files : await this.#take(hit, base.root, base.files));
       if (hit !== undefined) this.#cache?.skip();
       while (this.#next < steps.length) {
         this.#tools.signal.throwIfAborted();
         files = await this.#goOn(files, base.root);
       }
       const { family, root } = base;
-      return { files, root, family, made: this.#made, fidelity: this.#fidelity, keys: this.#cache?.keys(steps.length) };
+      const keys = this.#cache?.keys(steps.length);
+      return { files: await files.whole, root, family, made: this.#made, fidelity: this.#fidelity, keys };
     } finally {
+      await this.#behind;
       await this.#root.close();
     }
   }
 
   /** The next step, or as many as the cache has. */
-  async #goOn(files: StageFiles, root: StageFiles): Promise<StageFiles> {
+  async #goOn(files: GrowingFiles, root: StageFiles): Promise<GrowingFiles> {
     const i = this.#next;
     const step = this.#stage.steps[i];
     if (step === undefined) return files;
     const hit = this.#cache?.mayLookAhead(i) ? await this.#cache.lookAhead(i) : undefined;
-    if (hit !== undefined) return this.#take(hit, root, files);
+    if (hit !== undefined) return new WholeFiles(await this.#take(hit, root, await files.whole));
     const own = this.#cache?.ownLayer(i);
-    const next = own === undefined ? await this.#takeStep(step, i, files) : this.#takeLayer(step, i, files, own);
+    const next =
+      own === undefined ? await this.#takeStep(step, i, files) : new WholeFiles(this.#takeLayer(step, i, await files.whole, own));
     this.#next = i + 1;
     const fidelity = this.#fidelity;
     const kept = this.#made.map((one) => one.kept);
     if (this.#cache !== undefined && !kept.includes(undefined)) {
-      const layers = Promise.all(kept.flatMap((one) => (one === undefined ? [] : [one])));
-      await this.#cache.advance(
-        i,
-        step,
-        layers.then((known) => ({ layers: known, fidelity })),
-      );
+      const chain = Promise.all(kept).then((known) => {
+        const layers = known.filter((layer) => layer !== undefined);
+        return layers.length < known.length ? undefined : { layers, fidelity };
+      });
+      await this.#cache.advance(i, step, chain);
     }
     return next;
   }
@@ -297,21 +308,27 @@ class StageBuild {
     return mark.then((known) => (isKnown ? known : undefined));
   }
 
-  async #takeStep(step: Step, i: number, files: StageFiles): Promise<StageFiles> {
+  async #takeStep(step: Step, i: number, files: GrowingFiles): Promise<GrowingFiles> {
     const { report } = this.#tools;
     const name = this.#nameOf(step, i);
     const started = performance.now();
     report.emit({ kind: "step-start", step: name });
     try {
-      const next = await this.#apply(step, files, name, started);
-      report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.layers.at(-1)) });
+      const next = await (step.kind === "run" ? this.#run(step, files, name, started) : this.#apply(step, await files.whole, started));
+      if (next.isWhole) report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf((await next.whole).layers.at(-1)) });
       return next;
     } catch (error) {
-      if (!this.#tools.signal.aborted) report.emit({ kind: "step-end", step: name, outcome: "failed" });
-      throw this.#tools.signal.aborted
-        ? error
-        : placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : undefined));
+      // What was done before is kept.
+      await this.#behind;
+      throw this.#failed(step, name, error);
     }
+  }
+
+  /** Notes that a step has failed, unless the build was stopped before. */
+  #failed(step: Step, name: StepName, error: unknown): unknown {
+    if (this.#tools.signal.aborted) return error;
+    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "failed" });
+    return placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : undefined));
   }
 
   #nameOf({ source }: Step, i: number): StepName {
@@ -320,20 +337,52 @@ class StageBuild {
     return { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
   }
 
-  async #apply(step: Step, files: StageFiles, name: StepName, started: number): Promise<StageFiles> {
-    if (step.kind === "run") {
-      const root = await this.#root.holding(files.levels);
-      const below = await files.tree();
-      const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
-      const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, below, { ...this.#tools, name });
-      const written = await this.#write(result.changes);
-      const next = await files.with(written.layer, written.index);
-      await result.publish(written.layer, await next.tree());
-      this.#root.skip();
-      const { name: sandbox } = await this.#tools.sandbox();
-      if (sandbox !== fullSandbox) this.#fidelity = sandbox;
-      return this.#finish(next, written, started);
-    }
+  async #run(step: RunStep, files: GrowingFiles, name: StepName, started: number): Promise<GrowingFiles> {
+    const root = await this.#root.holding(files.levels);
+    const tree = await files.tree();
+    const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+    const digested = files.digested();
+    const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, { tree, digested }, { ...this.#tools, name });
+    const below = await files.whole;
+    this.#root.skip();
+    const sandbox = await this.#tools.sandbox();
+    if (sandbox.name !== fullSandbox) this.#fidelity = sandbox.name;
+    const isRunNext = this.#stage.steps[this.#next + 1]?.kind === "run";
+    if (sandbox.stacksLayers && isRunNext && sizeOf(result.changes) > waitedSize)
+      return this.#writeBehind(result, below, { step, name, started });
+    const written = await this.#write(result.changes);
+    const next = await below.with(written.layer, written.index);
+    await result.publish(written.layer, await next.tree());
+    return new WholeFiles(this.#finish(next, written, started));
+  }
+
+  /** The next command may start: nothing changes any more where the contents of the layer lie. */
+  async #writeBehind(
+    { changes, publish }: RunResult,
+    below: StageFiles,
+    { step, name, started }: { readonly step: RunStep; readonly name: StepName; readonly started: number },
+  ): Promise<GrowingFiles> {
+    const { tree, settle } = (await below.tree()).withUnread(announceItems(changes, { clampMtime: this.#latest }));
+    const times = timesSince(started);
+    const fail = (error: unknown) => {
+      const failure = this.#failed(step, name, error);
+      this.#tools.fail(failure);
+      throw failure;
+    };
+    const written = this.#write(changes).catch(fail);
+    const layer = written.then(({ layer, index }) => {
+      settle(index);
+      this.#tools.onLayer(layer);
+      this.#tools.report.emit({ kind: "step-end", step: name, outcome: "done", seconds: times.seconds, ...summaryOf(layer) });
+      return layer;
+    });
+    this.#note(times, written);
+    const files = new UnwrittenFiles(below, { layer, tree, publish: (...known) => publish(...known).catch(fail) });
+    this.#behind = files.whole.catch(() => {});
+    return files;
+  }
+
+  async #apply(step: Exclude<Step, RunStep>, files: StageFiles, started: number): Promise<GrowingFiles> {
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
     const warn = (rule: LateRuleName, text: string) => {
@@ -348,31 +397,39 @@ class StageBuild {
         ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools))
         : await copyFiles(step, below, await this.#openSource(step.from), tools);
     const written = await this.#write(items);
-    return this.#finish(await files.with(written.layer, written.index), written, started);
+    return new WholeFiles(this.#finish(await files.with(written.layer, written.index), written, started));
   }
 
-  #write(items: Iterable<LayerItem> | AsyncIterable<LayerItem>): ReturnType<typeof writeLayer> {
-    const { blobs, compression, compressionLevel, helper, signal, reproducible, rewriteTimestamp } = this.#tools;
-    const latest = reproducible ? 0 : rewriteTimestamp ? this.#epoch : undefined;
+  get #latest(): number | undefined {
+    return this.#tools.reproducible ? 0 : this.#tools.rewriteTimestamp ? this.#epoch : undefined;
+  }
+
+  #write(items: Iterable<LayerItem> | AsyncIterable<LayerItem>): Promise<Written> {
+    const { blobs, compression, compressionLevel, helper, signal } = this.#tools;
     return writeLayer(items, {
       blobs,
       compression,
       helper,
       signal,
-      ...(compressionLevel === undefined ? {} : { level: compressionLevel }),
-      ...(latest === undefined ? {} : { clampMtime: latest }),
+      level: compressionLevel,
+      clampMtime: this.#latest,
     });
   }
 
   /** The files with the step's layer on top, which is now known. */
-  #finish(files: StageFiles, { layer, index, compressor }: Awaited<ReturnType<typeof writeLayer>>, started: number): StageFiles {
-    const times = { created: new Date().toISOString(), seconds: (performance.now() - started) / 1000 };
-    const blob = this.#tools.resumption?.cache.indexBlob(index);
-    const kept = blob?.then((at): CachedLayer => ({ layer, compressor, ...times, index: at }));
+  #finish(files: StageFiles, written: Written, started: number): StageFiles {
+    this.#note(timesSince(started), Promise.resolve(written));
+    this.#tools.onLayer(written.layer);
+    return files;
+  }
+
+  #note(times: Pick<MadeLayer, "created" | "seconds">, written: Promise<Written>): void {
+    const cache = this.#tools.resumption?.cache;
+    const keep = async ({ layer, index, compressor }: Written): Promise<CachedLayer | undefined> =>
+      cache && { layer, compressor, ...times, index: await cache.indexBlob(index) };
+    const kept = cache && written.then(keep, () => undefined);
     kept?.catch(() => {});
     this.#made = [...this.#made, { ...times, kept }];
-    this.#tools.onLayer(layer);
-    return files;
   }
 
   /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
@@ -415,7 +472,7 @@ class StageBuild {
   async #unpack(layers: readonly Layer[]): Promise<Tree> {
     // That there is no sandbox is the error of the first RUN.
     const sandbox = await this.#tools.sandbox().catch(() => undefined);
-    const isWorthIt = sandbox !== undefined && (sandbox.sharesLayers || hasRun(this.#stage, this.#next));
+    const isWorthIt = sandbox !== undefined && (sandbox.stacksLayers || hasRun(this.#stage, this.#next));
     return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
   }
 
@@ -441,6 +498,19 @@ class StageBuild {
       },
     };
   }
+}
+
+/** A layer of fewer bytes is written in some milliseconds, and the log is easier to read where a step ends before the next begins. */
+const waitedSize = 1 << 20;
+
+function sizeOf(items: readonly LayerItem[]): number {
+  return items.reduce((sum, { entry }) => sum + entry.size, 0);
+}
+
+type Written = Awaited<ReturnType<typeof writeLayer>>;
+
+function timesSince(started: number): Pick<MadeLayer, "created" | "seconds"> {
+  return { created: new Date().toISOString(), seconds: (performance.now() - started) / 1000 };
 }
 
 /** The sandbox whose commands see everything that Docker's would. */

@@ -84,8 +84,8 @@ export class StageCache {
     this.#keep = undefined;
   }
 
-  /** Keeps what a step has come to. */
-  async advance(i: number, step: Step, chain: Promise<Chain>): Promise<void> {
+  /** Keeps what a step has come to, unless that is nothing. */
+  async advance(i: number, step: Step, chain: Promise<Chain | undefined>): Promise<void> {
     const { cache, policy, look, keep } = this.#parts;
     const keys: StepKey | undefined = keep.steps[i];
     const mark = takesFromStages(step) ? await this.#parts.mark(step) : this.#keep === undefined ? undefined : keys?.mark;
@@ -98,7 +98,7 @@ export class StageCache {
     if (own !== undefined)
       cache.keep(
         [own],
-        chain.then(({ layers }) => ({ layers: layers.slice(-1), fidelity: "full" })),
+        chain.then((known) => known && { layers: known.layers.slice(-1), fidelity: "full" }),
       );
   }
 

@@ -7,7 +7,7 @@ import type { Root, Sandbox } from "../sandbox/sandbox.ts";
 import type { Layers } from "./layers.ts";
 
 /** A layer of a stage, with what all layers up to it come to where that is known. */
-interface Level {
+export interface Level {
   readonly layer: Layer;
   readonly tree?: Tree;
 }
@@ -39,15 +39,16 @@ export class StageFiles {
   /** With a layer on top. Layers that nobody has looked into yet stay unread. */
   async with(layer: Layer, index: LayerIndex): Promise<StageFiles> {
     if (this.#tree === undefined) return this.#withUnread(layer, index);
-    return this.#withTree(layer, (await this.#tree).with(index));
+    return this.withTree(layer, (await this.#tree).with(index));
   }
 
   #withUnread(layer: Layer, index: LayerIndex): StageFiles {
     return new StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
   }
 
-  // Apart from the other: closures of one function share what they capture, and the index must not stay in memory.
-  #withTree(layer: Layer, tree: Tree): StageFiles {
+  /** With a layer on top that makes `tree` of them. */
+  // Apart from the others: closures of one function share what they capture, and the index must not stay in memory.
+  withTree(layer: Layer, tree: Tree): StageFiles {
     const files = new StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
     files.#tree = Promise.resolve(tree);
     return files;
@@ -115,7 +116,7 @@ export class StageRoot {
     return (await this.#trees[layers.length - 1]) ?? emptyTree;
   }
 
-  /** The layer of the last run is already in place. */
+  /** The layer of the last run is already in place, or will be. */
   skip(): void {
     this.#added += 1;
   }

@@ -9,12 +9,15 @@ import type { RunStep } from "./plan.ts";
 
 const keptLines = 20;
 
-/** Runs the command and resolves when it ended with 0; a BuildFailure tells the exit code, and shows the last lines it wrote. */
+/**
+ * Runs the command and resolves when it ended with 0; a BuildFailure tells the exit code, and shows the last lines it wrote. Of `tree` the
+ * users are looked up in; `digested` is the same, once the digests of its files are known.
+ */
 export async function runCommand(
   step: RunStep,
   mounts: readonly Mount[],
   root: Root,
-  tree: Tree,
+  { tree, digested }: { readonly tree: Tree; readonly digested: Promise<Tree> },
   tools: { readonly report: Report; readonly name: StepName; readonly signal: AbortSignal },
 ): Promise<RunResult> {
   const user = findUser(accountsOf(tree), step.user);
@@ -35,7 +38,7 @@ export async function runCommand(
       stdout: show("stdout"),
       stderr: show("stderr"),
     },
-    tree,
+    digested,
     tools.signal,
   );
   if (result.exitCode === 0) return result;

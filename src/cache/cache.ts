@@ -52,8 +52,8 @@ export interface Chain {
 export interface Cache {
   /** Chains that may be used, by key. Their layers open lazily; how they are compressed is as it is. */
   find(keys: readonly Key[]): Promise<ReadonlyMap<Key, Chain>>;
-  /** Keeps a chain under each of the keys, in the background. */
-  keep(keys: readonly Key[], chain: Chain | Promise<Chain>): void;
+  /** Keeps a chain under each of the keys, in the background, unless it comes to nothing. */
+  keep(keys: readonly Key[], chain: Chain | Promise<Chain | undefined>): void;
   /** A layer's index as a blob. */
   indexBlob(index: LayerIndex): Promise<CacheBlob>;
   /** The index of a layer, where one is kept. */
@@ -310,6 +310,7 @@ export function openCache(options: CacheOptions): Cache {
     keep: (keys, chain) =>
       track(
         Promise.resolve(chain).then(async (known) => {
+          if (known === undefined) return;
           for (const key of keys) own.set(key, known);
           const { layers, blobs } = await recordLayers(known);
           const record: ChainRecord = { kind: "chain", layers, fidelity: known.fidelity };

@@ -1,6 +1,6 @@
 // The merged view of an image's layers, made from their indexes without unpacking any of them.
 
-import type { LayerIndex, RawPath } from "../layer/entry.ts";
+import type { Entry, LayerIndex, RawPath } from "../layer/entry.ts";
 import { LayerMerge } from "./merge.ts";
 import { Directory, impliedDirectory, TreeNode } from "./node.ts";
 import { type FileNode, type FileView, joinPath } from "./view.ts";
@@ -14,6 +14,11 @@ export interface Tree extends FileView {
    * hard link to nothing.
    */
   with(index: Pick<LayerIndex, "entries">): Tree;
+  /**
+   * The same of a layer whose contents have not been read: `settle` takes its index when they have, and adds their digests to this tree
+   * and to those that were made of it.
+   */
+  withUnread(entries: Iterable<Entry>): { readonly tree: Tree; settle(index: Pick<LayerIndex, "entries">): void };
   /** For a file: the layer that has its bytes, numbered from the bottom, and the name they have there. */
   locate(path: RawPath): Location | undefined;
   /** A directory and all below it, parents first, names in a directory by their bytes: the order of a layer that BuildKit writes. */
@@ -40,6 +45,19 @@ export class LayerTree implements Tree {
     const merge = new LayerMerge(this.root, this.layers);
     for (const entry of index.entries) merge.add(entry);
     return new LayerTree(merge.root, this.layers + 1);
+  }
+
+  withUnread(entries: Iterable<Entry>): ReturnType<Tree["withUnread"]> {
+    const merge = new LayerMerge(this.root, this.layers);
+    const files: (TreeNode | undefined)[] = [];
+    for (const entry of entries) {
+      const step = merge.add(entry);
+      files.push(step.kind === "put" && entry.type === "file" ? step.node : undefined);
+    }
+    const settle = (index: Pick<LayerIndex, "entries">) => {
+      for (const [i, { sha256 }] of index.entries.entries()) if (sha256 !== undefined) files[i]?.settle({ sha256 });
+    };
+    return { tree: new LayerTree(merge.root, this.layers + 1), settle };
   }
 
   lstat(path: RawPath): TreeNode | undefined {

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { ContentHash } from "./content-hash.ts";
-import { type Content, type GrowingEntry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
+import { type Content, type Entry, type GrowingEntry, type LayerItem, type RawPath, toBytes, toText } from "./entry.ts";
 import { encodeEntry, storedEntry } from "./write-tar.ts";
 
 /** A file was not, while its layer was written, what it was when the step began. */
@@ -33,11 +33,25 @@ export function prepareItem({ entry, content }: LayerItem, clampMtime: number | 
   if (size !== stored.size)
     throw new Error(`Cannot write "${toText(entry.path)}" to a layer: it has ${size} bytes of content, not ${stored.size}`);
   if (stored.type !== "file") return { entry: stored, header, content: undefined, expected: undefined };
-  const isKept = keptTexts.has(stored.path) && size <= maxKeptText;
-  const bytes = content?.kind === "file" && isKept ? Buffer.concat([...readRange(content)]) : undefined;
+  const bytes = readKept(stored, content);
+  if (bytes !== undefined) stored.text = bytes.toString("latin1");
   const held: Content | undefined = bytes === undefined ? content : { kind: "bytes", bytes };
-  if (isKept) stored.text = held?.kind === "bytes" ? Buffer.from(held.bytes).toString("latin1") : "";
   return { entry: stored, header, content: size === 0 ? undefined : held, expected: entry.sha256 };
+}
+
+/** What an index will say of an item, but for its digest. */
+export function announceItem({ entry, content }: LayerItem, clampMtime: number | undefined): Entry {
+  const stored = storedEntry(entry, clampMtime);
+  const bytes = readKept(stored, content);
+  if (bytes !== undefined) stored.text = bytes.toString("latin1");
+  return stored;
+}
+
+/** The content of a file whose text an index keeps. */
+function readKept({ type, path, size }: Entry, content: Content | undefined): Buffer | undefined {
+  if (type !== "file" || !keptTexts.has(path) || size > maxKeptText) return undefined;
+  if (content === undefined) return Buffer.alloc(0);
+  return content.kind === "bytes" ? Buffer.from(content.bytes) : Buffer.concat([...readRange(content)]);
 }
 
 /** Notes the digest of an item's content; throws where another was expected. */

@@ -10,7 +10,7 @@ import { ContentHash } from "./content-hash.ts";
 import { decompress } from "./decompress.ts";
 import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "./index-file.ts";
-import { ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
+import { announceItem, ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { packBytes, writePacked } from "./pack.ts";
 import { MissingProgramError, runProgram } from "./program.ts";
 import { readTar } from "./read-tar.ts";
@@ -206,6 +206,11 @@ async function storeLayer<T extends PackedBytes>(
     await rm(path, { force: true });
     throw error;
   }
+}
+
+/** What the index of a layer will say of the items that it is written from, but for their digests. */
+export function* announceItems(items: Iterable<LayerItem>, { clampMtime }: Pick<WriteOptions, "clampMtime">): Generator<Entry, void, void> {
+  for (const item of items) yield announceItem(item, clampMtime);
 }
 
 /** The bytes of an uncompressed tar of items, in their order, under the same rules as `writeLayer`. */

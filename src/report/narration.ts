@@ -60,7 +60,7 @@ export function openNarration(masks: Masks, now: () => number): Narration {
   const endOutput = (step: StepState) => [...step.streams.values()].flatMap((stream) => tellOutput(step, stream.end()));
 
   const tellStepEnd = (event: Extract<Event, { kind: "step-end" }>): Line[] => {
-    const { step: name, outcome, layer } = event;
+    const { step: name, outcome, layer, seconds } = event;
     if (!steps.has(name.id)) return [message("info", outcome === "failed" ? "bad" : "good", `${outcome}: ${oneLine(name.text)}`, name)];
     const step = stepOf(name);
     const rest = endOutput(step);
@@ -69,7 +69,9 @@ export function openNarration(masks: Masks, now: () => number): Narration {
     const size = layer === undefined ? "" : `, layer of ${formatSize(layer.size)}`;
     const [level, tone] = outcome === "failed" ? (["error", "bad"] as const) : (["info", "good"] as const);
     const text =
-      outcome === "cached" ? `cached${size}` : `${outcome} ${outcome === "done" ? "in" : "after"} ${formatSeconds(secondsOf(step))}${size}`;
+      outcome === "cached"
+        ? `cached${size}`
+        : `${outcome} ${outcome === "done" ? "in" : "after"} ${formatSeconds(seconds ?? secondsOf(step))}${size}`;
     return [...rest, message(level, tone, text, name)];
   };
 

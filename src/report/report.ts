@@ -20,7 +20,14 @@ export type Event =
   | { readonly kind: "step-start"; readonly step: StepName }
   /** Raw bytes that the step's command wrote; may end in the middle of a line or of a character. */
   | { readonly kind: "step-output"; readonly step: StepName; readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array }
-  | { readonly kind: "step-end"; readonly step: StepName; readonly outcome: "done" | "cached" | "failed"; readonly layer?: LayerSummary }
+  | {
+      readonly kind: "step-end";
+      readonly step: StepName;
+      readonly outcome: "done" | "cached" | "failed";
+      readonly layer?: LayerSummary;
+      /** What the step took, where its layer was written while later steps ran; otherwise the time since its start. */
+      readonly seconds?: number;
+    }
   /** A blob on its way; `bytes` counts from 0 to `total` over several events, the last with `done`. */
   | {
       readonly kind: "transfer";

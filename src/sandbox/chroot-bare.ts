@@ -21,7 +21,7 @@ export function openChrootBare(tools: BareTools, why: string): Sandbox {
   return {
     name: "chroot-bare",
     why,
-    sharesLayers: false,
+    stacksLayers: false,
     async openRoot() {
       const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), { ...tools, mounts });
       roots.add(root);
@@ -69,7 +69,7 @@ class BareRoot implements Root {
     return (await unpacked).tree;
   }
 
-  async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
+  async run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<RunResult> {
     if (command.network === "none") throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
     const { layers } = await this.#merged;
     let release = (_: Merged) => {};
@@ -78,7 +78,7 @@ class BareRoot implements Root {
       release = resolve;
     });
     const running = this.#run(command, lower, AbortSignal.any([signal, this.#stop.signal]));
-    this.#then(running.then((result) => (result.exitCode === 0 ? written : { tree: lower, layers })));
+    this.#then(running.then(async (result) => (result.exitCode === 0 ? written : { tree: await lower, layers })));
     const result = await running;
     return { ...result, publish: async (layer, tree) => release({ tree, layers: [...layers, layer] }) };
   }
@@ -100,7 +100,7 @@ class BareRoot implements Root {
     this.#merged = merged;
   }
 
-  async #run(command: Command, lower: Tree, signal: AbortSignal): Promise<Omit<RunResult, "publish">> {
+  async #run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<Omit<RunResult, "publish">> {
     const { helper } = this.#tools;
     this.#runs += 1;
     const home = join(this.#work, String(this.#runs));
@@ -115,8 +115,8 @@ class BareRoot implements Root {
     this.#running = running.catch(() => {});
     const ending = await running;
     await removeTree(home);
-    const changes =
-      ending.exitCode === 0 ? await changesFromScan(this.#directory, before, lower, { helper, signal }, { exclude: () => false }) : [];
+    if (ending.exitCode !== 0) return { ...ending, changes: [] };
+    const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude: () => false });
     return { ...ending, changes };
   }
 

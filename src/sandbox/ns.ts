@@ -27,7 +27,7 @@ export function openNs(tools: NsTools, why: string): Sandbox {
   return {
     name: "ns",
     why,
-    sharesLayers: true,
+    stacksLayers: true,
     async openRoot() {
       const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper });
       roots.add(root);
@@ -49,7 +49,8 @@ class NsRoot implements Root {
   readonly #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
   #stack: (Level | Changes)[] = [];
-  #running: Promise<unknown> = Promise.resolve();
+  /** Directories are moved when no command has them mounted. */
+  #turn: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
   constructor(work: string, tools: { readonly layers: LayerStore; readonly mounts: MountShop; readonly helper: Helper }) {
@@ -66,42 +67,47 @@ class NsRoot implements Root {
     return level.tree;
   }
 
-  async run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult> {
+  async run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<RunResult> {
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
-    const directories = await Promise.all(this.#stack.map(({ directory }) => directory));
-    stopped.throwIfAborted();
     this.#runs += 1;
     const home = join(this.#work, String(this.#runs));
     const made = join(home, "layer");
     const upper = join(made, "fs");
-    // Nobody else on the machine may reach the setuid programs of an image.
-    await mkdir(this.#work, { recursive: true, mode: 0o700 });
-    await mkdir(upper, { recursive: true });
-    await Promise.all([mkdir(join(home, "work")), mkdir(join(home, "stage"))]);
-    // The root that a command sees. Like containerd, whatever a layer says of it; the directory was made under some umask.
-    await chmod(upper, 0o755);
-    const place = { kind: "namespaces", lowers: directories, upper, work: join(home, "work"), stage: join(home, "stage") } as const;
-    const running = this.#start(command, place, home, stopped);
-    this.#running = running.catch(() => {});
-    const ending = await running;
+    const ending = await this.#inTurn(() => this.#start(command, home, upper, stopped));
     if (ending.exitCode !== 0) {
       await removeTree(home);
       return { ...ending, changes: [], publish: async () => {} };
     }
     const tools = { helper: this.#helper, signal: stopped };
-    const changes = await changesFromUpper(upper, lower, tools, { exclude: () => false });
+    const changes = await changesFromUpper(upper, await lower, tools, { exclude: () => false });
     const top: Changes = { made, directory: Promise.resolve(upper) };
     this.#stack.unshift(top);
-    return { ...ending, changes, publish: (layer, tree) => this.#publish(top, layer, tree) };
+    return { ...ending, changes, publish: (layer, tree) => this.#inTurn(() => this.#publish(top, layer, tree)) };
   }
 
   async close(): Promise<void> {
     this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
-    await this.#running;
+    await this.#turn;
     await removeTree(this.#work);
   }
 
-  async #start(command: Command, place: Parameters<typeof startCommand>[1], home: string, signal: AbortSignal): Promise<Ending> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #start(command: Command, home: string, upper: string, signal: AbortSignal): Promise<Ending> {
+    const lowers = await Promise.all(this.#stack.map(({ directory }) => directory));
+    signal.throwIfAborted();
+    const [work, stage] = [join(home, "work"), join(home, "stage")];
+    // Nobody else on the machine may reach the setuid programs of an image.
+    await mkdir(this.#work, { recursive: true, mode: 0o700 });
+    await mkdir(upper, { recursive: true });
+    await Promise.all([mkdir(work), mkdir(stage)]);
+    // The root that a command sees. Like containerd, whatever a layer says of it; the directory was made under some umask.
+    await chmod(upper, 0o755);
+    const place = { kind: "namespaces", lowers, upper, work, stage } as const;
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
     try {
@@ -112,11 +118,12 @@ class NsRoot implements Root {
   }
 
   async #publish(top: Changes, layer: Layer, tree: Tree): Promise<void> {
-    await this.#running;
     const at = this.#stack.indexOf(top);
     const below = this.#stack[at + 1];
     if (at < 0 || (below !== undefined && !isLevel(below))) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    this.#stack[at] = await this.#store.publish(top.made, layer, below, tree);
+    const level = await this.#store.publish(top.made, layer, below, tree);
+    // There may be more on top by now.
+    this.#stack[this.#stack.indexOf(top)] = level;
   }
 
   #topLevel(): Level | undefined {

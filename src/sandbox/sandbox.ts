@@ -20,8 +20,11 @@ export interface Sandbox {
   readonly name: SandboxName;
   /** One line for the log: what it gives, and why nothing stronger was taken. */
   readonly why: string;
-  /** Layers that several roots have are unpacked once. */
-  readonly sharesLayers: boolean;
+  /**
+   * Each layer lies by itself: those that several roots have are unpacked once, and what a command has changed stays as it is while the
+   * next one runs.
+   */
+  readonly stacksLayers: boolean;
   /** Starts the file system of one stage; stages may run side by side. */
   openRoot(): Promise<Root>;
   /** Hands over what the caches hold that commands have written to, where somebody keeps them. */
@@ -39,10 +42,10 @@ export interface Root {
    */
   add(layer: Promise<Layer>, tree?: Tree): Promise<Tree>;
   /**
-   * Runs one command on top of all layers added so far; `lower` is their merged tree. Rejects when it cannot be started, with what a
-   * mount lacks, or when `signal` aborts.
+   * Runs one command on top of all layers added so far; `lower` is their merged tree, which is needed when the command has ended. Rejects
+   * when it cannot be started, with what a mount lacks, or when `signal` aborts.
    */
-  run(command: Command, lower: Tree, signal: AbortSignal): Promise<RunResult>;
+  run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<RunResult>;
   close(): Promise<void>;
 }
 
@@ -69,11 +72,11 @@ export interface RunResult {
   readonly exitCode: number;
   /** `SIGKILL`, when a signal ended it. */
   readonly signal?: string;
-  /** Sorted, ready for a layer; contents lie in files that stay as they are until `publish`. */
+  /** Sorted, ready for a layer; contents lie in files that stay as they are until `publish` is called. */
   readonly changes: readonly LayerItem[];
   /**
-   * Must be called once the layer of `changes` is written and before `run` is called again: the root then has it as its top layer, and
-   * `tree` is what all its layers come to.
+   * Must be called once the layer of `changes` is written: the root then has it, and `tree` is what the layers up to it come to. A command
+   * that runs meanwhile is waited for where layers are stacked; elsewhere none starts before.
    */
   publish(layer: Layer, tree: Tree): Promise<void>;
 }

@@ -185,3 +185,18 @@ test("locate names the layer that has a file's bytes, and the path they have the
   assert.deepEqual(tree.locate("x"), { layer: 1, path: "l/n" });
   for (const none of ["", "r", "l", "l/f", "nowhere"]) assert.equal(tree.locate(none), undefined);
 });
+
+test("files whose contents are read later get their digests then, in trees on top too", () => {
+  const below = treeOf([layer("d/a#1", "gone#1")]);
+  const read = (...lines: string[]) => ({ entries: layer(...lines).entries.map((one, i) => ({ ...one, sha256: `${i}`.repeat(64) })) });
+  const [index, top] = [read("d/", "d/b#2", "d/b#3", ".wh.gone", "e#4"), read("e#5", "f#6")];
+  const unread = index.entries.map((one) => ({ ...one, sha256: "" }));
+  const { tree, settle } = below.withUnread(unread);
+  const above = tree.with(top);
+  assert.deepEqual(show(tree), show(below.with(index)));
+  assert.equal(tree.lstat("e")?.sha256, undefined);
+  settle(index);
+  const digests = (of: Tree) => [...of.walk()].map(({ node }) => node.sha256);
+  assert.deepEqual(digests(tree), digests(below.with(index)));
+  assert.deepEqual(digests(above), digests(below.with(index).with(top)));
+});

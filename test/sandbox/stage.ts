@@ -115,7 +115,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
           stdout: take(out),
           stderr: take(err),
         },
-        tree,
+        Promise.resolve(tree),
         signal ?? new AbortController().signal,
       );
       if (result.exitCode === 0) {
