@@ -78,7 +78,8 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
       report.emit({ kind: "notice", text: `The state directory "${request.stateDir}" lies in the context and is no part of it` });
     const file = displayPath(path, request.workingDirectory);
     const place = placesIn(file, source);
-    const last = cache?.findLast(lastKey(request)) ?? Promise.resolve();
+    // Where nothing is built, nobody wants to know.
+    const last = request.dryRun || request.checkOnly ? Promise.resolve() : (cache?.findLast(lastKey(request)) ?? Promise.resolve());
     const folder = request.baseFolder && openBaseFolder(request.baseFolder.directory, { ...request.baseFolder, report });
     const bases = openBases(registry, { signal, cache, folder });
     const emulators = await findEmulators();

@@ -117,7 +117,9 @@ async function addItems(
     const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content}`;
     hash.update(`${what} ${path.length}:${path}${link.length}:${link}${capability.length}:${capability}\n`, "latin1");
     const held = content === "" ? `${type} ${link}` : `${content.slice(0, 12)}${Buffer.from(capability, "latin1").toString("hex")}`;
-    source.note?.(from ?? pathOf(path), `${mode.toString(8)} ${held}`);
+    // Of contexts that keep their owners; those of others count for nothing.
+    const owner = uid === 0 && gid === 0 ? "" : ` ${uid}:${gid}`;
+    source.note?.(from ?? pathOf(path), `${mode.toString(8)} ${held}${owner}`);
   }
   return true;
 }

@@ -4,7 +4,7 @@ import type { Digest } from "../image/digest.ts";
 import { digestOf, mediaTypes } from "../image/encode.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerIndex } from "../layer/entry.ts";
-import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter, verifyBytes } from "../layer/layer.ts";
+import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { keyOf } from "./key.ts";
 import { LastBuild, needsAny } from "./last-build.ts";
@@ -187,7 +187,7 @@ export function openCache(options: CacheOptions): Cache {
   function openBlob(descriptor: CacheBlob["descriptor"], store: Store): CacheBlob {
     async function* open(own?: AbortSignal) {
       try {
-        yield* verifyBytes(store.read(descriptor, own), descriptor);
+        yield* store.read(descriptor, own);
       } catch (error) {
         if (!signal.aborted && !own?.aborted) {
           lost.add(open);
@@ -401,6 +401,8 @@ function blobOf(bytes: Buffer): CacheBlob {
   };
 }
 
+/** With what to try, where the error says that. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return "hint" in error && typeof error.hint === "string" ? `${error.message} (${error.hint})` : error.message;
 }

@@ -2,6 +2,7 @@
 
 import { type BackOff, type Http, openShared } from "../http/http.ts";
 import type { Digest } from "../image/digest.ts";
+import { verifyBytes } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { WriteDeniedError } from "./ci-entry.ts";
 import { boundIndex, type CiIndex, type IndexedRecord, type Place } from "./ci-index.ts";
@@ -111,7 +112,7 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
     const place = placeOf(digest, await load(signal));
     const action = `read blob "${digest}" from ${name}`;
     if (place?.size !== size) throw new Error(`Cannot ${action}: it is not there any more`);
-    yield* readEntry(packs.address(place.pack), place, action, { http, sizes, ...patience }, signal);
+    yield* verifyBytes(readEntry(packs.address(place.pack), place, action, { http, sizes, ...patience }, signal), { digest, size });
   }
 
   function isWorthAnIndex(): boolean {

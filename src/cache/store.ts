@@ -18,7 +18,7 @@ export interface NewRecord {
 }
 
 /**
- * Nothing that comes out of a store is trusted: the caller checks records and verifies blobs. Several builds may use one store at once,
+ * Nothing that comes out of a store is trusted: the caller checks records, and the store verifies blobs. Several builds may use one store at once,
  * and a build that is killed at any point leaves it whole. Whatever rejects is a warning to the build and no more.
  */
 export interface Store {
@@ -26,7 +26,7 @@ export interface Store {
   readonly name: string;
   /** The records of these keys, all looked up together; keys without a record are absent. Rejects where the store cannot be asked. */
   find(keys: readonly Key[], signal?: AbortSignal): Promise<ReadonlyMap<Key, Uint8Array>>;
-  /** The bytes of a blob that a found record names; fails where it is gone. */
+  /** The bytes of a blob that a found record names, verified while they are read; fails where it is gone. */
   read(blob: Pick<Descriptor, "digest" | "size">, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /**
    * Stores a record once its blobs are there; one with the same key is replaced. Blobs that the store has are not sent again. A store that

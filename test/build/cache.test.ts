@@ -174,6 +174,16 @@ for (const [what, openStore] of Object.entries(stores))
     assert.deepEqual(edited.outcomes.build, ["cached", "cached", "cached", "done", "done"]);
   });
 
+test("a plan asks the cache for what it knows of the base, and nothing else", async (t) => {
+  const tools = await openCachedBuilds(t);
+  if (tools === undefined) return;
+  const stores = [{ kind: "repository", reference: { registry: tools.registry.host, repository: "app/cache" } }] as const;
+  await tools.build(app, source, { stores });
+  const begin = tools.registry.requests.length;
+  await tools.build(app, source, { stores }, { dryRun: true });
+  assert.equal(tools.registry.requests.slice(begin).filter(({ path }) => path.includes("cache")).length, 1);
+});
+
 const reasons: readonly (readonly [what: string, first: Turn, second: Turn, says: RegExp])[] = [
   ["a file", {}, { files: { ...source, main: "m2" } }, /\[build 5\/6\] COPY \. \.: not in the cache: main changed$/],
   [

@@ -189,6 +189,11 @@ test("the cache knows files by what they are, wherever they come from", async (t
   assert.deepEqual(await build(5, "v1"), ["done", "done", "done"]);
   assert.deepEqual(await build(5, "main"), ["cached", "cached", "cached"]);
   assert.deepEqual(await build(7, "main"), ["cached", "done", "done"]);
+  const notices = builder.events.flatMap((event) => (event.kind === "notice" ? [event.text] : []));
+  assert.ok(
+    notices.some((text) => text.endsWith("COPY a /b/: not in the cache: a changed")),
+    notices.join("\n"),
+  );
 });
 
 test("a RUN mounts them, with the owners that they have", async (t) => {

@@ -560,3 +560,14 @@ test("neither token nor signature is in what is said", async (t) => {
   assert.ok(said.length >= 6);
   for (const text of said) assert.ok(!text.includes(secret) && !/sig=[^…]/.test(text), text);
 });
+
+test("bytes that are not those of the blob are an error", async (t) => {
+  const service = await startCacheService(t);
+  await keep(openJob(t, service), recordOf("a", small));
+  const [pack] = service.find(/pack/);
+  assert.ok(pack);
+  pack.bytes[9] = 255 - (pack.bytes[9] ?? 0);
+  const job = openJob(t, service);
+  assert.deepEqual(await findNames(job, "a"), ["a"]);
+  await assert.rejects(readAll(job.store.read(small.descriptor)), { name: "DigestMismatchError" });
+});
