@@ -1,8 +1,8 @@
 // Why a step is built although something like it was built before: which of its inputs is another.
 
-import { createHash } from "node:crypto";
 import { formatPlatform } from "../image/platform.ts";
 import type { Plan, StagePlan, Step } from "./plan.ts";
+import { TextHash } from "./text-hash.ts";
 
 /** What a step's key was made from, by names that people know. */
 export interface Inputs {
@@ -72,7 +72,7 @@ export function describeBase({ base, baseText }: StagePlan): string {
 /** Gathers what stands for each file that a step takes; of very many, for the directories that they are in. */
 export class FileNotes {
   readonly #files = new Map<string, string>();
-  #directories: Map<string, ReturnType<typeof createHash>> | undefined;
+  #directories: Map<string, TextHash> | undefined;
 
   note(path: string, mark: string): void {
     if (this.#directories !== undefined) {
@@ -90,12 +90,12 @@ export class FileNotes {
   all(): Readonly<Record<string, string>> {
     if (this.#directories === undefined) return Object.fromEntries(this.#files);
     const sums = [...this.#directories].slice(0, maxFiles);
-    return Object.fromEntries(sums.map(([path, hash]) => [path, hash.copy().digest("base64url").slice(0, 12)]));
+    return Object.fromEntries(sums.map(([path, hash]) => [path, hash.digest("base64url").slice(0, 12)]));
   }
 
-  #add(directories: Map<string, ReturnType<typeof createHash>>, path: string, mark: string): void {
+  #add(directories: Map<string, TextHash>, path: string, mark: string): void {
     const directory = /^[^/]*\/[^/]*/.exec(path)?.[0] ?? path;
-    const hash = directories.get(directory) ?? createHash("sha256");
+    const hash = directories.get(directory) ?? new TextHash("utf8");
     directories.set(directory, hash);
     hash.update(`${path}\0${mark}\n`);
   }

@@ -1,6 +1,5 @@
 // Digests of what steps take from contexts and stages: names, types, modes, owners, links and contents, and no times.
 
-import { createHash } from "node:crypto";
 import { Draft, emptyTree, type FileNode, type FileView, joinPath, resolvePath } from "../filesystem/filesystem.ts";
 import type { Content, LayerItem, RawPath } from "../layer/entry.ts";
 import { digestContent } from "../layer/layer.ts";
@@ -9,6 +8,7 @@ import { listSource } from "./mount-source.ts";
 import type { CopyStep } from "./plan.ts";
 import { selectSources } from "./select.ts";
 import { filterOf } from "./step-copy.ts";
+import { TextHash } from "./text-hash.ts";
 import { type ContextFiles, type ReadXattrs, remember } from "./xattrs.ts";
 
 /** Files whose digests can be had: a stage's tree knows them, of a context they are read. */
@@ -56,7 +56,7 @@ export function settleFiles(files: ContextFiles): SettledFiles {
 
 /** What a COPY or ADD takes by paths; undefined where the digest of some file is not known. Throws a SourceNotFound. */
 export async function digestCopied(step: CopyStep, source: DigestedView): Promise<string | undefined> {
-  const hash = createHash("sha256");
+  const hash = new TextHash("latin1");
   // With --parents, a directory that is there already takes the mode that the source has before --chmod.
   const mode = step.parents ? undefined : step.chmod;
   const copies = step.sources.flatMap((operand) =>
@@ -88,7 +88,7 @@ function* sourcesOf(copies: readonly { readonly draft: Draft }[]): Generator<Raw
 
 /** What a mount shows of a path; undefined and throws as above. */
 export async function digestMounted(source: RawPath, files: DigestedView): Promise<string | undefined> {
-  const hash = createHash("sha256");
+  const hash = new TextHash("latin1");
   const items = await listSource({ ...files, locate: async () => standIn }, source);
   return (await addItems(hash, items, files, (below) => joinPath(source, below))) ? hash.digest("hex") : undefined;
 }
@@ -103,7 +103,7 @@ function sourceOf({ content }: LayerItem): RawPath | undefined {
 }
 
 async function addItems(
-  hash: ReturnType<typeof createHash>,
+  hash: TextHash,
   items: Iterable<LayerItem> | AsyncIterable<LayerItem>,
   source: DigestedView,
   pathOf: (path: RawPath) => RawPath,
@@ -115,7 +115,7 @@ async function addItems(
     if (content === undefined) return false;
     const capability = xattrs?.get("security.capability") ?? "";
     const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content}`;
-    hash.update(`${what} ${path.length}:${path}${link.length}:${link}${capability.length}:${capability}\n`, "latin1");
+    hash.update(`${what} ${path.length}:${path}${link.length}:${link}${capability.length}:${capability}\n`);
     const held = content === "" ? `${type} ${link}` : `${content.slice(0, 12)}${Buffer.from(capability, "latin1").toString("hex")}`;
     // Of contexts that keep their owners; those of others count for nothing.
     const owner = uid === 0 && gid === 0 ? "" : ` ${uid}:${gid}`;

@@ -2,7 +2,7 @@
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import type { FileNode } from "../filesystem/filesystem.ts";
-import { type Attributes, type Content, type EntryType, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
+import { type Attributes, type Content, type EntryType, type RawPath, toPath, toRaw } from "../layer/entry.ts";
 import type { IgnorePatterns } from "./ignore.ts";
 import { type ContentView, failure, hideIgnored, type ShownView } from "./shown.ts";
 
@@ -36,7 +36,7 @@ function readDirectory(root: string): ContentView {
   /** In big integers: doubles would round times up, and not hold the inode numbers of overlayfs. */
   function statPath(path: RawPath): BigIntStats | undefined {
     try {
-      return lstatSync(toBytes(absolute(path)), { bigint: true, throwIfNoEntry: false });
+      return lstatSync(toPath(absolute(path)), { bigint: true, throwIfNoEntry: false });
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return undefined;
       throw failure(path, "its attributes cannot be read", cause);
@@ -45,7 +45,7 @@ function readDirectory(root: string): ContentView {
 
   function list(path: RawPath): RawPath[] {
     try {
-      return readdirSync(toBytes(absolute(path)), { encoding: "latin1" }).sort();
+      return readdirSync(toPath(absolute(path)), { encoding: "latin1" }).sort();
     } catch (cause) {
       throw failure(path, "the directory cannot be read", cause);
     }
@@ -70,7 +70,7 @@ function readDirectory(root: string): ContentView {
 
   function readLink(path: RawPath): RawPath {
     try {
-      return readlinkSync(toBytes(absolute(path)), { encoding: "latin1" });
+      return readlinkSync(toPath(absolute(path)), { encoding: "latin1" });
     } catch (cause) {
       throw failure(path, "the link cannot be read", cause);
     }

@@ -95,9 +95,19 @@ export function toRaw(text: string): RawPath {
 }
 /** For people and JSON; bytes that are no UTF-8 become replacement characters. */
 export function toText(raw: RawPath): string {
-  return Buffer.from(raw, "latin1").toString("utf8");
+  return isPlain(raw) ? raw : Buffer.from(raw, "latin1").toString("utf8");
 }
 /** For the file system. */
 export function toBytes(raw: RawPath): Buffer {
   return Buffer.from(raw, "latin1");
+}
+/** The same, and without a buffer where there is no need for one: for paths that are many. */
+export function toPath(raw: RawPath): string | Buffer {
+  return isPlain(raw) ? raw : toBytes(raw);
+}
+
+/** Whether it is the same in every encoding. */
+function isPlain(raw: RawPath): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII has them
+  return !/[^\x00-\x7f]/.test(raw);
 }
