@@ -14,7 +14,8 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 /** Binaries come from `npm run native`, which needs compilers; this script leaves them as they are. */
 const isBinary = (name: string): boolean => name.startsWith("slipway-helper-");
 
-export async function buildDist(dist: string): Promise<void> {
+/** `interpreter` is what starts the bundle where it is called by its name. */
+export async function buildDist(dist: string, interpreter = "/usr/bin/env node"): Promise<void> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [{ in: "src/main.ts", out: "slipway" }],
@@ -37,7 +38,7 @@ export async function buildDist(dist: string): Promise<void> {
   const texts = new Map(outputFiles.map((file) => [basename(file.path), file.text]));
   for (const [name, text] of nameChunks(texts, metafile)) {
     const main = name === "slipway.mjs";
-    writeFileSync(join(dist, name), main ? `#!/usr/bin/env node\n${text}` : text, { mode: main ? 0o755 : 0o644 });
+    writeFileSync(join(dist, name), main ? `#!${interpreter}\n${text}` : text, { mode: main ? 0o755 : 0o644 });
   }
   writeFileSync(join(dist, "licenses.txt"), describeLicenses(metafile));
   writeFileSync(join(dist, "sizes.txt"), describeSizes(metafile));

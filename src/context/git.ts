@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type FileView, resolvePath } from "../filesystem/filesystem.ts";
 import { type Proxies, redactText } from "../http/http.ts";
 import { type Content, type RawPath, toRaw } from "../layer/entry.ts";
+import { usualPath } from "../layer/layer.ts";
 import { openDirectory } from "./directory.ts";
 import type { GitSource } from "./git-reference.ts";
 import { noPatterns } from "./ignore.ts";
@@ -209,7 +210,7 @@ class Git {
       [`GIT_CONFIG_VALUE_${i}`, value],
     ]);
     return {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      PATH: usualPath,
       HOME: "/dev/null",
       LC_ALL: "C",
       GIT_CONFIG_NOSYSTEM: "1",

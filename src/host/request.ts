@@ -211,10 +211,15 @@ function readLevel(text: string, most: number): number | undefined {
   return level;
 }
 
-function readStateDir(values: Values, { env, directory, makeDirectory }: Surroundings): Pick<Request, "stateDir" | "stateIsPrivate"> {
+function readStateDir(
+  values: Values,
+  { env, directory, fileExists, makeDirectory }: Surroundings,
+): Pick<Request, "stateDir" | "stateIsPrivate"> {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
   if (given) return { stateDir: resolve(directory, given), stateIsPrivate: false };
-  const parent = resolve(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  // The executor image has no /tmp unless something is mounted there, which then is the better place.
+  const usual = fileExists("/kaniko") && !fileExists("/tmp") ? "/kaniko" : "/tmp";
+  const parent = resolve(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
   try {
     return { stateDir: makeDirectory(join(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {

@@ -12,7 +12,7 @@ import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "./index-file.ts";
 import { announceItem, ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { packBytes, writePacked } from "./pack.ts";
-import { MissingProgramError, runProgram } from "./program.ts";
+import { MissingProgramError, runProgram, usualPath } from "./program.ts";
 import { readTar } from "./read-tar.ts";
 import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
@@ -35,6 +35,7 @@ export {
   type ReadLimits,
   readTar,
   runProgram,
+  usualPath,
   verifyBytes,
 };
 

@@ -4,8 +4,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
 
-// Nothing of the builder's environment is the program's business.
-export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Nothing of the builder's environment is a program's business. The last two are where the executor image keeps its own. */
+export const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/kaniko:/busybox";
 
 /** The program ran and did not like its input. */
 export class ProgramError extends Error {

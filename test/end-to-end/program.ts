@@ -23,12 +23,17 @@ let base: string | undefined;
 
 /** A registry that has `base:1`, busybox with its applets; undefined after the test was marked as skipped. */
 export async function openRegistryWithBase(test: TestContext): Promise<string | undefined> {
+  const registry = sharedFolder(test, "conformance") === undefined ? undefined : await openLocalRegistry(test);
+  return registry !== undefined && (await pushBase(test, registry.host)) ? registry.host : undefined;
+}
+
+/** Puts that base into a registry; false after the test was marked as skipped. */
+export async function pushBase(test: TestContext, host: string): Promise<boolean> {
   const conformance = sharedFolder(test, "conformance");
-  const registry = conformance === undefined ? undefined : await openLocalRegistry(test);
-  if (conformance === undefined || registry === undefined) return undefined;
+  if (conformance === undefined) return false;
   base ??= makeBase(join(conformance, "make-base"));
-  await pushRootFileSystem(registry.host, base, ["base:1"]);
-  return registry.host;
+  await pushRootFileSystem(host, base, ["base:1"]);
+  return true;
 }
 
 /** Made once by each test process. */

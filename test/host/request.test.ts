@@ -245,6 +245,16 @@ for (const [args, env, expected] of variables) {
   });
 }
 
+const stateDirs: readonly (readonly [files: readonly string[], expected: string])[] = [
+  [["/tmp"], "/tmp/slipway-abcdef"],
+  [["/kaniko"], "/kaniko/slipway-abcdef"],
+  [["/kaniko", "/tmp"], "/tmp/slipway-abcdef"],
+];
+
+for (const [files, expected] of stateDirs)
+  test(`with ${files.join(" and ")} the state directory is ${expected}`, () =>
+    assert.equal(read(["--no-push"], {}, Object.fromEntries(files.map((file) => [file, ""]))).stateDir, expected));
+
 const gitCredentials: readonly [env: Environment, expected: Request["git"]["credentials"]][] = [
   [{ GIT_TOKEN: "t" }, { username: "t", password: "" }],
   [

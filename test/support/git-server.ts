@@ -3,10 +3,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { temporaryDirectory } from "./build.ts";
+import { makeCertificate } from "./certificate.ts";
 
 const identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"];
 const date = "2001-02-03T04:05:06Z";
@@ -16,30 +18,35 @@ export interface GitServer {
   url(kind: "smart" | "dumb", repository?: string): string;
   /** The commits of `repo.git`: `first` is tagged v1, `second` is main's, `hidden` no ref leads to but `refs/pull/1/head`. */
   readonly commits: { readonly first: string; readonly second: string; readonly hidden: string; readonly tag: string };
+  /** The certificate that it shows, a PEM file; "" where it speaks plain HTTP. */
+  readonly certificate: string;
   /** Requests so far. */
   readonly asked: string[];
 }
 
-/** With `authorization`, only requests that carry it are answered. */
-export async function startGitServer(t: TestContext, authorization?: string): Promise<GitServer> {
+/** With `authorization`, only requests that carry it are answered; with `tls`, over https. */
+export async function startGitServer(t: TestContext, authorization?: string, tls = false): Promise<GitServer> {
   const root = await temporaryDirectory(t);
+  const certificate = tls ? await makeCertificate(root) : "";
   const asked: string[] = [];
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     asked.push(`${request.method} ${request.url}`);
     const url = request.url ?? "";
     if (authorization !== undefined && request.headers.authorization?.replace(/^basic/i, "basic") !== authorization)
       response.writeHead(401, { "www-authenticate": "Basic" }).end();
     else if (url.startsWith("/smart/")) runBackend(root, request, response);
     else sendFile(join(root, url.replace("/dumb/", "/").replace(/\?.*$/, "")), response);
-  });
+  };
+  const keys = () => ({ cert: readFileSync(certificate), key: readFileSync(join(root, "key.pem")) });
+  const server = tls ? createTlsServer(keys(), answer) : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => {
     server.close();
     server.closeAllConnections();
   });
   const url: GitServer["url"] = (kind, repository = "repo") =>
-    `http://127.0.0.1:${(server.address() as AddressInfo).port}/${kind}/${repository}.git`;
-  return { url, asked, commits: makeRepositories(root, url("smart", "library")) };
+    `${tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}/${kind}/${repository}.git`;
+  return { url, asked, certificate, commits: makeRepositories(root, url("smart", "library")) };
 }
 
 function makeRepositories(root: string, library: string): GitServer["commits"] {

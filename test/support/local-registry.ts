@@ -71,7 +71,8 @@ export async function startLocalRegistry(folder: string, { htpasswd, tls, port =
   };
   writeFileSync(configFile, JSON.stringify(config));
   const child = spawn(program, ["serve", configFile], { stdio: ["ignore", "ignore", "pipe"], env: {} });
-  process.once("exit", () => child.kill());
+  const kill = () => void child.kill();
+  process.once("exit", kill);
   const requests: AnsweredRequest[] = [];
   const host = await new Promise<string>((resolve, reject) => {
     const last: string[] = [];
@@ -103,6 +104,7 @@ export async function startLocalRegistry(folder: string, { htpasswd, tls, port =
     },
     async [Symbol.asyncDispose]() {
       await endProcess(child);
+      process.off("exit", kill);
       rmSync(folder, { recursive: true, force: true });
     },
   };
