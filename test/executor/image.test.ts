@@ -114,16 +114,22 @@ test("its programs start, find each other and start quickly", async (t) => {
   ]);
 });
 
-test("slipway version takes less than 150 ms", (t) => {
+test("slipway version takes less than 150 ms of a processor", (t) => {
   const image = openExecutorImage(t);
   if (image === undefined) return;
-  const measure = () => {
-    const started = performance.now();
+  const before = readChildrensTime();
+  for (let run = 0; run < 10; run++) {
     const said = execFileSync("chroot", [image.root, "/kaniko/executor", "version"], { encoding: "utf8" });
     assert.match(said, new RegExp(`^slipway ${version}\nnode v24`));
-    return performance.now() - started;
-  };
-  // The quickest of several: others use the machine, too.
-  const took = Math.min(...Array.from({ length: 10 }, measure));
+  }
+  const took = (readChildrensTime() - before) / 10;
   assert.ok(took <= 150, `${took} ms`);
 });
+
+/** Milliseconds of a processor that ended children of this process took, by proc(5): whoever else uses the machine does not count. */
+function readChildrensTime(): number {
+  const fields = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}
