@@ -7,6 +7,7 @@ import { openBlobFolder } from "./blob-folder.ts";
 import { mapBounded } from "./bounded.ts";
 import { directoryExists, diskFailure, isReadOnly, listFiles, regularFile, removeFile, touch, writeWhole } from "./disk.ts";
 import type { Candidate } from "./eviction.ts";
+import { openPassedOver } from "./pass-over.ts";
 import { type Contents, type PruneTools, pruneFolder, sweepLeftovers } from "./prune-folder.ts";
 import { decodeRecordFile, encodeRecordFile, type KeptRecord, recordFileLimit } from "./record-file.ts";
 import type { Key, PruneLimits, PruneResult, Store } from "./store.ts";
@@ -83,6 +84,7 @@ export function openDirectoryStore(
       } catch (error) {
         throw diskFailure(`look into the cache in ${name}`, error);
       }
+      const passedOver = openPassedOver(name, report);
       const found = await mapBounded(keys, parallelReads, async (key) => {
         signal?.throwIfAborted();
         try {
@@ -93,11 +95,11 @@ export function openDirectoryStore(
           return [[key, record.bytes] as const];
         } catch (error) {
           signal?.throwIfAborted();
-          const why = error instanceof Error ? error.message : String(error);
-          report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+          passedOver.add(key, error);
           return [];
         }
       });
+      passedOver.tell();
       return new Map(found.flat());
     },
     read: (blob, signal) => blobs.read(blob, signal),

@@ -11,6 +11,7 @@ import { codeOf, directoryExists, diskFailure, isReadOnly, regularFile, writeWho
 import type { Candidate } from "./eviction.ts";
 import { withLock } from "./lock.ts";
 import { decodeIndex, emptyIndex, encodeIndex, namedIn, type OciIndex, tryDescriptor } from "./oci-index.ts";
+import { openPassedOver } from "./pass-over.ts";
 import { type Contents, type PruneTools, pruneFolder, sweepLeftovers } from "./prune-folder.ts";
 import type { NamedBlob } from "./record-file.ts";
 import { decodeRecordManifest, encodeRecordManifest, type FoundManifest } from "./record-manifest.ts";
@@ -151,6 +152,7 @@ export function openOciStore(directory: string, tools: { readonly report: Pick<R
       } catch (error) {
         throw diskFailure(`look into the cache in ${name}`, error);
       }
+      const passedOver = openPassedOver(name, report);
       const found = await mapBounded(keys, parallelReads, async (key) => {
         const manifest = records.get(key);
         if (manifest === undefined) return [];
@@ -160,11 +162,11 @@ export function openOciStore(directory: string, tools: { readonly report: Pick<R
           return [[key, bytes] as const];
         } catch (error) {
           signal?.throwIfAborted();
-          const why = error instanceof Error ? error.message : String(error);
-          report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
+          passedOver.add(key, error);
           return [];
         }
       });
+      passedOver.tell();
       return new Map(found.flat());
     },
     read: (blob, signal) => blobs.read(blob, signal),

@@ -95,6 +95,20 @@ test("a blob with a wrong bit is found out while it is read, and brought anew by
   assert.deepEqual(await readWhole(store, [record.key]), ["a"]);
 });
 
+test("a blob that is gone is one warning, however many records need it", async (t) => {
+  const { open, texts, blobPath } = setUp(t);
+  const store = open();
+  const names = ["a", "b", "c"];
+  for (const name of names) await store.put(recordOf(name, 1));
+  await rm(blobPath(makeBytes(1000, 1)));
+  assert.equal((await open().find(names.map(keyOf))).size, 0);
+  assert.equal(texts.length, 1);
+  assert.match(
+    texts[0] ?? "",
+    /^Passing over the record [0-9a-f]{64} and 2 more in directory .*: it needs sha256:[0-9a-f]{64}, which is gone/,
+  );
+});
+
 test("files of others are neither read nor removed", async (t) => {
   const { directory, open, texts, recordPath } = setUp(t);
   const store = open();
