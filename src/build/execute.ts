@@ -13,7 +13,7 @@ import type { RunResult, Sandbox, SandboxName } from "../sandbox/sandbox.ts";
 import type { BaseImage } from "./bases.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, blaming, hintOf, type Place, type PlaceOf } from "./failure.ts";
-import { type GrowingFiles, UnwrittenFiles, WholeFiles } from "./growing.ts";
+import { type GrowingFiles, StackedFiles, UnwrittenFiles, WholeFiles } from "./growing.ts";
 import type { Layers } from "./layers.ts";
 import type { Origin, Plan, RunStep, StagePlan, Step } from "./plan.ts";
 import { allSteps, type CachePolicy, type Hit, type Resumption } from "./resume.ts";
@@ -314,8 +314,8 @@ class StageBuild {
     const started = performance.now();
     report.emit({ kind: "step-start", step: name });
     try {
-      const next = await (step.kind === "run" ? this.#run(step, files, name, started) : this.#apply(step, await files.whole, started));
-      if (next.isWhole) report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf((await next.whole).layers.at(-1)) });
+      const next = await (step.kind === "run" ? this.#run(step, files, name, started) : this.#apply(step, files, started));
+      if (next.top !== undefined) report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.top) });
       return next;
     } catch (error) {
       // What was done before is kept.
@@ -347,8 +347,7 @@ class StageBuild {
     this.#root.skip();
     const sandbox = await this.#tools.sandbox();
     if (sandbox.name !== fullSandbox) this.#fidelity = sandbox.name;
-    const isRunNext = this.#stage.steps[this.#next + 1]?.kind === "run";
-    if (sandbox.stacksLayers && isRunNext && sizeOf(result.changes) > waitedSize)
+    if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf(result.changes) > waitedSize)
       return this.#writeBehind(result, below, { step, name, started });
     const written = await this.#write(result.changes);
     const next = await below.with(written.layer, written.index);
@@ -382,7 +381,7 @@ class StageBuild {
     return files;
   }
 
-  async #apply(step: Exclude<Step, RunStep>, files: StageFiles, started: number): Promise<GrowingFiles> {
+  async #apply(step: Exclude<Step, RunStep>, files: GrowingFiles, started: number): Promise<GrowingFiles> {
     const now = this.#epoch ?? Math.floor(Date.now() / 1000);
     const { file, line } = this.#tools.place(step.source);
     const warn = (rule: LateRuleName, text: string) => {
@@ -390,14 +389,22 @@ class StageBuild {
       this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
     };
     const { scratch, downloads, signal } = this.#tools;
-    const tools = { now, warn, scratch, downloads, signal };
+    const tools = { now, warn, scratch, downloads, signal, digested: () => files.digested() };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
     const items =
       step.kind === "workdir"
         ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools))
         : await copyFiles(step, below, await this.#openSource(step.from), tools);
     const written = await this.#write(items);
-    return new WholeFiles(this.#finish(await files.with(written.layer, written.index), written, started));
+    if (files.isWhole) return new WholeFiles(this.#finish(await (await files.whole).with(written.layer, written.index), written, started));
+    const { layer, index } = written;
+    const next = new StackedFiles(files, layer, (await files.tree()).with(index));
+    this.#note(timesSince(started), Promise.resolve(written));
+    // After those below it.
+    const tell = () => this.#tools.onLayer(layer);
+    files.digested().then(tell, () => {});
+    this.#behind = next.whole.catch(() => {});
+    return next;
   }
 
   get #latest(): number | undefined {

@@ -12,6 +12,11 @@ export interface Level {
   readonly tree?: Tree;
 }
 
+/** A layer that may still be written. */
+export interface GrowingLevel extends Omit<Level, "layer"> {
+  readonly layer: Layer | Promise<Layer>;
+}
+
 /** A value that grows by one layer at a time; what was handed out before stays as it was. */
 export class StageFiles {
   readonly levels: readonly Level[];
@@ -97,17 +102,21 @@ export class StageRoot {
   }
 
   /** The root with layers on it that those it holds already are the lowest of. */
-  async holding(levels: readonly Level[]): Promise<Root> {
+  async holding(levels: readonly GrowingLevel[]): Promise<Root> {
     this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
     const root = await this.#root;
     const added: Promise<Tree>[] = [];
     for (const { layer, tree } of levels.slice(this.#added)) {
-      const merged = root.add(this.#sources.fetch(layer), tree);
+      const merged = root.add(this.#fetch(layer), tree, levels[this.#added - 1]?.tree);
       this.#trees[this.#added++] = merged;
       added.push(merged);
     }
     await Promise.all(added);
     return root;
+  }
+
+  async #fetch(layer: Layer | Promise<Layer>): Promise<Layer> {
+    return this.#sources.fetch(await layer);
   }
 
   /** What layers come to, found while they are put on the root; there may be others above them by now. */

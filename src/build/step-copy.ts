@@ -29,6 +29,8 @@ export interface StepTools extends ArchiveTools {
   /** Seconds since 1970. */
   readonly now: number;
   readonly downloads: Pick<Downloads, "download" | "checkOut">;
+  /** Resolves when the tree has the digests of all its files; left out where it has. */
+  readonly digested?: (() => Promise<unknown>) | undefined;
   warn(rule: LateRuleName, text: string): void;
 }
 
@@ -53,7 +55,7 @@ export async function copyFiles(step: CopyStep, tree: Tree, source: StepSource, 
   for (const [index, operand] of step.sources.entries()) await blaming({ of: "source", index }, () => take(operand));
   if (namedOutright.length > 0) tools.warn("NamedFileNotExcluded", excludeWarning(namedOutright));
   draft.addXattrs((await source.xattrs?.(draft.sources())) ?? new Map());
-  return draft.items({ locate: await source.locate(draft.sources()), hasDigest });
+  return draft.items({ locate: await source.locate(draft.sources()), digested: tools.digested, hasDigest });
 
   async function take(operand: CopyOperand): Promise<void> {
     if (operand.kind === "inline") {

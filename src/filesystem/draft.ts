@@ -18,6 +18,8 @@ export interface NewEntry {
 export interface Contents {
   /** Where the bytes of a file of the source are. */
   locate(path: RawPath): Content | undefined;
+  /** Resolves when the tree below has the digests of all its files; left out where it has. */
+  readonly digested?: (() => Promise<unknown>) | undefined;
   /** Whether bytes have a digest; asked about files whose attributes are as they were. */
   hasDigest(content: Content | undefined, sha256: string): Promise<boolean>;
 }
@@ -221,9 +223,10 @@ function* sourcesBelow(place: Place): Generator<RawPath, void, void> {
   for (const child of place.children?.values() ?? []) yield* sourcesBelow(child);
 }
 
-async function isSame(place: Place, below: FileNode | undefined, { locate, hasDigest }: Contents): Promise<boolean> {
+async function isSame(place: Place, below: FileNode | undefined, { locate, digested, hasDigest }: Contents): Promise<boolean> {
   if (below === undefined || !sameAttributes(below.attributes, place.attributes)) return false;
   if (place.attributes.type !== "file") return true;
+  if (below.sha256 === undefined) await digested?.();
   if (below.sha256 === undefined) return false;
   if (place.sha256 !== undefined) return place.sha256 === below.sha256;
   return hasDigest(typeof place.content === "string" ? locate(place.content) : place.content, below.sha256);

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { changesFromUpper, type LayerFiles, removeTree, type Tree } from "../filesystem/filesystem.ts";
+import { changesFromUpper, type LayerFiles, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { writeEtcFiles } from "./etc-files.ts";
@@ -29,7 +29,7 @@ export function openNs(tools: NsTools, why: string): Sandbox {
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper });
+      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper, files: tools.files });
       roots.add(root);
       return root;
     },
@@ -46,6 +46,7 @@ class NsRoot implements Root {
   readonly #store: LayerStore;
   readonly #mounts: MountShop;
   readonly #helper: Helper;
+  readonly #files: LayerFiles;
   readonly #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
   #stack: (Level | Changes)[] = [];
@@ -53,18 +54,39 @@ class NsRoot implements Root {
   #turn: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
-  constructor(work: string, tools: { readonly layers: LayerStore; readonly mounts: MountShop; readonly helper: Helper }) {
+  constructor(work: string, tools: Pick<NsTools, "files" | "helper"> & { readonly layers: LayerStore; readonly mounts: MountShop }) {
     this.#work = work;
     this.#store = tools.layers;
     this.#mounts = tools.mounts;
     this.#helper = tools.helper;
+    this.#files = tools.files;
   }
 
-  async add(layer: Promise<Layer>, tree?: Tree): Promise<Tree> {
+  async add(layer: Promise<Layer>, tree?: Tree, lower?: Tree): Promise<Tree> {
     if (this.#stack.length === maxLayers) throw new Error(`Cannot stack more than ${maxLayers} layers: overlayfs takes no more`);
-    const level = this.#store.add(layer, this.#topLevel(), tree);
-    this.#stack.unshift(level);
-    return level.tree;
+    const top = this.#stack[0];
+    if (top === undefined || isLevel(top)) {
+      const level = this.#store.add(layer, top, tree);
+      this.#stack.unshift(level);
+      return level.tree;
+    }
+    if (tree === undefined || lower === undefined) throw new Error("Cannot add a layer: what lies below it is not known");
+    this.#runs += 1;
+    const made = join(this.#work, String(this.#runs), "layer");
+    const directory = this.#unpack(layer, made, lower, tree);
+    this.#stack.unshift({ made, directory, written: { layer, tree } });
+    await directory;
+    return tree;
+  }
+
+  /** The layer by itself; it has no name that others could find it by. */
+  async #unpack(layer: Promise<Layer>, made: string, lower: Tree, tree: Tree): Promise<string> {
+    const directory = join(made, "fs");
+    await mkdir(this.#work, { recursive: true, mode: 0o700 });
+    await mkdir(directory, { recursive: true });
+    const target = { root: directory, form: "overlay", lower: { tree: lower, layers: [], files: this.#files }, tree } as const;
+    await unpackLayer(await layer, target, { helper: this.#helper, signal: this.#stop.signal });
+    return directory;
   }
 
   async run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<RunResult> {
@@ -123,20 +145,24 @@ class NsRoot implements Root {
     if (at < 0 || (below !== undefined && !isLevel(below))) throw new Error("Cannot keep a layer: the one below it is not written yet");
     const level = await this.#store.publish(top.made, layer, below, tree);
     // There may be more on top by now.
-    this.#stack[this.#stack.indexOf(top)] = level;
-  }
-
-  #topLevel(): Level | undefined {
-    const top = this.#stack[0];
-    if (top !== undefined && !isLevel(top)) throw new Error("Cannot add a layer: the one below it is not written yet");
-    return top;
+    const now = this.#stack.indexOf(top);
+    this.#stack[now] = level;
+    const above = this.#stack[now - 1];
+    if (above === undefined || isLevel(above) || above.written === undefined) return;
+    const isThere = await above.directory.then(
+      () => true,
+      () => false, // Which is the error of whoever needs it.
+    );
+    if (isThere) await this.#publish(above, await above.written.layer, above.written.tree);
   }
 }
 
-/** The upper directory of a command that has ended. */
+/** The upper directory of a command that has ended, or a layer on top of one. */
 interface Changes {
   readonly made: string;
   readonly directory: Promise<string>;
+  /** The layer that lies there, where one does, and what all up to it come to. */
+  readonly written?: { readonly layer: Promise<Layer>; readonly tree: Tree };
 }
 
 function isLevel(entry: Level | Changes): entry is Level {

@@ -36,11 +36,12 @@ export interface Sandbox {
 /** One stage's file system on disk. */
 export interface Root {
   /**
-   * Puts a layer on top and gives the tree of all layers so far, which may be handed in where it is known. Called for each layer from the bottom, in order, without waiting for the last call's
+   * Puts a layer on top and gives the tree of all layers so far. That and the tree of those below may be handed in where they are known,
+   * and must be where `publish` has not been called yet for what lies below. Called for each layer from the bottom, in order, without waiting for the last call's
    * answer: fetching and unpacking go on side by side, and the same layer in several stages is unpacked once. A layer that
    * `publish` has taken need not be added again.
    */
-  add(layer: Promise<Layer>, tree?: Tree): Promise<Tree>;
+  add(layer: Promise<Layer>, tree?: Tree, lower?: Tree): Promise<Tree>;
   /**
    * Runs one command on top of all layers added so far; `lower` is their merged tree, which is needed when the command has ended. Rejects
    * when it cannot be started, with what a mount lacks, or when `signal` aborts.

@@ -14,8 +14,8 @@ import { pushed } from "../support/pushed.ts";
 import { startRegistry } from "../support/registry.ts";
 import { openCachedBuilds } from "./cached-builds.ts";
 
-/** Takes a second or so to be written as a layer. */
-const big = "RUN head -c 48000000 /dev/urandom > /big";
+/** Takes half a second or so to be written as a layer. */
+const big = "RUN head -c 24000000 /dev/urandom > /big";
 
 /** `follow` sees each event when it happens. */
 async function open(t: TestContext) {
@@ -32,7 +32,10 @@ async function open(t: TestContext) {
     build(lines: string, more: Partial<Request> = {}, signal?: AbortSignal) {
       const destinations = [parseReference(`${registry.host}/app:1`)];
       const request = { destinations, stateDir, stateIsPrivate: false, ...more };
-      return builder.build({ Dockerfile: `FROM ${registry.host}/base:1\n${lines}` }, request, signal);
+      const image = `FROM ${registry.host}/base:1`;
+      const same = `${image} AS same\nRUN mkdir /d && echo x > /d/a && echo b > /d/b && touch -d @1000 /d/*`;
+      const files = { Dockerfile: `${lines.includes("--from=same") ? `${same}\n` : ""}${image}\n${lines}` };
+      return builder.build(files, request, signal);
     },
     onEvent(take: (event: Event) => void) {
       builder.events.push = (...events: Event[]) => {
@@ -46,6 +49,7 @@ async function open(t: TestContext) {
 /** `start 2`, `output 2: TEXT`, `done 2`: what steps of the only stage told, in that order. */
 function told(events: readonly Event[]): string[] {
   return events.flatMap((event) => {
+    if ("step" in event && event.step.stage === "same") return [];
     if (event.kind === "step-start") return [`start ${event.step.number}`];
     if (event.kind === "step-output") return [`output ${event.step.number}: ${Buffer.from(event.bytes).toString().trim()}`];
     return event.kind === "step-end" ? [`${event.outcome} ${event.step.number}`] : [];
@@ -69,7 +73,7 @@ test("a command runs while the layer of the one before it is written", async (t)
   assert.deepEqual(told(events).slice(0, 4), ["start 2", "start 3", "output 3: started", "done 2"]);
   assert.deepEqual(told(events).slice(4).sort(), ["done 3", "done 4", "start 4"]);
   const [first] = events.flatMap((event) => (event.kind === "step-end" ? [event] : []));
-  assert.ok((first?.layer?.size ?? 0) > 48e6);
+  assert.ok((first?.layer?.size ?? 0) > 24e6);
   assert.ok(first?.seconds !== undefined);
 });
 
@@ -87,6 +91,18 @@ const rows: readonly (readonly [what: string, lines: string])[] = [
     `${zeros} && mkdir /d && touch /d/a /d/b\n${zeros} && rm /d/a\n${zeros} && rm -r /d && mkdir /d\nRUN test ! -e /d/b`,
   ],
   ["hard links", `${zeros} && ln /zeros /b\nRUN test /zeros -ef /b && echo c > /c && ln /c /d\nRUN test /c -ef /d`],
+  [
+    "a COPY over its files, some of which are the same",
+    `${zeros} && mkdir /d && echo a > /d/a && echo b > /d/b && touch -d @1000 /d/*\nCOPY --from=same /d /d\nRUN test $(cat /d/a) = x && rm /d/b`,
+  ],
+  [
+    "directories and a COPY between, twice",
+    `${zeros}\nWORKDIR /w\nCOPY Dockerfile d\nRUN test -f d && rm /zeros\n${zeros} && mkdir e\nCOPY --chmod=600 Dockerfile e/\n${zeros} && test -f e/Dockerfile && rm -r e d\nRUN test ! -e e`,
+  ],
+  [
+    "users for a COPY",
+    `${zeros} && echo new:x:77:78::/new:/bin/sh >> /etc/passwd\nCOPY --chown=new Dockerfile /d\nRUN test $(stat -c %u:%g /d) = 77:78`,
+  ],
   ["a COPY between", `${zeros}\n${zeros} && echo 2 > /two\nCOPY Dockerfile /d\n${zeros} && test -f /d && cp /two /three\nRUN rm /two`],
 ];
 
@@ -99,25 +115,40 @@ for (const [what, lines] of rows)
       return pushed(opened.registry, "app", "1")?.config.rootfs.diff_ids;
     };
     const ids = await diffIds("ns");
-    assert.deepEqual(told(opened.builder.events).slice(0, 3), ["start 2", "start 3", "done 2"]);
+    assert.deepEqual(told(opened.builder.events).slice(0, 2), ["start 2", "start 3"]);
     assert.deepEqual(ids, await diffIds("chroot-bare"));
   });
 
-test("a layer that cannot be written fails its step, stops the next one and leaves nothing", async (t) => {
-  const opened = await open(t);
-  if (opened === undefined) return;
-  opened.onEvent((event) => {
-    if (starts(event, 3)) for (const path of largeFiles(join(opened.stateDir, "work"))) truncateSync(path, 1000);
+for (const [what, between] of [
+  ["a command", ""],
+  ["a COPY and a command", "COPY Dockerfile /\n"],
+])
+  test(`a layer that cannot be written fails its step, stops ${what} after it and leaves nothing`, async (t) => {
+    const opened = await open(t);
+    if (opened === undefined) return;
+    opened.onEvent((event) => {
+      if (starts(event, 3)) for (const path of largeFiles(join(opened.stateDir, "work"))) truncateSync(path, 1000);
+    });
+    await assert.rejects(opened.build(`${big}\n${between}RUN sleep 60`, { sandbox: "ns" }), (error) => {
+      assert.ok(error instanceof BuildFailure);
+      assert.match(error.message, /big": the context changed while building/);
+      assert.equal(error.place?.line, 2);
+      return true;
+    });
+    const lines = told(opened.builder.events);
+    assert.deepEqual([...lines.slice(0, 2), ...lines.filter((line) => line.startsWith("failed"))], ["start 2", "start 3", "failed 2"]);
+    assert.equal(opened.registry.count("PUT", /\/v2\/app\/manifests\//), 0);
+    assert.deepEqual(readdirSync(join(opened.stateDir, "work")), []);
   });
-  await assert.rejects(opened.build(`${big}\nRUN sleep 60`, { sandbox: "ns" }), (error) => {
-    assert.ok(error instanceof BuildFailure);
-    assert.match(error.message, /big": the context changed while building/);
-    assert.equal(error.place?.line, 2);
-    return true;
-  });
-  assert.deepEqual(told(opened.builder.events), ["start 2", "start 3", "failed 2"]);
-  assert.equal(opened.registry.count("PUT", /\/v2\/app\/manifests\//), 0);
-  assert.deepEqual(readdirSync(join(opened.stateDir, "work")), []);
+
+test("a COPY that fails beside a layer that is written leaves that in the cache", async (t) => {
+  const tools = await openCachedBuilds(t);
+  if (tools === undefined) return;
+  const lines = (last: string) => `FROM BASE\n${zeros}\nCOPY Dockerfile ${last}\nRUN true`;
+  await assert.rejects(tools.build(lines("/zeros/"), {}, {}, { sandbox: "ns" }), /zeros/);
+  assert.deepEqual(told(tools.events).slice(-2), ["done 2", "failed 3"]);
+  const { outcomes, warnings } = await tools.build(lines("/d"), {}, {}, { sandbox: "ns" });
+  assert.deepEqual([outcomes, warnings], [{ "stage-0": ["cached", "done", "done"] }, []]);
 });
 
 test("aborting while a layer is written leaves nothing", async (t) => {
@@ -150,4 +181,15 @@ test("a build from the cache is the one that filled it, to the byte", async (t) 
   const second = await tools.build(lines, {}, {}, { sandbox: "ns" });
   assert.deepEqual(second.outcomes, { "stage-0": Array(6).fill("cached") });
   assert.equal(second.digest, first.digest);
+});
+
+test("a COPY and the command on top of it do not wait for a layer below them", async (t) => {
+  const opened = await open(t);
+  if (opened === undefined) return;
+  await opened.build(`${big}\nWORKDIR /w\nCOPY Dockerfile .\nRUN test -f Dockerfile && echo started`, { sandbox: "ns" });
+  const lines = told(opened.builder.events);
+  assert.deepEqual(lines.slice(0, 6), ["start 2", "start 3", "done 3", "start 4", "done 4", "start 5"]);
+  assert.ok(lines.indexOf("output 5: started") < lines.indexOf("done 2"), lines.join(", "));
+  const layers = pushed(opened.registry, "app", "1")?.config.rootfs.diff_ids;
+  assert.equal(layers?.length, 5);
 });
