@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) three times: x86's SHA extensions, ARMv8's, and plain C.
+// SHA-256 (FIPS 180-4) four times: x86's SHA extensions, AVX2 for x86 without them, ARMv8's, and plain C.
 #include "sha256.h"
 
 #include <string.h>
@@ -16,25 +16,43 @@ typedef void compress_function(uint32_t state[8], const uint8_t *data, size_t bl
 
 static uint32_t rotate(uint32_t value, int count) { return value >> count | value << (32 - count); }
 
+// One round; the caller names the words in turn, so that none of them is moved.
+#define ROUND(a, b, c, d, e, f, g, h, i) \
+  do { \
+    uint32_t one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + sums[i]; \
+    d += one; \
+    h = one + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b))); \
+  } while (0)
+
+__attribute__((always_inline)) static inline void do_rounds(uint32_t state[8], const uint32_t sums[64]) {
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
+  for (int i = 0; i < 64; i += 8) {
+    ROUND(a, b, c, d, e, f, g, h, i);
+    ROUND(h, a, b, c, d, e, f, g, i + 1);
+    ROUND(g, h, a, b, c, d, e, f, i + 2);
+    ROUND(f, g, h, a, b, c, d, e, i + 3);
+    ROUND(e, f, g, h, a, b, c, d, i + 4);
+    ROUND(d, e, f, g, h, a, b, c, i + 5);
+    ROUND(c, d, e, f, g, h, a, b, i + 6);
+    ROUND(b, c, d, e, f, g, h, a, i + 7);
+  }
+  state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
 static void compress_plain(uint32_t state[8], const uint8_t *data, size_t blocks) {
   for (; blocks > 0; blocks--, data += 64) {
-    uint32_t w[64];
-    for (int i = 0; i < 16; i++)
-      w[i] = (uint32_t)data[4 * i] << 24 | (uint32_t)data[4 * i + 1] << 16 | (uint32_t)data[4 * i + 2] << 8 | data[4 * i + 3];
-    for (int i = 16; i < 64; i++) {
-      uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
-      uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
+    uint32_t w[64], sums[64];
     for (int i = 0; i < 64; i++) {
-      uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-      uint32_t one = h + s1 + ((e & f) ^ (~e & g)) + constants[i] + w[i];
-      uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-      uint32_t two = s0 + ((a & b) ^ (a & c) ^ (b & c));
-      h = g, g = f, f = e, e = d + one, d = c, c = b, b = a, a = one + two;
+      if (i < 16) {
+        w[i] = (uint32_t)data[4 * i] << 24 | (uint32_t)data[4 * i + 1] << 16 | (uint32_t)data[4 * i + 2] << 8 | data[4 * i + 3];
+      } else {
+        uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
+        uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
+        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+      }
+      sums[i] = w[i] + constants[i];
     }
-    state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+    do_rounds(state, sums);
   }
 }
 
@@ -68,12 +86,55 @@ __attribute__((target("sha,sse4.1"))) static void compress_x86(uint32_t state[8]
   _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(high, low, 8));
 }
 
+__attribute__((target("avx2,bmi2"))) static inline __m256i rotate_words(__m256i value, int count) {
+  return _mm256_or_si256(_mm256_srli_epi32(value, count), _mm256_slli_epi32(value, 32 - count));
+}
+
+// Of two words, each of which lies twice in a half of a lane: what the schedule takes from the words two before, as words 0 and 2.
+__attribute__((target("avx2,bmi2"))) static inline __m256i mix_last(__m256i doubled) {
+  __m256i rotated = _mm256_xor_si256(_mm256_srli_epi64(doubled, 17), _mm256_srli_epi64(doubled, 19));
+  return _mm256_xor_si256(rotated, _mm256_srli_epi32(doubled, 10));
+}
+
+// The schedules of two blocks are made side by side, one in each lane; the rounds follow one block after the other.
+__attribute__((target("avx2,bmi2"))) static void compress_avx2(uint32_t state[8], const uint8_t *data, size_t blocks) {
+  const __m256i big_endian = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
+  const __m256i to_low = _mm256_broadcastsi128_si256(_mm_set_epi64x(-1, 0x0b0a090803020100));
+  const __m256i to_high = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0b0a090803020100, -1));
+  uint32_t sums[2][64] __attribute__((aligned(16)));
+  while (blocks > 0) {
+    const uint8_t *second = blocks > 1 ? data + 64 : data;
+    __m256i w[4];
+    for (int i = 0; i < 4; i++) {
+      __m128i low = _mm_loadu_si128((const __m128i *)(data + 16 * i)), high = _mm_loadu_si128((const __m128i *)(second + 16 * i));
+      w[i] = _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1), big_endian);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+      __m256i sum = _mm256_add_epi32(w[i & 3], _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(constants + 4 * i))));
+      _mm_store_si128((__m128i *)(sums[0] + 4 * i), _mm256_castsi256_si128(sum));
+      _mm_store_si128((__m128i *)(sums[1] + 4 * i), _mm256_extracti128_si256(sum, 1));
+      if (i >= 12) continue;
+      __m256i before15 = _mm256_alignr_epi8(w[(i + 1) & 3], w[i & 3], 4), before7 = _mm256_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4);
+      __m256i mixed = _mm256_xor_si256(rotate_words(before15, 7), rotate_words(before15, 18));
+      __m256i next = _mm256_add_epi32(_mm256_add_epi32(w[i & 3], before7), _mm256_xor_si256(mixed, _mm256_srli_epi32(before15, 3)));
+      // The third and fourth word depend on the first and second.
+      next = _mm256_add_epi32(next, _mm256_shuffle_epi8(mix_last(_mm256_shuffle_epi32(w[(i + 3) & 3], 0xfa)), to_low));
+      w[i & 3] = _mm256_add_epi32(next, _mm256_shuffle_epi8(mix_last(_mm256_shuffle_epi32(next, 0x50)), to_high));
+    }
+    do_rounds(state, sums[0]);
+    if (blocks > 1) do_rounds(state, sums[1]);
+    size_t done = blocks > 1 ? 2 : 1;
+    blocks -= done, data += 64 * done;
+  }
+}
+
 static compress_function *choose(void) {
   unsigned a, b, c, d;
   // Leaf 7: SHA extensions; leaf 1: SSSE3 and SSE4.1.
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & 1u << 29)) return compress_plain;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 9) || !(c & 1u << 19)) return compress_plain;
-  return compress_x86;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b & 1u << 29 && __get_cpuid(1, &a, &b, &c, &d) && c & 1u << 9 && c & 1u << 19) return compress_x86;
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? compress_avx2 : compress_plain;
 }
 
 #elif defined(__aarch64__)

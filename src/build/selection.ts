@@ -1,6 +1,6 @@
 // Digests of what steps take from contexts and stages: names, types, modes, owners, links and contents, and no times.
 
-import { Draft, emptyTree, type FileNode, type FileView, joinPath, resolvePath } from "../filesystem/filesystem.ts";
+import { Draft, emptyTree, type FileNode, type FileView, joinPath, resolvePath, type TakeDigest } from "../filesystem/filesystem.ts";
 import type { Content, LayerItem, RawPath } from "../layer/entry.ts";
 import { digestContent } from "../layer/layer.ts";
 import { copyPath } from "./copy.ts";
@@ -34,9 +34,15 @@ export interface SettledFiles extends ContextFiles {
 export function settleFiles(files: ContextFiles): SettledFiles {
   const nodes = new Map<RawPath, FileNode | undefined>();
   const digests = new Map<RawPath, string>();
+  const { contents } = files;
+  const sizeOf = (path: RawPath) => nodes.get(path)?.attributes.size ?? 0;
+  // What has another size by now is read again, which tells what is wrong.
+  const take: TakeDigest = (path, size, sha256) => size === sizeOf(path) && digests.set(path, sha256);
+  const readAll = contents && ((paths: readonly RawPath[]) => contents(largeFirst(paths, sizeOf), take));
+  const read = readAll ?? files.xattrs;
   return {
     ...files,
-    xattrs: files.xattrs && remember(files.xattrs),
+    xattrs: read && remember(read),
     lstat(path) {
       if (!nodes.has(path)) nodes.set(path, files.lstat(path));
       const node = nodes.get(path);
@@ -52,6 +58,14 @@ export function settleFiles(files: ContextFiles): SettledFiles {
       return sha256;
     },
   };
+}
+
+/** So that no core is left with a large one when the others have nothing to do any more. */
+function largeFirst(paths: readonly RawPath[], sizeOf: (path: RawPath) => number): readonly RawPath[] {
+  const large: RawPath[] = [];
+  const others: RawPath[] = [];
+  for (const path of paths) (sizeOf(path) >= 1 << 20 ? large : others).push(path);
+  return large.length === 0 ? paths : [...large, ...others];
 }
 
 /** What a COPY or ADD takes by paths; undefined where the digest of some file is not known. Throws a SourceNotFound. */

@@ -1,7 +1,7 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
-export { type Capabilities, readCapabilities } from "./capabilities.ts";
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
+export { type Capabilities, readCapabilities, readContents, type TakeDigest } from "./contents.ts";
 export { Draft, directoryAttributes, type NewDirectory } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";

@@ -1,7 +1,8 @@
-// Capabilities of the context's files, in layers, mounts and keys.
+// Capabilities of the context's files, in layers, mounts and keys, and the digests that are told with them.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -115,4 +116,32 @@ test("capabilities count for keys, and are asked for once", async (t) => {
   assert.equal(new Set(keys).size, 3);
   assert.equal(keys[1], keys[3]);
   assert.deepEqual(asked.slice(0, asked.length / 4).sort(), ["d/other", "d/tool", "d/twin", "plain"]);
+});
+
+test("files of all steps are read together, large ones first; what has another size by then is read again", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const [name, text] of [
+    ["a", "a"],
+    ["large", "x".repeat(1 << 20)],
+    ["z", "changed"],
+  ] as const)
+    writeFileSync(join(directory, name), text);
+  const asked: (readonly RawPath[])[] = [];
+  const files = settleFiles({
+    ...{ location: directory, stateDir: undefined, keepsOwners: false, time: undefined, async close() {} },
+    ...openDirectory(directory, noPatterns),
+    async contents(paths, take) {
+      asked.push(paths);
+      take("a", 1, "digest of a");
+      take("large", 1 << 20, "digest of large");
+      take("z", 1, "digest of another z");
+      return new Map();
+    },
+  });
+  for (const path of ["a", "large", "z"]) files.lstat(path);
+  await Promise.all([files.xattrs?.(["a"]), files.xattrs?.(["z", "large"]), files.xattrs?.(["a"])]);
+  await files.xattrs?.(["z"]);
+  assert.deepEqual(asked, [["large", "a", "z"]]);
+  const digests = await Promise.all(["a", "large", "z"].map((path) => files.digest(path)));
+  assert.deepEqual(digests, ["digest of a", "digest of large", createHash("sha256").update("changed").digest("hex")]);
 });

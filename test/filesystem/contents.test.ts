@@ -1,11 +1,12 @@
-// Which files have capabilities, asked of the helper for many files at once.
+// Which files have capabilities and what they hold, asked of the helper for many files at once.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readCapabilities } from "../../src/filesystem/filesystem.ts";
+import { readCapabilities, readContents } from "../../src/filesystem/filesystem.ts";
 import { rootHelper, temporary } from "./disk.ts";
 
 const value = "\x01\0\0\x02\0\x20".padEnd(20, "\0");
@@ -60,4 +61,51 @@ test("without paths nothing is started; a root that is not there is an error, an
   };
   await assert.rejects(readCapabilities("/nowhere", paths(), { helper }), /Cannot enter "\/nowhere": No such file/);
   await assert.rejects(readCapabilities("/", ["x"], { helper, signal: AbortSignal.abort(new Error("enough")) }), /enough|abort/i);
+});
+
+const digestOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+test("contents of every length are told with their digests", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  const bytes = Buffer.from(Array.from({ length: 1_000_003 }, (_, i) => (i * i) >> 3));
+  const sizes = [...Array(300).keys(), 4096, 262_143, 262_144, 262_145, bytes.length];
+  for (const size of sizes) writeFileSync(join(root, `${size}`), bytes.subarray(0, size));
+  writeFileSync(join(root, "capable"), "x");
+  setCapability(root, "capable");
+  const found = new Map<string, [number, string]>();
+  const paths = ["capable", ...sizes.map(String)];
+  const capabilities = await readContents(root, paths, { helper }, (path, size, sha256) => found.set(path, [size, sha256]));
+  assert.deepEqual(capabilities, new Map([["capable", new Map([["security.capability", value]])]]));
+  assert.deepEqual(found.get("capable"), [1, digestOf(Buffer.from("x"))]);
+  for (const size of sizes) assert.deepEqual(found.get(`${size}`), [size, digestOf(bytes.subarray(0, size))]);
+});
+
+test("what is no regular file, or not there, has no digest; nothing waits for a pipe", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  writeFileSync(join(root, "file"), "x");
+  symlinkSync("file", join(root, "link"));
+  mkdirSync(join(root, "directory"));
+  execFileSync("mkfifo", [join(root, "pipe")]);
+  const told: string[] = [];
+  await readContents(root, ["link", "directory", "gone", "pipe", "file/x", "file"], { helper }, (path) => told.push(path));
+  assert.deepEqual(told, ["file"]);
+});
+
+test("thousands of files are told of once each", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  for (let i = 0; i < 100; i += 1) writeFileSync(join(root, `f${i}`), `${i}`);
+  const paths = Array.from({ length: 20_000 }, (_, i) => `${"./".repeat(Math.floor(i / 100))}f${i % 100}`);
+  const told: string[] = [];
+  await readContents(root, paths, { helper }, (path, size, sha256) => {
+    const text = path.replace(/^.*f/, "");
+    assert.deepEqual([size, sha256], [text.length, digestOf(Buffer.from(text))]);
+    told.push(path);
+  });
+  assert.deepEqual(told.sort(), paths.sort());
 });
