@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import { createRequire as __createRequire } from "node:module";
-const require = __createRequire(import.meta.url);
 import {
   annotationLevels,
   formatPlatform,
@@ -8,12 +6,9 @@ import {
   parsePlatform,
   parseReference,
   withDefaultTag
-} from "./shared-1.mjs";
-
-// src/main.ts
-import { existsSync as existsSync2, realpathSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
+} from "./shared-5.mjs";
+import "./shared-6.mjs";
+import "./shared-1.mjs";
 
 // src/report/neutral.ts
 var unsafe = (
@@ -210,7 +205,7 @@ function openNarration(masks, now) {
   };
   const endOutput = (step) => [...step.streams.values()].flatMap((stream) => tellOutput(step, stream.end()));
   const tellStepEnd = (event) => {
-    const { step: name, outcome, layer } = event;
+    const { step: name, outcome, layer, seconds } = event;
     if (!steps.has(name.id)) return [message("info", outcome === "failed" ? "bad" : "good", `${outcome}: ${oneLine(name.text)}`, name)];
     const step = stepOf(name);
     const rest = endOutput(step);
@@ -218,7 +213,7 @@ function openNarration(masks, now) {
     if (outcome === "failed") failed = step;
     const size = layer === void 0 ? "" : `, layer of ${formatSize(layer.size)}`;
     const [level, tone] = outcome === "failed" ? ["error", "bad"] : ["info", "good"];
-    const text = outcome === "cached" ? `cached${size}` : `${outcome} ${outcome === "done" ? "in" : "after"} ${formatSeconds(secondsOf(step))}${size}`;
+    const text = outcome === "cached" ? `cached${size}` : `${outcome} ${outcome === "done" ? "in" : "after"} ${formatSeconds(seconds ?? secondsOf(step))}${size}`;
     return [...rest, message(level, tone, text, name)];
   };
   return {
@@ -595,14 +590,12 @@ function widthOf(text) {
   return width2;
 }
 
-// src/host/sarif.ts
-import { isAbsolute } from "node:path";
-import { pathToFileURL } from "node:url";
-
 // src/host/version.ts
 var version = "0.1.0";
 
 // src/host/sarif.ts
+var { isAbsolute } = process.getBuiltinModule("node:path");
+var { pathToFileURL } = process.getBuiltinModule("node:url");
 function formatSarif({ file, findings, error }) {
   const reported = [...new Map(findings.map((finding) => [finding.rule, finding])).values()];
   const artifactLocation = isAbsolute(file) ? { uri: pathToFileURL(file).href } : { uri: file.split("/").map(encodeURIComponent).join("/"), uriBaseId: "%SRCROOT%" };
@@ -685,7 +678,7 @@ function formatJson2({ file, source, findings, error }) {
 }
 
 // src/host/credentials.ts
-import { join, resolve } from "node:path";
+var { join, resolve } = process.getBuiltinModule("node:path");
 function findDockerConfig({ env, directory, fileExists }) {
   const docker = env.DOCKER_CONFIG || (env.HOME ? join(env.HOME, ".docker") : "");
   const candidates = [
@@ -758,12 +751,13 @@ function countStates(stages) {
 }
 
 // src/host/failure.ts
-import { getSystemErrorMap } from "node:util";
+var { getSystemErrorMap } = process.getBuiltinModule("node:util");
 var prefixes = {
   "building image": "error building image",
   "pushing image": "error pushing image",
   "writing outputs": "error pushing image",
   "pruning cache": "error pruning cache",
+  "warming cache": "Failed warming cache",
   "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
 };
 var hints = [
@@ -990,7 +984,8 @@ var registries = [
     value: "N",
     default: "0",
     help: "further tries of unpacking a base",
-    status: "not yet"
+    status: "accepted",
+    reason: "what is unpacked has been verified, and pulls are repeated by --image-download-retry"
   },
   { name: "azure-container-registry-config", type: "string", value: "PATH", help: "Azure's credentials", status: "not yet", hidden: true }
 ];
@@ -1014,7 +1009,7 @@ var outputs = [
     help: "do not ask the registries before the build whether they will take the image"
   },
   { name: "push-retry", type: "integer", value: "N", default: "0", help: "further tries of a push" },
-  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take a tag that must not be moved for success", status: "not yet" },
+  { name: "push-ignore-immutable-tag-errors", type: "boolean", help: "take the answer that a tag must not be moved for success" },
   { name: "digest-file", type: "string", value: "FILE", help: "where to write the image's digest: a file or an https:// URL" },
   {
     name: "image-name-with-digest-file",
@@ -1085,8 +1080,10 @@ var behaviour = [
     type: "string",
     value: "MODE",
     default: "full",
+    choices: ["full", "redo", "time"],
     help: "how changes of RUN are found: full, redo or time",
-    status: "not yet"
+    status: "accepted",
+    reason: "every change of a RUN is found, at the cost of the fastest mode"
   },
   { name: "single-snapshot", type: "boolean", help: "one layer for a whole stage", status: "not yet" },
   {
@@ -1147,7 +1144,13 @@ var cache = [
     help: "a directory with cached layers, or ci, the CI's own cache service; may be repeated"
   },
   { name: "cache-store-limit", type: "string", value: "SIZE", help: "how much each such store may hold, as 10GB; the least used goes" },
-  { name: "cache-dir", type: "string", value: "PATH", default: "/cache", help: "where cached base images lie", status: "not yet" },
+  {
+    name: "cache-dir",
+    type: "string",
+    value: "PATH",
+    default: "/cache",
+    help: "directory with base images that slipway warm has put there; looked into with --cache, or where it is given"
+  },
   { name: "cache-ttl", type: "duration", value: "DURATION", default: "336h", help: "how long a layer is used after its step ran" },
   { name: "cache-run-layers", type: "boolean", default: "true", help: "cache the layers of RUN and WORKDIR" },
   { name: "cache-copy-layers", type: "boolean", default: "true", help: "cache the layers of COPY and ADD" },
@@ -1255,104 +1258,6 @@ function describeDefault(flag) {
   return text === void 0 ? "" : ` (default: ${text})`;
 }
 
-// src/host/help.ts
-var indent = 6;
-var width = 100;
-function describeUsage() {
-  const shown = flags.filter((flag) => !flag.hidden && flag.status === "works");
-  const sections = groups.map(
-    (group) => describeSection(
-      group,
-      shown.filter((flag) => flag.group === group)
-    )
-  );
-  const list = (status) => flags.filter((flag) => !flag.hidden && flag.status === status).map((flag) => `--${flag.name}`);
-  const old = flags.flatMap((flag) => (flag.aliases ?? []).map((alias) => `--${alias} (--${flag.name})`));
-  return [
-    "Builds a container image from a Dockerfile, without a daemon and without privilege.",
-    "",
-    "Usage:",
-    "  slipway [build] FLAGS",
-    "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
-    "  slipway explain FLAGS   says which steps of the build the cache has, and why it has not the others",
-    "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
-    "                          joins images of single platforms that were pushed into one index",
-    "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
-    "  slipway version",
-    "  slipway help",
-    "",
-    "Give a value as --flag=VALUE or --flag VALUE; switches as --flag or --flag=false.",
-    "",
-    ...sections.flat(),
-    ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
-    ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
-    ...describeList("Deprecated spellings:", old)
-  ].join("\n").concat("\n");
-}
-function describeSection(group, shown) {
-  if (shown.length === 0) return [];
-  return [`${group}:`, ...shown.flatMap(describeFlag), ""];
-}
-function describeFlag(flag) {
-  const short = flag.short === void 0 ? "    " : `-${flag.short}, `;
-  const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
-  return [`  ${short}--${flag.name}${value}`, ...wrap(`${flag.help}${describeDefault(flag)}`, indent + 4)];
-}
-function describeList(heading, names2) {
-  return names2.length === 0 ? [] : [heading, ...wrap(names2.join(" "), 2), ""];
-}
-function wrap(text, margin) {
-  const lines = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== void 0 && margin + last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((line) => " ".repeat(margin) + line);
-}
-
-// src/host/interruption.ts
-var patienceMs = 4e3;
-var codes2 = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
-function watchInterruption(surroundings, giveUp) {
-  const controller = new AbortController();
-  let exitCode;
-  let stopTimer = () => {
-  };
-  const exitNow = (code) => {
-    giveUp();
-    surroundings.exit(code);
-  };
-  let endedWith;
-  surroundings.onTrouble((trouble) => {
-    if (endedWith !== void 0 && "signal" in trouble) {
-      surroundings.exit(endedWith);
-      return;
-    }
-    if (exitCode !== void 0) {
-      if ("signal" in trouble) exitNow(exitCode);
-      return;
-    }
-    const code = codeOf(trouble);
-    exitCode = code;
-    stopTimer = surroundings.clock.every(patienceMs, () => exitNow(code));
-    controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
-  });
-  return {
-    signal: controller.signal,
-    get exitCode() {
-      return exitCode;
-    },
-    end(code) {
-      endedWith = code;
-      stopTimer();
-    }
-  };
-}
-function codeOf(trouble) {
-  return "signal" in trouble ? codes2[trouble.signal] : 1;
-}
-
 // src/host/usage.ts
 var UsageError = class extends Error {
   name = "UsageError";
@@ -1380,66 +1285,6 @@ function countEdits(from, to) {
     above = row;
   }
   return above[to.length] ?? 0;
-}
-
-// src/host/annotation-flag.ts
-var levelPattern = /^([a-z-]+)(?:\[([^\]]*)\])?$/;
-function readAnnotation(given) {
-  const equals = given.text.indexOf("=");
-  const [name, value] = [given.text.slice(0, equals), given.text.slice(equals + 1)];
-  const colon = name.indexOf(":");
-  const key = name.slice(colon + 1);
-  if (equals < 0 || !/^\S+$/.test(key)) throw fail(given, "must be [LEVEL:]KEY=VALUE");
-  if (colon < 0) return [{ key, value, given }];
-  return name.slice(0, colon).split(",").map((part) => {
-    const [, level, platform] = levelPattern.exec(part) ?? [];
-    return { ...readPlace(level ?? part, platform, given), key, value, given };
-  });
-}
-function readAnnotationField(name, value, given) {
-  if (!/^annotation[-.[]/.test(name)) return void 0;
-  const [, level, platform, key] = /^annotation(?:-([a-z-]+))?(?:\[([^\]]*)\])?\.(\S+)$/.exec(name) ?? [];
-  if (key === void 0) throw fail(given, `"${name}" must be annotation[-LEVEL].KEY`);
-  return { ...readPlace(level ?? "manifest", platform, given), key, value, given };
-}
-function readPlace(name, platform, given) {
-  const level = annotationLevels.find((one) => one === name);
-  if (level === void 0) throw fail(given, `unknown level "${name}"; it must be one of ${annotationLevels.join(", ")}`);
-  if (platform === void 0) return { level };
-  if (level.startsWith("index")) throw fail(given, `${level} is of all platforms; only manifests are of one`);
-  try {
-    return { level, platform: parsePlatform(platform) };
-  } catch (cause) {
-    throw fail(given, `invalid platform "${platform}": it must be os/architecture[/variant]`, cause);
-  }
-}
-function placeAnnotations(all, platforms, isDocker) {
-  const built = platforms.map(formatPlatform);
-  return all.map(({ given, level = "manifest", ...rest }) => {
-    if (level.startsWith("index") && built.length === 1)
-      throw fail(given, "index annotations are not supported for a single platform, whose image has no index; annotate its manifest");
-    if (isDocker && level !== "manifest")
-      throw fail(given, "cannot be used with --image-format=docker; only OCI's indexes have annotations");
-    if (rest.platform !== void 0 && !built.includes(formatPlatform(rest.platform)))
-      throw fail(given, `no platform ${formatPlatform(rest.platform)} is built, only ${built.join(", ")}`);
-    return { level, ...rest };
-  });
-}
-function listLostAnnotations(all, isIndex, outputs2) {
-  if (outputs2.ociLayoutPath !== void 0 || outputs2.ociTarPath !== void 0) return [];
-  const lost = all.filter(({ level }) => level === "index-descriptor" || level === "manifest-descriptor" && !isIndex);
-  return lost.map(({ level, key }) => `The annotation ${level}:${key} has no effect: nothing describes the image but an OCI layout`);
-}
-function placeMergeAnnotations(all) {
-  return all.map(({ given, level = "index", ...rest }) => {
-    if (level === "manifest")
-      throw fail(given, "the images keep their digests; write manifest-descriptor, or annotate them when they are built");
-    if (level === "index-descriptor") throw fail(given, "nothing in a registry describes an index");
-    return { level, ...rest };
-  });
-}
-function fail({ text, source }, why, cause) {
-  return new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`, { cause });
 }
 
 // src/host/value.ts
@@ -1504,9 +1349,11 @@ function splitFields(text) {
 }
 
 // src/host/parse-flags.ts
-var byName = new Map(flags.flatMap((flag) => [flag.name, ...flag.aliases ?? []].map((name) => [name, flag])));
-var byShort = new Map(flags.flatMap((flag) => flag.short === void 0 ? [] : [[flag.short, flag]]));
-function parseFlags(args) {
+function parseFlags(args, known = flags) {
+  const table = {
+    byName: new Map(known.flatMap((flag) => [flag.name, ...flag.aliases ?? []].map((name) => [name, flag]))),
+    byShort: new Map(known.flatMap((flag) => flag.short === void 0 ? [] : [[flag.short, flag]]))
+  };
   const given = [];
   const positional = [];
   let help = false;
@@ -1517,8 +1364,8 @@ function parseFlags(args) {
       break;
     }
     if (arg === "--help" || arg === "-h") help = true;
-    else if (arg.startsWith("--")) given.push(readLong(arg, rest));
-    else if (arg.startsWith("-") && arg.length > 1) given.push(readShort(arg, rest));
+    else if (arg.startsWith("--")) given.push(readLong(arg, rest, table));
+    else if (arg.startsWith("-") && arg.length > 1) given.push(readShort(arg, rest, table));
     else positional.push(arg);
   }
   return { given, help, positional };
@@ -1532,7 +1379,7 @@ function refusePositional({ given, positional }) {
     `unexpected argument ${JSON.stringify(first)}${isValue ? `; write ${last.spelling}=${first}` : ": every input is given by a flag"}`
   );
 }
-function readLong(arg, rest) {
+function readLong(arg, rest, { byName }) {
   const [, name = "", equals, inline = ""] = /^--([^=]*)(=)?(.*)$/s.exec(arg) ?? [];
   if (name === "") throw new UsageError(`bad flag syntax: ${arg}`);
   const flag = byName.get(name);
@@ -1545,7 +1392,7 @@ function readLong(arg, rest) {
   if (flag.type === "boolean") return { flag, spelling, value: "true" };
   return takeNext(flag, spelling, rest);
 }
-function readShort(arg, rest) {
+function readShort(arg, rest, { byName, byShort }) {
   const short = arg.charAt(1);
   const flag = byShort.get(short);
   if (flag === void 0) {
@@ -1553,6 +1400,7 @@ function readShort(arg, rest) {
     throw new UsageError(`unknown shorthand flag: ${JSON.stringify(short)} in ${arg}${nearest}`);
   }
   const spelling = `-${short}`;
+  if (flag.type === "boolean" && arg.length === 2) return { flag, spelling, value: "true" };
   if (arg.length > 2) return checkValue(flag, spelling, arg.charAt(2) === "=" && arg.length > 3 ? arg.slice(3) : arg.slice(2));
   return takeNext(flag, spelling, rest);
 }
@@ -1597,7 +1445,7 @@ function checkSupport(given) {
 }
 
 // src/host/registry-options.ts
-import { resolve as resolve2 } from "node:path";
+var { resolve: resolve2 } = process.getBuiltinModule("node:path");
 function readRegistryOptions(values, surroundings) {
   const { env, directory } = surroundings;
   const path = (file) => resolve2(directory, file);
@@ -1625,6 +1473,7 @@ function readRegistryOptions(values, surroundings) {
     skipDefaultRegistryFallback: values.isSet("skip-default-registry-fallback"),
     downloadRetries: values.count("image-download-retry"),
     pushRetries: values.count("push-retry"),
+    ignoreImmutableTags: values.isSet("push-ignore-immutable-tag-errors"),
     dockerConfig: findDockerConfig(surroundings),
     proxies: readProxies(env),
     roots: {
@@ -1641,11 +1490,65 @@ function readProxies(env) {
   return { ...http ? { http } : {}, ...https ? { https } : {}, ...noProxy ? { noProxy } : {} };
 }
 
-// src/host/request.ts
-import { join as join2, resolve as resolve5 } from "node:path";
-
-// src/host/cache-flags.ts
-import { resolve as resolve4 } from "node:path";
+// src/host/annotation-flag.ts
+var levelPattern = /^([a-z-]+)(?:\[([^\]]*)\])?$/;
+function readAnnotation(given) {
+  const equals = given.text.indexOf("=");
+  const [name, value] = [given.text.slice(0, equals), given.text.slice(equals + 1)];
+  const colon = name.indexOf(":");
+  const key = name.slice(colon + 1);
+  if (equals < 0 || !/^\S+$/.test(key)) throw fail(given, "must be [LEVEL:]KEY=VALUE");
+  if (colon < 0) return [{ key, value, given }];
+  return name.slice(0, colon).split(",").map((part) => {
+    const [, level, platform] = levelPattern.exec(part) ?? [];
+    return { ...readPlace(level ?? part, platform, given), key, value, given };
+  });
+}
+function readAnnotationField(name, value, given) {
+  if (!/^annotation[-.[]/.test(name)) return void 0;
+  const [, level, platform, key] = /^annotation(?:-([a-z-]+))?(?:\[([^\]]*)\])?\.(\S+)$/.exec(name) ?? [];
+  if (key === void 0) throw fail(given, `"${name}" must be annotation[-LEVEL].KEY`);
+  return { ...readPlace(level ?? "manifest", platform, given), key, value, given };
+}
+function readPlace(name, platform, given) {
+  const level = annotationLevels.find((one) => one === name);
+  if (level === void 0) throw fail(given, `unknown level "${name}"; it must be one of ${annotationLevels.join(", ")}`);
+  if (platform === void 0) return { level };
+  if (level.startsWith("index")) throw fail(given, `${level} is of all platforms; only manifests are of one`);
+  try {
+    return { level, platform: parsePlatform(platform) };
+  } catch (cause) {
+    throw fail(given, `invalid platform "${platform}": it must be os/architecture[/variant]`, cause);
+  }
+}
+function placeAnnotations(all, platforms, isDocker) {
+  const built = platforms.map(formatPlatform);
+  return all.map(({ given, level = "manifest", ...rest }) => {
+    if (level.startsWith("index") && built.length === 1)
+      throw fail(given, "index annotations are not supported for a single platform, whose image has no index; annotate its manifest");
+    if (isDocker && level !== "manifest")
+      throw fail(given, "cannot be used with --image-format=docker; only OCI's indexes have annotations");
+    if (rest.platform !== void 0 && !built.includes(formatPlatform(rest.platform)))
+      throw fail(given, `no platform ${formatPlatform(rest.platform)} is built, only ${built.join(", ")}`);
+    return { level, ...rest };
+  });
+}
+function listLostAnnotations(all, isIndex, outputs2) {
+  if (outputs2.ociLayoutPath !== void 0 || outputs2.ociTarPath !== void 0) return [];
+  const lost = all.filter(({ level }) => level === "index-descriptor" || level === "manifest-descriptor" && !isIndex);
+  return lost.map(({ level, key }) => `The annotation ${level}:${key} has no effect: nothing describes the image but an OCI layout`);
+}
+function placeMergeAnnotations(all) {
+  return all.map(({ given, level = "index", ...rest }) => {
+    if (level === "manifest")
+      throw fail(given, "the images keep their digests; write manifest-descriptor, or annotate them when they are built");
+    if (level === "index-descriptor") throw fail(given, "nothing in a registry describes an index");
+    return { level, ...rest };
+  });
+}
+function fail({ text, source }, why, cause) {
+  return new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`, { cause });
+}
 
 // src/host/ci-access.ts
 function ciAccessFrom(environment) {
@@ -1662,7 +1565,7 @@ function isGitHubItself(server) {
 }
 
 // src/host/secrets.ts
-import { resolve as resolve3 } from "node:path";
+var { resolve: resolve3 } = process.getBuiltinModule("node:path");
 var maxSecretBytes = 500 * 1024;
 var maxKeyBytes = 100 * 1024;
 function readSecrets(given, surroundings) {
@@ -1733,6 +1636,7 @@ function readAgent(paths, flag, { directory, isSocket, readBytes }) {
 }
 
 // src/host/cache-flags.ts
+var { resolve: resolve4 } = process.getBuiltinModule("node:path");
 var noStore = "slipway explain has no cache to look into: give --cache-store, or --cache with --cache-repo or --destination";
 function readCache(values, destinations, { push, explainOnly }, surroundings) {
   const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
@@ -1757,6 +1661,10 @@ function readCache(values, destinations, { push, explainOnly }, surroundings) {
     secret: readKeySecret(values.text("cache-key-secret"), surroundings),
     scope: values.text("cache-scope")
   };
+}
+function readBaseFolder(values, directory) {
+  if (!values.isSet("cache") && values.list("cache-dir").length === 0) return void 0;
+  return { directory: resolve4(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3 };
 }
 function readStores(values, destinations, surroundings) {
   const named = readNamed(values, void 0, surroundings);
@@ -1920,12 +1828,12 @@ function readOption(key, value, type, choice, fail2) {
 }
 
 // src/host/values.ts
-function valuesOf(given) {
+function valuesOf(given, known = flags) {
   const valuesByName = /* @__PURE__ */ new Map();
   for (const { flag, spelling, value } of given) {
     valuesByName.set(flag.name, [...valuesByName.get(flag.name) ?? [], { text: value, source: spelling }]);
   }
-  const defaults = new Map(flags.map((flag) => [flag.name, flag.default ?? ""]));
+  const defaults = new Map(known.map((flag) => [flag.name, flag.default ?? ""]));
   const text = (name) => valuesByName.get(name)?.at(-1)?.text || (defaults.get(name) ?? "");
   return {
     text,
@@ -1940,6 +1848,7 @@ function valuesOf(given) {
 }
 
 // src/host/request.ts
+var { join: join2, resolve: resolve5 } = process.getBuiltinModule("node:path");
 function readRequest(given, surroundings, command = "build") {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
@@ -2000,6 +1909,7 @@ function readRequest(given, surroundings, command = "build") {
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox"),
+    baseFolder: readBaseFolder(values, directory),
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
@@ -2105,16 +2015,230 @@ function readLevel(text, most) {
     throw new UsageError(`invalid argument ${JSON.stringify(text)} for --compression-level: must be 1 to ${most}, or -1 for the usual one`);
   return level;
 }
-function readStateDir(values, { env, directory, makeDirectory }) {
+function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
   if (given) return { stateDir: resolve5(directory, given), stateIsPrivate: false };
-  const parent = resolve5(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || "/tmp");
+  const usual = fileExists("/kaniko") && !fileExists("/tmp") ? "/kaniko" : "/tmp";
+  const parent = resolve5(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
   try {
     return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`Cannot make a state directory in ${JSON.stringify(parent)}: ${why}; give another with --state-dir`, { cause });
   }
+}
+
+// src/host/warm.ts
+var { resolve: resolve6 } = process.getBuiltinModule("node:path");
+var shared = [
+  "build-arg",
+  "custom-platform",
+  "insecure-pull",
+  "insecure-registry",
+  "skip-tls-verify-pull",
+  "skip-tls-verify-registry",
+  "registry-certificate",
+  "registry-client-cert",
+  "registry-mirror",
+  "registry-map",
+  "skip-default-registry-fallback",
+  "image-download-retry",
+  "verbosity",
+  "log-format",
+  "log-timestamp"
+];
+var warmFlags = [
+  {
+    name: "image",
+    short: "i",
+    type: "multi",
+    value: "IMAGE",
+    help: "image to put into --cache-dir; may be repeated",
+    group: "Inputs",
+    status: "works"
+  },
+  {
+    name: "dockerfile",
+    short: "d",
+    type: "string",
+    value: "PATH",
+    help: "Dockerfile whose FROM lines name further images, or its https:// URL",
+    group: "Inputs",
+    status: "works"
+  },
+  {
+    name: "cache-dir",
+    short: "c",
+    type: "string",
+    value: "PATH",
+    default: "/cache",
+    help: "directory for the images, made where it is missing",
+    group: "Cache",
+    status: "works"
+  },
+  { name: "force", short: "f", type: "boolean", help: "pull also what is there already", group: "Cache", status: "works" },
+  {
+    name: "cache-ttl",
+    type: "duration",
+    value: "DURATION",
+    default: "336h",
+    help: "how long an image that is there counts",
+    group: "Cache",
+    status: "works"
+  },
+  ...flags.filter(({ name }) => shared.includes(name))
+];
+function readWarmRequest(parsed, surroundings) {
+  refusePositional(parsed);
+  const notices = checkSupport(parsed.given);
+  const values = valuesOf(parsed.given, warmFlags);
+  const images = values.list("image").map(readImage);
+  const dockerfile = values.text("dockerfile");
+  if (images.length === 0 && dockerfile === "") throw new UsageError("name what to warm with --image or --dockerfile");
+  const maxAge = (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3;
+  const request = {
+    images,
+    dockerfile: dockerfile === "" ? void 0 : dockerfile,
+    workingDirectory: surroundings.directory,
+    buildArgs: readBuildArgs(values.list("build-arg"), surroundings.env),
+    platform: readPlatform(values.text("custom-platform")),
+    directory: resolve6(surroundings.directory, values.text("cache-dir")),
+    maxAge,
+    force: values.isSet("force"),
+    registry: readRegistryOptions(values, surroundings)
+  };
+  return { request, notices };
+}
+function readImage({ text, source }) {
+  try {
+    return parseReference(text);
+  } catch (cause) {
+    throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+function readPlatform(text) {
+  if (text === "") return hostPlatform();
+  try {
+    return parsePlatform(text);
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
+  }
+}
+function showWarmed(warmed) {
+  return warmed.flatMap(({ image, outcome }) => {
+    if (outcome instanceof Error) return [];
+    return [`${image}: ${outcome.digest} ${outcome.isNew ? "was put there" : "is there already"}`];
+  }).map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+
+// src/host/help.ts
+var indent = 6;
+var width = 100;
+function describeUsage() {
+  const shown = flags.filter((flag) => !flag.hidden && flag.status === "works");
+  const sections = groups.map(
+    (group) => describeSection(
+      group,
+      shown.filter((flag) => flag.group === group)
+    )
+  );
+  const list = (status) => flags.filter((flag) => !flag.hidden && flag.status === status).map((flag) => `--${flag.name}`);
+  const old = flags.flatMap((flag) => (flag.aliases ?? []).map((alias) => `--${alias} (--${flag.name})`));
+  return [
+    "Builds a container image from a Dockerfile, without a daemon and without privilege.",
+    "",
+    "Usage:",
+    "  slipway [build] FLAGS",
+    "  slipway check FLAGS     looks for mistakes in the Dockerfile; ends with 1 where there are some",
+    "  slipway explain FLAGS   says which steps of the build the cache has, and why it has not the others",
+    "  slipway merge --destination IMAGE IMAGE@DIGEST ...",
+    "                          joins images of single platforms that were pushed into one index",
+    "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
+    "  slipway warm FLAGS      puts base images into a directory for the --cache-dir of builds; slipway warm --help",
+    "  slipway version",
+    "  slipway help",
+    "",
+    "Give a value as --flag=VALUE or --flag VALUE; switches as --flag or --flag=false.",
+    "",
+    ...sections.flat(),
+    ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
+    ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
+    ...describeList("Deprecated spellings:", old)
+  ].join("\n").concat("\n");
+}
+function describeWarm() {
+  const sections = groups.map(
+    (group) => describeSection(
+      group,
+      warmFlags.filter((flag) => flag.group === group)
+    )
+  );
+  const usage = ["Usage:", "  slipway warm [--image IMAGE ...] [--dockerfile PATH] FLAGS", ""];
+  return ["Puts base images into a directory, for the --cache-dir of builds.", "", ...usage, ...sections.flat()].join("\n");
+}
+function describeSection(group, shown) {
+  if (shown.length === 0) return [];
+  return [`${group}:`, ...shown.flatMap(describeFlag), ""];
+}
+function describeFlag(flag) {
+  const short = flag.short === void 0 ? "    " : `-${flag.short}, `;
+  const value = flag.type === "boolean" ? "" : ` ${flag.value ?? "VALUE"}`;
+  return [`  ${short}--${flag.name}${value}`, ...wrap(`${flag.help}${describeDefault(flag)}`, indent + 4)];
+}
+function describeList(heading, names2) {
+  return names2.length === 0 ? [] : [heading, ...wrap(names2.join(" "), 2), ""];
+}
+function wrap(text, margin) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== void 0 && margin + last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => " ".repeat(margin) + line);
+}
+
+// src/host/interruption.ts
+var patienceMs = 4e3;
+var codes2 = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+function watchInterruption(surroundings, giveUp) {
+  const controller = new AbortController();
+  let exitCode;
+  let stopTimer = () => {
+  };
+  const exitNow = (code) => {
+    giveUp();
+    surroundings.exit(code);
+  };
+  let endedWith;
+  surroundings.onTrouble((trouble) => {
+    if (endedWith !== void 0 && "signal" in trouble) {
+      surroundings.exit(endedWith);
+      return;
+    }
+    if (exitCode !== void 0) {
+      if ("signal" in trouble) exitNow(exitCode);
+      return;
+    }
+    const code = codeOf(trouble);
+    exitCode = code;
+    stopTimer = surroundings.clock.every(patienceMs, () => exitNow(code));
+    controller.abort("signal" in trouble ? new Error(`interrupted by ${trouble.signal}`) : trouble.error);
+  });
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode;
+    },
+    end(code) {
+      endedWith = code;
+      stopTimer();
+    }
+  };
+}
+function codeOf(trouble) {
+  return "signal" in trouble ? codes2[trouble.signal] : 1;
 }
 
 // src/host/merge.ts
@@ -2192,16 +2316,18 @@ function count(number, noun) {
 }
 
 // src/host/shell.ts
-var commands = ["build", "check", "explain", "merge", "prune", "version", "help"];
-var laterCommands = ["warm", "push", "login", "plan", "doctor"];
+var commands = ["build", "check", "explain", "merge", "prune", "warm", "version", "help"];
+var laterCommands = ["push", "login", "plan", "doctor"];
 async function runShell(core, surroundings) {
-  const [first = "", ...rest] = surroundings.args;
+  const { program: program2 } = surroundings;
+  const [first = "", ...rest] = program2 === "warmer" ? ["warm", ...surroundings.args] : surroundings.args;
   try {
     if (first === "version" || first === "--version") return showVersion(surroundings);
     if (first === "help") return showHelp(surroundings);
     const isNamed = first !== "" && !first.startsWith("-");
     if (isNamed && !commands.includes(first)) refuseCommand(first);
     const command = isNamed ? first : "build";
+    if (command === "warm") return await runWarm(parseFlags(rest, warmFlags), core, surroundings);
     const parsed = parseFlags(isNamed ? rest : surroundings.args);
     if (parsed.help) return showHelp(surroundings);
     refuseForeign(parsed, command);
@@ -2258,6 +2384,20 @@ async function runPrune(parsed, core, surroundings) {
     return 0;
   });
 }
+async function runWarm(parsed, core, surroundings) {
+  if (parsed.help) return showHelp(surroundings, describeWarm());
+  const { request, notices } = readWarmRequest(parsed, surroundings);
+  return await observe(valuesOf(parsed.given, warmFlags), request.registry, surroundings, nothing, async (tools, renderer) => {
+    for (const text of notices) tools.report.emit({ kind: "notice", text });
+    const warmed = await core.warm(request, tools);
+    surroundings.stdout.write(renderer.redact(showWarmed(warmed)));
+    const failures = warmed.flatMap(({ outcome }) => outcome instanceof Error ? [outcome] : []);
+    const [first] = failures;
+    if (first !== void 0 && failures.length === warmed.length) throw first;
+    for (const { message: text } of failures) tools.report.emit({ kind: "warning", text });
+    return 0;
+  });
+}
 async function observe(values, registry, surroundings, cleanUp, work) {
   const verbosity = values.text("verbosity");
   const format = values.text("log-format") || (surroundings.env.NO_COLOR ? "text" : void 0);
@@ -2295,8 +2435,8 @@ node ${process.version} ${process.platform}/${process.arch}
 `);
   return 0;
 }
-function showHelp({ stdout }) {
-  stdout.write(describeUsage());
+function showHelp({ stdout }, text = describeUsage()) {
+  stdout.write(text);
   return 0;
 }
 function refuseForeign({ given }, command) {
@@ -2315,11 +2455,11 @@ function refuseCommand(name) {
 }
 
 // src/host/surroundings.ts
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
-import { isatty } from "node:tty";
+var { spawnSync } = process.getBuiltinModule("node:child_process");
+var { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } = process.getBuiltinModule("node:fs");
+var { rm } = process.getBuiltinModule("node:fs/promises");
+var { basename, dirname } = process.getBuiltinModule("node:path");
+var { isatty } = process.getBuiltinModule("node:tty");
 var removal = 'for i in 1 2 3 4 5; do rm -rf --one-file-system -- "$0" && exit; sleep 0.1; done';
 function readOrNothing(path) {
   try {
@@ -2334,6 +2474,7 @@ function ownProcess() {
   process.stderr.on("error", () => {
   });
   return {
+    program: basename(process.argv[1] ?? ""),
     args: process.argv.slice(2),
     env: process.env,
     directory: process.cwd(),
@@ -2377,6 +2518,9 @@ function findHost(surroundings = ownProcess()) {
 }
 
 // src/main.ts
+var { existsSync: existsSync2, realpathSync } = process.getBuiltinModule("node:fs");
+var { fileURLToPath } = process.getBuiltinModule("node:url");
+var { setFlagsFromString } = process.getBuiltinModule("node:v8");
 async function build(request, tools) {
   const core = await import("./build.mjs");
   return await core.build(request, tools);
@@ -2389,14 +2533,19 @@ async function prune(request, tools) {
   const core = await import("./build.mjs");
   return await core.prune(request, tools);
 }
+async function warm(request, tools) {
+  const core = await import("./build.mjs");
+  return await core.warm(request, tools);
+}
 var program = process.argv[1];
 var isProgram = program !== void 0 && existsSync2(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
 if (isProgram) {
   for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
-  process.exitCode = await findHost().run({ build, mergeImages, prune });
+  process.exitCode = await findHost().run({ build, mergeImages, prune, warm });
 }
 export {
   build,
   mergeImages,
-  prune
+  prune,
+  warm
 };
