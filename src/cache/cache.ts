@@ -1,24 +1,16 @@
 // What earlier builds have left: looked up by keys, checked before it is believed, kept for later builds. Trouble is a warning, never an error.
 
 import type { Digest } from "../image/digest.ts";
-import { digestOf, mediaTypes } from "../image/encode.ts";
+import { digestOf } from "../image/encode.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerIndex } from "../layer/entry.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "../layer/layer.ts";
-import type { Report } from "../report/report.ts";
+import { type JointOptions, joinStores, messageOf } from "./joint-stores.ts";
 import { keyOf } from "./key.ts";
 import { LastBuild, needsAny } from "./last-build.ts";
-import {
-  type CacheRecord,
-  type ChainRecord,
-  decodeRecord,
-  encodeRecord,
-  type LastRecord,
-  type RecordedLayer,
-  type StageRecord,
-  type Variant,
-} from "./record.ts";
+import type { CacheRecord, ChainRecord, LastRecord, RecordedLayer, StageRecord, Variant } from "./record.ts";
 import type { CacheBlob, Key, Store } from "./store.ts";
+import { openStoredBlobs } from "./stored-blobs.ts";
 
 export type { CiAccess } from "./ci-service.ts";
 export { openCiStore } from "./ci-store.ts";
@@ -76,79 +68,24 @@ export interface Cache {
   close(): Promise<void>;
 }
 
-export interface CacheOptions {
-  /** Looked up in this order, written to all. */
-  readonly stores: readonly Store[];
-  /** Write nothing. */
-  readonly readOnly: boolean;
+export interface CacheOptions extends JointOptions {
   /** Seconds for which a layer is valid, counted from when its step ran. */
   readonly maxAge: number;
-  /** Signs records, and is asked of those that are read. */
-  readonly secret: string | undefined;
-  /** The scope that is written to, and those that are read besides; "" is the trusted one. */
-  readonly scope: string;
-  readonly readScopes: readonly string[];
-  readonly report: Report;
-  readonly signal: AbortSignal;
 }
 
 export function openCache(options: CacheOptions): Cache {
-  const { stores, report, signal, secret } = options;
+  const { signal } = options;
+  const stores = joinStores(options);
   const own = new Map<Key, Chain>();
   let last: LastBuild | undefined;
-  let isClosed = false;
-  /** What could not be read, wherever it is, and where it was. */
-  const bad = new Set<Digest>();
-  const lost = new Set<CacheBlob["open"]>();
-  let blamed = 0;
-  const origins = new Map<Digest, string>();
   const indexes = new Map<Digest, Promise<CacheBlob>>();
-  const warned = new Set<string>();
-  const writing = new Set<Promise<void>>();
-  const broken = new Set<Store>();
-
-  function warn(text: string): void {
-    if (signal.aborted || warned.has(text)) return;
-    warned.add(text);
-    report.emit({ kind: "warning", text });
-  }
-
-  const scoped = (scope: string, key: Key) => (scope === "" ? key : keyOf("scope", [scope, key]));
-
-  /** The first good record of each key, over all stores and scopes; everything is asked at once. */
-  async function look<T extends CacheRecord>(
-    keys: readonly Key[],
-    accept: (record: CacheRecord, store: Store) => T | undefined,
-  ): Promise<ReadonlyMap<Key, { readonly record: T; readonly store: Store }>> {
-    const found = new Map<Key, { record: T; store: Store }>();
-    const scopes = [...new Set([options.scope, ...options.readScopes])];
-    const names = new Map(keys.flatMap((key) => scopes.map((scope) => [scoped(scope, key), key] as const)));
-    const answers = await Promise.all(stores.map((store) => ask(store, [...names.keys()])));
-    for (const [i, answer] of answers.entries())
-      for (const [name, bytes] of answer) {
-        const [key, store] = [names.get(name), stores[i]];
-        if (key === undefined || store === undefined || found.has(key)) continue;
-        try {
-          const record = accept(decodeRecord(name, bytes, secret), store);
-          if (record !== undefined) found.set(key, { record, store });
-        } catch (error) {
-          warn(`Cannot use an entry of the cache in ${store.name}: ${messageOf(error)}; it counts as missing`);
-        }
-      }
-    return found;
-  }
-
-  async function ask(store: Store, names: readonly Key[]): Promise<ReadonlyMap<Key, Uint8Array>> {
-    if (broken.has(store)) return new Map();
-    try {
-      return await store.find(names, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      broken.add(store);
-      warn(`Cannot read the cache in ${store.name}: ${messageOf(error)}; the build goes on without it`);
-      return new Map();
-    }
-  }
+  const blobs = openStoredBlobs({
+    signal,
+    warn: stores.warn,
+    forget(digest) {
+      for (const [key, chain] of own) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own.delete(key);
+    },
+  });
 
   function isYoung({ created }: RecordedLayer): boolean {
     return Date.now() - Date.parse(created) <= options.maxAge * 1000;
@@ -161,7 +98,7 @@ export function openCache(options: CacheOptions): Cache {
 
   /** The first that is not known to be bad. */
   function variantOf({ variants }: RecordedLayer): Variant | undefined {
-    return variants.find(({ digest }) => !bad.has(digest));
+    return variants.find(({ digest }) => !blobs.bad.has(digest));
   }
 
   function openChain({ layers, fidelity }: ChainRecord, store: Store): Chain {
@@ -173,64 +110,14 @@ export function openCache(options: CacheOptions): Cache {
     if (variant === undefined) throw new Error("Cannot open a cached layer: nothing of it can be read");
     const { diffId, index, created, seconds } = recorded;
     const { compression, compressor } = variant;
-    const blob = openVariant(variant, store);
-    const at: CacheBlob = openBlob({ mediaType: indexType, ...index }, store);
+    const blob = blobs.openLayer(variant, store);
+    const at = blobs.open({ mediaType: indexType, ...index }, store);
     indexes.set(diffId, Promise.resolve(at));
     return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at };
   }
 
-  function openVariant({ compression, digest, size }: Variant, store: Store): CacheBlob {
-    origins.set(digest, store.name);
-    return openBlob({ mediaType: mediaTypes.oci.layer[compression], digest, size }, store);
-  }
-
-  function openBlob(descriptor: CacheBlob["descriptor"], store: Store): CacheBlob {
-    async function* open(own?: AbortSignal) {
-      try {
-        yield* store.read(descriptor, own);
-      } catch (error) {
-        if (!signal.aborted && !own?.aborted) {
-          lost.add(open);
-          blame(descriptor.digest, error);
-          bad.add(descriptor.digest);
-        }
-        throw error;
-      }
-    }
-    return { descriptor, open, ...(store.origin === undefined ? {} : { origin: store.origin }) };
-  }
-
-  function blame(digest: Digest, error: unknown): boolean {
-    const name = origins.get(digest);
-    if (name === undefined) return false;
-    warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf(error)}; what needs it is built again`);
-    if (!bad.has(digest)) blamed += 1;
-    bad.add(digest);
-    for (const [key, chain] of own) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own.delete(key);
-    return true;
-  }
-
-  function write(key: Key, record: CacheRecord, blobs: readonly CacheBlob[]): void {
-    if (options.readOnly || blobs.some(isLost)) return;
-    const name = scoped(options.scope, key);
-    const bytes = encodeRecord(name, record, secret);
-    for (const store of stores) {
-      if (broken.has(store)) continue;
-      const put = store.put({ key: name, bytes, blobs }, signal).catch((error: unknown) => {
-        // That is told, and no fault of the store that is written to.
-        if (blobs.some(isLost)) return;
-        broken.add(store);
-        warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}; nothing more is written to it`);
-      });
-      track(put);
-    }
-  }
-
-  /** Work that `close` waits for. */
-  function track(work: Promise<void>): void {
-    const done = work.catch((error: unknown) => warn(`Cannot keep a layer in the cache: ${messageOf(error)}`));
-    writing.add(done);
-    void done.then(() => writing.delete(done));
+  function write(key: Key, record: CacheRecord, needed: readonly CacheBlob[]): void {
+    stores.write(key, record, needed, blobs.isLost);
   }
 
   function indexBlob(index: LayerIndex): Promise<CacheBlob> {
@@ -241,33 +128,29 @@ export function openCache(options: CacheOptions): Cache {
 
   async function knownIndex(diffId: Digest): Promise<CacheBlob | undefined> {
     const known = await indexes.get(diffId);
-    return known === undefined || isLost(known) ? undefined : known;
-  }
-
-  function isLost({ open }: CacheBlob): boolean {
-    return lost.has(open);
+    return known === undefined || blobs.isLost(known) ? undefined : known;
   }
 
   /** A chain's layers as a record has them, and the blobs that they need. */
   async function recordLayers({
     layers,
-  }: Chain): Promise<{ readonly layers: readonly RecordedLayer[]; readonly blobs: readonly CacheBlob[] }> {
+  }: Chain): Promise<{ readonly layers: readonly RecordedLayer[]; readonly needed: readonly CacheBlob[] }> {
     const whole = async (one: CachedLayer) =>
-      isLost(one.index) ? { ...one, index: (await knownIndex(one.layer.diffId)) ?? one.index } : one;
+      blobs.isLost(one.index) ? { ...one, index: (await knownIndex(one.layer.diffId)) ?? one.index } : one;
     const known = await Promise.all(layers.map(whole));
-    return { layers: known.map(recordLayer), blobs: known.flatMap(({ layer, index }) => [layer, index]) };
+    return { layers: known.map(recordLayer), needed: known.flatMap(({ layer, index }) => [layer, index]) };
   }
 
   /** The same of a stage that this build did not need, as the last one had it. */
-  function recordAgain(keys: readonly Key[]): { readonly stage: StageRecord; readonly blobs: readonly CacheBlob[] } | undefined {
+  function recordAgain(keys: readonly Key[]): { readonly stage: StageRecord; readonly needed: readonly CacheBlob[] } | undefined {
     const stage = last?.stage(keys);
-    if (last === undefined || stage === undefined || stage.layers.some((layer) => needsAny(layer, bad))) return undefined;
+    if (last === undefined || stage === undefined || stage.layers.some((layer) => needsAny(layer, blobs.bad))) return undefined;
     const { store } = last;
-    const blobs = stage.layers.flatMap(({ variants, index }) => [
-      ...variants.map((variant) => openVariant(variant, store)),
-      openBlob({ mediaType: indexType, ...index }, store),
+    const needed = stage.layers.flatMap(({ variants, index }) => [
+      ...variants.map((variant) => blobs.openLayer(variant, store)),
+      blobs.open({ mediaType: indexType, ...index }, store),
     ]);
-    return { stage, blobs };
+    return { stage, needed };
   }
 
   async function readIndex(blob: CacheBlob, diffId: Digest): Promise<LayerIndex | undefined> {
@@ -276,7 +159,7 @@ export function openCache(options: CacheOptions): Cache {
     } catch (error) {
       signal.throwIfAborted();
       indexes.delete(diffId);
-      warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf(error)}; the layer is read instead`);
+      stores.warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf(error)}; the layer is read instead`);
       return undefined;
     }
   }
@@ -297,7 +180,7 @@ export function openCache(options: CacheOptions): Cache {
         }),
       );
       const asked = known.filter((key) => !own.has(key) && !hints.has(key));
-      const found = new Map([...hints, ...(asked.length === 0 ? [] : await look(asked, acceptChain))]);
+      const found = new Map([...hints, ...(asked.length === 0 ? [] : await stores.look(asked, acceptChain))]);
       return new Map(
         known.flatMap((key): [Key, Chain][] => {
           const mine = own.get(key);
@@ -308,21 +191,23 @@ export function openCache(options: CacheOptions): Cache {
       );
     },
     keep: (keys, chain) =>
-      track(
+      stores.track(
         Promise.resolve(chain).then(async (known) => {
           if (known === undefined) return;
           for (const key of keys) own.set(key, known);
-          const { layers, blobs } = await recordLayers(known);
+          const { layers, needed } = await recordLayers(known);
           const record: ChainRecord = { kind: "chain", layers, fidelity: known.fidelity };
-          for (const key of new Set(keys)) write(key, record, blobs);
+          for (const key of new Set(keys)) write(key, record, needed);
         }),
       ),
     async findIndex({ diffId }) {
       const known = await knownIndex(diffId);
       if (known !== undefined) return readIndex(known, diffId);
       const key = keyOf("index", [diffId]);
-      const hit = (await look([key], (record) => (record.kind === "index" && record.diffId === diffId ? record : undefined))).get(key);
-      return hit && readIndex(openBlob({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
+      const hit = (await stores.look([key], (record) => (record.kind === "index" && record.diffId === diffId ? record : undefined))).get(
+        key,
+      );
+      return hit && readIndex(blobs.open({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
     },
     indexes: {
       begin(diffId) {
@@ -331,13 +216,13 @@ export function openCache(options: CacheOptions): Cache {
         const end = () => {
           const made = writer.end().then(blobOf);
           indexes.set(diffId, made);
-          track(made.then((blob) => keepIndex(diffId, blob)));
+          stores.track(made.then((blob) => keepIndex(diffId, blob)));
         };
         return { add: writer.add, end };
       },
     },
     async findLast(key) {
-      const found = (await look([key], (record) => (record.kind === "last" ? record : undefined))).get(key);
+      const found = (await stores.look([key], (record) => (record.kind === "last" ? record : undefined))).get(key);
       if (found === undefined) return undefined;
       last = new LastBuild(found);
       return found.record.value;
@@ -345,35 +230,28 @@ export function openCache(options: CacheOptions): Cache {
     keepLast(key, value, stages) {
       const recorded = stages.map(async ({ keys, chain }) => {
         if (chain === undefined) return recordAgain(keys);
-        const { layers, blobs } = await recordLayers(chain);
-        return { stage: { keys, layers, fidelity: chain.fidelity }, blobs };
+        const { layers, needed } = await recordLayers(chain);
+        return { stage: { keys, layers, fidelity: chain.fidelity }, needed };
       });
-      track(
+      stores.track(
         Promise.all(recorded).then((all) => {
           const known = all.filter((one) => one !== undefined);
           const record: LastRecord = { kind: "last", value, chains: known.map(({ stage }) => stage) };
-          const blobs = known.flatMap((one) => one.blobs);
-          if (last?.is(record) !== true) write(key, record, blobs);
+          const needed = known.flatMap((one) => one.needed);
+          if (last?.is(record) !== true) write(key, record, needed);
         }),
       );
     },
     async findNote(key) {
-      const found = await look([key], (record) => (record.kind === "note" ? record : undefined));
+      const found = await stores.look([key], (record) => (record.kind === "note" ? record : undefined));
       return found.get(key)?.record.value;
     },
     keepNote: (key, value) => write(key, { kind: "note", value }, []),
-    blame: (layer, error) => blame(layer.descriptor.digest, error),
+    blame: (layer, error) => blobs.blame(layer.descriptor.digest, error),
     get blamed() {
-      return blamed;
+      return blobs.blamed;
     },
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      while (writing.size > 0) await Promise.all(writing);
-      if (options.readOnly) return;
-      for (const store of stores)
-        await store.close(signal).catch((error: unknown) => warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}`));
-    },
+    close: stores.close,
   };
 }
 
@@ -399,10 +277,4 @@ function blobOf(bytes: Buffer): CacheBlob {
       yield bytes;
     },
   };
-}
-
-/** With what to try, where the error says that. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "hint" in error && typeof error.hint === "string" ? `${error.message} (${error.hint})` : error.message;
 }
