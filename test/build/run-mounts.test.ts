@@ -317,13 +317,17 @@ for (const sandbox of ["ns", "chroot-bare"] as const)
     const buildContexts = new Map([["openssh", await openOpenssh(t)]]);
     const run = "/o/ld --library-path /o";
     const dockerfile = `FROM BASE
-RUN --mount=type=ssh --mount=from=openssh,target=/o ${run} /o/ssh-add -L >/answer && ${run} /o/ssh-add -T /answer && sleep 1
+RUN --mount=type=ssh --mount=from=openssh,target=/o ${run} /o/ssh-add -L >/answer && ${run} /o/ssh-add -T /answer && echo holds the key && sleep 2
 `;
     const files = { Dockerfile: fill(dockerfile) };
     const building = builder.build(files, { ssh, buildContexts, sandbox, stateDir, stateIsPrivate: false, outputs: { ociLayoutPath } });
     const forms = [pem.toString().split("\n")[1] ?? "", privateKey.export({ format: "jwk" }).d ?? ""];
     const found: string[] = [];
+    let looks = 0;
+    const runs = () =>
+      builder.events.some((event) => event.kind === "step-output" && /holds the key/.test(Buffer.from(event.bytes).toString()));
     while (await Promise.race([building.then(() => false), sleep(200, true)])) {
+      if (runs()) looks += 1;
       const grep = promisify(execFile)("grep", ["-rlaF", ...forms.flatMap((form) => ["-e", form]), stateDir]);
       found.push(
         await grep.then(
@@ -333,7 +337,7 @@ RUN --mount=type=ssh --mount=from=openssh,target=/o ${run} /o/ssh-add -L >/answe
       );
     }
     assert.equal(found.join(""), "");
-    assert.ok(found.length > 2, "the build was looked at while it ran");
+    assert.ok(looks > 0, "nobody looked while the command ran");
     const blobs = blobsOf(ociLayoutPath).map((bytes) => bytes.toString("latin1"));
     assert.ok(blobs.some((text) => text.includes(readPrivateKey(pem).blob.toString("base64"))));
     for (const text of blobs) for (const form of forms) assert.ok(!text.includes(form));
