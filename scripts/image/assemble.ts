@@ -54,7 +54,7 @@ function link(path: string, target: string): void {
 
 /** git with its own programs, and with the authorities that the image trusts. */
 const gitScript = [
-  "#!/busybox/sh",
+  "#!/bin/sh",
   "export GIT_EXEC_PATH=/kaniko/git-core GIT_TEMPLATE_DIR=",
   'export GIT_SSL_CAINFO="${GIT_SSL_CAINFO-/kaniko/ssl/certs/ca-certificates.crt}"',
   'export GIT_SSL_CAPATH="${GIT_SSL_CAPATH-/kaniko/ssl/certs}"',

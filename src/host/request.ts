@@ -7,6 +7,7 @@ import { parseReference, type Reference, withDefaultTag } from "../image/referen
 import type { SandboxChoice } from "../sandbox/sandbox.ts";
 import { listLostAnnotations, placeAnnotations, readAnnotation } from "./annotation-flag.ts";
 import { readBaseFolder, readCache } from "./cache-flags.ts";
+import { readBuildContexts, readContext } from "./context-flag.ts";
 import { listNotices, parseVariable } from "./environment.ts";
 import { readGitOptions } from "./git.ts";
 import { readOutputFlags } from "./output-flag.ts";
@@ -54,7 +55,7 @@ export function readRequest(
   const platforms = readPlatforms(values);
   const givenAnnotations = [...values.list("annotation").flatMap(readAnnotation), ...choice.annotations];
   const annotations = placeAnnotations(givenAnnotations, platforms, imageFormat === "docker");
-  const context = readContext(values.text("context"), directory);
+  const { context, notices: contextNotices } = readContext(values.text("context"), surroundings);
   const { git, notices: gitNotices } = readGitOptions(values.list("git"), env, context);
   const request = {
     context,
@@ -87,7 +88,7 @@ export function readRequest(
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
-    notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],
+    notices: [...notices, ...contextNotices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs)],
   } as const;
   return { ...request, ...readStateDir(values, surroundings) };
 }
@@ -96,30 +97,6 @@ function mapValues<K extends string>(values: { readonly [key in K]?: string }, c
   return Object.fromEntries(
     Object.entries<string | undefined>(values).map(([key, value]) => [key, value === undefined ? value : change(value)]),
   ) as { [key in K]?: string };
-}
-
-/** Paths become absolute, in an address as well. */
-function readContext(source: string, directory: string): string {
-  const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
-  if (source === "tar://stdin" || isAddress(path)) return source;
-  return `${scheme}${resolve(directory, path)}`;
-}
-
-/** The same for named contexts; a name that is given again overwrites. */
-function readBuildContexts(given: readonly Value[], directory: string): Map<string, string> {
-  return new Map(
-    given.map(({ text, source }) => {
-      const [name, value] = parsePair(text, source);
-      const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
-      if (layout !== undefined) return [name, `oci-layout://${resolve(directory, layout)}`];
-      return [name, isAddress(value) ? value : resolve(directory, value)];
-    }),
-  );
-}
-
-/** `SCHEME://…`, a repository as ssh names it, or a target of a bake file. */
-function isAddress(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
 }
 
 /** A name alone takes the value of the environment variable, and without one counts as not given. */

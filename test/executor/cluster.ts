@@ -59,8 +59,9 @@ export interface Pod {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Path in the container → path on this machine. */
+  /** Path in the container, with `:ro` where it cannot be written to → path on this machine. */
   readonly volumes?: Readonly<Record<string, string>>;
+  readonly readOnlyRoot?: boolean;
 }
 
 export interface EndedPod {
@@ -70,13 +71,17 @@ export interface EndedPod {
 }
 
 /** Runs a container of the image to its end, in the machine's network. */
-export async function runPod(image: ExecutorImage, { environment, command, args = [], env = {}, volumes = {} }: Pod): Promise<EndedPod> {
+export async function runPod(image: ExecutorImage, pod: Pod): Promise<EndedPod> {
+  const { environment, command, args = [], env = {}, volumes = {}, readOnlyRoot = false } = pod;
   const { Entrypoint, Env, WorkingDir } = image.config;
   const variables = [...Env, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)].flatMap((pair) => ["-e", pair]);
   const binds = Object.entries(volumes).flatMap(([inside, outside]) => ["-v", `${outside}:${inside}`]);
   const words = [environment, image.root, ...binds, ...variables, "-w", WorkingDir, "--", ...(command ?? Entrypoint), ...args];
-  return start(join(repository, "../shared/environments/run-in"), words);
+  return start(join(repository, "../shared/environments/run-in"), words, readOnlyRoot ? { RUNTIME: readOnlyRuntime } : {});
 }
+
+/** runc, called as `run --bundle DIRECTORY ID`, with a root that cannot be written to. */
+const readOnlyRuntime = fileURLToPath(new URL("runc-read-only", import.meta.url));
 
 /** Runs a program in the running pod that has this volume, as kubectl exec does. */
 export async function runInPod(volume: string, words: readonly string[]): Promise<EndedPod> {
@@ -95,8 +100,8 @@ async function findContainer(volume: string): Promise<string> {
   }
 }
 
-function start(program: string, words: readonly string[]): Promise<EndedPod> {
-  const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
+function start(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<EndedPod> {
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   const texts = { out: "", err: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.err += text));

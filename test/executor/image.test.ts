@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { version } from "../../src/host/version.ts";
+import { temporaryDirectory } from "../support/build.ts";
 import { runPod } from "./cluster.ts";
 import { openExecutorImage, rebuildExecutorImage } from "./executor-image.ts";
 
@@ -112,6 +113,20 @@ test("its programs start, find each other and start quickly", async (t) => {
     "127.0.0.1",
     "bin busybox dev etc kaniko proc sys workspace ",
   ]);
+});
+
+test("/kaniko works where it is copied to, in an image with nothing but a shell", async (t) => {
+  const image = openExecutorImage(t);
+  if (image === undefined) return;
+  const root = await temporaryDirectory(t);
+  for (const name of ["bin", "workspace"]) mkdirSync(join(root, name));
+  cpSync(join(image.root, "busybox/busybox"), join(root, "bin/sh"));
+  execFileSync("cp", ["-a", join(image.root, "kaniko"), root]);
+  const script = "/kaniko/git --version && echo 'FROM scratch' > Dockerfile && exec /kaniko/executor --no-push --tar-path=image.tar";
+  const pod = { environment: "docker", command: ["/bin/sh", "-ec"], args: [script] };
+  const { out, err, code } = await runPod({ ...image, root }, pod);
+  assert.equal(code, 0, err);
+  assert.match(out, /^git version 2/);
 });
 
 test("slipway version takes less than 150 ms of a processor", (t) => {

@@ -245,6 +245,19 @@ for (const [args, env, expected] of variables) {
   });
 }
 
+const contexts: readonly (readonly [context: string, files: readonly string[], expected: string, notices?: readonly string[]])[] = [
+  ["dir://sub", ["/sub"], "dir:///sub", ["The context is dir:///sub: there is no /work/sub"]],
+  ["dir://sub/deep/", ["/sub/deep"], "dir:///sub/deep", ["The context is dir:///sub/deep: there is no /work/sub/deep"]],
+  ["dir://sub", ["/sub", "/work/sub"], "dir:///work/sub"],
+  ["sub", ["/sub"], "/work/sub"],
+];
+
+for (const [given, files, expected, noticed = []] of contexts)
+  test(`--context=${given} is ${expected} where there is ${files.join(" and ")}`, () => {
+    const { context, notices } = read(["--no-push", `--context=${given}`], {}, Object.fromEntries(files.map((file) => [file, ""])));
+    assert.deepEqual({ context, notices }, { context: expected, notices: noticed });
+  });
+
 const stateDirs: readonly (readonly [files: readonly string[], expected: string])[] = [
   [["/tmp"], "/tmp/slipway-abcdef"],
   [["/kaniko"], "/kaniko/slipway-abcdef"],

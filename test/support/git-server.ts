@@ -11,6 +11,8 @@ import { temporaryDirectory } from "./build.ts";
 import { makeCertificate } from "./certificate.ts";
 
 const identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"];
+/** That of `app.git`. */
+const dockerfile = "FROM scratch\nCOPY file Dockerfile /app/\n";
 const date = "2001-02-03T04:05:06Z";
 
 export interface GitServer {
@@ -93,7 +95,14 @@ function makeRepositories(root: string, library: string): GitServer["commits"] {
   git("update-ref", "refs/pull/1/head", hidden);
   git("init", "--quiet", "--bare", "--initial-branch=main", join(root, "repo.git"));
   git("push", "--quiet", join(root, "repo.git"), "main", "v1", "refs/pull/1/head");
-  for (const name of ["repo.git", "library.git"]) git("--git-dir", join(root, name), "update-server-info");
+  git("checkout", "--quiet", "--orphan", "app");
+  git("rm", "--quiet", "-rf", "--cached", ".");
+  write("Dockerfile", dockerfile);
+  git("add", "file", "Dockerfile");
+  git("commit", "--quiet", "--message", "app");
+  git("init", "--quiet", "--bare", "--initial-branch=main", join(root, "app.git"));
+  git("push", "--quiet", join(root, "app.git"), "app:main");
+  for (const name of ["repo.git", "library.git", "app.git"]) git("--git-dir", join(root, name), "update-server-info");
   return { first, second, hidden, tag: git("rev-parse", "v1") };
 }
 
