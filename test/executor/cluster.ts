@@ -88,9 +88,9 @@ export async function runInPod(volume: string, words: readonly string[]): Promis
   return start("runc", ["exec", await findContainer(volume), ...words]);
 }
 
-/** The running container that has this volume. */
+/** The running container that has this volume; waits a minute for it. */
 async function findContainer(volume: string): Promise<string> {
-  for (;;) {
+  for (let look = 0; look < 1200; look++) {
     const running: readonly { id: string; bundle: string; status: string }[] =
       JSON.parse(execFileSync("runc", ["list", "--format=json"], { encoding: "utf8", stdio: "pipe" })) ?? [];
     const config = (bundle: string) => (existsSync(join(bundle, "config.json")) ? readFileSync(join(bundle, "config.json"), "utf8") : "");
@@ -98,6 +98,7 @@ async function findContainer(volume: string): Promise<string> {
     if (found !== undefined) return found.id;
     await sleep(50);
   }
+  throw new Error(`No pod with the volume "${volume}" runs`);
 }
 
 function start(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<EndedPod> {
