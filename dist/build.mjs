@@ -5487,8 +5487,8 @@ function openKeychain(source, report) {
 }
 async function findIn(config, registry, repository, environment) {
   const names2 = registry === dockerHub ? [hubKey, dockerHub, "docker.io"] : [registry];
-  const scoped = findScoped(config.auths, names2, repository);
-  if (scoped !== void 0) return readEntry(scoped, config.name);
+  const scoped2 = findScoped(config.auths, names2, repository);
+  if (scoped2 !== void 0) return readEntry(scoped2, config.name);
   const helperKey = names2.find((name) => config.credHelpers[name] !== void 0);
   const helper2 = helperKey === void 0 ? config.credsStore : config.credHelpers[helperKey];
   if (helper2 !== void 0 && helper2 !== "") {
@@ -7189,41 +7189,6 @@ function keyOf(domain, parts) {
   return hash.digest("hex");
 }
 
-// src/cache/last-build.ts
-var LastBuild = class {
-  #hints = /* @__PURE__ */ new Map();
-  #stages = /* @__PURE__ */ new Map();
-  #text;
-  store;
-  constructor({ record, store: store2 }) {
-    this.store = store2;
-    this.#text = JSON.stringify(record);
-    for (const stage of record.chains) {
-      this.#stages.set(stage.keys.join(), stage);
-      const below = stage.layers.length - stage.keys.length;
-      for (const [i, state] of stage.keys.entries()) {
-        if (stage.fidelity !== "full" && i + 1 < stage.keys.length) continue;
-        this.#hints.set(state, { kind: "chain", layers: stage.layers.slice(0, below + i + 1), fidelity: stage.fidelity });
-      }
-    }
-  }
-  /** What a stage had after a step. */
-  hint(key) {
-    const record = this.#hints.get(key);
-    return record && { record, store: this.store };
-  }
-  /** What it had of a stage with just these steps. */
-  stage(keys3) {
-    return this.#stages.get(keys3.join());
-  }
-  is(record) {
-    return JSON.stringify(record) === this.#text;
-  }
-};
-function needsAny({ variants, index }, lost) {
-  return lost.has(index.digest) || variants.some(({ digest }) => lost.has(digest));
-}
-
 // src/cache/record.ts
 var { createHmac, timingSafeEqual } = process.getBuiltinModule("node:crypto");
 var version2 = 1;
@@ -7276,6 +7241,166 @@ function isLayer(value) {
 function isVariant(value) {
   const isKnown = isObject(value) && typeof value.compressor === "string";
   return isKnown && (value.compression === "gzip" || value.compression === "zstd") && isBlob(value);
+}
+
+// src/cache/joint-stores.ts
+function joinStores({ stores: stores2, readOnly, secret, scope, readScopes, report, signal }) {
+  const warned = /* @__PURE__ */ new Set();
+  const writing = /* @__PURE__ */ new Set();
+  const broken2 = /* @__PURE__ */ new Set();
+  const scopes = [.../* @__PURE__ */ new Set([scope, ...readScopes])];
+  let isClosed = false;
+  function warn(text) {
+    if (signal.aborted || warned.has(text)) return;
+    warned.add(text);
+    report.emit({ kind: "warning", text });
+  }
+  async function ask3(store2, names2) {
+    if (broken2.has(store2)) return /* @__PURE__ */ new Map();
+    try {
+      return await store2.find(names2, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      broken2.add(store2);
+      warn(`Cannot read the cache in ${store2.name}: ${messageOf3(error)}; the build goes on without it`);
+      return /* @__PURE__ */ new Map();
+    }
+  }
+  function track(work) {
+    const done = work.catch((error) => warn(`Cannot keep a layer in the cache: ${messageOf3(error)}`));
+    writing.add(done);
+    void done.then(() => writing.delete(done));
+  }
+  return {
+    warn,
+    track,
+    async look(keys3, accept) {
+      const found = /* @__PURE__ */ new Map();
+      const names2 = new Map(keys3.flatMap((key) => scopes.map((one3) => [scoped(one3, key), key])));
+      const answers = await Promise.all(stores2.map((store2) => ask3(store2, [...names2.keys()])));
+      for (const [i, answer] of answers.entries())
+        for (const [name, bytes] of answer) {
+          const [key, store2] = [names2.get(name), stores2[i]];
+          if (key === void 0 || store2 === void 0 || found.has(key)) continue;
+          try {
+            const record = accept(decodeRecord(name, bytes, secret));
+            if (record !== void 0) found.set(key, { record, store: store2 });
+          } catch (error) {
+            warn(`Cannot use an entry of the cache in ${store2.name}: ${messageOf3(error)}; it counts as missing`);
+          }
+        }
+      return found;
+    },
+    write(key, record, blobs, isLost) {
+      if (readOnly || blobs.some(isLost)) return;
+      const name = scoped(scope, key);
+      const bytes = encodeRecord(name, record, secret);
+      for (const store2 of stores2) {
+        if (broken2.has(store2)) continue;
+        const put = store2.put({ key: name, bytes, blobs }, signal).catch((error) => {
+          if (blobs.some(isLost)) return;
+          broken2.add(store2);
+          warn(`Cannot write to the cache in ${store2.name}: ${messageOf3(error)}; nothing more is written to it`);
+        });
+        track(put);
+      }
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      while (writing.size > 0) await Promise.all(writing);
+      if (readOnly) return;
+      for (const store2 of stores2)
+        await store2.close(signal).catch((error) => warn(`Cannot write to the cache in ${store2.name}: ${messageOf3(error)}`));
+    }
+  };
+}
+function scoped(scope, key) {
+  return scope === "" ? key : keyOf("scope", [scope, key]);
+}
+function messageOf3(error) {
+  if (!(error instanceof Error)) return String(error);
+  return "hint" in error && typeof error.hint === "string" ? `${error.message} (${error.hint})` : error.message;
+}
+
+// src/cache/last-build.ts
+var LastBuild = class {
+  #hints = /* @__PURE__ */ new Map();
+  #stages = /* @__PURE__ */ new Map();
+  #text;
+  store;
+  constructor({ record, store: store2 }) {
+    this.store = store2;
+    this.#text = JSON.stringify(record);
+    for (const stage of record.chains) {
+      this.#stages.set(stage.keys.join(), stage);
+      const below = stage.layers.length - stage.keys.length;
+      for (const [i, state] of stage.keys.entries()) {
+        if (stage.fidelity !== "full" && i + 1 < stage.keys.length) continue;
+        this.#hints.set(state, { kind: "chain", layers: stage.layers.slice(0, below + i + 1), fidelity: stage.fidelity });
+      }
+    }
+  }
+  /** What a stage had after a step. */
+  hint(key) {
+    const record = this.#hints.get(key);
+    return record && { record, store: this.store };
+  }
+  /** What it had of a stage with just these steps. */
+  stage(keys3) {
+    return this.#stages.get(keys3.join());
+  }
+  is(record) {
+    return JSON.stringify(record) === this.#text;
+  }
+};
+function needsAny({ variants, index }, lost) {
+  return lost.has(index.digest) || variants.some(({ digest }) => lost.has(digest));
+}
+
+// src/cache/stored-blobs.ts
+function openStoredBlobs(tools) {
+  const bad = /* @__PURE__ */ new Set();
+  const lost = /* @__PURE__ */ new Set();
+  const origins = /* @__PURE__ */ new Map();
+  let blamed = 0;
+  function blame(digest, error) {
+    const name = origins.get(digest);
+    if (name === void 0) return false;
+    tools.warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf3(error)}; what needs it is built again`);
+    if (!bad.has(digest)) blamed += 1;
+    bad.add(digest);
+    tools.forget(digest);
+    return true;
+  }
+  function openBlob(descriptor, store2) {
+    async function* open5(own2) {
+      try {
+        yield* store2.read(descriptor, own2);
+      } catch (error) {
+        if (!tools.signal.aborted && !own2?.aborted) {
+          lost.add(open5);
+          blame(descriptor.digest, error);
+          bad.add(descriptor.digest);
+        }
+        throw error;
+      }
+    }
+    return { descriptor, open: open5, ...store2.origin === void 0 ? {} : { origin: store2.origin } };
+  }
+  return {
+    open: openBlob,
+    openLayer({ compression, digest, size }, store2) {
+      origins.set(digest, store2.name);
+      return openBlob({ mediaType: mediaTypes.oci.layer[compression], digest, size }, store2);
+    },
+    blame,
+    isLost: ({ open: open5 }) => lost.has(open5),
+    bad,
+    get blamed() {
+      return blamed;
+    }
+  };
 }
 
 // src/cache/ci-entry.ts
@@ -8869,53 +8994,18 @@ function advise(error, { registry, repository }) {
 
 // src/cache/cache.ts
 function openCache(options2) {
-  const { stores: stores2, report, signal, secret } = options2;
+  const { signal } = options2;
+  const stores2 = joinStores(options2);
   const own2 = /* @__PURE__ */ new Map();
   let last;
-  let isClosed = false;
-  const bad = /* @__PURE__ */ new Set();
-  const lost = /* @__PURE__ */ new Set();
-  let blamed = 0;
-  const origins = /* @__PURE__ */ new Map();
   const indexes = /* @__PURE__ */ new Map();
-  const warned = /* @__PURE__ */ new Set();
-  const writing = /* @__PURE__ */ new Set();
-  const broken2 = /* @__PURE__ */ new Set();
-  function warn(text) {
-    if (signal.aborted || warned.has(text)) return;
-    warned.add(text);
-    report.emit({ kind: "warning", text });
-  }
-  const scoped = (scope, key) => scope === "" ? key : keyOf("scope", [scope, key]);
-  async function look(keys3, accept) {
-    const found = /* @__PURE__ */ new Map();
-    const scopes = [.../* @__PURE__ */ new Set([options2.scope, ...options2.readScopes])];
-    const names2 = new Map(keys3.flatMap((key) => scopes.map((scope) => [scoped(scope, key), key])));
-    const answers = await Promise.all(stores2.map((store2) => ask3(store2, [...names2.keys()])));
-    for (const [i, answer] of answers.entries())
-      for (const [name, bytes] of answer) {
-        const [key, store2] = [names2.get(name), stores2[i]];
-        if (key === void 0 || store2 === void 0 || found.has(key)) continue;
-        try {
-          const record = accept(decodeRecord(name, bytes, secret), store2);
-          if (record !== void 0) found.set(key, { record, store: store2 });
-        } catch (error) {
-          warn(`Cannot use an entry of the cache in ${store2.name}: ${messageOf3(error)}; it counts as missing`);
-        }
-      }
-    return found;
-  }
-  async function ask3(store2, names2) {
-    if (broken2.has(store2)) return /* @__PURE__ */ new Map();
-    try {
-      return await store2.find(names2, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      broken2.add(store2);
-      warn(`Cannot read the cache in ${store2.name}: ${messageOf3(error)}; the build goes on without it`);
-      return /* @__PURE__ */ new Map();
+  const blobs = openStoredBlobs({
+    signal,
+    warn: stores2.warn,
+    forget(digest) {
+      for (const [key, chain] of own2) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own2.delete(key);
     }
-  }
+  });
   function isYoung({ created }) {
     return Date.now() - Date.parse(created) <= options2.maxAge * 1e3;
   }
@@ -8924,7 +9014,7 @@ function openCache(options2) {
     return record.layers.every((layer) => isYoung(layer) && variantOf(layer) !== void 0) ? record : void 0;
   }
   function variantOf({ variants }) {
-    return variants.find(({ digest }) => !bad.has(digest));
+    return variants.find(({ digest }) => !blobs.bad.has(digest));
   }
   function openChain({ layers, fidelity }, store2) {
     return { fidelity, layers: layers.map((layer) => openLayer(layer, store2)), store: store2.name };
@@ -8934,57 +9024,13 @@ function openCache(options2) {
     if (variant === void 0) throw new Error("Cannot open a cached layer: nothing of it can be read");
     const { diffId, index, created, seconds } = recorded;
     const { compression, compressor } = variant;
-    const blob = openVariant(variant, store2);
-    const at3 = openBlob({ mediaType: indexType, ...index }, store2);
+    const blob = blobs.openLayer(variant, store2);
+    const at3 = blobs.open({ mediaType: indexType, ...index }, store2);
     indexes.set(diffId, Promise.resolve(at3));
     return { layer: { ...blob, diffId, compression }, compressor, created, seconds, index: at3 };
   }
-  function openVariant({ compression, digest, size }, store2) {
-    origins.set(digest, store2.name);
-    return openBlob({ mediaType: mediaTypes.oci.layer[compression], digest, size }, store2);
-  }
-  function openBlob(descriptor, store2) {
-    async function* open5(own3) {
-      try {
-        yield* store2.read(descriptor, own3);
-      } catch (error) {
-        if (!signal.aborted && !own3?.aborted) {
-          lost.add(open5);
-          blame(descriptor.digest, error);
-          bad.add(descriptor.digest);
-        }
-        throw error;
-      }
-    }
-    return { descriptor, open: open5, ...store2.origin === void 0 ? {} : { origin: store2.origin } };
-  }
-  function blame(digest, error) {
-    const name = origins.get(digest);
-    if (name === void 0) return false;
-    warn(`Cannot use layer ${digest} of the cache in ${name}: ${messageOf3(error)}; what needs it is built again`);
-    if (!bad.has(digest)) blamed += 1;
-    bad.add(digest);
-    for (const [key, chain] of own2) if (chain.layers.some(({ layer }) => layer.descriptor.digest === digest)) own2.delete(key);
-    return true;
-  }
-  function write(key, record, blobs) {
-    if (options2.readOnly || blobs.some(isLost)) return;
-    const name = scoped(options2.scope, key);
-    const bytes = encodeRecord(name, record, secret);
-    for (const store2 of stores2) {
-      if (broken2.has(store2)) continue;
-      const put = store2.put({ key: name, bytes, blobs }, signal).catch((error) => {
-        if (blobs.some(isLost)) return;
-        broken2.add(store2);
-        warn(`Cannot write to the cache in ${store2.name}: ${messageOf3(error)}; nothing more is written to it`);
-      });
-      track(put);
-    }
-  }
-  function track(work) {
-    const done = work.catch((error) => warn(`Cannot keep a layer in the cache: ${messageOf3(error)}`));
-    writing.add(done);
-    void done.then(() => writing.delete(done));
+  function write(key, record, needed) {
+    stores2.write(key, record, needed, blobs.isLost);
   }
   function indexBlob(index) {
     const made = encodeIndex2(index).then(blobOf2);
@@ -8993,27 +9039,24 @@ function openCache(options2) {
   }
   async function knownIndex(diffId) {
     const known = await indexes.get(diffId);
-    return known === void 0 || isLost(known) ? void 0 : known;
-  }
-  function isLost({ open: open5 }) {
-    return lost.has(open5);
+    return known === void 0 || blobs.isLost(known) ? void 0 : known;
   }
   async function recordLayers({
     layers
   }) {
-    const whole = async (one3) => isLost(one3.index) ? { ...one3, index: await knownIndex(one3.layer.diffId) ?? one3.index } : one3;
+    const whole = async (one3) => blobs.isLost(one3.index) ? { ...one3, index: await knownIndex(one3.layer.diffId) ?? one3.index } : one3;
     const known = await Promise.all(layers.map(whole));
-    return { layers: known.map(recordLayer), blobs: known.flatMap(({ layer, index }) => [layer, index]) };
+    return { layers: known.map(recordLayer), needed: known.flatMap(({ layer, index }) => [layer, index]) };
   }
   function recordAgain(keys3) {
     const stage = last?.stage(keys3);
-    if (last === void 0 || stage === void 0 || stage.layers.some((layer) => needsAny(layer, bad))) return void 0;
+    if (last === void 0 || stage === void 0 || stage.layers.some((layer) => needsAny(layer, blobs.bad))) return void 0;
     const { store: store2 } = last;
-    const blobs = stage.layers.flatMap(({ variants, index }) => [
-      ...variants.map((variant) => openVariant(variant, store2)),
-      openBlob({ mediaType: indexType, ...index }, store2)
+    const needed = stage.layers.flatMap(({ variants, index }) => [
+      ...variants.map((variant) => blobs.openLayer(variant, store2)),
+      blobs.open({ mediaType: indexType, ...index }, store2)
     ]);
-    return { stage, blobs };
+    return { stage, needed };
   }
   async function readIndex(blob, diffId) {
     try {
@@ -9021,7 +9064,7 @@ function openCache(options2) {
     } catch (error) {
       signal.throwIfAborted();
       indexes.delete(diffId);
-      warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf3(error)}; the layer is read instead`);
+      stores2.warn(`Cannot use the index of layer ${diffId} from the cache: ${messageOf3(error)}; the layer is read instead`);
       return void 0;
     }
   }
@@ -9040,7 +9083,7 @@ function openCache(options2) {
         })
       );
       const asked = known.filter((key) => !own2.has(key) && !hints.has(key));
-      const found = new Map([...hints, ...asked.length === 0 ? [] : await look(asked, acceptChain)]);
+      const found = new Map([...hints, ...asked.length === 0 ? [] : await stores2.look(asked, acceptChain)]);
       return new Map(
         known.flatMap((key) => {
           const mine = own2.get(key);
@@ -9050,21 +9093,23 @@ function openCache(options2) {
         })
       );
     },
-    keep: (keys3, chain) => track(
+    keep: (keys3, chain) => stores2.track(
       Promise.resolve(chain).then(async (known) => {
         if (known === void 0) return;
         for (const key of keys3) own2.set(key, known);
-        const { layers, blobs } = await recordLayers(known);
+        const { layers, needed } = await recordLayers(known);
         const record = { kind: "chain", layers, fidelity: known.fidelity };
-        for (const key of new Set(keys3)) write(key, record, blobs);
+        for (const key of new Set(keys3)) write(key, record, needed);
       })
     ),
     async findIndex({ diffId }) {
       const known = await knownIndex(diffId);
       if (known !== void 0) return readIndex(known, diffId);
       const key = keyOf("index", [diffId]);
-      const hit = (await look([key], (record) => record.kind === "index" && record.diffId === diffId ? record : void 0)).get(key);
-      return hit && readIndex(openBlob({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
+      const hit = (await stores2.look([key], (record) => record.kind === "index" && record.diffId === diffId ? record : void 0)).get(
+        key
+      );
+      return hit && readIndex(blobs.open({ mediaType: indexType, ...hit.record.index }, hit.store), diffId);
     },
     indexes: {
       begin(diffId) {
@@ -9073,13 +9118,13 @@ function openCache(options2) {
         const end = () => {
           const made = writer.end().then(blobOf2);
           indexes.set(diffId, made);
-          track(made.then((blob) => keepIndex(diffId, blob)));
+          stores2.track(made.then((blob) => keepIndex(diffId, blob)));
         };
         return { add: writer.add, end };
       }
     },
     async findLast(key) {
-      const found = (await look([key], (record) => record.kind === "last" ? record : void 0)).get(key);
+      const found = (await stores2.look([key], (record) => record.kind === "last" ? record : void 0)).get(key);
       if (found === void 0) return void 0;
       last = new LastBuild(found);
       return found.record.value;
@@ -9087,35 +9132,28 @@ function openCache(options2) {
     keepLast(key, value, stages) {
       const recorded = stages.map(async ({ keys: keys3, chain }) => {
         if (chain === void 0) return recordAgain(keys3);
-        const { layers, blobs } = await recordLayers(chain);
-        return { stage: { keys: keys3, layers, fidelity: chain.fidelity }, blobs };
+        const { layers, needed } = await recordLayers(chain);
+        return { stage: { keys: keys3, layers, fidelity: chain.fidelity }, needed };
       });
-      track(
+      stores2.track(
         Promise.all(recorded).then((all) => {
           const known = all.filter((one3) => one3 !== void 0);
           const record = { kind: "last", value, chains: known.map(({ stage }) => stage) };
-          const blobs = known.flatMap((one3) => one3.blobs);
-          if (last?.is(record) !== true) write(key, record, blobs);
+          const needed = known.flatMap((one3) => one3.needed);
+          if (last?.is(record) !== true) write(key, record, needed);
         })
       );
     },
     async findNote(key) {
-      const found = await look([key], (record) => record.kind === "note" ? record : void 0);
+      const found = await stores2.look([key], (record) => record.kind === "note" ? record : void 0);
       return found.get(key)?.record.value;
     },
     keepNote: (key, value) => write(key, { kind: "note", value }, []),
-    blame: (layer, error) => blame(layer.descriptor.digest, error),
+    blame: (layer, error) => blobs.blame(layer.descriptor.digest, error),
     get blamed() {
-      return blamed;
+      return blobs.blamed;
     },
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      while (writing.size > 0) await Promise.all(writing);
-      if (options2.readOnly) return;
-      for (const store2 of stores2)
-        await store2.close(signal).catch((error) => warn(`Cannot write to the cache in ${store2.name}: ${messageOf3(error)}`));
-    }
+    close: stores2.close
   };
 }
 var indexType = "application/vnd.slipway.layer.index.v1+gzip";
@@ -9138,10 +9176,6 @@ function blobOf2(bytes) {
       yield bytes;
     }
   };
-}
-function messageOf3(error) {
-  if (!(error instanceof Error)) return String(error);
-  return "hint" in error && typeof error.hint === "string" ? `${error.message} (${error.hint})` : error.message;
 }
 
 // src/image/inherit.ts

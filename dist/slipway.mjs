@@ -1717,6 +1717,31 @@ function readKeySecret(text, surroundings) {
   return Buffer.from(bytes).toString("latin1");
 }
 
+// src/host/context-flag.ts
+var { isAbsolute: isAbsolute2, resolve: resolve5 } = process.getBuiltinModule("node:path");
+function readContext(source, { directory, fileExists }) {
+  const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
+  if (source === "tar://stdin" || isAddress(path)) return { context: source, notices: [] };
+  const context = resolve5(directory, path);
+  const meant = resolve5("/", path);
+  const isMistaken = scheme === "dir://" && !isAbsolute2(path) && !fileExists(context) && fileExists(meant);
+  if (!isMistaken) return { context: `${scheme}${context}`, notices: [] };
+  return { context: `${scheme}${meant}`, notices: [`The context is ${scheme}${meant}: there is no ${context}`] };
+}
+function readBuildContexts(given, directory) {
+  return new Map(
+    given.map(({ text, source }) => {
+      const [name, value] = parsePair(text, source);
+      const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
+      if (layout !== void 0) return [name, `oci-layout://${resolve5(directory, layout)}`];
+      return [name, isAddress(value) ? value : resolve5(directory, value)];
+    })
+  );
+}
+function isAddress(text) {
+  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
+}
+
 // src/host/environment.ts
 function parseVariable(env, name) {
   const text = env[name];
@@ -1848,7 +1873,7 @@ function valuesOf(given, known = flags) {
 }
 
 // src/host/request.ts
-var { join: join2, resolve: resolve5 } = process.getBuiltinModule("node:path");
+var { join: join2, resolve: resolve6 } = process.getBuiltinModule("node:path");
 function readRequest(given, surroundings, command = "build") {
   const { env, directory } = surroundings;
   const notices = [...checkSupport(given), ...listNotices(env)];
@@ -1859,7 +1884,7 @@ function readRequest(given, surroundings, command = "build") {
   const named = (names2) => names2.map((text) => readDestination({ text, source: "--output" }));
   const flagged = [...values.list("destination").map(readDestination), ...named(choice.pushed)];
   const destinations = [...flagged, ...flagged.length === 0 ? named(choice.named) : []];
-  const outputs2 = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve5(directory, file)) };
+  const outputs2 = { ...readOutputs(values, directory), ...mapValues(choice.files, (file) => resolve6(directory, file)) };
   const isElsewhere = values.list("output").length > 0 && flagged.length === 0;
   const dryRun = values.isSet("dryrun");
   if (dryRun && explainOnly) throw new UsageError("flag --dryrun has no meaning for slipway explain, which builds nothing");
@@ -1880,7 +1905,7 @@ function readRequest(given, surroundings, command = "build") {
   const platforms = readPlatforms(values);
   const givenAnnotations = [...values.list("annotation").flatMap(readAnnotation), ...choice.annotations];
   const annotations = placeAnnotations(givenAnnotations, platforms, imageFormat === "docker");
-  const context = readContext(values.text("context"), directory);
+  const { context, notices: contextNotices } = readContext(values.text("context"), surroundings);
   const { git, notices: gitNotices } = readGitOptions(values.list("git"), env, context);
   const request = {
     context,
@@ -1913,7 +1938,7 @@ function readRequest(given, surroundings, command = "build") {
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
     dryRun,
-    notices: [...notices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs2)]
+    notices: [...notices, ...contextNotices, ...gitNotices, ...listLostAnnotations(annotations, platforms.length > 1, outputs2)]
   };
   return { ...request, ...readStateDir(values, surroundings) };
 }
@@ -1921,24 +1946,6 @@ function mapValues(values, change) {
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [key, value === void 0 ? value : change(value)])
   );
-}
-function readContext(source, directory) {
-  const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
-  if (source === "tar://stdin" || isAddress(path)) return source;
-  return `${scheme}${resolve5(directory, path)}`;
-}
-function readBuildContexts(given, directory) {
-  return new Map(
-    given.map(({ text, source }) => {
-      const [name, value] = parsePair(text, source);
-      const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
-      if (layout !== void 0) return [name, `oci-layout://${resolve5(directory, layout)}`];
-      return [name, isAddress(value) ? value : resolve5(directory, value)];
-    })
-  );
-}
-function isAddress(text) {
-  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w-]+@[\w.-]+:|^target:/i.test(text);
 }
 function readBuildArgs(given, env) {
   const args = /* @__PURE__ */ new Map();
@@ -1997,7 +2004,7 @@ function readDestination({ text, source }) {
   return withDefaultTag(reference);
 }
 function readOutputs(values, directory) {
-  const file = (name) => values.text(name) === "" ? void 0 : resolve5(directory, values.text(name));
+  const file = (name) => values.text(name) === "" ? void 0 : resolve6(directory, values.text(name));
   const target = (name) => /^https:\/\//i.test(values.text(name)) ? values.text(name) : file(name);
   const outputs2 = {
     tarPath: file("tar-path"),
@@ -2017,9 +2024,9 @@ function readLevel(text, most) {
 }
 function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
-  if (given) return { stateDir: resolve5(directory, given), stateIsPrivate: false };
+  if (given) return { stateDir: resolve6(directory, given), stateIsPrivate: false };
   const usual = fileExists("/kaniko") && !fileExists("/tmp") ? "/kaniko" : "/tmp";
-  const parent = resolve5(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
+  const parent = resolve6(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
   try {
     return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
   } catch (cause) {
@@ -2029,7 +2036,7 @@ function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
 }
 
 // src/host/warm.ts
-var { resolve: resolve6 } = process.getBuiltinModule("node:path");
+var { resolve: resolve7 } = process.getBuiltinModule("node:path");
 var shared = [
   "build-arg",
   "custom-platform",
@@ -2102,7 +2109,7 @@ function readWarmRequest(parsed, surroundings) {
     workingDirectory: surroundings.directory,
     buildArgs: readBuildArgs(values.list("build-arg"), surroundings.env),
     platform: readPlatform(values.text("custom-platform")),
-    directory: resolve6(surroundings.directory, values.text("cache-dir")),
+    directory: resolve7(surroundings.directory, values.text("cache-dir")),
     maxAge,
     force: values.isSet("force"),
     registry: readRegistryOptions(values, surroundings)
