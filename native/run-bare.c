@@ -82,14 +82,28 @@ static int replace_directory(int root, const char *name) {
   return openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static void fill_dev(int dev, int status) {
+// Where a supervisor serves what nodes are lacking, files stand for them, and links lead to it.
+static void fill_dev_served(int dev) {
+  static const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+    if (symlinkat(links[i][0], dev, links[i][1])) die_errno("Cannot fill /dev");
+  for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) mknodat(dev, devices[i].name, S_IFREG | 0666, 0);
+  mknodat(dev, "pts/ptmx", S_IFREG | 0666, 0);
+  int null = openat(dev, "null", O_RDWR | O_CLOEXEC);
+  struct stat now;
+  expect_devices(null >= 0 && !fstat(null, &now) && S_ISCHR(now.st_mode));
+  if (null >= 0) close(null);
+}
+
+static void fill_dev(int dev, int status, int supervised) {
   for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
     unsigned major_number = devices[i].minor_type >> 8 ? devices[i].minor_type >> 8 : 1;
     if (!mknodat(dev, devices[i].name, S_IFCHR | 0666, makedev(major_number, devices[i].minor_type & 0xff))) continue;
-    send_note(status, (struct note){.kind = ANSWER_NO_DEVICE, .value = (uint32_t)errno});
+    if (!supervised) send_note(status, (struct note){.kind = ANSWER_NO_DEVICE, .value = (uint32_t)errno});
     break;
   }
   if (mkdirat(dev, "shm", 01777) || mkdirat(dev, "pts", 0755)) die_errno("Cannot fill /dev");
+  if (supervised) fill_dev_served(dev);
 }
 
 static void replace_file(const struct file *file, int source) {
@@ -112,9 +126,9 @@ static void replace_file(const struct file *file, int source) {
   close(directory);
 }
 
-// A directory or file of the machine moves in and back again; a tmpfs is a directory that goes with the command, and so is a content,
-// on disk: here is nothing better.
-static void place_mount(struct mount *mount, int home, const char *home_name) {
+// A directory or file of the machine moves in and back again; a tmpfs is a directory that goes with the command. A content is a file on
+// disk, unless a supervisor has it.
+static void place_mount(struct mount *mount, int home, const char *home_name, int supervised) {
   char name[NAME_MAX + 1];
   struct stat now, before, target;
   int is_tree = mount->kind == MOUNT_TMPFS;
@@ -137,7 +151,7 @@ static void place_mount(struct mount *mount, int home, const char *home_name) {
       snprintf(swap->home_name, sizeof swap->home_name, "%s", home_name);
       break;
     case MOUNT_TMPFS: failed = mkdirat(parent, name, is_there ? target.st_mode & 07777 : 01777); break;
-    default: failed = write_content(parent, name, mount);
+    default: failed = supervised && !mount->executable ? keep_content(parent, name, mount) : write_content(parent, name, mount);
   }
   if (failed) die_errno("Cannot mount on \"%s\"", mount->target);
   restore_times(parent, &before);
@@ -150,6 +164,7 @@ void enter_chroot(const struct spec *spec, int status) {
   umask(0);
   processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (processes < 0) die_errno("Cannot open /proc");
+  if (spec->supervised) open_outside(processes);
   scratch = open(spec->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (scratch < 0) die_errno("Cannot open \"%s\"", spec->scratch);
   for (size_t i = 0; i < spec->file_count; i++)
@@ -168,11 +183,11 @@ void enter_chroot(const struct spec *spec, int status) {
   close(replace_directory(root, "proc"));
   close(replace_directory(root, "sys"));
   int dev = replace_directory(root, "dev");
-  fill_dev(dev, status);
+  fill_dev(dev, status, spec->supervised);
   close(dev);
   close(root);
   for (size_t i = 0; i < spec->file_count; i++) replace_file(&spec->files[i], files[i]);
-  for (size_t i = 0; i < spec->mount_count; i++) place_mount(&spec->mounts[i], homes[i], names[i]);
+  for (size_t i = 0; i < spec->mount_count; i++) place_mount(&spec->mounts[i], homes[i], names[i], spec->supervised);
   free(homes);
   free(names);
   umask(022);

@@ -27,8 +27,9 @@ static const char *const devices[] = {"null", "zero", "full", "random", "urandom
 enum { DEVICE_COUNT = sizeof devices / sizeof *devices };
 
 // What runc hides from a container, and what it makes read-only: moby/oci/defaults.go.
-static const char *const masked[] = {"/proc/acpi",       "/proc/asound",     "/proc/interrupts",  "/proc/kcore",       "/proc/keys",     "/proc/latency_stats",
+const char *const masked_paths[] = {"/proc/acpi",       "/proc/asound",     "/proc/interrupts",  "/proc/kcore",       "/proc/keys",     "/proc/latency_stats",
                                      "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",        "/sys/firmware", "/sys/devices/virtual/powercap"};
+const size_t masked_path_count = sizeof masked_paths / sizeof *masked_paths;
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
 static int lower_count_of(const struct spec *spec) { return spec->lower_count ? (int)spec->lower_count : 1; }
@@ -167,11 +168,11 @@ static void mount_sys(int source) {
 }
 
 static void hide_paths(void) {
-  for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
+  for (size_t i = 0; i < masked_path_count; i++) {
     struct stat now;
-    if (stat(masked[i], &now)) continue;
-    int failed = S_ISDIR(now.st_mode) ? mount("tmpfs", masked[i], "tmpfs", LOCKED | MS_RDONLY, "size=0k,mode=755") : mount("/dev/null", masked[i], NULL, MS_BIND, NULL);
-    if (failed) die_errno("Cannot hide \"%s\"", masked[i]);
+    if (stat(masked_paths[i], &now)) continue;
+    int failed = S_ISDIR(now.st_mode) ? mount("tmpfs", masked_paths[i], "tmpfs", LOCKED | MS_RDONLY, "size=0k,mode=755") : mount("/dev/null", masked_paths[i], NULL, MS_BIND, NULL);
+    if (failed) die_errno("Cannot hide \"%s\"", masked_paths[i]);
   }
   for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++) {
     if (access(read_only[i], F_OK)) continue;

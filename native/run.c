@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,7 @@ static void take_field(struct spec *spec, struct frame *frame) {
     case SPEC_CHROOT:
       spec->root = keep(take_string(frame));
       spec->scratch = keep(take_string(frame));
+      spec->supervised = take_u8(frame);
       return;
     case SPEC_LOWER:
       spec->lowers = grow(spec->lowers, spec->lower_count, sizeof(char *));
@@ -242,7 +244,7 @@ _Noreturn static void be_init(const struct spec *spec, int status, int output, i
   enter_namespaces(spec);
   pid_t command = fork();
   if (command < 0) die_errno("Cannot fork");
-  if (command == 0) execute(spec, -1, output, error, status);
+  if (command == 0) execute(spec, -1, output, error, status, -1);
   close(output);
   close(error);
   int ended;
@@ -308,10 +310,16 @@ int cmd_run(int argc, char **argv) {
   } else {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) || atexit(leave_chroot)) die_errno("Cannot set up the sandbox");
+    int channel[2] = {-1, -1};
     enter_chroot(&spec, notes[1]);
+    if (spec.supervised && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) die_errno("Cannot make a socket");
     run.child = fork();
     if (run.child < 0) die_errno("Cannot fork");
-    if (run.child == 0) execute(&spec, null, output, error, notes[1]);
+    if (run.child == 0) execute(&spec, null, output, error, notes[1], channel[1]);
+    if (spec.supervised) {
+      close(channel[1]);
+      start_supervisor(channel[0]);
+    }
   }
   close(notes[1]);
   close(output);

@@ -10,7 +10,7 @@ enum { FILES_MAX = 8 };
 // What the builder asks for, in frames on stdin; the last is SPEC_GO. Paths are absolute.
 enum spec_kind {
   SPEC_NAMESPACES = 1,  // string upper, string work, string stage (an empty directory to mount on)
-  SPEC_CHROOT = 2,      // string root, string scratch (an empty directory of the same file system)
+  SPEC_CHROOT = 2,      // string root, string scratch (an empty directory of the same file system), u8 1 for a supervisor
   SPEC_LOWER = 3,       // string directory; from the top to the bottom
   SPEC_ARGUMENT = 4,    // string; with none, everything is set up and the command is "exit 0"
   SPEC_VARIABLE = 5,    // string NAME=value
@@ -55,7 +55,7 @@ struct mount {
 };
 
 struct spec {
-  int namespaces;
+  int namespaces, supervised;
   const char *upper, *work, *stage;
   const char *root, *scratch;
   const char **lowers;
@@ -86,6 +86,9 @@ void send_note(int fd, struct note note);
 void enter_namespaces(const struct spec *spec);
 // Once no other process is left, removes what was only made to be mounted on.
 void leave_namespaces(void);
+// What runc hides from a container.
+extern const char *const masked_paths[];
+extern const size_t masked_path_count;
 // run-mounts.c: what is mounted in the root on the builder's behalf. Opens the sources, while the machine's own root is there; holds
 // them in the new root's /dev; puts them in place, when no path leads out of the new root any more; takes them away again.
 void open_mounts(const struct spec *spec);
@@ -113,7 +116,24 @@ int write_content(int directory, const char *name, struct mount *mount);
 int make_directories(const char *path, uid_t uid, gid_t gid);
 
 // run-exec.c: becomes the command; output goes to the two descriptors, refusals to `status`.
-_Noreturn void execute(const struct spec *spec, int input, int output, int error, int status);
+// `supervisor` is the socket to it, or -1.
+_Noreturn void execute(const struct spec *spec, int input, int output, int error, int status, int supervisor);
+// Takes all capabilities from this thread that a command does not get either.
+int limit_capabilities(void);
+
+// supervise.c: serves /proc, /sys and devices to a command in a plain chroot. Before the root is entered; with it entered, takes the
+// listener that the command's process sends, and serves from then on; in that process, sends it.
+void open_outside(int proc);
+void expect_devices(int usable);
+void start_supervisor(int channel);
+int send_listener(int channel, int listener);
+// supervise-filter.c, in the command's process: makes the calls of itself and all that it starts come to a listener; -1 with errno.
+// Keeps its signals and its tracing to processes of its own, where the kernel can (Landlock, Linux 6.12).
+int open_listener(int without_network);
+void keep_apart(int without_network);
+
+// supervise-content.c: keeps a mount's content in memory and puts something in its place that the supervisor serves it at. -1 with errno.
+int keep_content(int directory, const char *name, struct mount *mount);
 
 // seccomp.c: Docker's default filter; -1 with errno where the kernel refuses it.
 int install_seccomp(void);

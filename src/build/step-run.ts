@@ -46,6 +46,7 @@ export async function runCommand(
   const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " …")}" did not complete successfully`;
   throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === undefined ? "" : ` (${result.signal})`}`, {
     exitCode: result.exitCode,
+    hint: result.hint,
     output: tail.lines(),
   });
 }

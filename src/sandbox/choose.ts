@@ -5,13 +5,13 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
-import { openChrootBare } from "./chroot-bare.ts";
+import { openChroot } from "./chroot-bare.ts";
 import { openNs } from "./ns.ts";
 import type { Command, Sandbox, SandboxChoice, SandboxName, SandboxOptions } from "./sandbox.ts";
 import { type Place, SandboxError, startCommand } from "./start-command.ts";
 
 /** From the strongest to the weakest. */
-const rungs: readonly SandboxName[] = ["ns", "chroot-bare"];
+const rungs: readonly SandboxName[] = ["ns", "chroot", "chroot-bare"];
 
 export async function chooseSandbox(choice: SandboxChoice, options: SandboxOptions): Promise<Sandbox> {
   const { helper, report } = options;
@@ -30,7 +30,7 @@ export async function chooseSandbox(choice: SandboxChoice, options: SandboxOptio
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== undefined) report.emit({ kind: "warning", text: trial.warning });
     const tools = { ...options, helper };
-    return rung === "ns" ? openNs(tools, why) : openChrootBare(tools, why);
+    return rung === "ns" ? openNs(tools, why) : openChroot(rung, tools, why);
   }
   throw new Error(
     choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused.join("; ").slice(choice.length + 2)}`,
@@ -61,7 +61,7 @@ async function tryRung(rung: SandboxName, helper: Helper, stateDir: string): Pro
   const place: Place =
     rung === "ns"
       ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") }
-      : { kind: "chroot", root: within("root"), scratch: within("scratch") };
+      : { kind: "chroot", root: within("root"), scratch: within("scratch"), supervised: rung === "chroot" };
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
     for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir(within(name));
@@ -92,9 +92,14 @@ function explainRefusal(message: string, stateDir: string): string {
 }
 
 function describeRung(rung: SandboxName, stateDir: string): string {
-  return rung === "ns"
-    ? `namespaces and overlayfs below "${stateDir}"`
-    : "no isolation from this job, no /proc and /sys, changes found by scanning";
+  switch (rung) {
+    case "ns":
+      return `namespaces and overlayfs below "${stateDir}"`;
+    case "chroot":
+      return "no isolation from this job, /proc and /sys from a supervisor, no_new_privs, changes found by scanning";
+    case "chroot-bare":
+      return "no isolation from this job, no /proc and /sys, changes found by scanning";
+  }
 }
 
 function explainNothing(refused: readonly string[]): string {

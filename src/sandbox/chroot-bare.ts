@@ -1,5 +1,6 @@
-// The sandbox of last resort for root without CAP_SYS_ADMIN: a chroot without mounts. It isolates nothing; it runs commands on an
-// image's files. Changes are found by comparing the directory before and after.
+// The sandboxes for root without CAP_SYS_ADMIN: a chroot without mounts, "chroot" with a supervisor that serves /proc, /sys and devices,
+// "chroot-bare" without. They isolate nothing; they run commands on an image's files. Changes are found by comparing the directory before
+// and after.
 
 import { randomUUID } from "node:crypto";
 import { chmod, chown, mkdir } from "node:fs/promises";
@@ -11,19 +12,21 @@ import { MountShop, type MountTools } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox, SandboxOptions } from "./sandbox.ts";
 import { type Ending, startCommand } from "./start-command.ts";
 
-interface BareTools extends MountTools, Pick<SandboxOptions, "indexes"> {
+type Rung = "chroot" | "chroot-bare";
+
+interface ChrootTools extends MountTools, Pick<SandboxOptions, "indexes"> {
   readonly files: LayerFiles;
 }
 
-export function openChrootBare(tools: BareTools, why: string): Sandbox {
+export function openChroot(name: Rung, tools: ChrootTools, why: string): Sandbox {
   const mounts = new MountShop(tools, { moves: true });
-  const roots = new Set<BareRoot>();
+  const roots = new Set<ChrootRoot>();
   return {
-    name: "chroot-bare",
+    name,
     why,
     stacksLayers: false,
     async openRoot() {
-      const root = new BareRoot(join(tools.stateDir, "work", randomUUID()), { ...tools, mounts });
+      const root = new ChrootRoot(join(tools.stateDir, "work", randomUUID()), { ...tools, mounts, supervised: name === "chroot" });
       roots.add(root);
       return root;
     },
@@ -35,22 +38,27 @@ export function openChrootBare(tools: BareTools, why: string): Sandbox {
   };
 }
 
+interface RootTools extends ChrootTools {
+  readonly mounts: MountShop;
+  readonly supervised: boolean;
+}
+
 interface Merged {
   readonly tree: Tree;
   readonly layers: readonly Layer[];
 }
 
-class BareRoot implements Root {
+class ChrootRoot implements Root {
   readonly #work: string;
   readonly #directory: string;
-  readonly #tools: BareTools & { readonly mounts: MountShop };
+  readonly #tools: RootTools;
   readonly #stop = new AbortController();
   /** What is in the directory once everything that was asked for is done: one thing after the other happens there. */
   #merged: Promise<Merged> = Promise.resolve({ tree: emptyTree, layers: [] });
   #running: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
-  constructor(work: string, tools: BareTools & { readonly mounts: MountShop }) {
+  constructor(work: string, tools: RootTools) {
     this.#work = work;
     this.#directory = join(work, "root");
     this.#tools = tools;
@@ -70,7 +78,8 @@ class BareRoot implements Root {
   }
 
   async run(command: Command, lower: Promise<Tree>, signal: AbortSignal): Promise<RunResult> {
-    if (command.network === "none") throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
+    if (command.network === "none" && !this.#tools.supervised)
+      throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
     const { layers } = await this.#merged;
     let release = (_: Merged) => {};
     // The contents of the changes lie in the directory itself, so that nothing may happen there until their layer is written.
@@ -115,19 +124,28 @@ class BareRoot implements Root {
     this.#running = running.catch(() => {});
     const ending = await running;
     await removeTree(home);
-    if (ending.exitCode !== 0) return { ...ending, changes: [] };
+    if (ending.exitCode !== 0) return { ...ending, ...(this.#tools.supervised ? explainPrivileges(command) : {}), changes: [] };
     const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude: () => false });
     return { ...ending, changes };
   }
 
   async #start(command: Command, home: string, scratch: string, signal: AbortSignal): Promise<Ending> {
-    const { helper } = this.#tools;
+    const { helper, supervised } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, mounts, signal });
+      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch, supervised }, { helper, files, mounts, signal });
     } finally {
       await release();
     }
   }
+}
+
+/** With no_new_privs, which the filter of the supervisor needs, nobody becomes root again. */
+function explainPrivileges({ args, user }: Command): { readonly hint?: string } {
+  const [program] = /\b(sudo|su|doas|ping|newuidmap)\b/.exec(args.join(" ")) ?? [];
+  if (program === undefined || user.uid === 0) return {};
+  return {
+    hint: `setuid programs and file capabilities, which ${program} needs, have no effect in the sandbox "chroot"; do it as root, with USER, or give the job CAP_SYS_ADMIN`,
+  };
 }

@@ -89,7 +89,7 @@ export class MountShop {
     for (const cache of caches) {
       const isTaken = slots.has(cache.key);
       if (isTaken && this.#moves)
-        throw new Error(`Cannot mount the cache "${cache.id}" at two places: the sandbox "chroot-bare" moves it to one`);
+        throw new Error(`Cannot mount the cache "${cache.id}" at two places: where nothing can be mounted, it is moved to one`);
       const tools = { helper: this.#helper, signal };
       if (!isTaken) slots.set(cache.key, await this.#caches.take(cache, hold, this.#moves, tools));
     }

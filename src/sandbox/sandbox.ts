@@ -11,7 +11,7 @@ import type { CacheMount, Mount } from "./mount.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export type SandboxName = "ns" | "chroot-bare";
+export type SandboxName = "ns" | "chroot" | "chroot-bare";
 
 /** What `--sandbox` takes; `auto` is the strongest that works here. */
 export type SandboxChoice = "auto" | SandboxName;
@@ -73,6 +73,8 @@ export interface RunResult {
   readonly exitCode: number;
   /** `SIGKILL`, when a signal ended it. */
   readonly signal?: string;
+  /** What of the sandbox may have made it fail. */
+  readonly hint?: string;
   /** Sorted, ready for a layer; contents lie in files that stay as they are until `publish` is called. */
   readonly changes: readonly LayerItem[];
   /**

@@ -17,8 +17,8 @@ export type Place =
       readonly work: string;
       readonly stage: string;
     }
-  /** `scratch` is an empty directory of the same file system; it holds rubbish afterwards. */
-  | { readonly kind: "chroot"; readonly root: string; readonly scratch: string };
+  /** `scratch` is an empty directory of the same file system; it holds rubbish afterwards. A supervisor serves /proc, /sys and devices. */
+  | { readonly kind: "chroot"; readonly root: string; readonly scratch: string; readonly supervised: boolean };
 
 export interface StartOptions {
   readonly helper: Helper;
@@ -100,7 +100,7 @@ function write(stdin: Writable, command: Command, place: Place, { files, mounts 
     stdin.write(Buffer.concat([head, ...fields]));
   };
   stdin.cork();
-  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch));
+  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
     for (const lower of place.lowers) send(kinds.lower, text(lower));

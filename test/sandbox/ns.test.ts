@@ -124,7 +124,7 @@ test("links of an image lead nowhere but into the image", async (t) => {
   if (base === undefined) return;
   const outside = mkdtempSync(join(tmpdir(), "slipway-outside-"));
   t.after(() => rmSync(outside, { recursive: true, force: true }));
-  for (const rung of ["ns", "chroot-bare"] as const) {
+  for (const rung of ["ns", "chroot", "chroot-bare"] as const) {
     for (const link of [`../../../../..${outside}/hosts`, `${outside}/deep/hosts`, `/proc/1/root${outside}/hosts`]) {
       const stage = await openStage(t, rung, [base, makeLayer([{ entry: entry("etc/hosts", "symlink", { link }) }])]);
       const ran = await stage.run("true").catch((error: Error) => error);
@@ -178,7 +178,7 @@ test("unpacked layers and published changes serve other stages and later builds"
   assert.ok(unpacked.every((name) => readdirSync(join(stateDir, "layers")).includes(name)));
 });
 
-for (const rung of ["ns", "chroot-bare"] as const) {
+for (const rung of ["ns", "chroot", "chroot-bare"] as const) {
   test(`commands die with the builder, even when it is killed (${rung})`, async (t) => {
     const base = needsRoot(t) ? openBase(t) : undefined;
     if (base === undefined) return;
@@ -203,7 +203,7 @@ async function waitForLine({ stdout }: ChildProcess): Promise<void> {
 test("nobody else on the machine reaches what images hold", async (t) => {
   const base = needsRoot(t) ? openBase(t) : undefined;
   if (base === undefined) return;
-  for (const rung of ["ns", "chroot-bare"] as const) {
+  for (const rung of ["ns", "chroot", "chroot-bare"] as const) {
     const { run, stateDir } = await openStage(t, rung, [base]);
     await run("true");
     for (const name of readdirSync(stateDir).filter((name) => name === "work" || name === "layers"))

@@ -23,6 +23,7 @@ export const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 export interface Ran {
   readonly code: number;
   readonly signal: string | undefined;
+  readonly hint: string | undefined;
   readonly out: string;
   readonly err: string;
   /** One for each item: type letter, octal mode, uid:gid, path, and where it points. */
@@ -124,7 +125,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
         await result.publish(layer, tree);
       }
       return {
-        ...{ code: result.exitCode, signal: result.signal, items: result.changes, changes: result.changes.map(lineOf) },
+        ...{ code: result.exitCode, signal: result.signal, hint: result.hint, items: result.changes, changes: result.changes.map(lineOf) },
         ...{ out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() },
       };
     },
