@@ -84,7 +84,8 @@ static int replace_directory(int root, const char *name) {
 
 // Where a supervisor serves what nodes are lacking, files stand for them, and links lead to it.
 static void fill_dev_served(int dev) {
-  static const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
+  static const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+                                         {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"}};
   for (size_t i = 0; i < sizeof links / sizeof *links; i++)
     if (symlinkat(links[i][0], dev, links[i][1])) die_errno("Cannot fill /dev");
   for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) mknodat(dev, devices[i].name, S_IFREG | 0666, 0);

@@ -88,6 +88,10 @@ void serve_content(const struct call *call, const struct handed_call *what, int 
     case STATX: return answer_status(call, what, &content->shown, held);
     case ACCESS: return answer_access(call, what, held, 0);
     case READ_LINK: return answer_call(call, 0, EINVAL);
+    case CHANGE_MODE:
+    case CHANGE_OWNER:
+    case CHANGE_LINK_OWNER:
+    case CHANGE_TIMES: return answer_call(call, 0, EROFS);
     case ENTER: return answer_call(call, 0, ENOTDIR);
     case EXECUTE: return answer_call(call, 0, EACCES);
     case ATTRIBUTES:

@@ -25,7 +25,9 @@ enum { COMPAT_SOCKET = 281, COMPAT_SOCKETCALL = -1 /* none */ };
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
 #endif
 
-// Those that come most often stand first. Numbers of 32-bit programs and of x32 are not here: such programs run, and find /proc empty.
+enum { FCHMODAT2 = 452 };  // Linux 6.6, on all machines
+
+// Those that come most often stand first. Those of 32-bit programs are not here: such programs run, and find /proc empty.
 const struct handed_call handed_calls[] = {
     {SYS_openat, OPEN, 0, 1, -1, 2},
     {SYS_newfstatat, STAT_FLAGS, 0, 1, 2, 3},
@@ -41,17 +43,24 @@ const struct handed_call handed_calls[] = {
     {SYS_lgetxattr, LINK_ATTRIBUTES, -1, 0, -1, -1},
     {SYS_listxattr, ATTRIBUTES, -1, 0, -1, -1},
     {SYS_llistxattr, LINK_ATTRIBUTES, -1, 0, -1, -1},
+    {SYS_utimensat, CHANGE_TIMES, 0, 1, 2, 3},
+    {SYS_fchownat, CHANGE_OWNER, 0, 1, 2, 4},
+    {SYS_fchmodat, CHANGE_MODE, 0, 1, 2, -1},
+    {FCHMODAT2, CHANGE_MODE, 0, 1, 2, 3},
 #ifdef SYS_open
     {SYS_access, ACCESS, -1, 0, 1, -1},
     {SYS_readlink, READ_LINK, -1, 0, 1, -1},
     {SYS_stat, STAT, -1, 0, 1, -1},
     {SYS_lstat, LINK_STAT, -1, 0, 1, -1},
     {SYS_open, OPEN, -1, 0, -1, 1},
+    {SYS_chmod, CHANGE_MODE, -1, 0, 1, -1},
+    {SYS_chown, CHANGE_OWNER, -1, 0, 1, -1},
+    {SYS_lchown, CHANGE_LINK_OWNER, -1, 0, 1, -1},
 #endif
 };
 const int handed_call_count = sizeof handed_calls / sizeof *handed_calls;
 
-enum { FILTER_MAX = 128 };
+enum { FILTER_MAX = 160 };
 
 struct program {
   struct sock_filter steps[FILTER_MAX];
@@ -106,8 +115,13 @@ static void add_native(struct program *program, int without_network) {
 #endif
   for (int i = 0; i < handed_call_count; i++) {
     const struct handed_call *call = &handed_calls[i];
-    if (call->operation == STAT_FLAGS || call->operation == STATX) {
-      // Of a descriptor: what most of these calls are.
+    if (call->operation == CHANGE_TIMES) {
+      // Of a descriptor: what most of these calls are, here without a path.
+      unless_equal_skip(program, (uint32_t)call->number, 4);
+      load(program, argument(call->path));
+      unless_equal_skip(program, 0, 1);
+      end(program, SECCOMP_RET_ALLOW);
+    } else if (call->flags >= 0 && call->operation != OPEN) {
       unless_equal_skip(program, (uint32_t)call->number, 4);
       load(program, argument(call->flags));
       add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 0, 1));

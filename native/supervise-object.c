@@ -152,6 +152,26 @@ void answer_access(const struct call *call, const struct handed_call *what, int 
   answer_call(call, 0, faccessat(outside.proc, path, mode, 0) ? errno : 0);
 }
 
+// Of a file of the command's own that a link in /proc leads to, or of its terminal; nothing of the kernel's.
+static void serve_change(const struct call *call, const struct handed_call *what, const struct object *object, int held) {
+  const uint64_t *more = call->arguments + what->more;
+  char path[32];
+  struct stat now;
+  struct timespec times[2];
+  int is_terminal = object->base == outside.dev && !strncmp(object->name, "pts/", 4) && !object->is_terminal_maker;
+  if (fstatat(held, "", &now, AT_EMPTY_PATH)) return answer_call(call, 0, errno);
+  if ((is_kernels(object) && !is_terminal) || !may_write(object, held, &now)) return answer_call(call, 0, EPERM);
+  if (what->operation == CHANGE_TIMES && *more && read_memory(call, *more, times, sizeof times)) return answer_call(call, 0, EFAULT);
+  snprintf(path, sizeof path, "self/fd/%d", held);
+  int failed;
+  switch (what->operation) {
+    case CHANGE_MODE: failed = fchmodat(outside.proc, path, (mode_t)*more, 0); break;
+    case CHANGE_TIMES: failed = utimensat(outside.proc, path, *more ? times : NULL, 0); break;
+    default: failed = fchownat(outside.proc, path, (uid_t)more[0], (gid_t)more[1], 0);
+  }
+  answer_call(call, 0, failed ? errno : 0);
+}
+
 static void serve_held(const struct call *call, const struct handed_call *what, enum tree tree, const struct object *object, int held,
                        int flags) {
   char link[PATH_MAX];
@@ -185,6 +205,10 @@ static void serve_held(const struct call *call, const struct handed_call *what, 
       return pass_on(call);
     case ATTRIBUTES:
     case LINK_ATTRIBUTES: return answer_call(call, 0, EOPNOTSUPP);
+    case CHANGE_MODE:
+    case CHANGE_OWNER:
+    case CHANGE_LINK_OWNER:
+    case CHANGE_TIMES: return serve_change(call, what, object, held);
     case EXECUTE:
       mirror_program(object);
       return pass_on(call);

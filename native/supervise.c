@@ -33,7 +33,8 @@ void pass_on(const struct call *call) { respond(call, (struct seccomp_notif_resp
 void answer_call(const struct call *call, int64_t value, int error) { respond(call, (struct seccomp_notif_resp){.val = value, .error = -error}); }
 
 void hand_in(const struct call *call, int fd, int flags) {
-  struct seccomp_notif_addfd given = {.id = call->id, .srcfd = (uint32_t)fd, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = (uint32_t)flags & O_CLOEXEC};
+  struct seccomp_notif_addfd given = {.id = call->id, .srcfd = (uint32_t)fd, .flags = SECCOMP_ADDFD_FLAG_SEND};
+  given.newfd_flags = (uint32_t)flags & O_CLOEXEC;
   if (ioctl(outside.listener, SECCOMP_IOCTL_NOTIF_ADDFD, &given) < 0 && errno != ENOENT) answer_call(call, 0, errno);
 }
 
@@ -41,12 +42,16 @@ static int follows(const struct handed_call *what, const uint64_t *arguments, in
   switch (what->operation) {
     case LINK_STAT:
     case LINK_ATTRIBUTES:
+    case CHANGE_LINK_OWNER:
     case READ_LINK: return 0;
     case OPEN:
     case OPEN_HOW: return !(flags & O_NOFOLLOW);
     case STAT_FLAGS:
     case STATX: return !(arguments[what->flags] & AT_SYMLINK_NOFOLLOW);
-    case ACCESS: return what->flags < 0 || !(arguments[what->flags] & AT_SYMLINK_NOFOLLOW);
+    case ACCESS:
+    case CHANGE_MODE:
+    case CHANGE_OWNER:
+    case CHANGE_TIMES: return what->flags < 0 || !(arguments[what->flags] & AT_SYMLINK_NOFOLLOW);
     default: return 1;
   }
 }

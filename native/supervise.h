@@ -26,7 +26,10 @@ struct call {
   char path[PATH_MAX];  // read once; whatever the command does to its memory, the answer is made from this
 };
 
-enum operation { OPEN, OPEN_HOW, STAT, LINK_STAT, STAT_FLAGS, STATX, READ_LINK, ACCESS, ENTER, EXECUTE, FILE_SYSTEM, ATTRIBUTES, LINK_ATTRIBUTES };
+enum operation {
+  OPEN, OPEN_HOW, STAT, LINK_STAT, STAT_FLAGS, STATX, READ_LINK, ACCESS, ENTER, EXECUTE, FILE_SYSTEM,
+  ATTRIBUTES, LINK_ATTRIBUTES, CHANGE_MODE, CHANGE_OWNER, CHANGE_LINK_OWNER, CHANGE_TIMES
+};
 
 // A call that is handed over: which arguments are the directory (-1 for the current one), the path, and what else it is about.
 struct handed_call {

@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
-import { openChroot } from "./chroot-bare.ts";
+import { openChroot } from "./chroot.ts";
 import { openNs } from "./ns.ts";
 import type { Command, Sandbox, SandboxChoice, SandboxName, SandboxOptions } from "./sandbox.ts";
 import { type Place, SandboxError, startCommand } from "./start-command.ts";
@@ -87,6 +87,10 @@ function explainRefusal(message: string, stateDir: string): string {
     return `the state directory "${stateDir}" is on an overlayfs, which cannot hold another; mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir`;
   if (/namespaces: Operation not permitted/.test(message))
     return "making namespaces is forbidden here (EPERM): it needs CAP_SYS_ADMIN and a seccomp profile that lets it";
+  if (/listen to system calls: Device or resource busy/.test(message))
+    return "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener";
+  if (/listen to system calls|serve \/proc/.test(message))
+    return `${message}: it needs Linux 5.14, and a kernel that lets root read the memory of its own processes`;
   if (/[Mm]ount.*: Permission denied/.test(message)) return `${message}: a security module such as AppArmor denies mounts`;
   return message;
 }

@@ -15,7 +15,7 @@ const mounts = [
   "--mount=type=bind,source=Dockerfile,target=/lone",
 ].join(" ");
 
-for (const sandbox of ["ns", "chroot-bare"] as const) {
+for (const sandbox of ["ns", "chroot", "chroot-bare"] as const) {
   test(`7.54 a command that changes nothing leaves the directories /proc and /sys where the image lacks them, and nothing else (${sandbox})`, async (t) => {
     if (!(await bench.shell(t, "bare", []))) return;
     const dockerfile =

@@ -92,7 +92,7 @@ const bench = openWorkbench();
 const look =
   "cd / && find d n tree file link broken kept m s 2>/dev/null | sort | while read p; do echo $p $(stat -c '%F %a' $p) $([ -f $p ] && cat $p); done";
 
-for (const sandbox of ["ns", "chroot-bare"] as const)
+for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
   for (const { what, script, gives } of cases)
     test(`${what} (${sandbox})`, async (t) => {
       if (!(await bench.shell(t, "shell-changes", [mountPoints, base]))) return;

@@ -22,6 +22,13 @@ describe("RUN that fails", () => {
       /\n {2}\| 181\n[\s\S]* {2}\| last\nDockerfile:2\n[\s\S]*>>> RUN seq 100[\s\S]*exit code: 42\n$/,
     ],
     ["with its own code", "chroot-bare", "RUN exit 43", 43, /Dockerfile:2\n[\s\S]*exit code: 43\n$/],
+    [
+      "for want of setuid",
+      "chroot",
+      "RUN echo app:x:1000:1000::/:/bin/sh >>/etc/passwd\nUSER app\nRUN su -c id",
+      1,
+      /setuid programs and file capabilities, which su needs, have no effect in the sandbox "chroot"/,
+    ],
     ["by a signal", "ns", "RUN kill -9 $$", 137, /exit code: 137 \(SIGKILL\)\n$/],
     ["for want of its program", "ns", 'RUN ["/nope"]', 127, /exec: "\/nope": no such file in the image\n[\s\S]*exit code: 127\n$/],
     [

@@ -90,6 +90,17 @@ const battery: readonly Row[] = [
     shows: /Read-only file system/,
   },
   {
+    name: "files behind its descriptors, to change",
+    command:
+      "touch /tmp/mine; exec 7</tmp/mine; chmod 640 /proc/self/fd/7; chown 5:6 /dev/fd/7; touch -d @1000 /proc/self/fd/7; stat -c '%a %u %g %Y' /tmp/mine",
+    shows: /^640 5 6 1000\n$/,
+  },
+  {
+    name: "but not the kernel's",
+    command: "chmod 600 /proc/cpuinfo; exec 7</proc/sys/kernel/hostname; chmod 666 /proc/self/fd/7",
+    shows: /(Operation not permitted[\s\S]*){2}/,
+  },
+  {
     name: "what containers hide",
     command: "cat /proc/kcore /proc/keys 2>/dev/null | wc -c; ls /proc/scsi /sys/firmware 2>/dev/null | grep -v :",
     shows: /^0\n\n*$/,
