@@ -10597,6 +10597,7 @@ async function runCommand(step, mounts, root, { tree, digested }, tools) {
   const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
   throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
     exitCode: result.exitCode,
+    hint: result.hint,
     output: tail.lines()
   });
 }

@@ -327,7 +327,7 @@ var MountShop = class {
     for (const cache of caches) {
       const isTaken = slots.has(cache.key);
       if (isTaken && this.#moves)
-        throw new Error(`Cannot mount the cache "${cache.id}" at two places: the sandbox "chroot-bare" moves it to one`);
+        throw new Error(`Cannot mount the cache "${cache.id}" at two places: where nothing can be mounted, it is moved to one`);
       const tools = { helper: this.#helper, signal };
       if (!isTaken) slots.set(cache.key, await this.#caches.take(cache, hold, this.#moves, tools));
     }
@@ -419,7 +419,7 @@ function write(stdin, command, place, { files, mounts = [] }) {
     stdin.write(Buffer.concat([head, ...fields]));
   };
   stdin.cork();
-  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch));
+  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
     for (const lower of place.lowers) send(kinds.lower, text(lower));
@@ -516,19 +516,19 @@ function explainRefusal({ args, cwd, stderr }, refusal, errno) {
   return { exitCode };
 }
 
-// src/sandbox/chroot-bare.ts
+// src/sandbox/chroot.ts
 var { randomUUID: randomUUID3 } = process.getBuiltinModule("node:crypto");
 var { chmod: chmod2, chown: chown2, mkdir: mkdir3 } = process.getBuiltinModule("node:fs/promises");
 var { join: join4 } = process.getBuiltinModule("node:path");
-function openChrootBare(tools, why) {
+function openChroot(name, tools, why) {
   const mounts = new MountShop(tools, { moves: true });
   const roots = /* @__PURE__ */ new Set();
   return {
-    name: "chroot-bare",
+    name,
     why,
     stacksLayers: false,
     async openRoot() {
-      const root = new BareRoot(join4(tools.stateDir, "work", randomUUID3()), { ...tools, mounts });
+      const root = new ChrootRoot(join4(tools.stateDir, "work", randomUUID3()), { ...tools, mounts, supervised: name === "chroot" });
       roots.add(root);
       return root;
     },
@@ -539,7 +539,7 @@ function openChrootBare(tools, why) {
     }
   };
 }
-var BareRoot = class {
+var ChrootRoot = class {
   #work;
   #directory;
   #tools;
@@ -566,7 +566,8 @@ var BareRoot = class {
     return (await unpacked).tree;
   }
   async run(command, lower, signal) {
-    if (command.network === "none") throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
+    if (command.network === "none" && !this.#tools.supervised)
+      throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
     const { layers } = await this.#merged;
     let release = (_) => {
     };
@@ -608,21 +609,28 @@ var BareRoot = class {
     });
     const ending = await running;
     await removeTree(home);
-    if (ending.exitCode !== 0) return { ...ending, changes: [] };
+    if (ending.exitCode !== 0) return { ...ending, ...this.#tools.supervised ? explainPrivileges(command) : {}, changes: [] };
     const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude: () => false });
     return { ...ending, changes };
   }
   async #start(command, home, scratch, signal) {
-    const { helper } = this.#tools;
+    const { helper, supervised } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch }, { helper, files, mounts, signal });
+      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch, supervised }, { helper, files, mounts, signal });
     } finally {
       await release();
     }
   }
 };
+function explainPrivileges({ args, user }) {
+  const [program] = /\b(sudo|su|doas|ping|newuidmap)\b/.exec(args.join(" ")) ?? [];
+  if (program === void 0 || user.uid === 0) return {};
+  return {
+    hint: `setuid programs and file capabilities, which ${program} needs, have no effect in the sandbox "chroot"; do it as root, with USER, or give the job CAP_SYS_ADMIN`
+  };
+}
 
 // src/sandbox/layer-store.ts
 var { createHash: createHash2, randomUUID: randomUUID4 } = process.getBuiltinModule("node:crypto");
@@ -886,7 +894,7 @@ function isLevel(entry) {
 var { randomUUID: randomUUID6 } = process.getBuiltinModule("node:crypto");
 var { mkdir: mkdir6 } = process.getBuiltinModule("node:fs/promises");
 var { join: join7 } = process.getBuiltinModule("node:path");
-var rungs = ["ns", "chroot-bare"];
+var rungs = ["ns", "chroot", "chroot-bare"];
 async function chooseSandbox(choice, options) {
   const { helper, report } = options;
   if (choice !== "auto" && !rungs.includes(choice))
@@ -904,7 +912,7 @@ async function chooseSandbox(choice, options) {
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== void 0) report.emit({ kind: "warning", text: trial.warning });
     const tools = { ...options, helper };
-    return rung === "ns" ? openNs(tools, why) : openChrootBare(tools, why);
+    return rung === "ns" ? openNs(tools, why) : openChroot(rung, tools, why);
   }
   throw new Error(
     choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused.join("; ").slice(choice.length + 2)}`
@@ -926,7 +934,7 @@ var nothing = {
 async function tryRung(rung, helper, stateDir) {
   const home = join7(stateDir, "work", `probe-${randomUUID6()}`);
   const within = (name) => join7(home, name);
-  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") } : { kind: "chroot", root: within("root"), scratch: within("scratch") };
+  const place = rung === "ns" ? { kind: "namespaces", lowers: [], upper: within("upper"), work: within("work"), stage: within("stage") } : { kind: "chroot", root: within("root"), scratch: within("scratch"), supervised: rung === "chroot" };
   try {
     await mkdir6(home, { recursive: true, mode: 448 });
     for (const name of rung === "ns" ? ["upper", "work", "stage"] : ["root", "scratch"]) await mkdir6(within(name));
@@ -950,11 +958,22 @@ function explainRefusal2(message, stateDir) {
     return `the state directory "${stateDir}" is on an overlayfs, which cannot hold another; mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir`;
   if (/namespaces: Operation not permitted/.test(message))
     return "making namespaces is forbidden here (EPERM): it needs CAP_SYS_ADMIN and a seccomp profile that lets it";
+  if (/listen to system calls: Device or resource busy/.test(message))
+    return "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener";
+  if (/listen to system calls|serve \/proc/.test(message))
+    return `${message}: it needs Linux 5.14, and a kernel that lets root read the memory of its own processes`;
   if (/[Mm]ount.*: Permission denied/.test(message)) return `${message}: a security module such as AppArmor denies mounts`;
   return message;
 }
 function describeRung(rung, stateDir) {
-  return rung === "ns" ? `namespaces and overlayfs below "${stateDir}"` : "no isolation from this job, no /proc and /sys, changes found by scanning";
+  switch (rung) {
+    case "ns":
+      return `namespaces and overlayfs below "${stateDir}"`;
+    case "chroot":
+      return "no isolation from this job, /proc and /sys from a supervisor, no_new_privs, changes found by scanning";
+    case "chroot-bare":
+      return "no isolation from this job, no /proc and /sys, changes found by scanning";
+  }
 }
 function explainNothing(refused) {
   return [

@@ -1225,9 +1225,9 @@ var own = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "chroot-bare"],
+    choices: ["auto", "ns", "chroot", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, chroot-bare"
+    help: "where RUN runs: auto (the strongest that works here), ns, chroot, chroot-bare"
   },
   {
     name: "format",
