@@ -298,8 +298,10 @@ static void apply_directory_attributes(struct frame *frame) {
   int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) die_errno("Cannot open \"%s\"", path);
   struct attributes attributes = take_attributes(frame);
-  int is_opaque = take_u8(frame);
-  if (is_opaque && fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0)) die_errno("Cannot make \"%s\" opaque", path);
+  static const char *const marks[] = {NULL, "trusted.overlay.opaque", "user.overlay.opaque"};
+  uint8_t opaque = take_u8(frame);
+  if (opaque > 2) die("Cannot apply: %u is no mark of an opaque directory", opaque);
+  if (opaque && fsetxattr(fd, marks[opaque], "y", 1, 0)) die_errno("Cannot make \"%s\" opaque", path);
   set_attributes(&attributes, fd, path);
   close(fd);
 }

@@ -206,6 +206,7 @@ struct process {
 };
 
 static struct process *list_processes(size_t *count) {
+  if (processes < 0) processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   struct process *list = NULL;
   *count = 0;
   int fd = dup(processes);

@@ -130,6 +130,8 @@ _Noreturn void execute(const struct spec *spec, int input, int output, int error
   if (input < 0) input = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (input < 0 || dup2(input, 0) < 0) break_off(status, "open /dev/null");
   if (chdir(spec->directory)) refuse(status, REFUSED_DIRECTORY, errno);
+  // While no_new_privs is not needed for it.
+  if (spec->shared_processes) keep_apart(0);
   drop_privileges(spec, status);
   if (supervisor >= 0) hand_over(spec, status, supervisor);
   if (!spec->argument_count) {

@@ -60,7 +60,7 @@ static int hold(int source, const struct mount *mounted, size_t number) {
   char place[48];
   snprintf(place, sizeof place, HELD "/%zu", number);
   if (is_directory(source) ? mkdir(place, 0700) : mknod(place, S_IFREG | 0600, 0)) die_errno("Cannot make \"%s\"", place);
-  if (mount(path_of(source), place, NULL, MS_BIND, NULL) || mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | flags_of(mounted), NULL))
+  if (mount(path_of(source), place, NULL, MS_BIND, NULL) || limit_mount(place, flags_of(mounted)))
     die_errno("Cannot bind \"%s\"", mounted->target);
   close(source);
   return open_mounted(place);

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -43,10 +44,11 @@ static int mount_overlay_new(const struct spec *spec) {
     snprintf(name, sizeof name, "%d", i);
     failed = fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", name, 0);
   }
-  static const char *const options[][2] = {{"upperdir", "u"}, {"workdir", "w"}, {"redirect_dir", "off"}, {"metacopy", "off"}, {"index", "off"}};
-  for (size_t i = 0; !failed && i < sizeof options / sizeof *options; i++)
-    failed = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
-  failed = failed || fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+  // The last two go without saying with userxattr, which does not take them.
+  static const char *const options[][2] = {{"upperdir", "u"}, {"workdir", "w"}, {"index", "off"}, {"redirect_dir", "off"}, {"metacopy", "off"}};
+  size_t option_count = sizeof options / sizeof *options - (spec->user_namespace ? 2 : 0);
+  for (size_t i = 0; !failed && i < option_count; i++) failed = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
+  failed = failed || (spec->user_namespace && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)) || fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
   int mounted = failed ? -1 : fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
   failed = failed || mounted < 0 || move_mount(mounted, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH);
   int error = errno;
@@ -61,9 +63,10 @@ static int mount_overlay_old(const struct spec *spec) {
   size_t used = (size_t)snprintf(text, sizeof text, "upperdir=u,workdir=w,lowerdir=");
   for (int i = 0; i < lower_count_of(spec); i++) used += (size_t)snprintf(text + used, sizeof text - used, i ? ":%d" : "%d", i);
   // An older kernel refuses the options that it does not know.
-  static const char *const more[] = {",redirect_dir=off,metacopy=off,index=off,volatile", ",redirect_dir=off,index=off", ""};
-  for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-    snprintf(text + used, sizeof text - used, "%s", more[i]);
+  static const char *const more[][3] = {{",redirect_dir=off,metacopy=off,index=off,volatile", ",redirect_dir=off,index=off", ""},
+                                        {",userxattr,index=off,volatile", ",userxattr,index=off", ",userxattr"}};
+  for (size_t i = 0; i < 3; i++) {
+    snprintf(text + used, sizeof text - used, "%s", more[spec->user_namespace][i]);
     if (!mount("overlay", "root", "overlay", MS_NODEV, text)) return 0;
     if (errno != EINVAL) return -1;
   }
@@ -105,11 +108,21 @@ static void make_mount_point(const char *path) {
 
 static int open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 
+int limit_mount(const char *target, unsigned long flags) {
+  if (!mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL)) return 0;
+  // A user namespace cannot lift what was so before it.
+  struct statvfs now;
+  if (errno != EPERM || statvfs(target, &now)) return -1;
+  flags |= (now.f_flag & ST_RDONLY ? MS_RDONLY : 0) | (now.f_flag & ST_NOSUID ? MS_NOSUID : 0) | (now.f_flag & ST_NODEV ? MS_NODEV : 0) |
+           (now.f_flag & ST_NOEXEC ? MS_NOEXEC : 0);
+  return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
+}
+
 // The source is a descriptor from before the root was changed, in a mount that is still there.
 static void bind_file(int source, const char *target, unsigned long flags) {
   char from[32];
   snprintf(from, sizeof from, "/proc/self/fd/%d", source);
-  if (mount(from, target, NULL, MS_BIND, NULL) || mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL))
+  if (mount(from, target, NULL, MS_BIND, NULL) || limit_mount(target, flags))
     die_errno("Cannot bind \"%s\"", target);
   close(source);
 }
@@ -182,6 +195,12 @@ static void hide_paths(void) {
   }
 }
 
+// In a user namespace a container's processes can only be shown as the container has them, and only all of them.
+static void mount_proc(int is_shared) {
+  if (is_shared ? mount("/proc", "root/proc", NULL, MS_BIND | MS_REC, NULL) : mount("proc", "root/proc", "proc", LOCKED, NULL))
+    die_errno("Cannot mount %s", is_shared ? "the machine's /proc" : "a /proc of its own");
+}
+
 static void raise_loopback(void) {
   struct ifreq request = {.ifr_name = "lo"};
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -192,7 +211,9 @@ static void raise_loopback(void) {
 }
 
 void enter_namespaces(const struct spec *spec) {
-  if (sethostname(spec->hostname, strlen(spec->hostname))) die_errno("Cannot set the host name \"%s\"", spec->hostname);
+  // Podman's seccomp profile lets containers mount, but not that; the name of the container does as well.
+  if (sethostname(spec->hostname, strlen(spec->hostname)) && !(spec->user_namespace && errno == EPERM))
+    die_errno("Cannot set the host name \"%s\"", spec->hostname);
   if (spec->no_network) raise_loopback();
   mount_root(spec);
 
@@ -210,6 +231,7 @@ void enter_namespaces(const struct spec *spec) {
   make_mount_point("root/proc");
   make_mount_point("root/sys");
   make_mount_point("root/dev");
+  mount_proc(spec->shared_processes);
   mount_at("tmpfs", "root/dev", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k");
   if (mkdir("root" OLD_ROOT, 0700) || chdir("root")) die_errno("Cannot enter the root");
   // Docker's seccomp profile keeps pivot_root even from a container with CAP_SYS_ADMIN.
@@ -217,7 +239,6 @@ void enter_namespaces(const struct spec *spec) {
   if (!pivoted && (errno != EPERM || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))) die_errno("Cannot change the root");
   if (chdir("/")) die_errno("Cannot enter the root");
 
-  mount_at("proc", "/proc", LOCKED, NULL);
   fill_dev(nodes);
   mount_sys(sys);
   for (size_t i = 0; i < spec->file_count; i++) {

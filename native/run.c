@@ -1,7 +1,7 @@
 // run: runs one command in a root of its own, passes its output on, and leaves nothing of it behind.
 //
 // With namespaces there are three processes: this one, which stays outside and listens to the builder; the first process of
-// the pid namespace, which sets everything up and reaps; and the command. Without, this one does the work of the first two.
+// the namespaces, which sets everything up and reaps; and the command. Without, this one does the work of the first two.
 // Descriptors: 0 the builder's frames, whose end ends the command; 1 answers; 2 errors; 3 and 4 the command's output.
 #include "run.h"
 
@@ -83,6 +83,10 @@ static void take_field(struct spec *spec, struct frame *frame) {
       spec->upper = keep(take_string(frame));
       spec->work = keep(take_string(frame));
       spec->stage = keep(take_string(frame));
+      return;
+    case SPEC_USER_NAMESPACE:
+      spec->user_namespace = 1;
+      spec->shared_processes = take_u8(frame);
       return;
     case SPEC_CHROOT:
       spec->root = keep(take_string(frame));
@@ -237,10 +241,35 @@ static void serve(int drain) {
   }
 }
 
-// The first process of the pid namespace: sets up, starts the command, reaps, cleans up.
+// Where the namespaces have no end of their own: waits for the command, or until this process's parent is gone.
+static int wait_beside_others(pid_t command) {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, SIGTERM);
+  for (;;) {
+    int ended;
+    for (pid_t pid; (pid = waitpid(-1, &ended, WNOHANG)) > 0;)
+      if (pid == command) return ended;
+    if (sigwaitinfo(&wanted, NULL) != SIGTERM) continue;
+    kill_descendants();
+    _exit(1);
+  }
+}
+
+// The parent's death is a signal that waits until there is something to end.
+static int become_reaper(void) {
+  sigset_t end;
+  sigemptyset(&end);
+  sigaddset(&end, SIGTERM);
+  return sigprocmask(SIG_BLOCK, &end, NULL) || prctl(PR_SET_CHILD_SUBREAPER, 1) || prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+// The first process of the namespaces: sets up, starts the command, reaps, cleans up.
 _Noreturn static void be_init(const struct spec *spec, int status, int output, int error) {
   signal(SIGPIPE, SIG_DFL);
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0) || atexit(leave_namespaces)) die_errno("Cannot set up the sandbox");
+  if (spec->shared_processes ? become_reaper() : prctl(PR_SET_PDEATHSIG, SIGKILL)) die_errno("Cannot set up the sandbox");
+  if (prctl(PR_SET_DUMPABLE, 0) || atexit(leave_namespaces)) die_errno("Cannot set up the sandbox");
   enter_namespaces(spec);
   pid_t command = fork();
   if (command < 0) die_errno("Cannot fork");
@@ -248,20 +277,32 @@ _Noreturn static void be_init(const struct spec *spec, int status, int output, i
   close(output);
   close(error);
   int ended;
-  for (pid_t pid; (pid = waitpid(-1, &ended, 0)) != command;)
-    if (pid < 0 && errno != EINTR) die_errno("Cannot wait for the command");
-  kill(-1, SIGKILL);
-  while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+  if (spec->shared_processes) {
+    ended = wait_beside_others(command);
+    kill_descendants();
+  } else {
+    for (pid_t pid; (pid = waitpid(-1, &ended, 0)) != command;)
+      if (pid < 0 && errno != EINTR) die_errno("Cannot wait for the command");
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+  }
   leave_namespaces();
   send_note(status, (struct note){.kind = ANSWER_ENDED, .value = (uint32_t)ended});
   _exit(0);
 }
 
+// Gives 0 in the new process, which a user namespace makes a start from nothing: its ids come from outside.
 static pid_t start_init(const struct spec *spec) {
-  int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (spec->no_network ? CLONE_NEWNET : 0) | SIGCHLD;
+  int gate[2], flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | (spec->no_network ? CLONE_NEWNET : 0) | SIGCHLD;
+  if (spec->user_namespace) flags |= CLONE_NEWUSER;
+  if (!spec->shared_processes) flags |= CLONE_NEWPID;
+  if (spec->user_namespace) open_gate(gate);
   pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
   if (pid < 0 && errno == EINVAL) pid = (pid_t)syscall(SYS_clone, flags & ~CLONE_NEWCGROUP, NULL, NULL, NULL, NULL);
-  if (pid < 0) die_errno("Cannot make namespaces");
+  if (pid < 0) die_errno("Cannot make %snamespaces", spec->user_namespace ? "user " : "");
+  if (!spec->user_namespace) return pid;
+  if (pid == 0) await_ids(gate);
+  else map_ids(pid, gate);
   return pid;
 }
 
@@ -305,6 +346,8 @@ int cmd_run(int argc, char **argv) {
     die_errno("Cannot wait for signals");
 
   if (spec.namespaces) {
+    // What the first process leaves when it is killed comes here.
+    if (spec.shared_processes && prctl(PR_SET_CHILD_SUBREAPER, 1)) die_errno("Cannot set up the sandbox");
     run.child = start_init(&spec);
     if (run.child == 0) be_init(&spec, notes[1], output, error);
   } else {
@@ -328,7 +371,8 @@ int cmd_run(int argc, char **argv) {
   if (spec.namespaces) {
     // The first process says that the command has ended when no other is left. That it takes its mounts down takes as long as all
     // the rest, and nobody need wait for it.
-    if (!run.child_ended && run.end.kind != ANSWER_ENDED) {
+    if (spec.shared_processes && run.end.kind != ANSWER_ENDED) kill_descendants();
+    else if (!run.child_ended && run.end.kind != ANSWER_ENDED) {
       kill(run.child, SIGKILL);
       waitpid(run.child, &run.child_status, 0);
     }

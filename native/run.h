@@ -23,6 +23,8 @@ enum spec_kind {
   SPEC_TMPFS = 11,    // string target, u64 size in bytes or 0, u8 1 for writable
   SPEC_CONTENT = 12,  // string target, u32 mode, u32 uid, u32 gid, u8 1 for executable, bytes: a read-only file that is on no disk
                       // where anything can be mounted
+  SPEC_USER_NAMESPACE = 13,  // u8 1 where the command has the machine's processes beside it: the namespaces are in one for users,
+                             // and overlayfs keeps its marks in user.overlay.*
 };
 
 // What the builder is told, in frames on stdout.
@@ -55,7 +57,7 @@ struct mount {
 };
 
 struct spec {
-  int namespaces, supervised;
+  int namespaces, user_namespace, shared_processes, supervised;
   const char *upper, *work, *stage;
   const char *root, *scratch;
   const char **lowers;
@@ -86,6 +88,13 @@ void send_note(int fd, struct note note);
 void enter_namespaces(const struct spec *spec);
 // Once no other process is left, removes what was only made to be mounted on.
 void leave_namespaces(void);
+// Limits a mount further; what the machine has it limited to stays. -1 with errno.
+int limit_mount(const char *target, unsigned long flags);
+// run-user.c: gives the process that waits at the gate, in a user namespace of its own, every id that this process has, each by its
+// own number, and lets it pass.
+void open_gate(int gate[2]);
+void map_ids(pid_t child, int gate[2]);
+void await_ids(int gate[2]);
 // What runc hides from a container.
 extern const char *const masked_paths[];
 extern const size_t masked_path_count;

@@ -18,6 +18,11 @@ function isKeptXattr(name: string): boolean {
   return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
 }
 
+/** Where overlayfs looks for what it has noted: in `trusted.overlay.*`, or in `user.overlay.*`. */
+export type OverlayMarks = "trusted" | "user";
+
+const opaqueMarks = { trusted: 1, user: 2 } as const;
+
 /**
  * Writes below one directory. Paths are relative, without symlinks on their way; what is there already is replaced. Each method's
  * promise says only that more can be sent; `finish` says that all is done, and rejects with what went wrong first.
@@ -64,8 +69,8 @@ export class Applier {
   }
 
   /** Gives a directory its attributes; to be sent when nothing is written into it any more. */
-  directoryAttributes(path: RawPath, attributes: Attributes, isOpaque: boolean): Promise<void> | undefined {
-    this.#attributes(this.#frames.begin("A").text(path), attributes).u8(isOpaque ? 1 : 0);
+  directoryAttributes(path: RawPath, attributes: Attributes, opaque: OverlayMarks | undefined): Promise<void> | undefined {
+    this.#attributes(this.#frames.begin("A").text(path), attributes).u8(opaque === undefined ? 0 : opaqueMarks[opaque]);
     return this.#end();
   }
 

@@ -1,5 +1,6 @@
 // File trees: the merged view of layers, layers on disk, and what a command has changed there.
 
+export type { OverlayMarks } from "./apply.ts";
 export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, snapshot } from "./changes.ts";
 export { type Capabilities, readCapabilities, readContents, type TakeDigest } from "./contents.ts";
 export { Draft, directoryAttributes, type NewDirectory } from "./draft.ts";

@@ -5,7 +5,7 @@ import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { type Entry, type RawPath, toText } from "../layer/entry.ts";
 import { type IndexSink, type ReadLimits, readLayer, summarizeContent, type Visitor, withSummary } from "../layer/layer.ts";
-import { Applier } from "./apply.ts";
+import { Applier, type OverlayMarks } from "./apply.ts";
 import type { LayerFiles } from "./files.ts";
 import { LayerMerge, type Step } from "./merge.ts";
 import { Directory, type TreeNode } from "./node.ts";
@@ -26,10 +26,12 @@ export interface UnpackTarget {
   readonly root: string;
   /**
    * `flat`: `root` holds the merged lower layers, whiteouts delete there, hard links to lower files are links.
-   * `overlay`: `root` gets this layer alone, whiteouts are 0:0 devices, opaque directories carry `trusted.overlay.opaque=y`, hard links
+   * `overlay`: `root` gets this layer alone, whiteouts are 0:0 devices, opaque directories carry a mark, hard links
    * to lower files are copies, directories that no entry names have the attributes they have below.
    */
   readonly form: "flat" | "overlay";
+  /** Whose extended attributes overlayfs takes for its marks: `user` in user namespaces. `trusted` where it is left out. */
+  readonly marks?: OverlayMarks;
   /** Nothing lies below where it is left out. In the form `overlay` unpacking does not wait for a promise. */
   readonly lower?: Lower | Promise<Lower> | undefined;
   /** What the layer makes of `lower`, where that is known: then it need not be found out. */
@@ -49,12 +51,16 @@ export interface UnpackTools {
  * when the promise resolves; after a rejection it is in no defined state. Nothing outside `root` is written whatever the entries say.
  * Errors name the path.
  */
-export async function unpackLayer(layer: Layer, { root, form, lower, tree }: UnpackTarget, tools: UnpackTools): Promise<Tree> {
+export async function unpackLayer(
+  layer: Layer,
+  { root, form, marks = "trusted", lower, tree }: UnpackTarget,
+  tools: UnpackTools,
+): Promise<Tree> {
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
   const read = (visit: Visitor["entry"]) => readLayer(layer, { entry: visit }, { signal, ...(limits === undefined ? {} : { limits }) });
   const index = tree === undefined ? tools.indexes?.begin(layer.diffId) : undefined;
-  const open = (merge: LayerMerge) => new LayerWriter(applier, { form, merge, summarizes: tree === undefined });
+  const open = (merge: LayerMerge) => new LayerWriter(applier, { form, marks, merge, summarizes: tree === undefined });
   try {
     let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate(notYet)]);
     let writer: LayerWriter | undefined;
@@ -103,6 +109,7 @@ function mergeOn(lower: Lower | undefined): LayerMerge {
 class LayerWriter {
   readonly #applier: Applier;
   readonly #isOverlay: boolean;
+  readonly #marks: OverlayMarks;
   /** Directories that exist on disk for sure. */
   readonly #made = new Set<RawPath>([""]);
   /** For each entry that was put by a guess where it was put, and what it was linked to. */
@@ -112,10 +119,19 @@ class LayerWriter {
 
   constructor(
     applier: Applier,
-    { form, merge, summarizes }: { readonly form: UnpackTarget["form"]; readonly merge: LayerMerge; readonly summarizes: boolean },
+    {
+      form,
+      marks,
+      merge,
+      summarizes,
+    }: Pick<Required<UnpackTarget>, "form" | "marks"> & {
+      readonly merge: LayerMerge;
+      readonly summarizes: boolean;
+    },
   ) {
     this.#applier = applier;
     this.#isOverlay = form === "overlay";
+    this.#marks = marks;
     this.#merge = merge;
     this.#summarizes = summarizes;
   }
@@ -230,7 +246,7 @@ class LayerWriter {
     }
     // The deepest first: attributes may take away the right to go deeper.
     for (const { path, directory, isOpaque } of touched.reverse())
-      await this.#applier.directoryAttributes(path, directory.attributes, isOpaque);
+      await this.#applier.directoryAttributes(path, directory.attributes, isOpaque ? this.#marks : undefined);
   }
 
   async #makeDirectories(path: RawPath): Promise<void> {

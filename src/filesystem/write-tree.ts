@@ -16,7 +16,8 @@ export async function writeTree(root: string, items: readonly LayerItem[], tools
       else await applier.file(entry.path, entry, bytesOf(content?.bytes));
     }
     // The deepest first: attributes may take away the right to go deeper.
-    for (const { entry } of items.toReversed()) if (entry.type === "directory") await applier.directoryAttributes(entry.path, entry, false);
+    for (const { entry } of items.toReversed())
+      if (entry.type === "directory") await applier.directoryAttributes(entry.path, entry, undefined);
     await applier.finish();
   } catch (error) {
     await applier.fail(error);

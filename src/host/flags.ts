@@ -405,9 +405,9 @@ const own: readonly Row[] = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "chroot", "chroot-bare"],
+    choices: ["auto", "ns", "userns", "chroot", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, chroot, chroot-bare",
+    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, chroot-bare",
   },
   {
     name: "format",

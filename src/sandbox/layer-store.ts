@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { emptyTree, type LayerFiles, type Lower, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import { emptyTree, type LayerFiles, type Lower, type OverlayMarks, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
@@ -32,6 +32,7 @@ interface LayerStoreTools {
   readonly helper: Helper;
   readonly files: LayerFiles;
   readonly indexes?: IndexSink | undefined;
+  readonly marks: OverlayMarks;
 }
 
 export class LayerStore {
@@ -39,6 +40,7 @@ export class LayerStore {
   readonly #helper: Helper;
   readonly #files: LayerFiles;
   readonly #indexes: IndexSink | undefined;
+  readonly #marks: OverlayMarks;
   readonly #hold: Hold;
   readonly #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -51,6 +53,7 @@ export class LayerStore {
     this.#helper = tools.helper;
     this.#files = tools.files;
     this.#indexes = tools.indexes;
+    this.#marks = tools.marks;
     this.#hold = new Hold(tools.helper);
   }
 
@@ -74,7 +77,7 @@ export class LayerStore {
     const chainId = chainOf(Promise.resolve(layer), below);
     const chain = await chainId;
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const home = join(this.#folder, hexOf(chain));
+    const home = this.#homeOf(chain);
     const directory = join(home, "fs");
     if (!(await moveDirectory(made, home))) await removeTree(made);
     if (!(await this.#hold.take(home))) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
@@ -92,7 +95,7 @@ export class LayerStore {
   async #unpack(layer: Layer, chain: Digest, below: Level | undefined, known: Tree | undefined) {
     await this.#enter();
     try {
-      const home = join(this.#folder, hexOf(chain));
+      const home = this.#homeOf(chain);
       const directory = join(home, "fs");
       const isThere = await this.#hold.take(home);
       const tree = isThere ? (known ?? (await this.#read(layer, below))) : await this.#unpackInto(home, layer, below, known);
@@ -101,6 +104,11 @@ export class LayerStore {
     } finally {
       this.#leave();
     }
+  }
+
+  /** Overlayfs cannot read in one form what it has written in the other. */
+  #homeOf(chain: Digest): string {
+    return join(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
   }
 
   async #read(layer: Layer, below: Level | undefined): Promise<Tree> {
@@ -116,7 +124,7 @@ export class LayerStore {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {});
       const tools = { helper: this.#helper, signal: this.#stop.signal, indexes: this.#indexes };
-      const tree = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", lower, tree: known }, tools);
+      const tree = await unpackLayer(layer, { root: join(fresh, "fs"), form: "overlay", marks: this.#marks, lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);
       return tree;

@@ -1,4 +1,5 @@
-// The strongest sandbox: namespaces around a command, overlayfs under it. Its changes are the overlay's upper directory.
+// The strongest sandboxes: namespaces around a command, overlayfs under it; "ns" as root of the machine, "userns" as root of a user
+// namespace, where that may be made by who may not mount. What a command has changed is the overlay's upper directory.
 
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
@@ -10,7 +11,7 @@ import { writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
 import { MountShop, type MountTools } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox, SandboxOptions } from "./sandbox.ts";
-import { type Ending, startCommand } from "./start-command.ts";
+import { type Ending, type Place, startCommand, type UserNamespace } from "./start-command.ts";
 
 /** The kernel's OVL_MAX_STACK. */
 const maxLayers = 500;
@@ -19,17 +20,18 @@ interface NsTools extends MountTools, Pick<SandboxOptions, "indexes"> {
   readonly files: LayerFiles;
 }
 
-export function openNs(tools: NsTools, why: string): Sandbox {
+/** In a user namespace where `user` is given. */
+export function openNs(tools: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
   const { stateDir, helper } = tools;
-  const layers = new LayerStore(join(stateDir, "layers"), tools);
+  const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: user === undefined ? "trusted" : "user" });
   const mounts = new MountShop(tools, { moves: false });
   const roots = new Set<NsRoot>();
   return {
-    name: "ns",
+    name: user === undefined ? "ns" : "userns",
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper, files: tools.files });
+      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper, files: tools.files, user });
       roots.add(root);
       return root;
     },
@@ -41,12 +43,19 @@ export function openNs(tools: NsTools, why: string): Sandbox {
   };
 }
 
+interface RootTools extends Pick<NsTools, "files" | "helper"> {
+  readonly layers: LayerStore;
+  readonly mounts: MountShop;
+  readonly user: UserNamespace | undefined;
+}
+
 class NsRoot implements Root {
   readonly #work: string;
   readonly #store: LayerStore;
   readonly #mounts: MountShop;
   readonly #helper: Helper;
   readonly #files: LayerFiles;
+  readonly #user: UserNamespace | undefined;
   readonly #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
   #stack: (Level | Changes)[] = [];
@@ -54,12 +63,13 @@ class NsRoot implements Root {
   #turn: Promise<unknown> = Promise.resolve();
   #runs = 0;
 
-  constructor(work: string, tools: Pick<NsTools, "files" | "helper"> & { readonly layers: LayerStore; readonly mounts: MountShop }) {
+  constructor(work: string, tools: RootTools) {
     this.#work = work;
     this.#store = tools.layers;
     this.#mounts = tools.mounts;
     this.#helper = tools.helper;
     this.#files = tools.files;
+    this.#user = tools.user;
   }
 
   async add(layer: Promise<Layer>, tree?: Tree, lower?: Tree): Promise<Tree> {
@@ -129,7 +139,7 @@ class NsRoot implements Root {
     await Promise.all([mkdir(work), mkdir(stage)]);
     // The root that a command sees. Like containerd, whatever a layer says of it; the directory was made under some umask.
     await chmod(upper, 0o755);
-    const place = { kind: "namespaces", lowers, upper, work, stage } as const;
+    const place: Place = { kind: "namespaces", lowers, upper, work, stage, ...(this.#user && { user: this.#user }) };
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
     try {

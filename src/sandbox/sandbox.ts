@@ -11,7 +11,7 @@ import type { CacheMount, Mount } from "./mount.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export type SandboxName = "ns" | "chroot" | "chroot-bare";
+export type SandboxName = "ns" | "userns" | "chroot" | "chroot-bare";
 
 /** What `--sandbox` takes; `auto` is the strongest that works here. */
 export type SandboxChoice = "auto" | SandboxName;

@@ -16,9 +16,16 @@ export type Place =
       readonly upper: string;
       readonly work: string;
       readonly stage: string;
+      /** Within a user namespace; overlayfs then keeps its marks in `user.overlay.*`. */
+      readonly user?: UserNamespace;
     }
   /** `scratch` is an empty directory of the same file system; it holds rubbish afterwards. A supervisor serves /proc, /sys and devices. */
   | { readonly kind: "chroot"; readonly root: string; readonly scratch: string; readonly supervised: boolean };
+
+export interface UserNamespace {
+  /** `shared` where a fresh /proc is refused: the command sees the /proc of this container. */
+  readonly processes: "own" | "shared";
+}
 
 export interface StartOptions {
   readonly helper: Helper;
@@ -54,6 +61,7 @@ const kinds = {
   bind: 10,
   tmpfs: 11,
   content: 12,
+  userNamespace: 13,
 } as const;
 const answers = { ended: 1, refused: 2, noDevice: 3 } as const;
 const refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 } as const;
@@ -103,6 +111,7 @@ function write(stdin: Writable, command: Command, place: Place, { files, mounts 
   if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
+    if (place.user !== undefined) send(kinds.userNamespace, flag(place.user.processes === "shared"));
     for (const lower of place.lowers) send(kinds.lower, text(lower));
   }
   for (const argument of command.args) send(kinds.argument, text(argument));

@@ -141,7 +141,7 @@ const rows: readonly (readonly [what: string, dockerfile: string, given?: Given]
   ["the machine's network", "RUN --network=host true", { allowed: ["network.host"] }],
 ];
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   for (const [what, dockerfile, given = {}] of rows.filter(([, , given]) => (given?.sandbox ?? sandbox) === sandbox))
     test(`RUN gets ${what} (${sandbox})`, async (t) => {
       const opened = await open(t);
@@ -155,7 +155,7 @@ for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
         await assert.rejects(building, (error) => error instanceof BuildFailure && fails.test(error.message) && error.place !== undefined);
     });
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   test(`a cache is kept from build to build, from a RUN that failed too, and in no layer (${sandbox})`, async (t) => {
     const opened = await open(t);
     if (opened === undefined) return;
@@ -180,7 +180,7 @@ for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
     );
   });
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   test(`--no-cache empties every variant of the caches that are mounted, once, and for later builds too (${sandbox})`, async (t) => {
     const opened = await open(t);
     if (opened === undefined) return;
@@ -227,7 +227,7 @@ function filesOfLayers(layout: string): string[] {
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   test(`a secret is in no log at any level, layer, configuration, plan or file (${sandbox})`, async (t) => {
     const opened = await open(t);
     if (opened === undefined) return;
@@ -294,7 +294,7 @@ RUN --mount=type=ssh,id=git,target=/agent,mode=0666,uid=3 --mount=type=ssh test 
 RUN test ! -e /agent && test ! -e /run/buildkit && test -z "$SSH_AUTH_SOCK"
 `;
   const ssh = new Map(["default", "git"].map((id) => [id, { kind: "socket", path: socket } as const]));
-  for (const sandbox of ["ns", "chroot", "chroot-bare"] as const) await builder.build({ Dockerfile: fill(dockerfile) }, { ssh, sandbox });
+  for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const) await builder.build({ Dockerfile: fill(dockerfile) }, { ssh, sandbox });
 });
 
 /** A directory with this machine's ssh-add, the libraries that it needs, and `ld` to start it with. */
@@ -305,7 +305,7 @@ async function openOpenssh(t: TestContext): Promise<string> {
   return directory;
 }
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   test(`keys are served to the RUN that mounts them, and lie in no file (${sandbox})`, async (t) => {
     const opened = await open(t);
     if (opened === undefined) return;

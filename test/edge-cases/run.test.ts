@@ -94,7 +94,7 @@ test("7.55 a secret is a file or a variable of its RUN alone: no log, layer, his
   );
 });
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const)
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
   test(`7.56 caches go by target, owner, mode and source, outlive a RUN that fails, and are in no layer (${sandbox})`, async (t) => {
     if (!(await bench.shell(t))) return;
     const request = { sandbox, stateDir: join(bench.directory(), `caches-${sandbox}`), stateIsPrivate: false };
@@ -131,7 +131,7 @@ test("7.56 sharing=locked lets one RUN after the other have the cache", async (t
   await bench.build({ dockerfile: `${stages.join("\n")}\nFROM scratch\n${copies.join("\n")}` });
 });
 
-for (const sandbox of ["ns", "chroot", "chroot-bare"] as const) {
+for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const) {
   test(`7.60 processes that a command leaves behind are ended, and nobody waits for them (${sandbox})`, async (t) => {
     if (!(await bench.shell(t))) return;
     const started = performance.now();

@@ -29,6 +29,8 @@ export interface Ran {
   /** One for each item: type letter, octal mode, uid:gid, path, and where it points. */
   readonly changes: readonly string[];
   readonly items: readonly LayerItem[];
+  /** Of the layer that was made of them. */
+  readonly diffId: string | undefined;
 }
 
 export type RunOptions = Partial<Omit<Command, "args" | "stdout" | "stderr">> & {
@@ -119,13 +121,22 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
         Promise.resolve(tree),
         signal ?? new AbortController().signal,
       );
+      let diffId: string | undefined;
       if (result.exitCode === 0) {
         const { layer, index } = await writeLayer(result.changes, { blobs, compression: "gzip", helper });
         tree = tree.with(index);
+        diffId = layer.diffId;
         await result.publish(layer, tree);
       }
       return {
-        ...{ code: result.exitCode, signal: result.signal, hint: result.hint, items: result.changes, changes: result.changes.map(lineOf) },
+        ...{
+          code: result.exitCode,
+          signal: result.signal,
+          hint: result.hint,
+          items: result.changes,
+          changes: result.changes.map(lineOf),
+          diffId,
+        },
         ...{ out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() },
       };
     },

@@ -1,0 +1,93 @@
+// Why a sandbox does not work here, from what the helper says: its words name the call that failed, and what they mean here is added
+// where it is known.
+
+export interface Refusal {
+  /** What is so. */
+  readonly reason: string;
+  /** What would help; empty where that is not known. */
+  readonly change: string;
+  /** The helper's own words. */
+  readonly message: string;
+  /** All but /proc was had. */
+  readonly isOfProc: boolean;
+}
+
+interface Row {
+  readonly when: RegExp;
+  readonly reason: (message: string, stateDir: string) => string;
+  readonly change: string;
+}
+
+const itself = (message: string) => message;
+
+/** The first that fits. */
+const rows: readonly Row[] = [
+  {
+    when: /overlayfs/,
+    reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
+    change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir",
+  },
+  {
+    when: /user namespaces: Operation not permitted/,
+    reason: () => "making user namespaces is forbidden here (EPERM)",
+    change: "it needs a seccomp profile that lets it, in Kubernetes seccompProfile Unconfined",
+  },
+  {
+    when: /user namespaces: No space left/,
+    reason: () => "this machine has no user namespaces to give (ENOSPC)",
+    change: "raise the sysctl user.max_user_namespaces",
+  },
+  {
+    when: /user namespaces: /,
+    reason: itself,
+    change: "it needs a kernel that has user namespaces",
+  },
+  {
+    when: /Cannot map the ids/,
+    reason: itself,
+    change: "it needs CAP_SETUID, CAP_SETGID and CAP_SETFCAP",
+  },
+  {
+    when: /namespaces: Operation not permitted/,
+    reason: () => "making namespaces is forbidden here (EPERM)",
+    change: "it needs CAP_SYS_ADMIN and a seccomp profile that lets it",
+  },
+  {
+    when: /listen to system calls: Device or resource busy/,
+    reason: () => "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener",
+    change: "",
+  },
+  {
+    when: /listen to system calls|serve \/proc/,
+    reason: itself,
+    change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes",
+  },
+  {
+    when: /[Mm]ount.*: Permission denied/,
+    reason: itself,
+    change: "a security module such as AppArmor denies mounts; in Kubernetes set appArmorProfile Unconfined",
+  },
+  {
+    when: /(?:mounts private|Cannot mount a tmpfs): Operation not permitted/,
+    reason: itself,
+    change:
+      "the machine takes all rights from user namespaces, as Ubuntu does; unset the sysctl kernel.apparmor_restrict_unprivileged_userns",
+  },
+  { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" },
+];
+
+export function explainRefusal(message: string, stateDir: string): Refusal {
+  const uid = process.geteuid?.() ?? 0;
+  const isOfProc = /Cannot mount a \/proc of its own/.test(message);
+  if (uid !== 0) {
+    const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
+    return { reason: `it needs root, and this is uid ${uid}`, change, message, isOfProc };
+  }
+  const row = rows.find(({ when }) => when.test(message));
+  return { reason: row?.reason(message, stateDir) ?? message, change: row?.change ?? "", message, isOfProc };
+}
+
+/** Both in one line. */
+export function showRefusal({ reason, change }: Refusal): string {
+  return change === "" ? reason : `${reason}: ${change}`;
+}

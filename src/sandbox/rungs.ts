@@ -1,0 +1,61 @@
+// The sandboxes that there are, from the strongest to the weakest: where each puts a command's root, and how it is opened.
+
+import { join } from "node:path";
+import type { Helper } from "../helper/helper.ts";
+import { openChroot } from "./chroot.ts";
+import { openNs } from "./ns.ts";
+import type { Sandbox, SandboxName, SandboxOptions } from "./sandbox.ts";
+import type { Place, UserNamespace } from "./start-command.ts";
+
+type RungTools = SandboxOptions & { readonly helper: Helper };
+
+/** One way in which a sandbox can be had. */
+export interface Form {
+  /** Directories below `home` that must be there, and empty. */
+  readonly directories: readonly string[];
+  place(home: string): Place;
+  describe(stateDir: string): string;
+  open(tools: RungTools, why: string): Sandbox;
+}
+
+export interface Rung {
+  readonly name: SandboxName;
+  /** The next one is tried where the one before it is refused. */
+  readonly forms: readonly [Form, ...Form[]];
+}
+
+export const rungs: readonly Rung[] = [
+  { name: "ns", forms: [inNamespaces("namespaces and overlayfs", undefined)] },
+  {
+    name: "userns",
+    forms: [
+      inNamespaces("a user namespace and overlayfs", { processes: "own" }),
+      inNamespaces("a user namespace and overlayfs, with the processes of this container in sight", { processes: "shared" }),
+    ],
+  },
+  { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "chroot-bare", forms: [inChroot("chroot-bare", "no /proc and /sys")] },
+];
+
+function inNamespaces(what: string, user: UserNamespace | undefined): Form {
+  return {
+    directories: ["upper", "work", "stage"],
+    place: (home) => ({
+      kind: "namespaces",
+      lowers: [],
+      ...{ upper: join(home, "upper"), work: join(home, "work"), stage: join(home, "stage") },
+      ...(user && { user }),
+    }),
+    describe: (stateDir) => `${what} below "${stateDir}"`,
+    open: (tools, why) => openNs(tools, why, user),
+  };
+}
+
+function inChroot(name: "chroot" | "chroot-bare", what: string): Form {
+  return {
+    directories: ["root", "scratch"],
+    place: (home) => ({ kind: "chroot", root: join(home, "root"), scratch: join(home, "scratch"), supervised: name === "chroot" }),
+    describe: () => `no isolation from this job, ${what}, changes found by scanning`,
+    open: (tools, why) => openChroot(name, tools, why),
+  };
+}

@@ -1,0 +1,59 @@
+// Tries a sandbox by doing all that it does, short of a command.
+
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { removeTree } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
+import { explainRefusal, type Refusal } from "./explain-refusal.ts";
+import type { Form, Rung } from "./rungs.ts";
+import type { Command, SandboxName } from "./sandbox.ts";
+import { SandboxError, startCommand } from "./start-command.ts";
+
+/** How a sandbox can be had here, or why not. */
+export type Trial =
+  | { readonly name: SandboxName; readonly form: Form; readonly warning: string | undefined }
+  | { readonly name: SandboxName; readonly refusal: Refusal };
+
+/** Nothing is run: an empty list of arguments means that all is set up and taken down again. */
+const nothing: Command = {
+  args: [],
+  env: [],
+  cwd: "/",
+  user: { uid: 0, gid: 0, groups: [] },
+  hostname: "probe",
+  network: "default",
+  mounts: [],
+  stdout() {},
+  stderr() {},
+};
+
+export async function tryRung({ name, forms }: Rung, helper: Helper, stateDir: string): Promise<Trial> {
+  let refusal: Refusal | undefined;
+  for (const form of forms) {
+    const tried = await tryForm(form, helper, stateDir);
+    if (!(tried instanceof SandboxError)) return { name, form, ...tried };
+    refusal = explainRefusal(tried.message, stateDir);
+    if (!refusal.isOfProc) break;
+  }
+  return { name, refusal: refusal as Refusal };
+}
+
+async function tryForm(form: Form, helper: Helper, stateDir: string): Promise<{ readonly warning: string | undefined } | SandboxError> {
+  const home = join(stateDir, "work", `probe-${randomUUID()}`);
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    for (const name of form.directories) await mkdir(join(home, name));
+    let warning: string | undefined;
+    const onMissingDevices = () => {
+      warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
+    };
+    await startCommand(nothing, form.place(home), { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
+    return { warning };
+  } catch (error) {
+    if (error instanceof SandboxError) return error;
+    throw error;
+  } finally {
+    await removeTree(home);
+  }
+}
