@@ -3,10 +3,32 @@
 import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
-import type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request, Warmed, WarmRequest } from "./build/build.ts";
+import type {
+  BuildResult,
+  BuildTools,
+  Diagnosis,
+  DoctorRequest,
+  MergeRequest,
+  Pruned,
+  PruneRequest,
+  Request,
+  Warmed,
+  WarmRequest,
+} from "./build/build.ts";
 import { findHost } from "./host/host.ts";
 
-export type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request, Warmed, WarmRequest } from "./build/build.ts";
+export type {
+  BuildResult,
+  BuildTools,
+  Diagnosis,
+  DoctorRequest,
+  MergeRequest,
+  Pruned,
+  PruneRequest,
+  Request,
+  Warmed,
+  WarmRequest,
+} from "./build/build.ts";
 
 /** Builds one image; throws a BuildFailure, or the signal's reason when it was aborted. The core is loaded at the first call. */
 export async function build(request: Request, tools: BuildTools): Promise<BuildResult> {
@@ -32,11 +54,17 @@ export async function warm(request: WarmRequest, tools: BuildTools): Promise<rea
   return await core.warm(request, tools);
 }
 
+/** Tries what a build would need of this machine, likewise. */
+export async function diagnose(request: DoctorRequest): Promise<Diagnosis> {
+  const core = await import("./build/build.ts");
+  return await core.diagnose(request);
+}
+
 const program = process.argv[1];
 // The program may be called through a link: node_modules/.bin/slipway, /kaniko/executor.
 const isProgram = program !== undefined && existsSync(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
 if (isProgram) {
   // Left to itself V8 keeps as much garbage as there are living objects and more; docs/performance.md has what this costs and saves.
   for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
-  process.exitCode = await findHost().run({ build, mergeImages, prune, warm });
+  process.exitCode = await findHost().run({ build, diagnose, mergeImages, prune, warm });
 }

@@ -42,6 +42,7 @@ import { freshCaches } from "./uncached.ts";
 import { withXattrs } from "./xattrs.ts";
 
 export type { Checked } from "./check.ts";
+export { type Diagnosis, type DoctorRequest, diagnose } from "./doctor.ts";
 export type { ExplainedStage, ExplainedStep } from "./explain-plan.ts";
 export { BuildFailure, type Phase, type Place } from "./failure.ts";
 export { type MergeRequest, mergeImages } from "./merge.ts";

@@ -31,7 +31,7 @@ export interface Flag {
   /** Of an accepted flag: why it has no effect. */
   readonly reason?: string;
   /** The only commands that take it. */
-  readonly commands?: readonly ("check" | "explain" | "prune")[];
+  readonly commands?: readonly ("check" | "explain" | "prune" | "doctor")[];
   /** Left out of the help. */
   readonly hidden?: boolean;
 }
@@ -415,8 +415,8 @@ const own: readonly Row[] = [
     value: "NAME",
     choices: ["text", "json", "sarif"],
     default: "text",
-    commands: ["check", "explain"],
-    help: "of slipway check and explain: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)",
+    commands: ["check", "explain", "doctor"],
+    help: "of slipway check, explain and doctor: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)",
   },
 ];
 

@@ -29,6 +29,7 @@ export function describeUsage(): string {
     "                          joins images of single platforms that were pushed into one index",
     "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
     "  slipway warm FLAGS      puts base images into a directory for the --cache-dir of builds; slipway warm --help",
+    "  slipway doctor FLAGS    tries which sandboxes work on this machine, and says what a build would find; ends with 1 where none works",
     "  slipway version",
     "  slipway help",
     "",

@@ -188,7 +188,8 @@ function readLevel(text: string, most: number): number | undefined {
   return level;
 }
 
-function readStateDir(
+/** Given, or a new one of this process alone. */
+export function readStateDir(
   values: Values,
   { env, directory, fileExists, makeDirectory }: Surroundings,
 ): Pick<Request, "stateDir" | "stateIsPrivate"> {

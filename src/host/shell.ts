@@ -1,12 +1,24 @@
 // The host that is a command line: kaniko's flags in, a log on standard error and an exit code out.
 
-import type { BuildResult, BuildTools, MergeRequest, Pruned, PruneRequest, Request, Warmed, WarmRequest } from "../build/build.ts";
+import type {
+  BuildResult,
+  BuildTools,
+  Diagnosis,
+  DoctorRequest,
+  MergeRequest,
+  Pruned,
+  PruneRequest,
+  Request,
+  Warmed,
+  WarmRequest,
+} from "../build/build.ts";
 import type { Level, LogFormat } from "../report/line.ts";
 import { neutralizeLine } from "../report/neutral.ts";
 import { openRenderer } from "../report/renderer.ts";
 import type { Renderer } from "../report/report.ts";
 import { showChecked } from "./check.ts";
 import { findSecrets } from "./credentials.ts";
+import { checkDoctorFlags, chosenOf, findForDoctor, showDiagnosis } from "./doctor.ts";
 import { showExplained } from "./explain.ts";
 import { describeFailure } from "./failure.ts";
 import { describeUsage, describeWarm } from "./help.ts";
@@ -14,7 +26,8 @@ import { watchInterruption } from "./interruption.ts";
 import { readMergeRequest } from "./merge.ts";
 import { type ParsedFlags, parseFlags, refusePositional } from "./parse-flags.ts";
 import { readPruneRequest, showPruned } from "./prune.ts";
-import { readRequest } from "./request.ts";
+import { readRegistryOptions } from "./registry-options.ts";
+import { readRequest, readStateDir } from "./request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { findNearest, UsageError } from "./usage.ts";
 import { type Values, valuesOf } from "./values.ts";
@@ -26,11 +39,12 @@ export interface Core {
   build(request: Request, tools: BuildTools): Promise<BuildResult>;
   mergeImages(request: MergeRequest, tools: BuildTools): Promise<BuildResult>;
   prune(request: PruneRequest, tools: BuildTools): Promise<readonly Pruned[]>;
+  diagnose(request: DoctorRequest): Promise<Diagnosis>;
   warm(request: WarmRequest, tools: BuildTools): Promise<readonly Warmed[]>;
 }
 
-const commands = ["build", "check", "explain", "merge", "prune", "warm", "version", "help"];
-const laterCommands = ["push", "login", "plan", "doctor"];
+const commands = ["build", "check", "explain", "merge", "prune", "warm", "doctor", "version", "help"];
+const laterCommands = ["push", "login", "plan"];
 
 /** Runs the command line; gives the exit code and leaves nothing running. */
 export async function runShell(core: Core, surroundings: Surroundings): Promise<number> {
@@ -49,6 +63,7 @@ export async function runShell(core: Core, surroundings: Surroundings): Promise<
     refuseForeign(parsed, command);
     if (command === "merge") return await runMerge(parsed, core, surroundings);
     if (command === "prune") return await runPrune(parsed, core, surroundings);
+    if (command === "doctor") return await runDoctor(parsed, core, surroundings);
     refusePositional(parsed);
     return await runBuild(parsed, core, surroundings, command === "check" || command === "explain" ? command : "build");
   } catch (error) {
@@ -69,16 +84,30 @@ async function runBuild(
   if (command === "explain" && format === "sarif")
     throw new UsageError("--format=sarif is of slipway check alone: explain has text and json");
   const request = readRequest(given, surroundings, command);
-  const cleanUp = {
-    now: () => (request.stateIsPrivate ? surroundings.removeDirectoryNow(request.stateDir) : undefined),
-    later: async () => (request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : undefined),
-  };
-  return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
+  return await observe(values, request.registry, surroundings, cleanUpOf(request, surroundings), async (tools, renderer) => {
     const { plan, checked, explained } = await core.build(request, tools);
     if (plan !== undefined) surroundings.stdout.write(renderer.redact(showPlan(plan)));
     if (checked !== undefined) surroundings.stdout.write(renderer.redact(showChecked(checked, format)));
     if (explained !== undefined) surroundings.stdout.write(renderer.redact(showExplained(explained, format)));
     return checked !== undefined && (checked.error !== undefined || checked.findings.length > 0) ? 1 : 0;
+  });
+}
+
+function cleanUpOf({ stateDir, stateIsPrivate }: ReturnType<typeof readStateDir>, surroundings: Surroundings) {
+  if (!stateIsPrivate) return nothing;
+  return { now: () => surroundings.removeDirectoryNow(stateDir), later: () => surroundings.removeDirectory(stateDir) };
+}
+
+async function runDoctor(parsed: ParsedFlags, core: Core, surroundings: Surroundings): Promise<number> {
+  checkDoctorFlags(parsed);
+  const values = valuesOf(parsed.given);
+  const registry = readRegistryOptions(values, surroundings);
+  const place = readStateDir(values, surroundings);
+  return await observe(values, registry, surroundings, cleanUpOf(place, surroundings), async (_, renderer) => {
+    const diagnosis = await core.diagnose(place);
+    const findings = findForDoctor(parsed, place, registry.dockerConfig, surroundings);
+    surroundings.stdout.write(renderer.redact(showDiagnosis(diagnosis, findings, values.text("format"))));
+    return chosenOf(diagnosis) === undefined ? 1 : 0;
   });
 }
 

@@ -110,6 +110,24 @@ export interface SandboxOptions {
   readonly keeper?: CacheKeeper | undefined;
 }
 
+/** What trying one sandbox came to. */
+export interface SandboxReport {
+  readonly name: SandboxName;
+  readonly works: boolean;
+  /** What it gives, or why it does not work. */
+  readonly why: string;
+  /** The helper's own words, with the kernel's error, where `why` has others. */
+  readonly message?: string;
+  /** What would help, or what is lacking all the same. */
+  readonly change?: string;
+}
+
+/** Tries every sandbox, from the strongest to the weakest. */
+export async function surveySandboxes(helper: Helper, stateDir: string): Promise<readonly SandboxReport[]> {
+  const { surveyRungs } = await import("./survey.ts");
+  return surveyRungs(helper, stateDir);
+}
+
 /**
  * Opens the sandbox that is asked for, or for `auto` the strongest that works here. Whether one works is found by doing all that it
  * does, short of a command. Throws with what was refused and what would help.

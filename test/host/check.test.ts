@@ -140,7 +140,7 @@ for (const [name, found, code] of endings)
   });
 
 const foreign: readonly (readonly [args: readonly string[], error: string])[] = [
-  [["--no-push", "--format=json"], "flag --format is one of slipway check and explain alone"],
+  [["--no-push", "--format=json"], "flag --format is one of slipway check and explain and doctor alone"],
   [["--no-push", "--dry-run"], "flag --dry-run is one of slipway prune alone; did you mean --dryrun?"],
 ];
 

@@ -47,7 +47,7 @@ test("version and a refused flag load nothing of the core", async (t) => {
 
 test("as a module it is the library, and runs nothing", async () => {
   const { code, out, err } = await run("-e", [`import(${JSON.stringify(main)}).then((library) => console.log(Object.keys(library)))`]);
-  assert.deepEqual([code, out, err], [0, "[ 'build', 'mergeImages', 'prune', 'warm' ]\n", ""]);
+  assert.deepEqual([code, out, err], [0, "[ 'build', 'diagnose', 'mergeImages', 'prune', 'warm' ]\n", ""]);
 });
 
 test("SIGTERM lets the build clean up and ends with 143", async () => {

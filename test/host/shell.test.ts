@@ -32,7 +32,6 @@ const refused: readonly [args: string[], error: string][] = [
   [["--no-puhs"], "unknown flag: --no-puhs; did you mean --no-push?"],
   [["biuld", "--no-push"], 'unknown command "biuld"; did you mean build?'],
   [["."], 'unknown command "."; see slipway --help'],
-  [["doctor"], "command doctor is not yet supported"],
   [["--no-push", "build"], 'unexpected argument "build": every input is given by a flag'],
   [["--no-push", "--cache"], "if using cache with --no-push, specify cache repo with --cache-repo"],
 ];

@@ -67,6 +67,7 @@ export function coreWith(parts: Partial<Core>): Core {
     build: async () => assert.fail("nothing was to be built"),
     mergeImages: async () => assert.fail("nothing was to be merged"),
     prune: async () => assert.fail("nothing was to be pruned"),
+    diagnose: async () => assert.fail("nothing was to be diagnosed"),
     warm: async () => assert.fail("nothing was to be warmed"),
     ...parts,
   };
