@@ -14,27 +14,35 @@ export async function chooseSandbox(choice: SandboxChoice, options: SandboxOptio
   }
   if (helper === undefined)
     throw new Error(`Cannot run commands: there is no helper program for ${process.arch}; builds without RUN work here`);
-  const refused: string[] = [];
+  const refused: Refused[] = [];
   for (const rung of tried) {
     const trial = await tryRung(rung, helper, options.stateDir);
     if ("refusal" in trial) {
-      refused.push(`${rung.name}: ${showRefusal(trial.refusal)}`);
+      refused.push({ name: rung.name, text: showRefusal(trial.refusal) });
       continue;
     }
-    const why = [`${rung.name}: ${trial.form.describe(options.stateDir)}`, ...refused].join("; ");
+    const why = [`${rung.name}: ${trial.form.describe(options.stateDir)}`, ...refused.map(showRefused)].join("; ");
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== undefined) report.emit({ kind: "warning", text: trial.warning });
     return trial.form.open({ ...options, helper }, why);
   }
-  throw new Error(
-    choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused.join("; ").slice(choice.length + 2)}`,
-  );
+  throw new Error(choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused[0]?.text}`);
 }
 
-function explainNothing(refused: readonly string[]): string {
+interface Refused {
+  readonly name: string;
+  readonly text: string;
+}
+
+function showRefused({ name, text }: Refused): string {
+  return `${name}: ${text}`;
+}
+
+function explainNothing(refused: readonly Refused[]): string {
+  const [first = "", ...others] = new Set(refused.map(({ text }) => text));
   return [
     "Cannot run commands: RUN needs root with CAP_SYS_ADMIN, root that may make user namespaces, or root with CAP_SYS_CHROOT.",
-    `Here: ${refused.join("; ")}.`,
+    `Here: ${others.length === 0 ? first : refused.map(showRefused).join("; ")}.`,
     "Kubernetes: run the container as root with the default capabilities. Builds without RUN work here.",
   ].join(" ");
 }

@@ -6,7 +6,7 @@ export interface Refusal {
   readonly reason: string;
   /** What would help; empty where that is not known. */
   readonly change: string;
-  /** The helper's own words. */
+  /** The helper's own words, where they are to the point. */
   readonly message: string;
   /** All but /proc was had. */
   readonly isOfProc: boolean;
@@ -81,7 +81,8 @@ export function explainRefusal(message: string, stateDir: string): Refusal {
   const isOfProc = /Cannot mount a \/proc of its own/.test(message);
   if (uid !== 0) {
     const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
-    return { reason: `it needs root, and this is uid ${uid}`, change, message, isOfProc };
+    const reason = `it needs root, and this is uid ${uid}`;
+    return { reason, change, message: reason, isOfProc };
   }
   const row = rows.find(({ when }) => when.test(message));
   return { reason: row?.reason(message, stateDir) ?? message, change: row?.change ?? "", message, isOfProc };

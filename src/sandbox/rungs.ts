@@ -30,7 +30,7 @@ export const rungs: readonly Rung[] = [
     name: "userns",
     forms: [
       inNamespaces("a user namespace and overlayfs", { processes: "own" }),
-      inNamespaces("a user namespace and overlayfs, with the processes of this container in sight", { processes: "shared" }),
+      inNamespaces("a user namespace and overlayfs", { processes: "shared" }),
     ],
   },
   { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
@@ -46,7 +46,8 @@ function inNamespaces(what: string, user: UserNamespace | undefined): Form {
       ...{ upper: join(home, "upper"), work: join(home, "work"), stage: join(home, "stage") },
       ...(user && { user }),
     }),
-    describe: (stateDir) => `${what} below "${stateDir}"`,
+    describe: (stateDir) =>
+      `${what} below "${stateDir}"${user?.processes === "shared" ? ", with the processes of this container in sight" : ""}`,
     open: (tools, why) => openNs(tools, why, user),
   };
 }

@@ -294,7 +294,8 @@ RUN --mount=type=ssh,id=git,target=/agent,mode=0666,uid=3 --mount=type=ssh test 
 RUN test ! -e /agent && test ! -e /run/buildkit && test -z "$SSH_AUTH_SOCK"
 `;
   const ssh = new Map(["default", "git"].map((id) => [id, { kind: "socket", path: socket } as const]));
-  for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const) await builder.build({ Dockerfile: fill(dockerfile) }, { ssh, sandbox });
+  for (const sandbox of ["ns", "userns", "chroot", "chroot-bare"] as const)
+    await builder.build({ Dockerfile: fill(dockerfile) }, { ssh, sandbox });
 });
 
 /** A directory with this machine's ssh-add, the libraries that it needs, and `ld` to start it with. */
