@@ -6997,6 +6997,10 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/sandbox.ts
+async function surveySandboxes(helper2, stateDir) {
+  const { surveyRungs } = await import("./sandbox-survey.mjs");
+  return surveyRungs(helper2, stateDir);
+}
 async function openSandbox(choice, options2) {
   const { chooseSandbox } = await import("./sandbox-choose.mjs");
   return chooseSandbox(choice, options2);
@@ -13183,6 +13187,32 @@ function summarize(image, stage, written) {
   };
 }
 
+// src/build/doctor.ts
+var { statfs } = process.getBuiltinModule("node:fs/promises");
+var fileSystems = {
+  61267: "ext4",
+  1481003842: "xfs",
+  2435016766: "btrfs",
+  16914836: "tmpfs",
+  2035054128: "overlayfs",
+  26985: "nfs",
+  1702057286: "fuse",
+  16914839: "9p",
+  801189825: "zfs",
+  4076150800: "f2fs"
+};
+async function diagnose({ stateDir }) {
+  await makeStateDirectory(stateDir);
+  const { type, bavail, bsize } = await statfs(stateDir);
+  const place = { fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`, freeBytes: bavail * bsize };
+  const helper2 = await openHelper().catch((error) => error);
+  if (helper2 === void 0 || helper2 instanceof Error) {
+    const problem = helper2?.message ?? `there is no helper program for ${process.platform}/${process.arch}`;
+    return { helper: { problem }, ...place, sandboxes: [] };
+  }
+  return { helper: { path: helper2.path }, ...place, sandboxes: await surveySandboxes(helper2, stateDir) };
+}
+
 // src/build/merge.ts
 async function mergeImages(request2, tools) {
   const registry = openRegistry(request2.registry, tools);
@@ -13541,6 +13571,7 @@ async function carryOut(plan, parts, request2, tools) {
 export {
   BuildFailure,
   build,
+  diagnose,
   mergeImages,
   prune,
   warm

@@ -3090,6 +3090,7 @@ function isKeptXattr(name) {
   if (name.startsWith("security.")) return name === "security.capability";
   return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
 }
+var opaqueMarks = { trusted: 1, user: 2 };
 var Applier = class {
   #process;
   #frames;
@@ -3127,8 +3128,8 @@ var Applier = class {
     return this.#end();
   }
   /** Gives a directory its attributes; to be sent when nothing is written into it any more. */
-  directoryAttributes(path2, attributes, isOpaque2) {
-    this.#attributes(this.#frames.begin("A").text(path2), attributes).u8(isOpaque2 ? 1 : 0);
+  directoryAttributes(path2, attributes, opaque) {
+    this.#attributes(this.#frames.begin("A").text(path2), attributes).u8(opaque === void 0 ? 0 : opaqueMarks[opaque]);
     return this.#end();
   }
   /** A symlink, device or named pipe. */
@@ -3184,12 +3185,12 @@ var brokenPipe2 = new Error("Cannot write files: the helper ended early");
 
 // src/filesystem/unpack.ts
 var { setImmediate: setImmediate2 } = process.getBuiltinModule("node:timers/promises");
-async function unpackLayer(layer, { root, form, lower, tree }, tools) {
+async function unpackLayer(layer, { root, form, marks = "trusted", lower, tree }, tools) {
   const { signal, limits } = tools;
   const applier = new Applier(root, tools);
   const read = (visit) => readLayer(layer, { entry: visit }, { signal, ...limits === void 0 ? {} : { limits } });
   const index = tree === void 0 ? tools.indexes?.begin(layer.diffId) : void 0;
-  const open4 = (merge) => new LayerWriter(applier, { form, merge, summarizes: tree === void 0 });
+  const open4 = (merge) => new LayerWriter(applier, { form, marks, merge, summarizes: tree === void 0 });
   try {
     let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate2(notYet)]);
     let writer;
@@ -3233,15 +3234,22 @@ function mergeOn(lower) {
 var LayerWriter = class {
   #applier;
   #isOverlay;
+  #marks;
   /** Directories that exist on disk for sure. */
   #made = /* @__PURE__ */ new Set([""]);
   /** For each entry that was put by a guess where it was put, and what it was linked to. */
   #places = [];
   #summarizes;
   #merge;
-  constructor(applier, { form, merge, summarizes }) {
+  constructor(applier, {
+    form,
+    marks,
+    merge,
+    summarizes
+  }) {
     this.#applier = applier;
     this.#isOverlay = form === "overlay";
+    this.#marks = marks;
     this.#merge = merge;
     this.#summarizes = summarizes;
   }
@@ -3345,7 +3353,7 @@ var LayerWriter = class {
       for (const name of sortNames(below)) if (!directory.children.has(name)) await this.#applier.whiteout(joinPath(path2, name));
     }
     for (const { path: path2, directory, isOpaque: isOpaque2 } of touched.reverse())
-      await this.#applier.directoryAttributes(path2, directory.attributes, isOpaque2);
+      await this.#applier.directoryAttributes(path2, directory.attributes, isOpaque2 ? this.#marks : void 0);
   }
   async #makeDirectories(path2) {
     if (this.#made.has(path2)) return;
@@ -3483,7 +3491,8 @@ async function writeTree(root, items, tools) {
       else if (content?.kind === "file") await applier.copy(entry.path, entry, content);
       else await applier.file(entry.path, entry, bytesOf(content?.bytes));
     }
-    for (const { entry } of items.toReversed()) if (entry.type === "directory") await applier.directoryAttributes(entry.path, entry, false);
+    for (const { entry } of items.toReversed())
+      if (entry.type === "directory") await applier.directoryAttributes(entry.path, entry, void 0);
     await applier.finish();
   } catch (error) {
     await applier.fail(error);

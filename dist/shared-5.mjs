@@ -2,53 +2,6 @@ import {
   isDigest
 } from "./shared-6.mjs";
 
-// src/image/platform.ts
-var architectures = {
-  x86_64: ["amd64"],
-  "x86-64": ["amd64"],
-  x64: ["amd64"],
-  i386: ["386"],
-  i686: ["386"],
-  ia32: ["386"],
-  aarch64: ["arm64"],
-  armhf: ["arm", "v7"],
-  armel: ["arm", "v6"]
-};
-function normalizePlatform(platform) {
-  const os = platform.os.toLowerCase() === "macos" ? "darwin" : platform.os.toLowerCase();
-  const given = platform.architecture.toLowerCase();
-  const [architecture, implied] = architectures[given] ?? [given];
-  let variant = platform.variant?.toLowerCase() || implied;
-  if (architecture === "arm64" && (variant === "8" || variant === "v8")) variant = void 0;
-  if (architecture === "amd64" && variant === "v1") variant = void 0;
-  if (architecture === "arm") variant = variant === void 0 ? "v7" : /^\d/.test(variant) ? `v${variant}` : variant;
-  const { variant: _, ...rest } = platform;
-  return { ...rest, os, architecture, ...variant ? { variant } : {} };
-}
-function parsePlatform(text) {
-  const parts = text.trim().split("/");
-  const wrong = parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.()-]+$/.test(part));
-  if (wrong) throw new SyntaxError(`Cannot read platform "${text}": it must be os/architecture[/variant], for example linux/arm64`);
-  const [first = "", second, variant] = parts;
-  if (second !== void 0) return normalizePlatform({ os: first, architecture: second, ...variant ? { variant } : {} });
-  return /^(linux|windows|darwin|freebsd|macos)$/i.test(first) ? normalizePlatform({ os: first, architecture: process.arch }) : normalizePlatform({ os: "linux", architecture: first });
-}
-function formatPlatform(platform) {
-  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
-}
-function hostPlatform() {
-  return normalizePlatform({ os: "linux", architecture: process.arch });
-}
-function platformDistance(wanted, offered) {
-  const want = normalizePlatform(wanted);
-  const offer = normalizePlatform(offered);
-  if (want.os !== offer.os || want.architecture !== offer.architecture) return void 0;
-  if (want.variant === offer.variant) return 0;
-  const level = (variant) => Number(/^v(\d+)/.exec(variant ?? "")?.[1] ?? (want.architecture === "amd64" ? 1 : 8));
-  const distance = level(want.variant) - level(offer.variant);
-  return distance >= 0 ? distance + 1 : void 0;
-}
-
 // src/image/reference.ts
 var dockerHub = "index.docker.io";
 var component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
@@ -112,6 +65,53 @@ function formatReference(reference) {
   return `${repositoryName(reference)}${tag}${digest}`;
 }
 
+// src/image/platform.ts
+var architectures = {
+  x86_64: ["amd64"],
+  "x86-64": ["amd64"],
+  x64: ["amd64"],
+  i386: ["386"],
+  i686: ["386"],
+  ia32: ["386"],
+  aarch64: ["arm64"],
+  armhf: ["arm", "v7"],
+  armel: ["arm", "v6"]
+};
+function normalizePlatform(platform) {
+  const os = platform.os.toLowerCase() === "macos" ? "darwin" : platform.os.toLowerCase();
+  const given = platform.architecture.toLowerCase();
+  const [architecture, implied] = architectures[given] ?? [given];
+  let variant = platform.variant?.toLowerCase() || implied;
+  if (architecture === "arm64" && (variant === "8" || variant === "v8")) variant = void 0;
+  if (architecture === "amd64" && variant === "v1") variant = void 0;
+  if (architecture === "arm") variant = variant === void 0 ? "v7" : /^\d/.test(variant) ? `v${variant}` : variant;
+  const { variant: _, ...rest } = platform;
+  return { ...rest, os, architecture, ...variant ? { variant } : {} };
+}
+function parsePlatform(text) {
+  const parts = text.trim().split("/");
+  const wrong = parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.()-]+$/.test(part));
+  if (wrong) throw new SyntaxError(`Cannot read platform "${text}": it must be os/architecture[/variant], for example linux/arm64`);
+  const [first = "", second, variant] = parts;
+  if (second !== void 0) return normalizePlatform({ os: first, architecture: second, ...variant ? { variant } : {} });
+  return /^(linux|windows|darwin|freebsd|macos)$/i.test(first) ? normalizePlatform({ os: first, architecture: process.arch }) : normalizePlatform({ os: "linux", architecture: first });
+}
+function formatPlatform(platform) {
+  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
+}
+function hostPlatform() {
+  return normalizePlatform({ os: "linux", architecture: process.arch });
+}
+function platformDistance(wanted, offered) {
+  const want = normalizePlatform(wanted);
+  const offer = normalizePlatform(offered);
+  if (want.os !== offer.os || want.architecture !== offer.architecture) return void 0;
+  if (want.variant === offer.variant) return 0;
+  const level = (variant) => Number(/^v(\d+)/.exec(variant ?? "")?.[1] ?? (want.architecture === "amd64" ? 1 : 8));
+  const distance = level(want.variant) - level(offer.variant);
+  return distance >= 0 ? distance + 1 : void 0;
+}
+
 // src/image/annotation.ts
 var annotationLevels = ["manifest", "manifest-descriptor", "index", "index-descriptor"];
 function annotationsOfImage(all, platform) {
@@ -134,16 +134,16 @@ function needsOciTypes(all) {
 }
 
 export {
-  parsePlatform,
-  formatPlatform,
-  hostPlatform,
-  platformDistance,
   dockerHub,
   normalizeRegistry,
   parseReference,
   withDefaultTag,
   repositoryName,
   formatReference,
+  parsePlatform,
+  formatPlatform,
+  hostPlatform,
+  platformDistance,
   annotationLevels,
   annotationsOfImage,
   annotationsOfIndex,

@@ -2,6 +2,7 @@
 import {
   annotationLevels,
   formatPlatform,
+  formatReference,
   hostPlatform,
   parsePlatform,
   parseReference,
@@ -727,140 +728,261 @@ function isRecord(value) {
   return typeof value === "object" && value !== null;
 }
 
-// src/host/explain.ts
-function showExplained(stages, format) {
-  if (format === "json") return printJson({ stages, ...countStates(stages) });
-  const isMixed = new Set(stages.map(({ platform }) => platform)).size > 1;
-  const lines = stages.flatMap(({ name, base, platform, steps }) => [
-    `[${name} 1/${steps.length + 1}] FROM ${base}${isMixed ? ` for ${platform}` : ""}`,
-    ...steps.map((step) => `[${step.id}] ${step.text}: ${describe(step)}`)
-  ]);
-  const { cached, toBuild, notNeeded } = countStates(stages);
-  const total = `${cached} cached, ${toBuild} to build, ${notNeeded} not needed`;
-  return [...lines, total].map((line) => `${neutralizeLine(line, false)}
-`).join("");
+// src/host/ci-access.ts
+function ciAccessFrom(environment) {
+  const token = environment.ACTIONS_RUNTIME_TOKEN;
+  const protocol = environment.ACTIONS_CACHE_SERVICE_V2 && isGitHubItself(environment.GITHUB_SERVER_URL) ? 2 : 1;
+  const url = protocol === 2 ? environment.ACTIONS_RESULTS_URL : environment.ACTIONS_CACHE_URL || environment.ACTIONS_RESULTS_URL;
+  if (!token || !url || !URL.canParse(url)) return void 0;
+  const mode = environment.ACTIONS_CACHE_MODE?.trim().toLowerCase();
+  return { protocol, url: url.endsWith("/") ? url : `${url}/`, token, ...mode ? { mode } : {} };
 }
-function describe({ state, store, why }) {
-  if (store !== void 0) return `${state} in ${store}`;
-  return why === void 0 ? state : `${state}, ${why}`;
-}
-function countStates(stages) {
-  const states = stages.flatMap(({ steps }) => steps.map(({ state }) => state));
-  const count2 = (wanted) => states.filter((state) => state === wanted).length;
-  return { cached: count2("cached"), toBuild: count2("to build"), notNeeded: count2("not needed") };
+function isGitHubItself(server) {
+  if (!server || !URL.canParse(server)) return true;
+  return /^github\.com$|\.ghe\.com$|\.localhost$/.test(new URL(server).hostname);
 }
 
-// src/host/failure.ts
-var { getSystemErrorMap } = process.getBuiltinModule("node:util");
-var prefixes = {
-  "building image": "error building image",
-  "pushing image": "error pushing image",
-  "writing outputs": "error pushing image",
-  "pruning cache": "error pruning cache",
-  "warming cache": "Failed warming cache",
-  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
+// src/host/usage.ts
+var UsageError = class extends Error {
+  name = "UsageError";
 };
-var hints = [
-  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
-  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
-  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"]
-];
-var sayings = {
-  ENOENT: /does not exist|there is no|no such file/i,
-  ENOTDIR: /is no directory|is not a directory/,
-  EEXIST: /is no directory/,
-  EISDIR: /is a directory/,
-  ECONNREFUSED: /the connection was refused/,
-  ENOTFOUND: /the host name has no address/,
-  ENXIO: /opened this pipe/
-};
-var mostCauses = 8;
-function describeFailure(error, detailed) {
-  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
-  if (isBuildFailure(error)) {
-    const hint2 = error.hint ?? findHint(error, error.phase);
-    return {
-      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
-      failure: {
-        headline: `${prefixes[error.phase]}: ${error.message}`,
-        causes: listCauses(error, detailed),
-        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
-        ...error.output.length === 0 ? {} : { output: error.output },
-        ...hint2 === void 0 ? {} : { hint: hint2 },
-        ...stack
-      }
-    };
-  }
-  const message2 = error instanceof Error ? error.message || error.name : String(error);
-  if (isBug(error)) {
-    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
-    return {
-      exitCode: 1,
-      failure: {
-        headline: `error building image: this is a bug in Slipway: ${message2}`,
-        causes: listCauses(error, detailed),
-        hint: hint2,
-        ...stack
-      }
-    };
-  }
-  const hint = findHint(error, "building image");
-  return {
-    exitCode: 1,
-    failure: {
-      headline: `error building image: ${message2}`,
-      causes: listCauses(error, detailed),
-      ...hint === void 0 ? {} : { hint },
-      ...stack
+function findNearest(text, candidates) {
+  const near = candidates.map((candidate) => ({ candidate, distance: countEdits(text.toLowerCase(), candidate.toLowerCase()) })).filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 3))).sort((a, b) => a.distance - b.distance);
+  return near[0]?.candidate;
+}
+function countEdits(from, to) {
+  let before = [];
+  let above = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j += 1) {
+      const same = from[i - 1] === to[j - 1];
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      row[j] = Math.min(
+        (above[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (above[j - 1] ?? 0) + (same ? 0 : 1),
+        swapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      );
     }
+    before = above;
+    above = row;
+  }
+  return above[to.length] ?? 0;
+}
+
+// src/host/value.ts
+function parseBoolean(text) {
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  return void 0;
+}
+function parseInteger(text) {
+  const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : void 0;
+}
+var unitsMs = { ns: 1e-6, us: 1e-3, \u00B5s: 1e-3, \u03BCs: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 };
+function parseDuration(text) {
+  const [, sign, rest = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
+  if (rest === "0") return 0;
+  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return void 0;
+  let sum = 0;
+  for (const [, number = "", unit = ""] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+    sum += Number(number) * (unitsMs[unit] ?? 0);
+  return sign === "-" ? -sum : sum;
+}
+var sizes = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  KI: 2 ** 10,
+  MI: 2 ** 20,
+  GI: 2 ** 30,
+  TI: 2 ** 40
+};
+function parseSize(text) {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?$/i.exec(text) ?? [];
+  const factor = sizes[unit.toUpperCase()];
+  return number === "" || factor === void 0 ? void 0 : Math.floor(Number(number) * factor);
+}
+function parsePair(text, source) {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be NAME=VALUE`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+function parseMultiMap(texts) {
+  const map = /* @__PURE__ */ new Map();
+  for (const { text, source } of texts) {
+    for (const pair of text.split(";")) {
+      const [key, value] = parsePair(pair, source);
+      map.set(key, [...map.get(key) ?? [], value]);
+    }
+  }
+  return map;
+}
+function splitFields(text) {
+  const fields = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
+  const pairs = fields.map((field) => {
+    const plain = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
+    const equals = plain.indexOf("=");
+    return equals < 1 ? void 0 : [plain.slice(0, equals).trim().toLowerCase(), plain.slice(equals + 1)];
+  });
+  return pairs.some((pair) => pair === void 0) ? void 0 : pairs.filter((pair) => pair !== void 0);
+}
+
+// src/host/secrets.ts
+var { resolve: resolve2 } = process.getBuiltinModule("node:path");
+var maxSecretBytes = 500 * 1024;
+var maxKeyBytes = 100 * 1024;
+function readSecrets(given, surroundings) {
+  const secrets = /* @__PURE__ */ new Map();
+  for (const value of given) {
+    const secret = parseSecret(value);
+    if (secrets.has(secret.id)) throw new UsageError(`${value.source}: secret ${secret.id} is given twice`);
+    secrets.set(secret.id, readSecret(secret, value.source, surroundings));
+  }
+  return secrets;
+}
+function parseSecret({ text, source }) {
+  const fail2 = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
+  const found = {};
+  for (const [key, value] of splitFields(text) ?? [["", ""]]) {
+    const name = key === "source" ? "src" : key;
+    if (name !== "id" && name !== "type" && name !== "src" && name !== "env")
+      throw fail2("must be id=NAME[,src=PATH][,env=NAME][,type=file|env]");
+    found[name] = value;
+  }
+  const { id, type, src, env } = found;
+  if (!id) throw fail2("it needs an id");
+  if (type !== void 0 && type !== "file" && type !== "env") throw fail2(`unsupported secret type ${JSON.stringify(type)}`);
+  return { id, type, file: src || void 0, env: env || void 0 };
+}
+function readSecret({ id, type, file, env }, source, surroundings) {
+  const variable = type === "env" ? env ?? file ?? id : type === "file" ? void 0 : env ?? (file === void 0 ? id : void 0);
+  const text = variable === void 0 ? void 0 : surroundings.env[variable];
+  if (text !== void 0) return checkSize(id, Buffer.from(text), source);
+  if (type === "env" || type === void 0 && env !== void 0)
+    throw new UsageError(`${source}: secret ${id}: the environment variable ${variable} is not set`);
+  const path = resolve2(surroundings.directory, file ?? id);
+  const bytes = surroundings.readBytes(path);
+  if (bytes === void 0) throw new UsageError(`${source}: secret ${id}: cannot read ${JSON.stringify(path)}`);
+  return checkSize(id, bytes, source);
+}
+function checkSize(id, bytes, source) {
+  if (bytes.length > maxSecretBytes)
+    throw new UsageError(`${source}: secret ${id} is too big: it has ${bytes.length} bytes, ${maxSecretBytes} at most`);
+  return bytes;
+}
+function readAgents(given, surroundings) {
+  const agents = /* @__PURE__ */ new Map();
+  for (const { text, source } of given) {
+    const equals = text.indexOf("=");
+    const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
+    const paths = (equals < 0 ? "" : text.slice(equals + 1)) || surroundings.env.SSH_AUTH_SOCK;
+    if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
+    if (!paths) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+    agents.set(id, readAgent(paths.split(","), `${source} ${id}`, surroundings));
+  }
+  return agents;
+}
+function readAgent(paths, flag, { directory, isSocket, readBytes }) {
+  const places = paths.map((path) => resolve2(directory, path));
+  const [socket] = places.filter(isSocket);
+  if (socket !== void 0 && places.length > 1)
+    throw new UsageError(`${flag}: invalid combination of keys and sockets: one socket, or keys alone`);
+  if (socket !== void 0) return { kind: "socket", path: socket };
+  const files = places.map((path) => {
+    const bytes = readBytes(path);
+    if (bytes === void 0) throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}`);
+    if (bytes.length > maxKeyBytes)
+      throw new UsageError(`${flag}: ${JSON.stringify(path)} is no private key: it has ${bytes.length} bytes`);
+    return { path, bytes };
+  });
+  return { kind: "keys", files };
+}
+
+// src/host/cache-flags.ts
+var { resolve: resolve3 } = process.getBuiltinModule("node:path");
+var noStore = "slipway explain has no cache to look into: give --cache-store, or --cache with --cache-repo or --destination";
+function readCache(values, destinations, { push, explainOnly }, surroundings) {
+  const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
+  const isWanted = values.isSet("cache");
+  if (!explainOnly && !isWanted && named.length === 0) return void 0;
+  const readOnly = values.isSet("no-push-cache");
+  const repositoryName = values.text("cache-repo");
+  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly && !explainOnly)
+    throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
+  const repository = isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [];
+  const stores = [...named, ...repository];
+  if (explainOnly && stores.length === 0) throw new UsageError(noStore);
+  return {
+    stores,
+    readOnly,
+    explainOnly,
+    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3,
+    runLayers: values.isSet("cache-run-layers"),
+    copyLayers: values.isSet("cache-copy-layers"),
+    mounts: values.isSet("cache-mounts"),
+    mountsLimit: readSize(values, "cache-mounts-limit") ?? 0,
+    secret: readKeySecret(values.text("cache-key-secret"), surroundings),
+    scope: values.text("cache-scope")
   };
 }
-function isBuildFailure(error) {
-  return error instanceof Error && error.name === "BuildFailure";
+function readBaseFolder(values, directory) {
+  if (!values.isSet("cache") && values.list("cache-dir").length === 0) return void 0;
+  return { directory: resolve3(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3 };
 }
-function isBug(error) {
-  if (!(error instanceof Error)) return true;
-  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
+function readStores(values, destinations, surroundings) {
+  const named = readNamed(values, void 0, surroundings);
+  const repositoryName = values.text("cache-repo");
+  const isWanted = values.isSet("cache") || repositoryName !== "";
+  return [...named, ...isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : []];
 }
-function* causesOf(error) {
-  const seen = /* @__PURE__ */ new Set();
-  const waiting = [error];
-  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
-    if (!(next instanceof Error) || seen.has(next)) continue;
-    seen.add(next);
-    if (next !== error) yield next;
-    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
-    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
+function readNamed(values, maxBytes, surroundings) {
+  return values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
+}
+function readRepositories(name, named, [first], { directory }) {
+  if (name !== "") return [readRepository(name, directory)];
+  return named.length === 0 && first !== void 0 ? [besides(first)] : [];
+}
+function readStore(text, maxBytes, { env, directory }) {
+  if (text !== "ci") return { kind: "directory", path: resolve3(directory, text), maxBytes };
+  const access = ciAccessFrom(env);
+  if (access === void 0)
+    throw new UsageError("--cache-store=ci: there is no cache service here: ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set");
+  return { kind: "ci", access, maxBytes: maxBytes ?? usualCiBytes };
+}
+var usualCiBytes = 2e9;
+function besides({ registry, repository }) {
+  return { kind: "repository", reference: { registry, repository: `${repository}/cache` } };
+}
+function readRepository(text, directory) {
+  const layout = /^oci:(?:\/\/)?(.+)$/s.exec(text)?.[1];
+  if (layout !== void 0) return { kind: "layout", path: resolve3(directory, layout) };
+  try {
+    const reference = parseReference(text);
+    if (reference.tag === void 0 && reference.digest === void 0) return { kind: "repository", reference };
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: ${cause instanceof Error ? cause.message : cause}`, {
+      cause
+    });
   }
+  throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
 }
-function listCauses(error, detailed) {
-  const told = [error instanceof Error ? error.message : ""];
-  const causes = [];
-  for (const cause of causesOf(error)) {
-    const { message: message2 } = cause;
-    if (message2 === "" || told.some((text) => text.includes(message2) || !detailed && isSaidBy(text, cause))) continue;
-    told.push(message2);
-    causes.push(message2);
-  }
-  return causes.slice(0, mostCauses);
+function readSize(values, name) {
+  const text = values.text(name);
+  if (text === "") return void 0;
+  const size = parseSize(text);
+  if (size === void 0) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --${name}: must be a size, as 10GB`);
+  return size;
 }
-function isSaidBy(text, cause) {
-  if (!("code" in cause) || typeof cause.code !== "string") return false;
-  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = getSystemErrorMap().get(errno)?.[1];
-  return words !== void 0 && text.toLowerCase().includes(words.toLowerCase()) || (sayings[cause.code]?.test(text) ?? false);
-}
-function findHint(error, phase) {
-  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
-  for (const one of [error, ...causesOf(error), ...output]) {
-    if (!(one instanceof Error)) continue;
-    const found = hints.find(([code2, words]) => "code" in one && one.code === code2 || words.test(one.message));
-    if (found === void 0) continue;
-    const [code, , state, cure] = found;
-    const elsewhere = code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
-    return `${state}: ${cure}${elsewhere}`;
-  }
-  return void 0;
+function readKeySecret(text, surroundings) {
+  if (text === "") return void 0;
+  const bytes = readSecrets([{ text: `id=cache-key,${text}`, source: "--cache-key-secret" }], surroundings).get("cache-key");
+  if (bytes === void 0 || bytes.length === 0) throw new UsageError(`--cache-key-secret=${text}: it is empty`);
+  return Buffer.from(bytes).toString("latin1");
 }
 
 // src/host/flags.ts
@@ -1225,9 +1347,9 @@ var own = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "chroot", "chroot-bare"],
+    choices: ["auto", "ns", "userns", "chroot", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, chroot, chroot-bare"
+    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, chroot-bare"
   },
   {
     name: "format",
@@ -1235,8 +1357,8 @@ var own = [
     value: "NAME",
     choices: ["text", "json", "sarif"],
     default: "text",
-    commands: ["check", "explain"],
-    help: "of slipway check and explain: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)"
+    commands: ["check", "explain", "doctor"],
+    help: "of slipway check, explain and doctor: how to print what was found: text, json (of check as BuildKit's), sarif (2.1.0, of check alone)"
   }
 ];
 var flags = [
@@ -1250,102 +1372,6 @@ var flags = [
 ].flatMap(([group, rows]) => rows.map((row) => ({ status: "works", ...row, group })));
 function takesMany(flag) {
   return flag.type === "multi" || flag.type === "keyValue" || flag.type === "keyMultiValue";
-}
-
-// src/host/default.ts
-function describeDefault(flag) {
-  const text = flag.defaultText ?? (flag.type === "boolean" || takesMany(flag) ? void 0 : flag.default);
-  return text === void 0 ? "" : ` (default: ${text})`;
-}
-
-// src/host/usage.ts
-var UsageError = class extends Error {
-  name = "UsageError";
-};
-function findNearest(text, candidates) {
-  const near = candidates.map((candidate) => ({ candidate, distance: countEdits(text.toLowerCase(), candidate.toLowerCase()) })).filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 3))).sort((a, b) => a.distance - b.distance);
-  return near[0]?.candidate;
-}
-function countEdits(from, to) {
-  let before = [];
-  let above = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= from.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j += 1) {
-      const same = from[i - 1] === to[j - 1];
-      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
-      row[j] = Math.min(
-        (above[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (above[j - 1] ?? 0) + (same ? 0 : 1),
-        swapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
-      );
-    }
-    before = above;
-    above = row;
-  }
-  return above[to.length] ?? 0;
-}
-
-// src/host/value.ts
-function parseBoolean(text) {
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
-  return void 0;
-}
-function parseInteger(text) {
-  const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-  return Number.isSafeInteger(value) ? value : void 0;
-}
-var unitsMs = { ns: 1e-6, us: 1e-3, \u00B5s: 1e-3, \u03BCs: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 };
-function parseDuration(text) {
-  const [, sign, rest = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
-  if (rest === "0") return 0;
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return void 0;
-  let sum = 0;
-  for (const [, number = "", unit = ""] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
-    sum += Number(number) * (unitsMs[unit] ?? 0);
-  return sign === "-" ? -sum : sum;
-}
-var sizes = {
-  "": 1,
-  K: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  KI: 2 ** 10,
-  MI: 2 ** 20,
-  GI: 2 ** 30,
-  TI: 2 ** 40
-};
-function parseSize(text) {
-  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?$/i.exec(text) ?? [];
-  const factor = sizes[unit.toUpperCase()];
-  return number === "" || factor === void 0 ? void 0 : Math.floor(Number(number) * factor);
-}
-function parsePair(text, source) {
-  const at = text.indexOf("=");
-  if (at < 1) throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be NAME=VALUE`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-function parseMultiMap(texts) {
-  const map = /* @__PURE__ */ new Map();
-  for (const { text, source } of texts) {
-    for (const pair of text.split(";")) {
-      const [key, value] = parsePair(pair, source);
-      map.set(key, [...map.get(key) ?? [], value]);
-    }
-  }
-  return map;
-}
-function splitFields(text) {
-  const fields = text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [];
-  const pairs = fields.map((field) => {
-    const plain = field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field;
-    const equals = plain.indexOf("=");
-    return equals < 1 ? void 0 : [plain.slice(0, equals).trim().toLowerCase(), plain.slice(equals + 1)];
-  });
-  return pairs.some((pair) => pair === void 0) ? void 0 : pairs.filter((pair) => pair !== void 0);
 }
 
 // src/host/parse-flags.ts
@@ -1444,52 +1470,6 @@ function checkSupport(given) {
   ];
 }
 
-// src/host/registry-options.ts
-var { resolve: resolve2 } = process.getBuiltinModule("node:path");
-function readRegistryOptions(values, surroundings) {
-  const { env, directory } = surroundings;
-  const path = (file) => resolve2(directory, file);
-  const texts = (name) => values.list(name).map(({ text }) => text).filter((text) => text !== "");
-  const variable = (name) => env[name] ? [{ text: env[name], source: name }] : [];
-  const pairs = (name) => values.list(name).map(({ text, source }) => ({ pair: parsePair(text, source), text, source }));
-  const clients = pairs("registry-client-cert").map(({ pair: [host, files], text, source }) => {
-    const [certificate, key, ...more] = files.split(",");
-    if (!certificate || !key || more.length > 0)
-      throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be HOST=CERTIFICATE,KEY`);
-    return [host, { certificate: path(certificate), key: path(key) }];
-  });
-  const client = env.UPSTREAM_CLIENT_TYPE ? `,${env.UPSTREAM_CLIENT_TYPE}` : "";
-  return {
-    insecure: values.isSet("insecure"),
-    insecurePull: values.isSet("insecure-pull"),
-    insecureRegistries: texts("insecure-registry"),
-    skipTlsVerify: values.isSet("skip-tls-verify"),
-    skipTlsVerifyPull: values.isSet("skip-tls-verify-pull"),
-    skipTlsVerifyRegistries: texts("skip-tls-verify-registry"),
-    certificates: Object.fromEntries(pairs("registry-certificate").map(({ pair: [host, file] }) => [host, path(file)])),
-    clientCertificates: Object.fromEntries(clients),
-    mirrors: [...texts("registry-mirror"), ...variable("KANIKO_REGISTRY_MIRROR").map(({ text }) => text)],
-    map: Object.fromEntries(parseMultiMap([...values.list("registry-map"), ...variable("KANIKO_REGISTRY_MAP")])),
-    skipDefaultRegistryFallback: values.isSet("skip-default-registry-fallback"),
-    downloadRetries: values.count("image-download-retry"),
-    pushRetries: values.count("push-retry"),
-    ignoreImmutableTags: values.isSet("push-ignore-immutable-tag-errors"),
-    dockerConfig: findDockerConfig(surroundings),
-    proxies: readProxies(env),
-    roots: {
-      files: env.SSL_CERT_FILE ? [path(env.SSL_CERT_FILE)] : [],
-      directories: (env.SSL_CERT_DIR ?? "").split(":").filter(Boolean).map(path)
-    },
-    userAgent: `slipway/${version}${client}`
-  };
-}
-function readProxies(env) {
-  const http = env.HTTP_PROXY || env.http_proxy;
-  const https = env.HTTPS_PROXY || env.https_proxy;
-  const noProxy = env.NO_PROXY || env.no_proxy;
-  return { ...http ? { http } : {}, ...https ? { https } : {}, ...noProxy ? { noProxy } : {} };
-}
-
 // src/host/annotation-flag.ts
 var levelPattern = /^([a-z-]+)(?:\[([^\]]*)\])?$/;
 function readAnnotation(given) {
@@ -1550,180 +1530,13 @@ function fail({ text, source }, why, cause) {
   return new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`, { cause });
 }
 
-// src/host/ci-access.ts
-function ciAccessFrom(environment) {
-  const token = environment.ACTIONS_RUNTIME_TOKEN;
-  const protocol = environment.ACTIONS_CACHE_SERVICE_V2 && isGitHubItself(environment.GITHUB_SERVER_URL) ? 2 : 1;
-  const url = protocol === 2 ? environment.ACTIONS_RESULTS_URL : environment.ACTIONS_CACHE_URL || environment.ACTIONS_RESULTS_URL;
-  if (!token || !url || !URL.canParse(url)) return void 0;
-  const mode = environment.ACTIONS_CACHE_MODE?.trim().toLowerCase();
-  return { protocol, url: url.endsWith("/") ? url : `${url}/`, token, ...mode ? { mode } : {} };
-}
-function isGitHubItself(server) {
-  if (!server || !URL.canParse(server)) return true;
-  return /^github\.com$|\.ghe\.com$|\.localhost$/.test(new URL(server).hostname);
-}
-
-// src/host/secrets.ts
-var { resolve: resolve3 } = process.getBuiltinModule("node:path");
-var maxSecretBytes = 500 * 1024;
-var maxKeyBytes = 100 * 1024;
-function readSecrets(given, surroundings) {
-  const secrets = /* @__PURE__ */ new Map();
-  for (const value of given) {
-    const secret = parseSecret(value);
-    if (secrets.has(secret.id)) throw new UsageError(`${value.source}: secret ${secret.id} is given twice`);
-    secrets.set(secret.id, readSecret(secret, value.source, surroundings));
-  }
-  return secrets;
-}
-function parseSecret({ text, source }) {
-  const fail2 = (why) => new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: ${why}`);
-  const found = {};
-  for (const [key, value] of splitFields(text) ?? [["", ""]]) {
-    const name = key === "source" ? "src" : key;
-    if (name !== "id" && name !== "type" && name !== "src" && name !== "env")
-      throw fail2("must be id=NAME[,src=PATH][,env=NAME][,type=file|env]");
-    found[name] = value;
-  }
-  const { id, type, src, env } = found;
-  if (!id) throw fail2("it needs an id");
-  if (type !== void 0 && type !== "file" && type !== "env") throw fail2(`unsupported secret type ${JSON.stringify(type)}`);
-  return { id, type, file: src || void 0, env: env || void 0 };
-}
-function readSecret({ id, type, file, env }, source, surroundings) {
-  const variable = type === "env" ? env ?? file ?? id : type === "file" ? void 0 : env ?? (file === void 0 ? id : void 0);
-  const text = variable === void 0 ? void 0 : surroundings.env[variable];
-  if (text !== void 0) return checkSize(id, Buffer.from(text), source);
-  if (type === "env" || type === void 0 && env !== void 0)
-    throw new UsageError(`${source}: secret ${id}: the environment variable ${variable} is not set`);
-  const path = resolve3(surroundings.directory, file ?? id);
-  const bytes = surroundings.readBytes(path);
-  if (bytes === void 0) throw new UsageError(`${source}: secret ${id}: cannot read ${JSON.stringify(path)}`);
-  return checkSize(id, bytes, source);
-}
-function checkSize(id, bytes, source) {
-  if (bytes.length > maxSecretBytes)
-    throw new UsageError(`${source}: secret ${id} is too big: it has ${bytes.length} bytes, ${maxSecretBytes} at most`);
-  return bytes;
-}
-function readAgents(given, surroundings) {
-  const agents = /* @__PURE__ */ new Map();
-  for (const { text, source } of given) {
-    const equals = text.indexOf("=");
-    const id = (equals < 0 ? text : text.slice(0, equals)) || "default";
-    const paths = (equals < 0 ? "" : text.slice(equals + 1)) || surroundings.env.SSH_AUTH_SOCK;
-    if (agents.has(id)) throw new UsageError(`${source}: agent ${id} is given twice`);
-    if (!paths) throw new UsageError(`${source} ${id}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
-    agents.set(id, readAgent(paths.split(","), `${source} ${id}`, surroundings));
-  }
-  return agents;
-}
-function readAgent(paths, flag, { directory, isSocket, readBytes }) {
-  const places = paths.map((path) => resolve3(directory, path));
-  const [socket] = places.filter(isSocket);
-  if (socket !== void 0 && places.length > 1)
-    throw new UsageError(`${flag}: invalid combination of keys and sockets: one socket, or keys alone`);
-  if (socket !== void 0) return { kind: "socket", path: socket };
-  const files = places.map((path) => {
-    const bytes = readBytes(path);
-    if (bytes === void 0) throw new UsageError(`${flag}: cannot read ${JSON.stringify(path)}`);
-    if (bytes.length > maxKeyBytes)
-      throw new UsageError(`${flag}: ${JSON.stringify(path)} is no private key: it has ${bytes.length} bytes`);
-    return { path, bytes };
-  });
-  return { kind: "keys", files };
-}
-
-// src/host/cache-flags.ts
-var { resolve: resolve4 } = process.getBuiltinModule("node:path");
-var noStore = "slipway explain has no cache to look into: give --cache-store, or --cache with --cache-repo or --destination";
-function readCache(values, destinations, { push, explainOnly }, surroundings) {
-  const named = readNamed(values, readSize(values, "cache-store-limit"), surroundings);
-  const isWanted = values.isSet("cache");
-  if (!explainOnly && !isWanted && named.length === 0) return void 0;
-  const readOnly = values.isSet("no-push-cache");
-  const repositoryName = values.text("cache-repo");
-  if (isWanted && !push && repositoryName === "" && named.length === 0 && !readOnly && !explainOnly)
-    throw new UsageError("if using cache with --no-push, specify cache repo with --cache-repo");
-  const repository = isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : [];
-  const stores = [...named, ...repository];
-  if (explainOnly && stores.length === 0) throw new UsageError(noStore);
-  return {
-    stores,
-    readOnly,
-    explainOnly,
-    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3,
-    runLayers: values.isSet("cache-run-layers"),
-    copyLayers: values.isSet("cache-copy-layers"),
-    mounts: values.isSet("cache-mounts"),
-    mountsLimit: readSize(values, "cache-mounts-limit") ?? 0,
-    secret: readKeySecret(values.text("cache-key-secret"), surroundings),
-    scope: values.text("cache-scope")
-  };
-}
-function readBaseFolder(values, directory) {
-  if (!values.isSet("cache") && values.list("cache-dir").length === 0) return void 0;
-  return { directory: resolve4(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3 };
-}
-function readStores(values, destinations, surroundings) {
-  const named = readNamed(values, void 0, surroundings);
-  const repositoryName = values.text("cache-repo");
-  const isWanted = values.isSet("cache") || repositoryName !== "";
-  return [...named, ...isWanted ? readRepositories(repositoryName, named, destinations, surroundings) : []];
-}
-function readNamed(values, maxBytes, surroundings) {
-  return values.list("cache-store").map(({ text }) => readStore(text, maxBytes, surroundings));
-}
-function readRepositories(name, named, [first], { directory }) {
-  if (name !== "") return [readRepository(name, directory)];
-  return named.length === 0 && first !== void 0 ? [besides(first)] : [];
-}
-function readStore(text, maxBytes, { env, directory }) {
-  if (text !== "ci") return { kind: "directory", path: resolve4(directory, text), maxBytes };
-  const access = ciAccessFrom(env);
-  if (access === void 0)
-    throw new UsageError("--cache-store=ci: there is no cache service here: ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set");
-  return { kind: "ci", access, maxBytes: maxBytes ?? usualCiBytes };
-}
-var usualCiBytes = 2e9;
-function besides({ registry, repository }) {
-  return { kind: "repository", reference: { registry, repository: `${repository}/cache` } };
-}
-function readRepository(text, directory) {
-  const layout = /^oci:(?:\/\/)?(.+)$/s.exec(text)?.[1];
-  if (layout !== void 0) return { kind: "layout", path: resolve4(directory, layout) };
-  try {
-    const reference = parseReference(text);
-    if (reference.tag === void 0 && reference.digest === void 0) return { kind: "repository", reference };
-  } catch (cause) {
-    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: ${cause instanceof Error ? cause.message : cause}`, {
-      cause
-    });
-  }
-  throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
-}
-function readSize(values, name) {
-  const text = values.text(name);
-  if (text === "") return void 0;
-  const size = parseSize(text);
-  if (size === void 0) throw new UsageError(`invalid argument ${JSON.stringify(text)} for --${name}: must be a size, as 10GB`);
-  return size;
-}
-function readKeySecret(text, surroundings) {
-  if (text === "") return void 0;
-  const bytes = readSecrets([{ text: `id=cache-key,${text}`, source: "--cache-key-secret" }], surroundings).get("cache-key");
-  if (bytes === void 0 || bytes.length === 0) throw new UsageError(`--cache-key-secret=${text}: it is empty`);
-  return Buffer.from(bytes).toString("latin1");
-}
-
 // src/host/context-flag.ts
-var { isAbsolute: isAbsolute2, resolve: resolve5 } = process.getBuiltinModule("node:path");
+var { isAbsolute: isAbsolute2, resolve: resolve4 } = process.getBuiltinModule("node:path");
 function readContext(source, { directory, fileExists }) {
   const [, scheme = "", path = ""] = /^((?:dir|tar):\/\/)?(.*)$/s.exec(source) ?? [];
   if (source === "tar://stdin" || isAddress(path)) return { context: source, notices: [] };
-  const context = resolve5(directory, path);
-  const meant = resolve5("/", path);
+  const context = resolve4(directory, path);
+  const meant = resolve4("/", path);
   const isMistaken = scheme === "dir://" && !isAbsolute2(path) && !fileExists(context) && fileExists(meant);
   if (!isMistaken) return { context: `${scheme}${context}`, notices: [] };
   return { context: `${scheme}${meant}`, notices: [`The context is ${scheme}${meant}: there is no ${context}`] };
@@ -1733,8 +1546,8 @@ function readBuildContexts(given, directory) {
     given.map(({ text, source }) => {
       const [name, value] = parsePair(text, source);
       const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
-      if (layout !== void 0) return [name, `oci-layout://${resolve5(directory, layout)}`];
-      return [name, isAddress(value) ? value : resolve5(directory, value)];
+      if (layout !== void 0) return [name, `oci-layout://${resolve4(directory, layout)}`];
+      return [name, isAddress(value) ? value : resolve4(directory, value)];
     })
   );
 }
@@ -1850,6 +1663,52 @@ function readOption(key, value, type, choice, fail2) {
   else if (key === "tar" && (type === "oci" || type === "docker")) {
     if (type === "docker" && parseBoolean(value) !== true) throw fail2("type=docker is always a tar");
   } else if (!["type", "dest", "name", "push"].includes(key)) throw fail2(`"${key}" is not yet supported`);
+}
+
+// src/host/registry-options.ts
+var { resolve: resolve5 } = process.getBuiltinModule("node:path");
+function readRegistryOptions(values, surroundings) {
+  const { env, directory } = surroundings;
+  const path = (file) => resolve5(directory, file);
+  const texts = (name) => values.list(name).map(({ text }) => text).filter((text) => text !== "");
+  const variable = (name) => env[name] ? [{ text: env[name], source: name }] : [];
+  const pairs = (name) => values.list(name).map(({ text, source }) => ({ pair: parsePair(text, source), text, source }));
+  const clients = pairs("registry-client-cert").map(({ pair: [host, files], text, source }) => {
+    const [certificate, key, ...more] = files.split(",");
+    if (!certificate || !key || more.length > 0)
+      throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be HOST=CERTIFICATE,KEY`);
+    return [host, { certificate: path(certificate), key: path(key) }];
+  });
+  const client = env.UPSTREAM_CLIENT_TYPE ? `,${env.UPSTREAM_CLIENT_TYPE}` : "";
+  return {
+    insecure: values.isSet("insecure"),
+    insecurePull: values.isSet("insecure-pull"),
+    insecureRegistries: texts("insecure-registry"),
+    skipTlsVerify: values.isSet("skip-tls-verify"),
+    skipTlsVerifyPull: values.isSet("skip-tls-verify-pull"),
+    skipTlsVerifyRegistries: texts("skip-tls-verify-registry"),
+    certificates: Object.fromEntries(pairs("registry-certificate").map(({ pair: [host, file] }) => [host, path(file)])),
+    clientCertificates: Object.fromEntries(clients),
+    mirrors: [...texts("registry-mirror"), ...variable("KANIKO_REGISTRY_MIRROR").map(({ text }) => text)],
+    map: Object.fromEntries(parseMultiMap([...values.list("registry-map"), ...variable("KANIKO_REGISTRY_MAP")])),
+    skipDefaultRegistryFallback: values.isSet("skip-default-registry-fallback"),
+    downloadRetries: values.count("image-download-retry"),
+    pushRetries: values.count("push-retry"),
+    ignoreImmutableTags: values.isSet("push-ignore-immutable-tag-errors"),
+    dockerConfig: findDockerConfig(surroundings),
+    proxies: readProxies(env),
+    roots: {
+      files: env.SSL_CERT_FILE ? [path(env.SSL_CERT_FILE)] : [],
+      directories: (env.SSL_CERT_DIR ?? "").split(":").filter(Boolean).map(path)
+    },
+    userAgent: `slipway/${version}${client}`
+  };
+}
+function readProxies(env) {
+  const http = env.HTTP_PROXY || env.http_proxy;
+  const https = env.HTTPS_PROXY || env.https_proxy;
+  const noProxy = env.NO_PROXY || env.no_proxy;
+  return { ...http ? { http } : {}, ...https ? { https } : {}, ...noProxy ? { noProxy } : {} };
 }
 
 // src/host/values.ts
@@ -2035,6 +1894,230 @@ function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
   }
 }
 
+// src/host/doctor.ts
+var { release } = process.getBuiltinModule("node:os");
+var taken = ["state-dir", "kaniko-dir", "format", "cache", "cache-repo", "cache-store", "destination"];
+function checkDoctorFlags(parsed) {
+  const { given } = parsed;
+  refusePositional(parsed);
+  const foreign = given.find(({ flag }) => !taken.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
+  if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} has no meaning for slipway doctor`);
+  checkSupport(given);
+  if (valuesOf(given).text("format") === "sarif")
+    throw new UsageError("--format=sarif is of slipway check alone: doctor has text and json");
+}
+function findForDoctor({ given }, place, source, surroundings) {
+  const values = valuesOf(given);
+  const stores = readStores(values, values.list("destination").map(readDestination), surroundings).map(nameStore);
+  const hasCi = ciAccessFrom(surroundings.env) !== void 0 && !stores.includes(ciName);
+  const cacheStores = hasCi ? [...stores, `${ciName}, with --cache-store=ci`] : stores;
+  const texts = [
+    ["DOCKER_AUTH_CONFIG", source.json],
+    ...source.file === void 0 ? [] : [[source.file, surroundings.readFile(source.file) ?? ""]]
+  ];
+  const credentials = texts.flatMap(([name, text]) => text === void 0 ? [] : [readCredentials(name, text)]);
+  return { ...place, credentials, cacheStores };
+}
+var ciName = "the CI's cache service";
+function nameStore(store) {
+  if (store.kind === "repository") return formatReference(store.reference);
+  return store.kind === "ci" ? ciName : store.path;
+}
+function readCredentials(source, text) {
+  try {
+    const config = JSON.parse(text);
+    const { auths, credHelpers, credsStore } = config ?? {};
+    const perRegistry = Object.entries(recordOf(credHelpers)).map(([registry, name]) => `docker-credential-${name} for ${registry}`);
+    const helpers = [...perRegistry, ...typeof credsStore === "string" && credsStore ? [`docker-credential-${credsStore}`] : []];
+    return { source, registries: Object.keys(recordOf(auths)), helpers };
+  } catch {
+    return { source, registries: [], helpers: [], problem: "it is not JSON" };
+  }
+}
+function recordOf(value) {
+  return typeof value === "object" && value !== null ? value : {};
+}
+function showDiagnosis(diagnosis, findings, format) {
+  const machine2 = {
+    ...{ version, node: process.version, platform: `${process.platform}/${process.arch}`, kernel: release() },
+    ...process.geteuid === void 0 ? {} : { uid: process.geteuid() }
+  };
+  if (format === "json") return printJson({ ...machine2, ...findings, ...diagnosis, chosen: chosenOf(diagnosis) ?? null });
+  const { helper, fileSystem, freeBytes } = diagnosis;
+  const kept = findings.stateIsPrivate ? "private, goes with the build" : "kept";
+  return [
+    `slipway ${version}, Node ${machine2.node}, ${machine2.platform}, kernel ${machine2.kernel}, uid ${machine2.uid}`,
+    `helper: ${"path" in helper ? `${helper.path}, verified` : helper.problem}`,
+    `state directory: ${findings.stateDir} (${kept}), ${fileSystem}, ${formatSize(freeBytes)} free`,
+    "sandboxes, from the strongest to the weakest:",
+    ...diagnosis.sandboxes.flatMap(showSandbox),
+    `RUN: ${explainChoice(diagnosis)}`,
+    `credentials: ${findings.credentials.length === 0 ? "none found" : findings.credentials.map(showCredentials).join("; ")}`,
+    `cache stores: ${findings.cacheStores.length === 0 ? "none named, none offered by a CI" : findings.cacheStores.join("; ")}`
+  ].map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function showSandbox({ name, works, why, message: message2, change }) {
+  return [
+    `  ${name.padEnd(12)}${works ? "works" : "does not work"}: ${why}`,
+    ...message2 === void 0 ? [] : [`  ${" ".repeat(12)}${message2}`],
+    ...change === void 0 ? [] : [`  ${" ".repeat(12)}${works ? "" : "what would help: "}${change}`]
+  ];
+}
+function chosenOf({ sandboxes }) {
+  return sandboxes.find(({ works }) => works)?.name;
+}
+function explainChoice(diagnosis) {
+  const chosen = chosenOf(diagnosis);
+  return chosen === void 0 ? "cannot be run here; builds without RUN work" : `runs in ${chosen}`;
+}
+function showCredentials({ source, registries: registries2, helpers, problem }) {
+  const found = [...registries2, ...helpers];
+  return `${source}: ${problem ?? (found.length === 0 ? "none" : found.join(", "))}`;
+}
+
+// src/host/explain.ts
+function showExplained(stages, format) {
+  if (format === "json") return printJson({ stages, ...countStates(stages) });
+  const isMixed = new Set(stages.map(({ platform }) => platform)).size > 1;
+  const lines = stages.flatMap(({ name, base, platform, steps }) => [
+    `[${name} 1/${steps.length + 1}] FROM ${base}${isMixed ? ` for ${platform}` : ""}`,
+    ...steps.map((step) => `[${step.id}] ${step.text}: ${describe(step)}`)
+  ]);
+  const { cached, toBuild, notNeeded } = countStates(stages);
+  const total = `${cached} cached, ${toBuild} to build, ${notNeeded} not needed`;
+  return [...lines, total].map((line) => `${neutralizeLine(line, false)}
+`).join("");
+}
+function describe({ state, store, why }) {
+  if (store !== void 0) return `${state} in ${store}`;
+  return why === void 0 ? state : `${state}, ${why}`;
+}
+function countStates(stages) {
+  const states = stages.flatMap(({ steps }) => steps.map(({ state }) => state));
+  const count2 = (wanted) => states.filter((state) => state === wanted).length;
+  return { cached: count2("cached"), toBuild: count2("to build"), notNeeded: count2("not needed") };
+}
+
+// src/host/failure.ts
+var { getSystemErrorMap } = process.getBuiltinModule("node:util");
+var prefixes = {
+  "building image": "error building image",
+  "pushing image": "error pushing image",
+  "writing outputs": "error pushing image",
+  "pruning cache": "error pruning cache",
+  "warming cache": "Failed warming cache",
+  "checking push permissions": "error checking push permissions -- make sure you entered the correct tag name, and that you are authenticated correctly, and try again"
+};
+var hints = [
+  ["ENOSPC", /no space left on device/i, "the disk is full", "free some space"],
+  ["EDQUOT", /disk quota exceeded/i, "the disk quota is used up", "free some space"],
+  ["EMFILE", /too many open files/i, "too many files are open", "raise the limit with ulimit -n"]
+];
+var sayings = {
+  ENOENT: /does not exist|there is no|no such file/i,
+  ENOTDIR: /is no directory|is not a directory/,
+  EEXIST: /is no directory/,
+  EISDIR: /is a directory/,
+  ECONNREFUSED: /the connection was refused/,
+  ENOTFOUND: /the host name has no address/,
+  ENXIO: /opened this pipe/
+};
+var mostCauses = 8;
+function describeFailure(error, detailed) {
+  const stack = detailed && error instanceof Error && error.stack !== void 0 ? { stack: error.stack } : {};
+  if (isBuildFailure(error)) {
+    const hint2 = error.hint ?? findHint(error, error.phase);
+    return {
+      exitCode: error.exitCode === 0 ? 1 : error.exitCode,
+      failure: {
+        headline: `${prefixes[error.phase]}: ${error.message}`,
+        causes: listCauses(error, detailed),
+        ...error.place === void 0 ? {} : { excerpt: showPlace(error.place) },
+        ...error.output.length === 0 ? {} : { output: error.output },
+        ...hint2 === void 0 ? {} : { hint: hint2 },
+        ...stack
+      }
+    };
+  }
+  const message2 = error instanceof Error ? error.message || error.name : String(error);
+  if (isBug(error)) {
+    const hint2 = detailed ? "please report it, with this log" : "please report it, with the log that --verbosity=debug gives";
+    return {
+      exitCode: 1,
+      failure: {
+        headline: `error building image: this is a bug in Slipway: ${message2}`,
+        causes: listCauses(error, detailed),
+        hint: hint2,
+        ...stack
+      }
+    };
+  }
+  const hint = findHint(error, "building image");
+  return {
+    exitCode: 1,
+    failure: {
+      headline: `error building image: ${message2}`,
+      causes: listCauses(error, detailed),
+      ...hint === void 0 ? {} : { hint },
+      ...stack
+    }
+  };
+}
+function isBuildFailure(error) {
+  return error instanceof Error && error.name === "BuildFailure";
+}
+function isBug(error) {
+  if (!(error instanceof Error)) return true;
+  return /^(?:TypeError|ReferenceError|RangeError|EvalError|AssertionError)$/.test(error.name) && !("code" in error && error.code !== "ERR_ASSERTION");
+}
+function* causesOf(error) {
+  const seen = /* @__PURE__ */ new Set();
+  const waiting = [error];
+  for (let next = waiting.shift(); next !== void 0; next = waiting.shift()) {
+    if (!(next instanceof Error) || seen.has(next)) continue;
+    seen.add(next);
+    if (next !== error) yield next;
+    waiting.push(next.cause, ...next instanceof AggregateError ? next.errors : []);
+    while (waiting.length > 0 && waiting[0] === void 0) waiting.shift();
+  }
+}
+function listCauses(error, detailed) {
+  const told = [error instanceof Error ? error.message : ""];
+  const causes = [];
+  for (const cause of causesOf(error)) {
+    const { message: message2 } = cause;
+    if (message2 === "" || told.some((text) => text.includes(message2) || !detailed && isSaidBy(text, cause))) continue;
+    told.push(message2);
+    causes.push(message2);
+  }
+  return causes.slice(0, mostCauses);
+}
+function isSaidBy(text, cause) {
+  if (!("code" in cause) || typeof cause.code !== "string") return false;
+  const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = getSystemErrorMap().get(errno)?.[1];
+  return words !== void 0 && text.toLowerCase().includes(words.toLowerCase()) || (sayings[cause.code]?.test(text) ?? false);
+}
+function findHint(error, phase) {
+  const output = isBuildFailure(error) ? error.output.map((line) => new Error(line)) : [];
+  for (const one of [error, ...causesOf(error), ...output]) {
+    if (!(one instanceof Error)) continue;
+    const found = hints.find(([code2, words]) => "code" in one && one.code === code2 || words.test(one.message));
+    if (found === void 0) continue;
+    const [code, , state, cure] = found;
+    const elsewhere = code === "EMFILE" ? "" : phase === "writing outputs" ? ", or write the file elsewhere" : ", or choose another disk with --state-dir";
+    return `${state}: ${cure}${elsewhere}`;
+  }
+  return void 0;
+}
+
+// src/host/default.ts
+function describeDefault(flag) {
+  const text = flag.defaultText ?? (flag.type === "boolean" || takesMany(flag) ? void 0 : flag.default);
+  return text === void 0 ? "" : ` (default: ${text})`;
+}
+
 // src/host/warm.ts
 var { resolve: resolve7 } = process.getBuiltinModule("node:path");
 var shared = [
@@ -2163,6 +2246,7 @@ function describeUsage() {
     "                          joins images of single platforms that were pushed into one index",
     "  slipway prune FLAGS     makes the stores of --cache-repo and --cache-store smaller",
     "  slipway warm FLAGS      puts base images into a directory for the --cache-dir of builds; slipway warm --help",
+    "  slipway doctor FLAGS    tries which sandboxes work on this machine, and says what a build would find; ends with 1 where none works",
     "  slipway version",
     "  slipway help",
     "",
@@ -2249,9 +2333,9 @@ function codeOf(trouble) {
 }
 
 // src/host/merge.ts
-var taken = ["destination", "annotation", "digest-file", "image-name-with-digest-file", "image-name-tag-with-digest-file", "push-retry"];
+var taken2 = ["destination", "annotation", "digest-file", "image-name-with-digest-file", "image-name-tag-with-digest-file", "push-retry"];
 function readMergeRequest({ given, positional }, surroundings) {
-  const foreign = given.find(({ flag }) => !taken.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
+  const foreign = given.find(({ flag }) => !taken2.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
   if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} has no meaning for slipway merge`);
   checkSupport(given);
   const values = valuesOf(given);
@@ -2280,11 +2364,11 @@ function readSource(text) {
 }
 
 // src/host/prune.ts
-var taken2 = ["cache", "cache-repo", "cache-store", "cache-scope", "destination", "unused-for", "max-size", "dry-run"];
+var taken3 = ["cache", "cache-repo", "cache-store", "cache-scope", "destination", "unused-for", "max-size", "dry-run"];
 function readPruneRequest(parsed, surroundings) {
   const { given } = parsed;
   refusePositional(parsed);
-  const foreign = given.find(({ flag }) => !taken2.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
+  const foreign = given.find(({ flag }) => !taken3.includes(flag.name) && flag.group !== "Registries and TLS" && flag.group !== "Log");
   if (foreign !== void 0) throw new UsageError(`flag ${foreign.spelling} has no meaning for slipway prune`);
   checkSupport(given);
   const values = valuesOf(given);
@@ -2323,8 +2407,8 @@ function count(number, noun) {
 }
 
 // src/host/shell.ts
-var commands = ["build", "check", "explain", "merge", "prune", "warm", "version", "help"];
-var laterCommands = ["push", "login", "plan", "doctor"];
+var commands = ["build", "check", "explain", "merge", "prune", "warm", "doctor", "version", "help"];
+var laterCommands = ["push", "login", "plan"];
 async function runShell(core, surroundings) {
   const { program: program2 } = surroundings;
   const [first = "", ...rest] = program2 === "warmer" ? ["warm", ...surroundings.args] : surroundings.args;
@@ -2340,6 +2424,7 @@ async function runShell(core, surroundings) {
     refuseForeign(parsed, command);
     if (command === "merge") return await runMerge(parsed, core, surroundings);
     if (command === "prune") return await runPrune(parsed, core, surroundings);
+    if (command === "doctor") return await runDoctor(parsed, core, surroundings);
     refusePositional(parsed);
     return await runBuild(parsed, core, surroundings, command === "check" || command === "explain" ? command : "build");
   } catch (error) {
@@ -2357,16 +2442,28 @@ async function runBuild({ given }, core, surroundings, command) {
   if (command === "explain" && format === "sarif")
     throw new UsageError("--format=sarif is of slipway check alone: explain has text and json");
   const request = readRequest(given, surroundings, command);
-  const cleanUp = {
-    now: () => request.stateIsPrivate ? surroundings.removeDirectoryNow(request.stateDir) : void 0,
-    later: async () => request.stateIsPrivate ? surroundings.removeDirectory(request.stateDir) : void 0
-  };
-  return await observe(values, request.registry, surroundings, cleanUp, async (tools, renderer) => {
+  return await observe(values, request.registry, surroundings, cleanUpOf(request, surroundings), async (tools, renderer) => {
     const { plan, checked, explained } = await core.build(request, tools);
     if (plan !== void 0) surroundings.stdout.write(renderer.redact(showPlan(plan)));
     if (checked !== void 0) surroundings.stdout.write(renderer.redact(showChecked(checked, format)));
     if (explained !== void 0) surroundings.stdout.write(renderer.redact(showExplained(explained, format)));
     return checked !== void 0 && (checked.error !== void 0 || checked.findings.length > 0) ? 1 : 0;
+  });
+}
+function cleanUpOf({ stateDir, stateIsPrivate }, surroundings) {
+  if (!stateIsPrivate) return nothing;
+  return { now: () => surroundings.removeDirectoryNow(stateDir), later: () => surroundings.removeDirectory(stateDir) };
+}
+async function runDoctor(parsed, core, surroundings) {
+  checkDoctorFlags(parsed);
+  const values = valuesOf(parsed.given);
+  const registry = readRegistryOptions(values, surroundings);
+  const place = readStateDir(values, surroundings);
+  return await observe(values, registry, surroundings, cleanUpOf(place, surroundings), async (_, renderer) => {
+    const diagnosis = await core.diagnose(place);
+    const findings = findForDoctor(parsed, place, registry.dockerConfig, surroundings);
+    surroundings.stdout.write(renderer.redact(showDiagnosis(diagnosis, findings, values.text("format"))));
+    return chosenOf(diagnosis) === void 0 ? 1 : 0;
   });
 }
 var nothing = { now() {
@@ -2544,14 +2641,19 @@ async function warm(request, tools) {
   const core = await import("./build.mjs");
   return await core.warm(request, tools);
 }
+async function diagnose(request) {
+  const core = await import("./build.mjs");
+  return await core.diagnose(request);
+}
 var program = process.argv[1];
 var isProgram = program !== void 0 && existsSync2(program) && realpathSync(program) === realpathSync(fileURLToPath(import.meta.url));
 if (isProgram) {
   for (const flag of ["--semi-space-growth-factor=1", "--heap-growing-percent=20"]) setFlagsFromString(flag);
-  process.exitCode = await findHost().run({ build, mergeImages, prune, warm });
+  process.exitCode = await findHost().run({ build, diagnose, mergeImages, prune, warm });
 }
 export {
   build,
+  diagnose,
   mergeImages,
   prune,
   warm
