@@ -24,9 +24,10 @@ import type { Registry } from "../registry/registry.ts";
 import type { Report } from "../report/report.ts";
 import type { CacheKeeper, CacheMount, Sandbox } from "../sandbox/sandbox.ts";
 import type { Downloads } from "./downloads.ts";
-import { type BuiltStage, fullSandbox, type ResumptionTools } from "./execute.ts";
+import type { BuiltStage, ResumptionTools } from "./execute.ts";
 import { type Inputs, remember } from "./explain.ts";
 import { describeMisses, type ExplainedStage, explainPlan } from "./explain-plan.ts";
+import { suffices } from "./fidelity.ts";
 import type { Plan } from "./plan.ts";
 import type { CacheRequest, CacheStore, Request } from "./request.ts";
 import { type CachePolicy, findResumption, isCounted } from "./resume.ts";
@@ -117,7 +118,7 @@ async function lookUp(plan: Plan, tools: ResumeTools) {
       (sandbox) => sandbox.name,
       () => undefined,
     );
-    return name !== fullSandbox;
+    return suffices(fidelity, name);
   };
   const last = await tools.last;
   const found = await findResumption(plan, keys, { cache, policy, accepts });

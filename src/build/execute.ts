@@ -9,10 +9,11 @@ import type { Image, Layer } from "../image/image.ts";
 import type { LayerItem } from "../layer/entry.ts";
 import { announceItems, type Blobs, writeLayer } from "../layer/layer.ts";
 import type { LayerSummary, Report, StepName } from "../report/report.ts";
-import type { RunResult, Sandbox, SandboxName } from "../sandbox/sandbox.ts";
+import type { RunResult, Sandbox } from "../sandbox/sandbox.ts";
 import type { BaseImage } from "./bases.ts";
 import type { Downloads } from "./downloads.ts";
 import { BuildFailure, blaming, hintOf, type Place, type PlaceOf } from "./failure.ts";
+import { fidelityOf, lesserFidelity } from "./fidelity.ts";
 import { type GrowingFiles, StackedFiles, UnwrittenFiles, WholeFiles } from "./growing.ts";
 import type { Layers } from "./layers.ts";
 import type { Origin, Plan, RunStep, StagePlan, Step } from "./plan.ts";
@@ -346,7 +347,7 @@ class StageBuild {
     const below = await files.whole;
     this.#root.skip();
     const sandbox = await this.#tools.sandbox();
-    if (sandbox.name !== fullSandbox) this.#fidelity = sandbox.name;
+    this.#fidelity = lesserFidelity(this.#fidelity, fidelityOf(sandbox.name));
     if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf(result.changes) > waitedSize)
       return this.#writeBehind(result, below, { step, name, started });
     const written = await this.#write(result.changes);
@@ -519,9 +520,6 @@ type Written = Awaited<ReturnType<typeof writeLayer>>;
 function timesSince(started: number): Pick<MadeLayer, "created" | "seconds"> {
   return { created: new Date().toISOString(), seconds: (performance.now() - started) / 1000 };
 }
-
-/** The sandbox whose commands see everything that Docker's would. */
-export const fullSandbox: SandboxName = "ns";
 
 function summaryOf(layer: Layer | undefined): { readonly layer?: LayerSummary } {
   return layer === undefined ? {} : { layer: { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size } };

@@ -11,7 +11,9 @@ import type { CacheMount, Mount } from "./mount.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export type SandboxName = "ns" | "userns" | "chroot" | "chroot-bare";
+export const sandboxNames = ["ns", "userns", "chroot", "chroot-bare"] as const;
+
+export type SandboxName = (typeof sandboxNames)[number];
 
 /** What `--sandbox` takes; `auto` is the strongest that works here. */
 export type SandboxChoice = "auto" | SandboxName;

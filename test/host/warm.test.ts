@@ -51,7 +51,7 @@ describe("slipway warm", () => {
       "warm",
       "-i",
       "a:1",
-      "--image=r.test/b@" + digest,
+      `--image=r.test/b@${digest}`,
       "--insecure-registry=r.test",
       "--registry-mirror=m.test",
     ]);
