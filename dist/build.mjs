@@ -6997,6 +6997,7 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/sandbox.ts
+var sandboxNames = ["ns", "userns", "chroot", "chroot-bare"];
 async function surveySandboxes(helper2, stateDir) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
   return surveyRungs(helper2, stateDir);
@@ -9261,375 +9262,6 @@ function readDocuments(note) {
   return Array.isArray(note) && note.every((text) => typeof text === "string") ? note.map((text) => Buffer.from(text, "base64")) : [];
 }
 
-// src/build/growing.ts
-var WholeFiles = class {
-  levels;
-  top;
-  isWhole = true;
-  whole;
-  #files;
-  constructor(files) {
-    this.levels = files.levels;
-    this.top = files.levels.at(-1)?.layer;
-    this.whole = Promise.resolve(files);
-    this.#files = files;
-  }
-  tree() {
-    return this.#files.tree();
-  }
-  digested() {
-    return this.#files.tree();
-  }
-};
-var UnwrittenFiles = class {
-  levels;
-  top = void 0;
-  isWhole = false;
-  whole;
-  #tree;
-  #digested;
-  constructor(below, { layer, tree, publish }) {
-    this.levels = [...below.levels, { layer, tree }];
-    this.#tree = tree;
-    this.#digested = layer.then(() => tree);
-    this.whole = layer.then(async (written) => {
-      await publish(written, tree);
-      return below.withTree(written, tree);
-    });
-    for (const promise of [this.#digested, this.whole]) promise.catch(() => {
-    });
-  }
-  async tree() {
-    return this.#tree;
-  }
-  digested() {
-    return this.#digested;
-  }
-};
-var StackedFiles = class {
-  levels;
-  top;
-  isWhole = false;
-  whole;
-  #tree;
-  #digested;
-  /** `tree` is what the layer makes of those below. */
-  constructor(below, layer, tree) {
-    this.levels = [...below.levels, { layer, tree }];
-    this.top = layer;
-    this.#tree = tree;
-    this.#digested = below.digested().then(() => tree);
-    this.whole = below.whole.then((files) => files.withTree(layer, tree));
-    for (const promise of [this.#digested, this.whole]) promise.catch(() => {
-    });
-  }
-  async tree() {
-    return this.#tree;
-  }
-  digested() {
-    return this.#digested;
-  }
-};
-
-// src/build/plan.ts
-function originsOf(step) {
-  if (step.kind === "copy") return [step.from];
-  return step.kind === "run" ? step.mounts.flatMap((mount) => "from" in mount ? [mount.from] : []) : [];
-}
-function renumberStep(step, renumber) {
-  if (step.kind === "copy") return { ...step, from: renumber(step.from) };
-  if (step.kind !== "run") return step;
-  return { ...step, mounts: step.mounts.map((mount) => "from" in mount ? { ...mount, from: renumber(mount.from) } : mount) };
-}
-
-// src/build/resume.ts
-function isCounted(step, policy) {
-  return step.kind === "copy" ? policy.copyLayers : policy.runLayers;
-}
-async function findResumption(plan, keys3, { cache, policy, accepts }) {
-  const wanted = [];
-  for (const [number, stage] of plan.stages.entries()) {
-    if (policy.isUncached(stage)) continue;
-    for (const [i, step] of stage.steps.entries()) {
-      const key = keys3[number]?.steps[i];
-      if (key !== void 0 && isCounted(step, policy)) wanted.push(key.state, ...key.own === void 0 ? [] : [key.own]);
-    }
-  }
-  const found = /* @__PURE__ */ new Map();
-  for (const [key, chain] of await cache.find(wanted)) if (await accepts(chain)) found.set(key, chain);
-  const hits = plan.stages.map((stage, number) => {
-    const states = keys3[number]?.steps ?? [];
-    const last = stage.steps.findLastIndex((_, i) => found.has(states[i]?.state ?? ""));
-    const chain = found.get(states[last]?.state ?? "");
-    return chain === void 0 ? void 0 : { last, chain };
-  });
-  return { keys: keys3, hits, layers: found, needed: neededStages(plan, hits) };
-}
-function allSteps(plan) {
-  return { hits: plan.stages.map(() => void 0), needed: neededStages(plan, []) };
-}
-function neededStages(plan, hits) {
-  const needed = /* @__PURE__ */ new Set();
-  const pending = [...plan.targets, ...plan.besides];
-  for (let number = pending.pop(); number !== void 0; number = pending.pop()) {
-    const stage = plan.stages[number];
-    if (stage === void 0 || needed.has(number)) continue;
-    needed.add(number);
-    const hit = hits[number];
-    if (hit === void 0 && stage.base.kind === "stage") pending.push(stage.base.stage);
-    for (const step of stage.steps.slice(hit === void 0 ? 0 : hit.last + 1))
-      for (const origin of originsOf(step)) if (origin.kind === "stage") pending.push(origin.stage);
-  }
-  return needed;
-}
-
-// src/build/select.ts
-var SourceNotFound = class extends Error {
-  path;
-  constructor(path13, message = `failed to compute cache key: failed to calculate checksum "/${toText(path13)}": not found`) {
-    super(message);
-    this.path = path13;
-  }
-};
-function cleanPath3(path13) {
-  const parts = [];
-  for (const part of path13.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return parts.join("/");
-}
-function selectSources(view, source, parents) {
-  if (!parents) return selectPaths(view, source);
-  const { base, pattern } = splitPivot(source);
-  const isLiteral = !hasWildcard(base) && !hasWildcard(pattern);
-  if (isLiteral && !isBelow(view, base, pattern)) throw new SourceNotFound(joinPath(base, pattern));
-  return selectPaths(view, base);
-}
-function splitPivot(source) {
-  const pivot = source.indexOf("/./");
-  if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
-  return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
-}
-function isBelow(view, base, path13) {
-  return path13 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path13)) !== void 0;
-}
-function selectPaths(view, source) {
-  const parts = cleanPath3(source).split("/");
-  const wild = parts.findIndex(hasWildcard);
-  if (wild < 0) {
-    const path13 = parts.join("/");
-    if (resolvePath(view, path13).node === void 0) throw new SourceNotFound(path13);
-    return [path13];
-  }
-  const base = parts.slice(0, wild).join("/");
-  const root = resolvePath(view, base);
-  if (root.node === void 0) throw new SourceNotFound(base);
-  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
-}
-function matchBelow(view, directory, [pattern, ...rest]) {
-  if (pattern === void 0) return [];
-  const found = [];
-  for (const name of view.list(directory)) {
-    if (!matchGlob(pattern, name)) continue;
-    if (rest.length === 0) found.push(name);
-    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
-      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
-  }
-  return found;
-}
-function hasWildcard(part) {
-  return /[*?[]/.test(part.replace(/\\./gs, ""));
-}
-
-// src/build/mount-source.ts
-function findSource(view, source) {
-  const { path: path13, node } = resolvePath(view, source);
-  if (node === void 0) throw new SourceNotFound(source);
-  return { path: path13, node };
-}
-async function listSource({ view, locate, xattrs }, source) {
-  const root = findSource(view, source);
-  const found = [];
-  const visit = (from, path13, node) => {
-    found.push({ from, path: path13, node });
-    if (node.attributes.type !== "directory") return;
-    for (const name of view.list(from)) {
-      const child = view.lstat(joinPath(from, name));
-      if (child !== void 0) visit(joinPath(from, name), joinPath(path13, name), child);
-    }
-  };
-  visit(root.path, "", root.node);
-  const isFilled = ({ attributes: { type, size } }) => type === "file" && size > 0;
-  const filled = found.flatMap(({ from, node }) => isFilled(node) ? [from] : []);
-  const contentOf = await locate(filled);
-  const more = await xattrs?.(filled);
-  const first = /* @__PURE__ */ new Map();
-  return found.map(({ from, path: path13, node }) => {
-    const { attributes, inode } = node;
-    const link3 = inode === void 0 ? void 0 : first.get(inode);
-    if (link3 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: path13 } };
-    if (inode !== void 0 && attributes.type === "file") first.set(inode, path13);
-    const content = isFilled(node) ? contentOf(from) : void 0;
-    const added = more?.get(from);
-    return {
-      entry: { ...attributes, path: path13, ...added === void 0 ? {} : { xattrs: added } },
-      ...content === void 0 ? {} : { content }
-    };
-  });
-}
-
-// src/build/named-context.ts
-function readNamedContexts(given2) {
-  const contexts2 = new Map(
-    [...given2].map(([name, value]) => {
-      const [base = "", platform] = name.split("::");
-      const key = `${contextKey(base)} ${platform ?? ""}`;
-      return [key, { name, context: readNamedContext(name, value) }];
-    })
-  );
-  return {
-    find(name, platform) {
-      const key = contextKey(name);
-      return contexts2.get(`${key} ${formatPlatform(platform)}`) ?? contexts2.get(`${key} `);
-    }
-  };
-}
-var reserved = ["scratch", "context"];
-function readNamedContext(name, value) {
-  const fail3 = (why) => new SyntaxError(`Cannot use build context "${name}=${redactText(value)}": ${why}`);
-  if (reserved.includes(name.toLowerCase())) throw fail3(`the name "${name}" is reserved`);
-  const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
-  if (image === "scratch") return { kind: "scratch" };
-  if (image !== void 0) return { kind: "image", reference: withDefaultTag(parseReference(image)) };
-  const layout = parseLayoutReference(value);
-  if (layout !== void 0) return { kind: "image", reference: layout };
-  if (isGitSource(value)) {
-    try {
-      return { kind: "files", source: { kind: "git", source: parseGitSource(value) } };
-    } catch (error) {
-      throw error instanceof SyntaxError ? fail3(error.message) : error;
-    }
-  }
-  if (/^https?:\/\//i.test(value)) return { kind: "files", source: { kind: "web", url: value } };
-  if (value.startsWith("target:")) throw fail3("it names a target of a bake file; name a stage of the Dockerfile itself instead");
-  const scheme2 = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value)?.[0];
-  if (scheme2 !== void 0)
-    throw fail3(`unsupported context source ${scheme2}; give a directory, docker-image://, oci-layout://, a git repository or https://`);
-  if (!value.startsWith("/")) throw fail3("it must be an absolute directory");
-  return { kind: "files", source: { kind: "directory", path: value } };
-}
-function contextKey(name) {
-  try {
-    return formatReference(withDefaultTag(parseReference(name.toLowerCase())));
-  } catch {
-    return name.toLowerCase();
-  }
-}
-function fillStep(name, from, source) {
-  return {
-    kind: "copy",
-    source,
-    createdBy: `[context ${name}] ${describeFiles(from)}`,
-    from: { kind: "context", name },
-    sources: [{ kind: "path", path: "", unpack: false }],
-    parents: false,
-    link: true,
-    exclude: [],
-    destination: "/",
-    chown: void 0,
-    chmod: void 0
-  };
-}
-function describeFiles(from) {
-  if (from.kind === "git") return redactText(from.source.remote);
-  return from.kind === "web" ? redactText(from.url) : "load from client";
-}
-
-// src/build/origin-part.ts
-function originPart(kind, from) {
-  return kind === "run" ? { of: "flag", text: "--mount", inner: `from=${from}` } : flagValue("--from", from);
-}
-
-// src/build/sources.ts
-function filesOf(contexts2, origin) {
-  const files = contexts2.get(origin.name ?? "");
-  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
-  return files;
-}
-function openNamedFiles({ buildContexts, stateDir }, tools) {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([tools.signal, stop.signal]);
-  const opened = /* @__PURE__ */ new Map();
-  const openOnce = (name, source, unpacks) => {
-    const key = JSON.stringify([source, unpacks]);
-    const files = opened.get(key) ?? openFiles(source, name, { stateDir, unpacks }, { ...tools, signal });
-    opened.set(key, files);
-    return files;
-  };
-  return {
-    async open(name) {
-      const context = readNamedContext(name, buildContexts.get(name) ?? "");
-      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
-      return openOnce(name, context.source, false);
-    },
-    openSource: (source) => openOnce(describeFiles(source), source, true),
-    async close() {
-      stop.abort();
-      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
-    }
-  };
-}
-async function openContexts(plan, context, named2, place) {
-  const users = /* @__PURE__ */ new Map();
-  for (const step of plan.stages.flatMap((stage) => stage.steps))
-    for (const origin of originsOf(step))
-      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step);
-  const open5 = async ([name, { kind, source }]) => {
-    try {
-      return [name, await named2.open(name)];
-    } catch (error) {
-      if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
-    }
-  };
-  return new Map([["", context], ...await Promise.all([...users].map(open5))]);
-}
-function checkSources(plan, contexts2, place) {
-  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path: path13, parents, part } of pathsOf(step)) {
-      if (origin.kind !== "context") continue;
-      const files = filesOf(contexts2, origin);
-      try {
-        if (parents === void 0) findSource(files, path13);
-        else selectSources(files, path13, parents);
-      } catch (error) {
-        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step.source, part),
-          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
-          cause: error
-        });
-      }
-    }
-  }
-}
-function pathsOf(step) {
-  if (step.kind === "run")
-    return step.mounts.flatMap((mount) => {
-      if (mount.kind !== "bind") return [];
-      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
-    });
-  if (step.kind !== "copy") return [];
-  const { from, parents } = step;
-  return step.sources.flatMap(
-    (source, index) => source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : []
-  );
-}
-function sourceHint(error, files) {
-  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
-  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
-}
-
 // src/build/text-hash.ts
 var { createHash: createHash8 } = process.getBuiltinModule("node:crypto");
 var enough = 1 << 13;
@@ -9770,6 +9402,117 @@ function isInputs(step) {
   return typeof step.text === "string" && isText(step.values) && isText(step.files);
 }
 
+// src/build/plan.ts
+function originsOf(step) {
+  if (step.kind === "copy") return [step.from];
+  return step.kind === "run" ? step.mounts.flatMap((mount) => "from" in mount ? [mount.from] : []) : [];
+}
+function renumberStep(step, renumber) {
+  if (step.kind === "copy") return { ...step, from: renumber(step.from) };
+  if (step.kind !== "run") return step;
+  return { ...step, mounts: step.mounts.map((mount) => "from" in mount ? { ...mount, from: renumber(mount.from) } : mount) };
+}
+
+// src/build/resume.ts
+function isCounted(step, policy) {
+  return step.kind === "copy" ? policy.copyLayers : policy.runLayers;
+}
+async function findResumption(plan, keys3, { cache, policy, accepts }) {
+  const wanted = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    if (policy.isUncached(stage)) continue;
+    for (const [i, step] of stage.steps.entries()) {
+      const key = keys3[number]?.steps[i];
+      if (key !== void 0 && isCounted(step, policy)) wanted.push(key.state, ...key.own === void 0 ? [] : [key.own]);
+    }
+  }
+  const found = /* @__PURE__ */ new Map();
+  for (const [key, chain] of await cache.find(wanted)) if (await accepts(chain)) found.set(key, chain);
+  const hits = plan.stages.map((stage, number) => {
+    const states = keys3[number]?.steps ?? [];
+    const last = stage.steps.findLastIndex((_, i) => found.has(states[i]?.state ?? ""));
+    const chain = found.get(states[last]?.state ?? "");
+    return chain === void 0 ? void 0 : { last, chain };
+  });
+  return { keys: keys3, hits, layers: found, needed: neededStages(plan, hits) };
+}
+function allSteps(plan) {
+  return { hits: plan.stages.map(() => void 0), needed: neededStages(plan, []) };
+}
+function neededStages(plan, hits) {
+  const needed = /* @__PURE__ */ new Set();
+  const pending = [...plan.targets, ...plan.besides];
+  for (let number = pending.pop(); number !== void 0; number = pending.pop()) {
+    const stage = plan.stages[number];
+    if (stage === void 0 || needed.has(number)) continue;
+    needed.add(number);
+    const hit = hits[number];
+    if (hit === void 0 && stage.base.kind === "stage") pending.push(stage.base.stage);
+    for (const step of stage.steps.slice(hit === void 0 ? 0 : hit.last + 1))
+      for (const origin of originsOf(step)) if (origin.kind === "stage") pending.push(origin.stage);
+  }
+  return needed;
+}
+
+// src/build/explain-plan.ts
+function explainPlan(plan, tools) {
+  return plan.stages.map((stage, number) => ({
+    name: stage.name,
+    platform: formatPlatform(stage.platform),
+    base: describeBase(stage),
+    steps: stage.steps.map((step, i) => ({
+      id: `${stage.name} ${i + 2}/${stage.steps.length + 1}`,
+      line: step.source.line,
+      text: step.source.text,
+      ...explainStep(plan, { stage, number, step, i }, tools)
+    }))
+  }));
+}
+function explainStep(plan, place, tools) {
+  const { stage, number, i } = place;
+  const { found, policy } = tools;
+  if (!found.needed.has(number)) return { state: "not needed" };
+  const hit = found.hits[number];
+  const own2 = policy.isUncached(stage) ? void 0 : found.layers.get(found.keys[number]?.steps[i]?.own ?? "");
+  const chain = hit !== void 0 && i <= hit.last ? hit.chain : own2;
+  if (chain !== void 0) return { state: "cached", ...chain.store === void 0 ? {} : { store: chain.store } };
+  return { state: "to build", why: explainBuilt(plan, place, tools) };
+}
+function explainBuilt(plan, { stage, number, step, i }, { found, inputs, policy, last }) {
+  if (policy.isUncached(stage)) return "the cache is not asked";
+  if (!isCounted(step, policy)) return `layers of ${step.kind === "copy" ? "COPY and ADD" : "RUN and WORKDIR"} are not cached`;
+  const isBuilt = (other) => found.needed.has(other) && (found.hits[other]?.last ?? -1) + 1 < (plan.stages[other]?.steps.length ?? 0);
+  const below = [...i === 0 ? [stage.base] : [], ...originsOf(step)];
+  const rebuilt = below.find((origin) => origin.kind === "stage" && isBuilt(origin.stage));
+  const above = rebuilt?.kind === "stage" ? plan.stages[rebuilt.stage]?.name : void 0;
+  const now = { stage, steps: inputs[number] ?? [] };
+  return `not in the cache: ${explainMiss(now, i, last, { rebuilt: above, follows: i > (found.hits[number]?.last ?? -1) + 1 })}`;
+}
+function describeMisses(plan, explained, policy) {
+  return explained.flatMap(({ steps }, number) => {
+    const i = steps.findIndex(({ state }) => state === "to build");
+    const [step, first] = [plan.stages[number]?.steps[i], steps[i]];
+    if (step === void 0 || first === void 0 || !isCounted(step, policy)) return [];
+    return [`[${first.id}] ${first.text}: ${first.why}`];
+  });
+}
+
+// src/build/fidelity.ts
+var [fullSandbox] = sandboxNames;
+function fidelityOf(sandbox) {
+  return sandbox === fullSandbox ? "full" : sandbox;
+}
+function lesserFidelity(a, b) {
+  return rankOf(a) >= rankOf(b) ? a : b;
+}
+function suffices(fidelity, sandbox) {
+  return sandbox === void 0 || rankOf(fidelity) <= rankOf(fidelityOf(sandbox));
+}
+function rankOf(fidelity) {
+  const rank = sandboxNames.findIndex((name) => fidelityOf(name) === fidelity);
+  return rank < 0 ? sandboxNames.length : rank;
+}
+
 // src/build/mode.ts
 var shifts = { u: 6, g: 3, o: 0 };
 var bits = { r: 4, w: 2, x: 1 };
@@ -9817,6 +9560,65 @@ function permissions(what, mode, isDirectory) {
 function formatMode(change) {
   if ("octal" in change) return change.octal.toString(8);
   return change.clauses.map(({ who, operator, what }) => `${who}${operator}${what}`).join(",");
+}
+
+// src/build/select.ts
+var SourceNotFound = class extends Error {
+  path;
+  constructor(path13, message = `failed to compute cache key: failed to calculate checksum "/${toText(path13)}": not found`) {
+    super(message);
+    this.path = path13;
+  }
+};
+function cleanPath3(path13) {
+  const parts = [];
+  for (const part of path13.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}
+function selectSources(view, source, parents) {
+  if (!parents) return selectPaths(view, source);
+  const { base, pattern } = splitPivot(source);
+  const isLiteral = !hasWildcard(base) && !hasWildcard(pattern);
+  if (isLiteral && !isBelow(view, base, pattern)) throw new SourceNotFound(joinPath(base, pattern));
+  return selectPaths(view, base);
+}
+function splitPivot(source) {
+  const pivot = source.indexOf("/./");
+  if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
+  return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
+}
+function isBelow(view, base, path13) {
+  return path13 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path13)) !== void 0;
+}
+function selectPaths(view, source) {
+  const parts = cleanPath3(source).split("/");
+  const wild = parts.findIndex(hasWildcard);
+  if (wild < 0) {
+    const path13 = parts.join("/");
+    if (resolvePath(view, path13).node === void 0) throw new SourceNotFound(path13);
+    return [path13];
+  }
+  const base = parts.slice(0, wild).join("/");
+  const root = resolvePath(view, base);
+  if (root.node === void 0) throw new SourceNotFound(base);
+  return matchBelow(view, root.path, parts.slice(wild)).map((rest) => joinPath(base, rest));
+}
+function matchBelow(view, directory, [pattern, ...rest]) {
+  if (pattern === void 0) return [];
+  const found = [];
+  for (const name of view.list(directory)) {
+    if (!matchGlob(pattern, name)) continue;
+    if (rest.length === 0) found.push(name);
+    else if (view.lstat(joinPath(directory, name))?.attributes.type === "directory")
+      found.push(...matchBelow(view, joinPath(directory, name), rest).map((below) => joinPath(name, below)));
+  }
+  return found;
+}
+function hasWildcard(part) {
+  return /[*?[]/.test(part.replace(/\\./gs, ""));
 }
 
 // src/build/copy.ts
@@ -9912,6 +9714,43 @@ var Copier = class {
     return isSame2 ? attributes : { ...attributes, uid, gid, mode, mtimeNs: 0 };
   }
 };
+
+// src/build/mount-source.ts
+function findSource(view, source) {
+  const { path: path13, node } = resolvePath(view, source);
+  if (node === void 0) throw new SourceNotFound(source);
+  return { path: path13, node };
+}
+async function listSource({ view, locate, xattrs }, source) {
+  const root = findSource(view, source);
+  const found = [];
+  const visit = (from, path13, node) => {
+    found.push({ from, path: path13, node });
+    if (node.attributes.type !== "directory") return;
+    for (const name of view.list(from)) {
+      const child = view.lstat(joinPath(from, name));
+      if (child !== void 0) visit(joinPath(from, name), joinPath(path13, name), child);
+    }
+  };
+  visit(root.path, "", root.node);
+  const isFilled = ({ attributes: { type, size } }) => type === "file" && size > 0;
+  const filled = found.flatMap(({ from, node }) => isFilled(node) ? [from] : []);
+  const contentOf = await locate(filled);
+  const more = await xattrs?.(filled);
+  const first = /* @__PURE__ */ new Map();
+  return found.map(({ from, path: path13, node }) => {
+    const { attributes, inode } = node;
+    const link3 = inode === void 0 ? void 0 : first.get(inode);
+    if (link3 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: path13 } };
+    if (inode !== void 0 && attributes.type === "file") first.set(inode, path13);
+    const content = isFilled(node) ? contentOf(from) : void 0;
+    const added = more?.get(from);
+    return {
+      entry: { ...attributes, path: path13, ...added === void 0 ? {} : { xattrs: added } },
+      ...content === void 0 ? {} : { content }
+    };
+  });
+}
 
 // src/build/accounts.ts
 function accountsOf(tree) {
@@ -10310,733 +10149,6 @@ async function partsOfMount(mount, identify2) {
   }
 }
 
-// src/build/stage-cache.ts
-var StageCache = class {
-  #stage;
-  #parts;
-  /** After the steps so far. */
-  #look;
-  #keep;
-  /** `below` are the keys of the stage that this one is built FROM. */
-  constructor(stage, parts, below) {
-    this.#stage = stage;
-    this.#parts = parts;
-    this.#look = below?.same;
-    this.#keep = below?.same;
-  }
-  /** Whether something that is not known from the Dockerfile may lead to a hit at this step. */
-  mayLookAhead(i) {
-    const step = this.#stage.steps[i];
-    if (step === void 0 || this.#parts.policy.isUncached(this.#stage)) return false;
-    return takesFromStages(step) || i === 0 && this.#look !== void 0;
-  }
-  /** The deepest step from number `i` on that is there for files that are the same, however they were made. */
-  async lookAhead(i) {
-    const { cache, policy, look, keep: keep2 } = this.#parts;
-    const reached = [];
-    let [lookKey, keepKey] = [this.#look, this.#keep];
-    for (const [at3, step] of this.#stage.steps.entries()) {
-      if (at3 < i) continue;
-      const mark = takesFromStages(step) ? await this.#parts.mark(step) : lookKey === void 0 ? void 0 : look.steps[at3]?.mark;
-      if (mark === void 0) break;
-      lookKey = stateKey(lookKey ?? before(look, at3), mark);
-      keepKey = stateKey(keepKey ?? before(keep2, at3), mark);
-      if (isCounted(step, policy)) reached.push({ last: at3, look: lookKey, keep: keepKey });
-    }
-    const found = await cache.find(reached.map((one3) => one3.look));
-    for (const one3 of reached.toReversed()) {
-      const chain = found.get(one3.look);
-      if (chain === void 0 || !await this.#parts.accepts(chain)) continue;
-      [this.#look, this.#keep] = [one3.look, one3.keep];
-      cache.keep([keep2.steps[one3.last]?.state ?? ""], chain);
-      return { last: one3.last, chain };
-    }
-    return void 0;
-  }
-  /** A layer that depends on nothing below it. */
-  ownLayer(i) {
-    const { layers, policy, look } = this.#parts;
-    if (policy.isUncached(this.#stage)) return void 0;
-    return layers.get(look.steps[i]?.own ?? "")?.layers.at(-1);
-  }
-  /** Moves on past a step that was found by the keys of the Dockerfile. */
-  skip() {
-    this.#look = void 0;
-    this.#keep = void 0;
-  }
-  /** Keeps what a step has come to, unless that is nothing. */
-  async advance(i, step, chain) {
-    const { cache, policy, look, keep: keep2 } = this.#parts;
-    const keys3 = keep2.steps[i];
-    const mark = takesFromStages(step) ? await this.#parts.mark(step) : this.#keep === void 0 ? void 0 : keys3?.mark;
-    this.#keep = mark === void 0 ? void 0 : stateKey(this.#keep ?? before(keep2, i), mark);
-    this.#look = mark === void 0 ? void 0 : stateKey(this.#look ?? before(look, i), mark);
-    if (!isCounted(step, policy)) return;
-    const states = [keys3?.state, this.#keep].filter((key) => key !== void 0);
-    const own2 = keys3?.own;
-    cache.keep(states, chain);
-    if (own2 !== void 0)
-      cache.keep(
-        [own2],
-        chain.then((known) => known && { layers: known.layers.slice(-1), fidelity: "full" })
-      );
-  }
-  /** After the last step that was done. */
-  keys(done) {
-    return { made: before(this.#parts.keep, done), same: this.#keep };
-  }
-};
-function before(keys3, i) {
-  return keys3.steps[i - 1]?.state ?? keys3.base;
-}
-function takesFromStages(step) {
-  return originsOf(step).some((origin) => origin.kind === "stage");
-}
-
-// src/build/stage-files.ts
-var StageFiles = class _StageFiles {
-  levels;
-  #sources;
-  #read;
-  #tree;
-  /** `read` finds out what the layers come to where the last one does not say so. */
-  constructor(levels, sources, read) {
-    this.levels = levels;
-    this.#sources = sources;
-    this.#read = read;
-  }
-  get layers() {
-    return this.levels.map(({ layer }) => layer);
-  }
-  /** The merged tree; reads what it must of the layers the first time. */
-  tree() {
-    this.#tree ??= this.#read();
-    return this.#tree;
-  }
-  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
-  async with(layer, index) {
-    if (this.#tree === void 0) return this.#withUnread(layer, index);
-    return this.withTree(layer, (await this.#tree).with(index));
-  }
-  #withUnread(layer, index) {
-    return new _StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
-  }
-  /** With a layer on top that makes `tree` of them. */
-  // Apart from the others: closures of one function share what they capture, and the index must not stay in memory.
-  withTree(layer, tree) {
-    const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
-    files.#tree = Promise.resolve(tree);
-    return files;
-  }
-  /** Local bytes of files of the tree, all asked for at once. */
-  async contents(paths, files) {
-    const tree = await this.tree();
-    const wanted = /* @__PURE__ */ new Map();
-    for (const path13 of paths) {
-      const place = tree.locate(path13);
-      if (place === void 0) throw new Error(`Cannot read "/${path13}": no layer has its bytes`);
-      const group = wanted.get(place.layer);
-      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path13 }]);
-      else group.push({ from: place.path, path: path13 });
-    }
-    const found = /* @__PURE__ */ new Map();
-    for (const [number, group] of wanted) {
-      const layer = this.levels[number]?.layer;
-      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
-      const located = await files.locate(
-        await this.#sources.fetch(layer),
-        group.map(({ from }) => from)
-      );
-      for (const { from, path: path13 } of group) {
-        const content = located.get(from);
-        if (content !== void 0) found.set(path13, content);
-      }
-    }
-    return found;
-  }
-};
-var StageRoot = class {
-  #open;
-  #sources;
-  #root;
-  /** What the layers come to up to each that was put there; those that commands left there are not told. */
-  #trees = [];
-  #added = 0;
-  constructor(open5, sources) {
-    this.#open = open5;
-    this.#sources = sources;
-  }
-  /** The root with layers on it that those it holds already are the lowest of. */
-  async holding(levels) {
-    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
-    const root = await this.#root;
-    const added = [];
-    for (const { layer, tree } of levels.slice(this.#added)) {
-      const merged = root.add(this.#fetch(layer), tree, levels[this.#added - 1]?.tree);
-      this.#trees[this.#added++] = merged;
-      added.push(merged);
-    }
-    await Promise.all(added);
-    return root;
-  }
-  async #fetch(layer) {
-    return this.#sources.fetch(await layer);
-  }
-  /** What layers come to, found while they are put on the root; there may be others above them by now. */
-  async unpack(layers) {
-    await this.holding(layers.map((layer) => ({ layer })));
-    return await this.#trees[layers.length - 1] ?? emptyTree;
-  }
-  /** The layer of the last run is already in place, or will be. */
-  skip() {
-    this.#added += 1;
-  }
-  async close() {
-    const root = await this.#root?.catch(() => void 0);
-    await root?.close();
-  }
-};
-
-// src/build/step-mounts.ts
-async function resolveMounts(step, tools) {
-  const mounts = /* @__PURE__ */ new Map();
-  for (const mount of step.mounts) for (const resolved of await resolveMount(mount, tools)) mounts.set(resolved.target, resolved);
-  const variables = step.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
-  const names2 = new Set(variables.map(([name]) => name));
-  const env = step.env.filter((pair) => !names2.has(pair.slice(0, pair.indexOf("="))));
-  return {
-    mounts: [...mounts.values()],
-    env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("="))
-  };
-}
-async function resolveMount(mount, tools) {
-  switch (mount.kind) {
-    case "bind": {
-      const origin = await tools.open(mount.from);
-      const source = { key: `${origin.key}\0${mount.source}`, items: () => listSource(origin, mount.source) };
-      return [{ kind: "bind", target: mount.target, source, writable: mount.writable }];
-    }
-    case "cache":
-      return [await resolveCache(mount, tools)];
-    case "tmpfs":
-      return [mount];
-    case "secret": {
-      const bytes = secretOf(mount, tools);
-      if (bytes === void 0 || mount.target === void 0) return [];
-      const { target, mode, uid, gid } = mount;
-      return [{ kind: "content", target, mode, uid, gid, bytes, executable: false }];
-    }
-    case "ssh": {
-      const socket = tools.ssh.get(mount.id);
-      if (socket === void 0 && mount.required)
-        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, {
-          hint: `pass --ssh ${mount.id}`,
-          part: partOf(mount)
-        });
-      const { target, mode, uid, gid } = mount;
-      return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
-    }
-    case "script": {
-      const bytes = Buffer.from(mount.text);
-      return [{ kind: "content", target: mount.target, mode: 493, uid: 0, gid: 0, bytes, executable: true }];
-    }
-  }
-}
-function partOf({ id }) {
-  return { of: "flag", text: "--mount", inner: id };
-}
-function secretOf({ id, required }, { secrets }) {
-  const bytes = secrets.get(id);
-  if (bytes === void 0 && required)
-    throw new BuildFailure(`secret ${id}: not found`, {
-      hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
-      part: partOf({ id })
-    });
-  return bytes;
-}
-function variableOf(mount, tools) {
-  if (mount.env === void 0) return [];
-  const bytes = secretOf(mount, tools) ?? new Uint8Array();
-  if (bytes.includes(0))
-    throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`, { part: partOf(mount) });
-  return [[mount.env, Buffer.from(bytes).toString("utf8")]];
-}
-async function resolveCache(mount, tools) {
-  const { target, id, sharing, source, owner, writable } = mount;
-  const origin = mount.from.kind === "scratch" ? void 0 : await tools.open(mount.from);
-  const key = JSON.stringify([id, origin?.key ?? "", owner ?? null]);
-  const seed = origin && { key, items: async () => withCache(await listSource(origin, ""), owner) };
-  return { kind: "cache", target, key, id, sharing, seed, owner: owner ?? { mode: 493, uid: 0, gid: 0 }, source, writable };
-}
-function withCache(items, owner) {
-  if (owner === void 0 || items.some(({ entry }) => entry.path === "cache")) return items;
-  return [...items, { entry: { ...directoryAttributes(owner.mode, owner.uid, owner.gid, 0), path: "cache" } }];
-}
-
-// src/build/step-run.ts
-var keptLines = 20;
-async function runCommand(step, mounts, root, { tree, digested }, tools) {
-  const user = findUser(accountsOf(tree), step.user);
-  const tail = new Tail(keptLines);
-  const show = (stream) => (bytes) => {
-    tail.write(bytes);
-    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
-  };
-  const result = await root.run(
-    {
-      args: step.args,
-      env: step.env.some((pair) => pair.startsWith("HOME=")) ? step.env : [...step.env, `HOME=${user.home}`],
-      cwd: step.cwd,
-      user,
-      hostname: "buildkitsandbox",
-      network: step.network,
-      mounts,
-      stdout: show("stdout"),
-      stderr: show("stderr")
-    },
-    digested,
-    tools.signal
-  );
-  if (result.exitCode === 0) return result;
-  const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
-  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
-    exitCode: result.exitCode,
-    hint: result.hint,
-    output: tail.lines()
-  });
-}
-var Tail = class {
-  #limit;
-  #text = "";
-  constructor(limit) {
-    this.#limit = limit;
-  }
-  write(bytes) {
-    this.#text += Buffer.from(bytes).toString("latin1");
-    if (this.#text.length < 65536) return;
-    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
-  }
-  lines() {
-    const text = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
-    return text === "" ? [] : text.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
-  }
-};
-
-// src/build/execute.ts
-async function execute(plan, tools) {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([tools.signal, failed.signal]);
-  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
-  const { hits, needed } = tools.resumption ?? allSteps(plan);
-  const unpacked = basesBelowRuns(plan, hits);
-  const isWhole2 = plan.targets.every(
-    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== void 0
-  );
-  const stages = [];
-  for (const [number, stage] of plan.stages.entries()) {
-    if (!needed.has(number)) {
-      stages.push(void 0);
-      continue;
-    }
-    const isPassedOn = shipped.has(number) && !isWhole2;
-    const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {
-    }, onCached() {
-    } };
-    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
-    const fail3 = (error) => failed.abort(error);
-    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached, fail: fail3 }).build();
-    building.catch(fail3);
-    stages.push(building);
-  }
-  const settled = await Promise.allSettled(stages);
-  tools.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return settled.map((outcome) => outcome.status === "fulfilled" ? outcome.value : void 0);
-}
-function stagesBelow(plan, target) {
-  const found = /* @__PURE__ */ new Set();
-  for (let at3 = target; at3 !== void 0; ) {
-    found.add(at3);
-    const base = plan.stages[at3]?.base;
-    at3 = base?.kind === "stage" ? base.stage : void 0;
-  }
-  return found;
-}
-function basesBelowRuns(plan, hits) {
-  const found = /* @__PURE__ */ new Set();
-  for (const [number, stage] of plan.stages.entries()) {
-    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
-    let base = stage.base;
-    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
-    if (base?.kind === "image") found.add(base.digest);
-  }
-  return found;
-}
-function hasRun(stage, from) {
-  return stage.steps.slice(from).some(({ kind }) => kind === "run");
-}
-var StageBuild = class {
-  #stage;
-  #siblings;
-  #epoch;
-  #tools;
-  #root;
-  /** Settles when nothing is written any more beside the steps. */
-  #behind = Promise.resolve();
-  /** Everything above the base image. */
-  #made = [];
-  #fidelity = "full";
-  #cache;
-  /** Steps before this one are done. */
-  #next = 0;
-  constructor(stage, siblings, tools) {
-    this.#stage = stage;
-    this.#siblings = siblings;
-    this.#epoch = siblings.plan.epoch;
-    this.#tools = tools;
-    this.#root = new StageRoot(tools.sandbox, tools.layers);
-  }
-  async build() {
-    const { report, onLayer } = this.#tools;
-    const { steps, name, baseText } = this.#stage;
-    const { hit } = this.#siblings;
-    const base = await this.#openBase(hit);
-    report.emit({ kind: "stage", stage: name, base: baseText, steps: steps.length + 1 });
-    this.#made = base.made;
-    this.#fidelity = base.fidelity;
-    this.#cache = this.#openCache(base.keys);
-    for (const layer of base.root.layers) onLayer(layer);
-    try {
-      let files = new WholeFiles(hit === void 0 ? base.files : await this.#take(hit, base.root, base.files));
-      if (hit !== void 0) this.#cache?.skip();
-      while (this.#next < steps.length) {
-        this.#tools.signal.throwIfAborted();
-        files = await this.#goOn(files, base.root);
-      }
-      const { family, root } = base;
-      const keys3 = this.#cache?.keys(steps.length);
-      return { files: await files.whole, root, family, made: this.#made, fidelity: this.#fidelity, keys: keys3 };
-    } finally {
-      await this.#behind;
-      await this.#root.close();
-    }
-  }
-  /** The next step, or as many as the cache has. */
-  async #goOn(files, root) {
-    const i = this.#next;
-    const step = this.#stage.steps[i];
-    if (step === void 0) return files;
-    const hit = this.#cache?.mayLookAhead(i) ? await this.#cache.lookAhead(i) : void 0;
-    if (hit !== void 0) return new WholeFiles(await this.#take(hit, root, await files.whole));
-    const own2 = this.#cache?.ownLayer(i);
-    const next = own2 === void 0 ? await this.#takeStep(step, i, files) : new WholeFiles(this.#takeLayer(step, i, await files.whole, own2));
-    this.#next = i + 1;
-    const fidelity = this.#fidelity;
-    const kept = this.#made.map((one3) => one3.kept);
-    if (this.#cache !== void 0 && !kept.includes(void 0)) {
-      const chain = Promise.all(kept).then((known) => {
-        const layers = known.filter((layer) => layer !== void 0);
-        return layers.length < known.length ? void 0 : { layers, fidelity };
-      });
-      await this.#cache.advance(i, step, chain);
-    }
-    return next;
-  }
-  /** Goes on behind what the cache has; layers of this build that are not among them are dropped. */
-  async #take({ last, chain }, root, files) {
-    const before2 = files.layers.map(({ diffId }) => diffId);
-    for (const [i, step] of this.#stage.steps.entries()) {
-      if (i < this.#next || i > last) continue;
-      const { layer } = chain.layers[chain.layers.length - 1 - last + i] ?? {};
-      this.#tellCached(step, i, layer);
-    }
-    this.#next = last + 1;
-    this.#made = chain.layers.map((one3) => ({ created: one3.created, seconds: one3.seconds, kept: Promise.resolve(one3) }));
-    this.#fidelity = chain.fidelity;
-    const layers = [...root.layers, ...chain.layers.map(({ layer }) => layer)];
-    for (const one3 of chain.layers) this.#tools.onCached(one3);
-    if (before2.some((diffId, i) => layers[i]?.diffId !== diffId)) {
-      await this.#root.close();
-      this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
-    }
-    const isUnpacked = hasRun(this.#stage, this.#next);
-    return this.#filesOf(layers, () => isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers));
-  }
-  #takeLayer(step, i, files, cached) {
-    const { layer, created, seconds } = cached;
-    this.#tellCached(step, i, layer);
-    this.#made = [...this.#made, { created, seconds, kept: Promise.resolve(cached) }];
-    this.#tools.onCached(cached);
-    const levels = [...files.levels, { layer }];
-    const layers = levels.map((level) => level.layer);
-    return new StageFiles(levels, this.#tools.layers, () => this.#tools.layers.tree(layers));
-  }
-  #tellCached(step, i, layer) {
-    const name = this.#nameOf(step, i);
-    this.#tools.report.emit({ kind: "step-start", step: name });
-    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "cached", ...summaryOf(layer) });
-  }
-  #openCache(below) {
-    const { resumption } = this.#tools;
-    const { number } = this.#siblings;
-    const [look, keep2] = [resumption?.keys[number], resumption?.kept[number]];
-    if (resumption === void 0 || look === void 0 || keep2 === void 0) return void 0;
-    return new StageCache(this.#stage, { ...resumption, look, keep: keep2, mark: (step) => this.#markOf(step, resumption) }, below);
-  }
-  /** Stages by what is taken from them, which is known once they are built. */
-  #markOf(step, { identify: identify2, context }) {
-    let isKnown = true;
-    const mark = fingerprint(
-      step,
-      async (origin, taken) => {
-        if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
-        const { files } = await this.#openOrigin(origin);
-        const tree = await files.tree();
-        const digested = { view: tree, keepsOwners: true, digest: async (path13) => tree.lstat(path13)?.sha256 };
-        const digest = await taken(digested);
-        isKnown &&= digest !== void 0;
-        return `result ${digest}`;
-      },
-      { identify: identify2 }
-    );
-    return mark.then((known) => isKnown ? known : void 0);
-  }
-  async #takeStep(step, i, files) {
-    const { report } = this.#tools;
-    const name = this.#nameOf(step, i);
-    const started = performance.now();
-    report.emit({ kind: "step-start", step: name });
-    try {
-      const next = await (step.kind === "run" ? this.#run(step, files, name, started) : this.#apply(step, files, started));
-      if (next.top !== void 0) report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.top) });
-      return next;
-    } catch (error) {
-      await this.#behind;
-      throw this.#failed(step, name, error);
-    }
-  }
-  /** Notes that a step has failed, unless the build was stopped before. */
-  #failed(step, name, error) {
-    if (this.#tools.signal.aborted) return error;
-    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "failed" });
-    return placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : void 0));
-  }
-  #nameOf({ source }, i) {
-    const [number, total] = [i + 2, this.#stage.steps.length + 1];
-    const id = `${this.#stage.name} ${number}/${total}`;
-    return { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
-  }
-  async #run(step, files, name, started) {
-    const root = await this.#root.holding(files.levels);
-    const tree = await files.tree();
-    const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
-    const digested = files.digested();
-    const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, { tree, digested }, { ...this.#tools, name });
-    const below = await files.whole;
-    this.#root.skip();
-    const sandbox = await this.#tools.sandbox();
-    if (sandbox.name !== fullSandbox) this.#fidelity = sandbox.name;
-    if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf2(result.changes) > waitedSize)
-      return this.#writeBehind(result, below, { step, name, started });
-    const written = await this.#write(result.changes);
-    const next = await below.with(written.layer, written.index);
-    await result.publish(written.layer, await next.tree());
-    return new WholeFiles(this.#finish(next, written, started));
-  }
-  /** The next command may start: nothing changes any more where the contents of the layer lie. */
-  async #writeBehind({ changes, publish }, below, { step, name, started }) {
-    const { tree, settle } = (await below.tree()).withUnread(announceItems(changes, { clampMtime: this.#latest }));
-    const times2 = timesSince(started);
-    const fail3 = (error) => {
-      const failure3 = this.#failed(step, name, error);
-      this.#tools.fail(failure3);
-      throw failure3;
-    };
-    const written = this.#write(changes).catch(fail3);
-    const layer = written.then(({ layer: layer2, index }) => {
-      settle(index);
-      this.#tools.onLayer(layer2);
-      this.#tools.report.emit({ kind: "step-end", step: name, outcome: "done", seconds: times2.seconds, ...summaryOf(layer2) });
-      return layer2;
-    });
-    this.#note(times2, written);
-    const files = new UnwrittenFiles(below, { layer, tree, publish: (...known) => publish(...known).catch(fail3) });
-    this.#behind = files.whole.catch(() => {
-    });
-    return files;
-  }
-  async #apply(step, files, started) {
-    const now = this.#epoch ?? Math.floor(Date.now() / 1e3);
-    const { file, line } = this.#tools.place(step.source);
-    const warn = (rule, text) => {
-      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
-      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
-    };
-    const { scratch, downloads: downloads2, signal } = this.#tools;
-    const tools = { now, warn, scratch, downloads: downloads2, signal, digested: () => files.digested() };
-    const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
-    const items = step.kind === "workdir" ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools)) : await copyFiles(step, below, await this.#openSource(step.from), tools);
-    const written = await this.#write(items);
-    if (files.isWhole) return new WholeFiles(this.#finish(await (await files.whole).with(written.layer, written.index), written, started));
-    const { layer, index } = written;
-    const next = new StackedFiles(files, layer, (await files.tree()).with(index));
-    this.#note(timesSince(started), Promise.resolve(written));
-    const tell = () => this.#tools.onLayer(layer);
-    files.digested().then(tell, () => {
-    });
-    this.#behind = next.whole.catch(() => {
-    });
-    return next;
-  }
-  get #latest() {
-    return this.#tools.reproducible ? 0 : this.#tools.rewriteTimestamp ? this.#epoch : void 0;
-  }
-  #write(items) {
-    const { blobs, compression, compressionLevel, helper: helper2, signal } = this.#tools;
-    return writeLayer(items, {
-      blobs,
-      compression,
-      helper: helper2,
-      signal,
-      level: compressionLevel,
-      clampMtime: this.#latest
-    });
-  }
-  /** The files with the step's layer on top, which is now known. */
-  #finish(files, written, started) {
-    this.#note(timesSince(started), Promise.resolve(written));
-    this.#tools.onLayer(written.layer);
-    return files;
-  }
-  #note(times2, written) {
-    const cache = this.#tools.resumption?.cache;
-    const keep2 = async ({ layer, index, compressor }) => cache && { layer, compressor, ...times2, index: await cache.indexBlob(index) };
-    const kept = cache && written.then(keep2, () => void 0);
-    kept?.catch(() => {
-    });
-    this.#made = [...this.#made, { ...times2, kept }];
-  }
-  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
-  async #openBase(hit) {
-    let origin = this.#stage.base;
-    if (hit !== void 0) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
-    const opened = await this.#openOrigin(origin);
-    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: void 0 };
-  }
-  async #openOrigin(origin) {
-    switch (origin.kind) {
-      case "scratch":
-        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
-      case "stage": {
-        const stage = this.#siblings.stages[origin.stage];
-        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
-        return stage;
-      }
-      case "image": {
-        const image = await this.#tools.image(origin);
-        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
-        const read = () => isUnpacked ? this.#unpack(image.layers) : this.#tools.layers.tree(image.layers);
-        return { files: this.#filesOf(image.layers, read), family: image.family };
-      }
-      case "context":
-        throw new Error("Cannot use the build context as an image");
-    }
-  }
-  #filesOf(layers, read) {
-    return new StageFiles(
-      layers.map((layer) => ({ layer })),
-      this.#tools.layers,
-      read
-    );
-  }
-  /** Layers that a command needs on disk are read once, for their files and for their tree. */
-  async #unpack(layers) {
-    const sandbox = await this.#tools.sandbox().catch(() => void 0);
-    const isWorthIt = sandbox !== void 0 && (sandbox.stacksLayers || hasRun(this.#stage, this.#next));
-    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
-  }
-  async #openSource(origin) {
-    if (origin.kind === "context") {
-      const files2 = filesOf(this.#tools.contexts, origin);
-      return {
-        key: `context ${origin.name ?? ""}`,
-        view: files2,
-        keepsOwners: files2.keepsOwners,
-        locate: async () => files2.content,
-        xattrs: files2.xattrs
-      };
-    }
-    const { files } = await this.#openOrigin(origin);
-    return {
-      key: files.layers.map(({ diffId }) => diffId).join(" "),
-      view: await files.tree(),
-      keepsOwners: true,
-      locate: async (paths) => {
-        const contents = await files.contents(paths, this.#tools.files);
-        return (path13) => contents.get(path13);
-      }
-    };
-  }
-};
-var waitedSize = 1 << 20;
-function sizeOf2(items) {
-  return items.reduce((sum2, { entry }) => sum2 + entry.size, 0);
-}
-function timesSince(started) {
-  return { created: (/* @__PURE__ */ new Date()).toISOString(), seconds: (performance.now() - started) / 1e3 };
-}
-var fullSandbox = "ns";
-function summaryOf(layer) {
-  return layer === void 0 ? {} : { layer: { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size } };
-}
-function placed(error, place) {
-  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
-  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
-}
-
-// src/build/explain-plan.ts
-function explainPlan(plan, tools) {
-  return plan.stages.map((stage, number) => ({
-    name: stage.name,
-    platform: formatPlatform(stage.platform),
-    base: describeBase(stage),
-    steps: stage.steps.map((step, i) => ({
-      id: `${stage.name} ${i + 2}/${stage.steps.length + 1}`,
-      line: step.source.line,
-      text: step.source.text,
-      ...explainStep(plan, { stage, number, step, i }, tools)
-    }))
-  }));
-}
-function explainStep(plan, place, tools) {
-  const { stage, number, i } = place;
-  const { found, policy } = tools;
-  if (!found.needed.has(number)) return { state: "not needed" };
-  const hit = found.hits[number];
-  const own2 = policy.isUncached(stage) ? void 0 : found.layers.get(found.keys[number]?.steps[i]?.own ?? "");
-  const chain = hit !== void 0 && i <= hit.last ? hit.chain : own2;
-  if (chain !== void 0) return { state: "cached", ...chain.store === void 0 ? {} : { store: chain.store } };
-  return { state: "to build", why: explainBuilt(plan, place, tools) };
-}
-function explainBuilt(plan, { stage, number, step, i }, { found, inputs, policy, last }) {
-  if (policy.isUncached(stage)) return "the cache is not asked";
-  if (!isCounted(step, policy)) return `layers of ${step.kind === "copy" ? "COPY and ADD" : "RUN and WORKDIR"} are not cached`;
-  const isBuilt = (other) => found.needed.has(other) && (found.hits[other]?.last ?? -1) + 1 < (plan.stages[other]?.steps.length ?? 0);
-  const below = [...i === 0 ? [stage.base] : [], ...originsOf(step)];
-  const rebuilt = below.find((origin) => origin.kind === "stage" && isBuilt(origin.stage));
-  const above = rebuilt?.kind === "stage" ? plan.stages[rebuilt.stage]?.name : void 0;
-  const now = { stage, steps: inputs[number] ?? [] };
-  return `not in the cache: ${explainMiss(now, i, last, { rebuilt: above, follows: i > (found.hits[number]?.last ?? -1) + 1 })}`;
-}
-function describeMisses(plan, explained, policy) {
-  return explained.flatMap(({ steps }, number) => {
-    const i = steps.findIndex(({ state }) => state === "to build");
-    const [step, first] = [plan.stages[number]?.steps[i], steps[i]];
-    if (step === void 0 || first === void 0 || !isCounted(step, policy)) return [];
-    return [`[${first.id}] ${first.text}: ${first.why}`];
-  });
-}
-
 // src/build/build-cache.ts
 var { randomUUID: randomUUID12 } = process.getBuiltinModule("node:crypto");
 var { basename: basename2 } = process.getBuiltinModule("node:path");
@@ -11092,7 +10204,7 @@ async function lookUp2(plan, tools) {
       (sandbox) => sandbox.name,
       () => void 0
     );
-    return name !== fullSandbox;
+    return suffices(fidelity, name);
   };
   const last = await tools.last;
   const found = await findResumption(plan, keys3, { cache, policy, accepts });
@@ -11384,6 +10496,73 @@ function evaluateGlobals(dockerfile, { buildArgs, platform, target }) {
       if (set !== void 0) globals.set(name, set);
     }
   return globals;
+}
+
+// src/build/named-context.ts
+function readNamedContexts(given2) {
+  const contexts2 = new Map(
+    [...given2].map(([name, value]) => {
+      const [base = "", platform] = name.split("::");
+      const key = `${contextKey(base)} ${platform ?? ""}`;
+      return [key, { name, context: readNamedContext(name, value) }];
+    })
+  );
+  return {
+    find(name, platform) {
+      const key = contextKey(name);
+      return contexts2.get(`${key} ${formatPlatform(platform)}`) ?? contexts2.get(`${key} `);
+    }
+  };
+}
+var reserved = ["scratch", "context"];
+function readNamedContext(name, value) {
+  const fail3 = (why) => new SyntaxError(`Cannot use build context "${name}=${redactText(value)}": ${why}`);
+  if (reserved.includes(name.toLowerCase())) throw fail3(`the name "${name}" is reserved`);
+  const image = /^docker-image:\/\/(.*)$/.exec(value)?.[1];
+  if (image === "scratch") return { kind: "scratch" };
+  if (image !== void 0) return { kind: "image", reference: withDefaultTag(parseReference(image)) };
+  const layout = parseLayoutReference(value);
+  if (layout !== void 0) return { kind: "image", reference: layout };
+  if (isGitSource(value)) {
+    try {
+      return { kind: "files", source: { kind: "git", source: parseGitSource(value) } };
+    } catch (error) {
+      throw error instanceof SyntaxError ? fail3(error.message) : error;
+    }
+  }
+  if (/^https?:\/\//i.test(value)) return { kind: "files", source: { kind: "web", url: value } };
+  if (value.startsWith("target:")) throw fail3("it names a target of a bake file; name a stage of the Dockerfile itself instead");
+  const scheme2 = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value)?.[0];
+  if (scheme2 !== void 0)
+    throw fail3(`unsupported context source ${scheme2}; give a directory, docker-image://, oci-layout://, a git repository or https://`);
+  if (!value.startsWith("/")) throw fail3("it must be an absolute directory");
+  return { kind: "files", source: { kind: "directory", path: value } };
+}
+function contextKey(name) {
+  try {
+    return formatReference(withDefaultTag(parseReference(name.toLowerCase())));
+  } catch {
+    return name.toLowerCase();
+  }
+}
+function fillStep(name, from, source) {
+  return {
+    kind: "copy",
+    source,
+    createdBy: `[context ${name}] ${describeFiles(from)}`,
+    from: { kind: "context", name },
+    sources: [{ kind: "path", path: "", unpack: false }],
+    parents: false,
+    link: true,
+    exclude: [],
+    destination: "/",
+    chown: void 0,
+    chmod: void 0
+  };
+}
+function describeFiles(from) {
+  if (from.kind === "git") return redactText(from.source.remote);
+  return from.kind === "web" ? redactText(from.url) : "load from client";
 }
 
 // src/build/epoch.ts
@@ -11912,6 +11091,11 @@ function canRun(platform, emulators) {
   if (platform.os !== host.os) return false;
   if (platform.architecture === host.architecture || emulators.includes(platform.architecture)) return true;
   return host.architecture === "amd64" && platform.architecture === "386";
+}
+
+// src/build/origin-part.ts
+function originPart(kind, from) {
+  return kind === "run" ? { of: "flag", text: "--mount", inner: `from=${from}` } : flagValue("--from", from);
 }
 
 // src/build/uncached.ts
@@ -12581,7 +11765,7 @@ async function prepareLayout(directory, { images, top }, destinations, signal) {
   }
   async function putBlob(descriptor, bytes) {
     const place = path11.join("blobs", "sha256", hexOf(descriptor.digest));
-    if (await sizeOf3(path11.join(directory, place)) !== descriptor.size) await put(place, bytes);
+    if (await sizeOf2(path11.join(directory, place)) !== descriptor.size) await put(place, bytes);
   }
   try {
     for (const { image, config, manifest } of images) {
@@ -12589,11 +11773,11 @@ async function prepareLayout(directory, { images, top }, destinations, signal) {
       for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
     }
     await putBlob(top.descriptor, () => bytesOf(top));
-    if (await sizeOf3(path11.join(directory, "oci-layout")) === void 0)
+    if (await sizeOf2(path11.join(directory, "oci-layout")) === void 0)
       await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
     const index = await prepareFile(path11.join(directory, "index.json"), () => json(indexOf2(top, destinations)), options);
     done.push(index);
-    const hadIndex = await sizeOf3(path11.join(directory, "index.json")) !== void 0;
+    const hadIndex = await sizeOf2(path11.join(directory, "index.json")) !== void 0;
     const commit2 = async () => {
       await index.commit();
       isIndexReplaced = hadIndex;
@@ -12618,7 +11802,7 @@ function nameAnnotations({ registry, repository, tag = "latest" }) {
   const host = registry === dockerHub ? "docker.io" : registry;
   return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
 }
-async function sizeOf3(place) {
+async function sizeOf2(place) {
   return stat8(place).then(
     (found) => found.isFile() ? found.size : void 0,
     () => void 0
@@ -12901,6 +12085,838 @@ function fail(error, place, signal) {
   signal.throwIfAborted();
   if (!(error instanceof Error)) throw error;
   throw new BuildFailure(error.message, { place, hint: hintOf(error), cause: error.cause });
+}
+
+// src/build/growing.ts
+var WholeFiles = class {
+  levels;
+  top;
+  isWhole = true;
+  whole;
+  #files;
+  constructor(files) {
+    this.levels = files.levels;
+    this.top = files.levels.at(-1)?.layer;
+    this.whole = Promise.resolve(files);
+    this.#files = files;
+  }
+  tree() {
+    return this.#files.tree();
+  }
+  digested() {
+    return this.#files.tree();
+  }
+};
+var UnwrittenFiles = class {
+  levels;
+  top = void 0;
+  isWhole = false;
+  whole;
+  #tree;
+  #digested;
+  constructor(below, { layer, tree, publish }) {
+    this.levels = [...below.levels, { layer, tree }];
+    this.#tree = tree;
+    this.#digested = layer.then(() => tree);
+    this.whole = layer.then(async (written) => {
+      await publish(written, tree);
+      return below.withTree(written, tree);
+    });
+    for (const promise of [this.#digested, this.whole]) promise.catch(() => {
+    });
+  }
+  async tree() {
+    return this.#tree;
+  }
+  digested() {
+    return this.#digested;
+  }
+};
+var StackedFiles = class {
+  levels;
+  top;
+  isWhole = false;
+  whole;
+  #tree;
+  #digested;
+  /** `tree` is what the layer makes of those below. */
+  constructor(below, layer, tree) {
+    this.levels = [...below.levels, { layer, tree }];
+    this.top = layer;
+    this.#tree = tree;
+    this.#digested = below.digested().then(() => tree);
+    this.whole = below.whole.then((files) => files.withTree(layer, tree));
+    for (const promise of [this.#digested, this.whole]) promise.catch(() => {
+    });
+  }
+  async tree() {
+    return this.#tree;
+  }
+  digested() {
+    return this.#digested;
+  }
+};
+
+// src/build/sources.ts
+function filesOf(contexts2, origin) {
+  const files = contexts2.get(origin.name ?? "");
+  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
+  return files;
+}
+function openNamedFiles({ buildContexts, stateDir }, tools) {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([tools.signal, stop.signal]);
+  const opened = /* @__PURE__ */ new Map();
+  const openOnce = (name, source, unpacks) => {
+    const key = JSON.stringify([source, unpacks]);
+    const files = opened.get(key) ?? openFiles(source, name, { stateDir, unpacks }, { ...tools, signal });
+    opened.set(key, files);
+    return files;
+  };
+  return {
+    async open(name) {
+      const context = readNamedContext(name, buildContexts.get(name) ?? "");
+      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
+      return openOnce(name, context.source, false);
+    },
+    openSource: (source) => openOnce(describeFiles(source), source, true),
+    async close() {
+      stop.abort();
+      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
+    }
+  };
+}
+async function openContexts(plan, context, named2, place) {
+  const users = /* @__PURE__ */ new Map();
+  for (const step of plan.stages.flatMap((stage) => stage.steps))
+    for (const origin of originsOf(step))
+      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step);
+  const open5 = async ([name, { kind, source }]) => {
+    try {
+      return [name, await named2.open(name)];
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
+    }
+  };
+  return new Map([["", context], ...await Promise.all([...users].map(open5))]);
+}
+function checkSources(plan, contexts2, place) {
+  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
+    for (const { origin, path: path13, parents, part } of pathsOf(step)) {
+      if (origin.kind !== "context") continue;
+      const files = filesOf(contexts2, origin);
+      try {
+        if (parents === void 0) findSource(files, path13);
+        else selectSources(files, path13, parents);
+      } catch (error) {
+        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
+          place: place(step.source, part),
+          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
+          cause: error
+        });
+      }
+    }
+  }
+}
+function pathsOf(step) {
+  if (step.kind === "run")
+    return step.mounts.flatMap((mount) => {
+      if (mount.kind !== "bind") return [];
+      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
+    });
+  if (step.kind !== "copy") return [];
+  const { from, parents } = step;
+  return step.sources.flatMap(
+    (source, index) => source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : []
+  );
+}
+function sourceHint(error, files) {
+  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
+  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
+}
+
+// src/build/stage-cache.ts
+var StageCache = class {
+  #stage;
+  #parts;
+  /** After the steps so far. */
+  #look;
+  #keep;
+  /** `below` are the keys of the stage that this one is built FROM. */
+  constructor(stage, parts, below) {
+    this.#stage = stage;
+    this.#parts = parts;
+    this.#look = below?.same;
+    this.#keep = below?.same;
+  }
+  /** Whether something that is not known from the Dockerfile may lead to a hit at this step. */
+  mayLookAhead(i) {
+    const step = this.#stage.steps[i];
+    if (step === void 0 || this.#parts.policy.isUncached(this.#stage)) return false;
+    return takesFromStages(step) || i === 0 && this.#look !== void 0;
+  }
+  /** The deepest step from number `i` on that is there for files that are the same, however they were made. */
+  async lookAhead(i) {
+    const { cache, policy, look, keep: keep2 } = this.#parts;
+    const reached = [];
+    let [lookKey, keepKey] = [this.#look, this.#keep];
+    for (const [at3, step] of this.#stage.steps.entries()) {
+      if (at3 < i) continue;
+      const mark = takesFromStages(step) ? await this.#parts.mark(step) : lookKey === void 0 ? void 0 : look.steps[at3]?.mark;
+      if (mark === void 0) break;
+      lookKey = stateKey(lookKey ?? before(look, at3), mark);
+      keepKey = stateKey(keepKey ?? before(keep2, at3), mark);
+      if (isCounted(step, policy)) reached.push({ last: at3, look: lookKey, keep: keepKey });
+    }
+    const found = await cache.find(reached.map((one3) => one3.look));
+    for (const one3 of reached.toReversed()) {
+      const chain = found.get(one3.look);
+      if (chain === void 0 || !await this.#parts.accepts(chain)) continue;
+      [this.#look, this.#keep] = [one3.look, one3.keep];
+      cache.keep([keep2.steps[one3.last]?.state ?? ""], chain);
+      return { last: one3.last, chain };
+    }
+    return void 0;
+  }
+  /** A layer that depends on nothing below it. */
+  ownLayer(i) {
+    const { layers, policy, look } = this.#parts;
+    if (policy.isUncached(this.#stage)) return void 0;
+    return layers.get(look.steps[i]?.own ?? "")?.layers.at(-1);
+  }
+  /** Moves on past a step that was found by the keys of the Dockerfile. */
+  skip() {
+    this.#look = void 0;
+    this.#keep = void 0;
+  }
+  /** Keeps what a step has come to, unless that is nothing. */
+  async advance(i, step, chain) {
+    const { cache, policy, look, keep: keep2 } = this.#parts;
+    const keys3 = keep2.steps[i];
+    const mark = takesFromStages(step) ? await this.#parts.mark(step) : this.#keep === void 0 ? void 0 : keys3?.mark;
+    this.#keep = mark === void 0 ? void 0 : stateKey(this.#keep ?? before(keep2, i), mark);
+    this.#look = mark === void 0 ? void 0 : stateKey(this.#look ?? before(look, i), mark);
+    if (!isCounted(step, policy)) return;
+    const states = [keys3?.state, this.#keep].filter((key) => key !== void 0);
+    const own2 = keys3?.own;
+    cache.keep(states, chain);
+    if (own2 !== void 0)
+      cache.keep(
+        [own2],
+        chain.then((known) => known && { layers: known.layers.slice(-1), fidelity: "full" })
+      );
+  }
+  /** After the last step that was done. */
+  keys(done) {
+    return { made: before(this.#parts.keep, done), same: this.#keep };
+  }
+};
+function before(keys3, i) {
+  return keys3.steps[i - 1]?.state ?? keys3.base;
+}
+function takesFromStages(step) {
+  return originsOf(step).some((origin) => origin.kind === "stage");
+}
+
+// src/build/stage-files.ts
+var StageFiles = class _StageFiles {
+  levels;
+  #sources;
+  #read;
+  #tree;
+  /** `read` finds out what the layers come to where the last one does not say so. */
+  constructor(levels, sources, read) {
+    this.levels = levels;
+    this.#sources = sources;
+    this.#read = read;
+  }
+  get layers() {
+    return this.levels.map(({ layer }) => layer);
+  }
+  /** The merged tree; reads what it must of the layers the first time. */
+  tree() {
+    this.#tree ??= this.#read();
+    return this.#tree;
+  }
+  /** With a layer on top. Layers that nobody has looked into yet stay unread. */
+  async with(layer, index) {
+    if (this.#tree === void 0) return this.#withUnread(layer, index);
+    return this.withTree(layer, (await this.#tree).with(index));
+  }
+  #withUnread(layer, index) {
+    return new _StageFiles([...this.levels, { layer }], this.#sources, async () => (await this.tree()).with(index));
+  }
+  /** With a layer on top that makes `tree` of them. */
+  // Apart from the others: closures of one function share what they capture, and the index must not stay in memory.
+  withTree(layer, tree) {
+    const files = new _StageFiles([...this.levels, { layer, tree }], this.#sources, async () => tree);
+    files.#tree = Promise.resolve(tree);
+    return files;
+  }
+  /** Local bytes of files of the tree, all asked for at once. */
+  async contents(paths, files) {
+    const tree = await this.tree();
+    const wanted = /* @__PURE__ */ new Map();
+    for (const path13 of paths) {
+      const place = tree.locate(path13);
+      if (place === void 0) throw new Error(`Cannot read "/${path13}": no layer has its bytes`);
+      const group = wanted.get(place.layer);
+      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path13 }]);
+      else group.push({ from: place.path, path: path13 });
+    }
+    const found = /* @__PURE__ */ new Map();
+    for (const [number, group] of wanted) {
+      const layer = this.levels[number]?.layer;
+      if (layer === void 0) throw new Error(`Cannot read layer ${number}: there are ${this.levels.length}`);
+      const located = await files.locate(
+        await this.#sources.fetch(layer),
+        group.map(({ from }) => from)
+      );
+      for (const { from, path: path13 } of group) {
+        const content = located.get(from);
+        if (content !== void 0) found.set(path13, content);
+      }
+    }
+    return found;
+  }
+};
+var StageRoot = class {
+  #open;
+  #sources;
+  #root;
+  /** What the layers come to up to each that was put there; those that commands left there are not told. */
+  #trees = [];
+  #added = 0;
+  constructor(open5, sources) {
+    this.#open = open5;
+    this.#sources = sources;
+  }
+  /** The root with layers on it that those it holds already are the lowest of. */
+  async holding(levels) {
+    this.#root ??= this.#open().then((sandbox) => sandbox.openRoot());
+    const root = await this.#root;
+    const added = [];
+    for (const { layer, tree } of levels.slice(this.#added)) {
+      const merged = root.add(this.#fetch(layer), tree, levels[this.#added - 1]?.tree);
+      this.#trees[this.#added++] = merged;
+      added.push(merged);
+    }
+    await Promise.all(added);
+    return root;
+  }
+  async #fetch(layer) {
+    return this.#sources.fetch(await layer);
+  }
+  /** What layers come to, found while they are put on the root; there may be others above them by now. */
+  async unpack(layers) {
+    await this.holding(layers.map((layer) => ({ layer })));
+    return await this.#trees[layers.length - 1] ?? emptyTree;
+  }
+  /** The layer of the last run is already in place, or will be. */
+  skip() {
+    this.#added += 1;
+  }
+  async close() {
+    const root = await this.#root?.catch(() => void 0);
+    await root?.close();
+  }
+};
+
+// src/build/step-mounts.ts
+async function resolveMounts(step, tools) {
+  const mounts = /* @__PURE__ */ new Map();
+  for (const mount of step.mounts) for (const resolved of await resolveMount(mount, tools)) mounts.set(resolved.target, resolved);
+  const variables = step.mounts.flatMap((mount) => mount.kind === "secret" ? variableOf(mount, tools) : []);
+  const names2 = new Set(variables.map(([name]) => name));
+  const env = step.env.filter((pair) => !names2.has(pair.slice(0, pair.indexOf("="))));
+  return {
+    mounts: [...mounts.values()],
+    env: [...env, ...step.proxies, ...new Map(variables)].map((pair) => typeof pair === "string" ? pair : pair.join("="))
+  };
+}
+async function resolveMount(mount, tools) {
+  switch (mount.kind) {
+    case "bind": {
+      const origin = await tools.open(mount.from);
+      const source = { key: `${origin.key}\0${mount.source}`, items: () => listSource(origin, mount.source) };
+      return [{ kind: "bind", target: mount.target, source, writable: mount.writable }];
+    }
+    case "cache":
+      return [await resolveCache(mount, tools)];
+    case "tmpfs":
+      return [mount];
+    case "secret": {
+      const bytes = secretOf(mount, tools);
+      if (bytes === void 0 || mount.target === void 0) return [];
+      const { target, mode, uid, gid } = mount;
+      return [{ kind: "content", target, mode, uid, gid, bytes, executable: false }];
+    }
+    case "ssh": {
+      const socket = tools.ssh.get(mount.id);
+      if (socket === void 0 && mount.required)
+        throw new BuildFailure(`no SSH key "${mount.id}" forwarded from the client`, {
+          hint: `pass --ssh ${mount.id}`,
+          part: partOf(mount)
+        });
+      const { target, mode, uid, gid } = mount;
+      return socket === void 0 ? [] : [{ kind: "agent", target, mode, uid, gid, socket }];
+    }
+    case "script": {
+      const bytes = Buffer.from(mount.text);
+      return [{ kind: "content", target: mount.target, mode: 493, uid: 0, gid: 0, bytes, executable: true }];
+    }
+  }
+}
+function partOf({ id }) {
+  return { of: "flag", text: "--mount", inner: id };
+}
+function secretOf({ id, required }, { secrets }) {
+  const bytes = secrets.get(id);
+  if (bytes === void 0 && required)
+    throw new BuildFailure(`secret ${id}: not found`, {
+      hint: `pass --secret id=${id},src=FILE or --secret id=${id},env=NAME`,
+      part: partOf({ id })
+    });
+  return bytes;
+}
+function variableOf(mount, tools) {
+  if (mount.env === void 0) return [];
+  const bytes = secretOf(mount, tools) ?? new Uint8Array();
+  if (bytes.includes(0))
+    throw new BuildFailure(`Cannot give secret ${mount.id} in a variable: it holds a NUL; mount it as a file`, { part: partOf(mount) });
+  return [[mount.env, Buffer.from(bytes).toString("utf8")]];
+}
+async function resolveCache(mount, tools) {
+  const { target, id, sharing, source, owner, writable } = mount;
+  const origin = mount.from.kind === "scratch" ? void 0 : await tools.open(mount.from);
+  const key = JSON.stringify([id, origin?.key ?? "", owner ?? null]);
+  const seed = origin && { key, items: async () => withCache(await listSource(origin, ""), owner) };
+  return { kind: "cache", target, key, id, sharing, seed, owner: owner ?? { mode: 493, uid: 0, gid: 0 }, source, writable };
+}
+function withCache(items, owner) {
+  if (owner === void 0 || items.some(({ entry }) => entry.path === "cache")) return items;
+  return [...items, { entry: { ...directoryAttributes(owner.mode, owner.uid, owner.gid, 0), path: "cache" } }];
+}
+
+// src/build/step-run.ts
+var keptLines = 20;
+async function runCommand(step, mounts, root, { tree, digested }, tools) {
+  const user = findUser(accountsOf(tree), step.user);
+  const tail = new Tail(keptLines);
+  const show = (stream) => (bytes) => {
+    tail.write(bytes);
+    tools.report.emit({ kind: "step-output", step: tools.name, stream, bytes });
+  };
+  const result = await root.run(
+    {
+      args: step.args,
+      env: step.env.some((pair) => pair.startsWith("HOME=")) ? step.env : [...step.env, `HOME=${user.home}`],
+      cwd: step.cwd,
+      user,
+      hostname: "buildkitsandbox",
+      network: step.network,
+      mounts,
+      stdout: show("stdout"),
+      stderr: show("stderr")
+    },
+    digested,
+    tools.signal
+  );
+  if (result.exitCode === 0) return result;
+  const command = `process "${step.args.join(" ").trimEnd().replace(/\n.*/s, " \u2026")}" did not complete successfully`;
+  throw new BuildFailure(`${command}: exit code: ${result.exitCode}${result.signal === void 0 ? "" : ` (${result.signal})`}`, {
+    exitCode: result.exitCode,
+    hint: result.hint,
+    output: tail.lines()
+  });
+}
+var Tail = class {
+  #limit;
+  #text = "";
+  constructor(limit) {
+    this.#limit = limit;
+  }
+  write(bytes) {
+    this.#text += Buffer.from(bytes).toString("latin1");
+    if (this.#text.length < 65536) return;
+    this.#text = this.#text.split("\n").slice(-this.#limit - 1).join("\n").slice(-32768);
+  }
+  lines() {
+    const text = Buffer.from(this.#text, "latin1").toString("utf8").replace(/\n$/, "");
+    return text === "" ? [] : text.split("\n").slice(-this.#limit).map((line) => line.slice(0, 1e3));
+  }
+};
+
+// src/build/execute.ts
+async function execute(plan, tools) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([tools.signal, failed.signal]);
+  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
+  const { hits, needed } = tools.resumption ?? allSteps(plan);
+  const unpacked = basesBelowRuns(plan, hits);
+  const isWhole2 = plan.targets.every(
+    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== void 0
+  );
+  const stages = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!needed.has(number)) {
+      stages.push(void 0);
+      continue;
+    }
+    const isPassedOn = shipped.has(number) && !isWhole2;
+    const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {
+    }, onCached() {
+    } };
+    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
+    const fail3 = (error) => failed.abort(error);
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached, fail: fail3 }).build();
+    building.catch(fail3);
+    stages.push(building);
+  }
+  const settled = await Promise.allSettled(stages);
+  tools.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return settled.map((outcome) => outcome.status === "fulfilled" ? outcome.value : void 0);
+}
+function stagesBelow(plan, target) {
+  const found = /* @__PURE__ */ new Set();
+  for (let at3 = target; at3 !== void 0; ) {
+    found.add(at3);
+    const base = plan.stages[at3]?.base;
+    at3 = base?.kind === "stage" ? base.stage : void 0;
+  }
+  return found;
+}
+function basesBelowRuns(plan, hits) {
+  const found = /* @__PURE__ */ new Set();
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
+    let base = stage.base;
+    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
+    if (base?.kind === "image") found.add(base.digest);
+  }
+  return found;
+}
+function hasRun(stage, from) {
+  return stage.steps.slice(from).some(({ kind }) => kind === "run");
+}
+var StageBuild = class {
+  #stage;
+  #siblings;
+  #epoch;
+  #tools;
+  #root;
+  /** Settles when nothing is written any more beside the steps. */
+  #behind = Promise.resolve();
+  /** Everything above the base image. */
+  #made = [];
+  #fidelity = "full";
+  #cache;
+  /** Steps before this one are done. */
+  #next = 0;
+  constructor(stage, siblings, tools) {
+    this.#stage = stage;
+    this.#siblings = siblings;
+    this.#epoch = siblings.plan.epoch;
+    this.#tools = tools;
+    this.#root = new StageRoot(tools.sandbox, tools.layers);
+  }
+  async build() {
+    const { report, onLayer } = this.#tools;
+    const { steps, name, baseText } = this.#stage;
+    const { hit } = this.#siblings;
+    const base = await this.#openBase(hit);
+    report.emit({ kind: "stage", stage: name, base: baseText, steps: steps.length + 1 });
+    this.#made = base.made;
+    this.#fidelity = base.fidelity;
+    this.#cache = this.#openCache(base.keys);
+    for (const layer of base.root.layers) onLayer(layer);
+    try {
+      let files = new WholeFiles(hit === void 0 ? base.files : await this.#take(hit, base.root, base.files));
+      if (hit !== void 0) this.#cache?.skip();
+      while (this.#next < steps.length) {
+        this.#tools.signal.throwIfAborted();
+        files = await this.#goOn(files, base.root);
+      }
+      const { family, root } = base;
+      const keys3 = this.#cache?.keys(steps.length);
+      return { files: await files.whole, root, family, made: this.#made, fidelity: this.#fidelity, keys: keys3 };
+    } finally {
+      await this.#behind;
+      await this.#root.close();
+    }
+  }
+  /** The next step, or as many as the cache has. */
+  async #goOn(files, root) {
+    const i = this.#next;
+    const step = this.#stage.steps[i];
+    if (step === void 0) return files;
+    const hit = this.#cache?.mayLookAhead(i) ? await this.#cache.lookAhead(i) : void 0;
+    if (hit !== void 0) return new WholeFiles(await this.#take(hit, root, await files.whole));
+    const own2 = this.#cache?.ownLayer(i);
+    const next = own2 === void 0 ? await this.#takeStep(step, i, files) : new WholeFiles(this.#takeLayer(step, i, await files.whole, own2));
+    this.#next = i + 1;
+    const fidelity = this.#fidelity;
+    const kept = this.#made.map((one3) => one3.kept);
+    if (this.#cache !== void 0 && !kept.includes(void 0)) {
+      const chain = Promise.all(kept).then((known) => {
+        const layers = known.filter((layer) => layer !== void 0);
+        return layers.length < known.length ? void 0 : { layers, fidelity };
+      });
+      await this.#cache.advance(i, step, chain);
+    }
+    return next;
+  }
+  /** Goes on behind what the cache has; layers of this build that are not among them are dropped. */
+  async #take({ last, chain }, root, files) {
+    const before2 = files.layers.map(({ diffId }) => diffId);
+    for (const [i, step] of this.#stage.steps.entries()) {
+      if (i < this.#next || i > last) continue;
+      const { layer } = chain.layers[chain.layers.length - 1 - last + i] ?? {};
+      this.#tellCached(step, i, layer);
+    }
+    this.#next = last + 1;
+    this.#made = chain.layers.map((one3) => ({ created: one3.created, seconds: one3.seconds, kept: Promise.resolve(one3) }));
+    this.#fidelity = chain.fidelity;
+    const layers = [...root.layers, ...chain.layers.map(({ layer }) => layer)];
+    for (const one3 of chain.layers) this.#tools.onCached(one3);
+    if (before2.some((diffId, i) => layers[i]?.diffId !== diffId)) {
+      await this.#root.close();
+      this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
+    }
+    const isUnpacked = hasRun(this.#stage, this.#next);
+    return this.#filesOf(layers, () => isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers));
+  }
+  #takeLayer(step, i, files, cached) {
+    const { layer, created, seconds } = cached;
+    this.#tellCached(step, i, layer);
+    this.#made = [...this.#made, { created, seconds, kept: Promise.resolve(cached) }];
+    this.#tools.onCached(cached);
+    const levels = [...files.levels, { layer }];
+    const layers = levels.map((level) => level.layer);
+    return new StageFiles(levels, this.#tools.layers, () => this.#tools.layers.tree(layers));
+  }
+  #tellCached(step, i, layer) {
+    const name = this.#nameOf(step, i);
+    this.#tools.report.emit({ kind: "step-start", step: name });
+    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "cached", ...summaryOf(layer) });
+  }
+  #openCache(below) {
+    const { resumption } = this.#tools;
+    const { number } = this.#siblings;
+    const [look, keep2] = [resumption?.keys[number], resumption?.kept[number]];
+    if (resumption === void 0 || look === void 0 || keep2 === void 0) return void 0;
+    return new StageCache(this.#stage, { ...resumption, look, keep: keep2, mark: (step) => this.#markOf(step, resumption) }, below);
+  }
+  /** Stages by what is taken from them, which is known once they are built. */
+  #markOf(step, { identify: identify2, context }) {
+    let isKnown = true;
+    const mark = fingerprint(
+      step,
+      async (origin, taken) => {
+        if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
+        const { files } = await this.#openOrigin(origin);
+        const tree = await files.tree();
+        const digested = { view: tree, keepsOwners: true, digest: async (path13) => tree.lstat(path13)?.sha256 };
+        const digest = await taken(digested);
+        isKnown &&= digest !== void 0;
+        return `result ${digest}`;
+      },
+      { identify: identify2 }
+    );
+    return mark.then((known) => isKnown ? known : void 0);
+  }
+  async #takeStep(step, i, files) {
+    const { report } = this.#tools;
+    const name = this.#nameOf(step, i);
+    const started = performance.now();
+    report.emit({ kind: "step-start", step: name });
+    try {
+      const next = await (step.kind === "run" ? this.#run(step, files, name, started) : this.#apply(step, files, started));
+      if (next.top !== void 0) report.emit({ kind: "step-end", step: name, outcome: "done", ...summaryOf(next.top) });
+      return next;
+    } catch (error) {
+      await this.#behind;
+      throw this.#failed(step, name, error);
+    }
+  }
+  /** Notes that a step has failed, unless the build was stopped before. */
+  #failed(step, name, error) {
+    if (this.#tools.signal.aborted) return error;
+    this.#tools.report.emit({ kind: "step-end", step: name, outcome: "failed" });
+    return placed(error, this.#tools.place(step.source, error instanceof BuildFailure ? error.part : void 0));
+  }
+  #nameOf({ source }, i) {
+    const [number, total] = [i + 2, this.#stage.steps.length + 1];
+    const id = `${this.#stage.name} ${number}/${total}`;
+    return { id, stage: this.#stage.name, number, total, text: source.text, line: source.line };
+  }
+  async #run(step, files, name, started) {
+    const root = await this.#root.holding(files.levels);
+    const tree = await files.tree();
+    const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+    const digested = files.digested();
+    const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, { tree, digested }, { ...this.#tools, name });
+    const below = await files.whole;
+    this.#root.skip();
+    const sandbox = await this.#tools.sandbox();
+    this.#fidelity = lesserFidelity(this.#fidelity, fidelityOf(sandbox.name));
+    if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf3(result.changes) > waitedSize)
+      return this.#writeBehind(result, below, { step, name, started });
+    const written = await this.#write(result.changes);
+    const next = await below.with(written.layer, written.index);
+    await result.publish(written.layer, await next.tree());
+    return new WholeFiles(this.#finish(next, written, started));
+  }
+  /** The next command may start: nothing changes any more where the contents of the layer lie. */
+  async #writeBehind({ changes, publish }, below, { step, name, started }) {
+    const { tree, settle } = (await below.tree()).withUnread(announceItems(changes, { clampMtime: this.#latest }));
+    const times2 = timesSince(started);
+    const fail3 = (error) => {
+      const failure3 = this.#failed(step, name, error);
+      this.#tools.fail(failure3);
+      throw failure3;
+    };
+    const written = this.#write(changes).catch(fail3);
+    const layer = written.then(({ layer: layer2, index }) => {
+      settle(index);
+      this.#tools.onLayer(layer2);
+      this.#tools.report.emit({ kind: "step-end", step: name, outcome: "done", seconds: times2.seconds, ...summaryOf(layer2) });
+      return layer2;
+    });
+    this.#note(times2, written);
+    const files = new UnwrittenFiles(below, { layer, tree, publish: (...known) => publish(...known).catch(fail3) });
+    this.#behind = files.whole.catch(() => {
+    });
+    return files;
+  }
+  async #apply(step, files, started) {
+    const now = this.#epoch ?? Math.floor(Date.now() / 1e3);
+    const { file, line } = this.#tools.place(step.source);
+    const warn = (rule, text) => {
+      if (this.#tools.silenced.has(`${rule} ${line}`)) return;
+      this.#tools.report.emit({ kind: "warning", text: `${rule}: ${text}`, file, line });
+    };
+    const { scratch, downloads: downloads2, signal } = this.#tools;
+    const tools = { now, warn, scratch, downloads: downloads2, signal, digested: () => files.digested() };
+    const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
+    const items = step.kind === "workdir" ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools)) : await copyFiles(step, below, await this.#openSource(step.from), tools);
+    const written = await this.#write(items);
+    if (files.isWhole) return new WholeFiles(this.#finish(await (await files.whole).with(written.layer, written.index), written, started));
+    const { layer, index } = written;
+    const next = new StackedFiles(files, layer, (await files.tree()).with(index));
+    this.#note(timesSince(started), Promise.resolve(written));
+    const tell = () => this.#tools.onLayer(layer);
+    files.digested().then(tell, () => {
+    });
+    this.#behind = next.whole.catch(() => {
+    });
+    return next;
+  }
+  get #latest() {
+    return this.#tools.reproducible ? 0 : this.#tools.rewriteTimestamp ? this.#epoch : void 0;
+  }
+  #write(items) {
+    const { blobs, compression, compressionLevel, helper: helper2, signal } = this.#tools;
+    return writeLayer(items, {
+      blobs,
+      compression,
+      helper: helper2,
+      signal,
+      level: compressionLevel,
+      clampMtime: this.#latest
+    });
+  }
+  /** The files with the step's layer on top, which is now known. */
+  #finish(files, written, started) {
+    this.#note(timesSince(started), Promise.resolve(written));
+    this.#tools.onLayer(written.layer);
+    return files;
+  }
+  #note(times2, written) {
+    const cache = this.#tools.resumption?.cache;
+    const keep2 = async ({ layer, index, compressor }) => cache && { layer, compressor, ...times2, index: await cache.indexBlob(index) };
+    const kept = cache && written.then(keep2, () => void 0);
+    kept?.catch(() => {
+    });
+    this.#made = [...this.#made, { ...times2, kept }];
+  }
+  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
+  async #openBase(hit) {
+    let origin = this.#stage.base;
+    if (hit !== void 0) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
+    const opened = await this.#openOrigin(origin);
+    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: void 0 };
+  }
+  async #openOrigin(origin) {
+    switch (origin.kind) {
+      case "scratch":
+        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
+      case "stage": {
+        const stage = this.#siblings.stages[origin.stage];
+        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
+        return stage;
+      }
+      case "image": {
+        const image = await this.#tools.image(origin);
+        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
+        const read = () => isUnpacked ? this.#unpack(image.layers) : this.#tools.layers.tree(image.layers);
+        return { files: this.#filesOf(image.layers, read), family: image.family };
+      }
+      case "context":
+        throw new Error("Cannot use the build context as an image");
+    }
+  }
+  #filesOf(layers, read) {
+    return new StageFiles(
+      layers.map((layer) => ({ layer })),
+      this.#tools.layers,
+      read
+    );
+  }
+  /** Layers that a command needs on disk are read once, for their files and for their tree. */
+  async #unpack(layers) {
+    const sandbox = await this.#tools.sandbox().catch(() => void 0);
+    const isWorthIt = sandbox !== void 0 && (sandbox.stacksLayers || hasRun(this.#stage, this.#next));
+    return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
+  }
+  async #openSource(origin) {
+    if (origin.kind === "context") {
+      const files2 = filesOf(this.#tools.contexts, origin);
+      return {
+        key: `context ${origin.name ?? ""}`,
+        view: files2,
+        keepsOwners: files2.keepsOwners,
+        locate: async () => files2.content,
+        xattrs: files2.xattrs
+      };
+    }
+    const { files } = await this.#openOrigin(origin);
+    return {
+      key: files.layers.map(({ diffId }) => diffId).join(" "),
+      view: await files.tree(),
+      keepsOwners: true,
+      locate: async (paths) => {
+        const contents = await files.contents(paths, this.#tools.files);
+        return (path13) => contents.get(path13);
+      }
+    };
+  }
+};
+var waitedSize = 1 << 20;
+function sizeOf3(items) {
+  return items.reduce((sum2, { entry }) => sum2 + entry.size, 0);
+}
+function timesSince(started) {
+  return { created: (/* @__PURE__ */ new Date()).toISOString(), seconds: (performance.now() - started) / 1e3 };
+}
+function summaryOf(layer) {
+  return layer === void 0 ? {} : { layer: { diffId: layer.diffId, digest: layer.descriptor.digest, size: layer.descriptor.size } };
+}
+function placed(error, place) {
+  if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
+  return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
 }
 
 // src/build/join-plans.ts
