@@ -6728,146 +6728,6 @@ function openTransfers(report) {
   };
 }
 
-// src/registry/base-folder.ts
-var { createHash: createHash4, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
-var { createReadStream: createReadStream3 } = process.getBuiltinModule("node:fs");
-var { mkdir: mkdir4, readdir: readdir2, readFile: readFile6, rename, rm: rm5, stat: stat4, utimes, writeFile } = process.getBuiltinModule("node:fs/promises");
-var { join: join7 } = process.getBuiltinModule("node:path");
-function openBaseFolder(directory, { maxAge, report }) {
-  const verified = /* @__PURE__ */ new Map();
-  let opened;
-  function warn(text) {
-    report.emit({ kind: "warning", text });
-  }
-  async function youngAt(place) {
-    const found = await stat4(join7(place, "index.json")).catch(() => void 0);
-    return found !== void 0 && Date.now() - found.mtimeMs <= maxAge * 1e3;
-  }
-  async function list() {
-    const entries = await readdir2(directory, { withFileTypes: true }).catch((error) => {
-      if (!isMissing2(error)) warn(`Cannot read base images in "${directory}": ${messageOf2(error)}; they are pulled instead`);
-      return [];
-    });
-    const names2 = entries.filter(({ name }) => isDigest(name));
-    if (names2.some((entry) => entry.isFile()))
-      warn(`Base images in "${directory}" are tars of an older kaniko, which are not read; let slipway warm put them there`);
-    const kept2 = await Promise.all(names2.filter((entry) => entry.isDirectory()).map(({ name }) => readKept(join7(directory, name))));
-    return kept2.flatMap((one3) => one3 ?? []);
-  }
-  async function readKept(place) {
-    if (!await youngAt(place)) return void 0;
-    try {
-      const index = readManifest(await readFile6(join7(place, "index.json")), mediaTypes.oci.index, place);
-      const documents = [];
-      for (const { digest } of index.kind === "index" ? index.manifests : []) {
-        const bytes = await readSmall(blobPath(place, digest), manifestLimit);
-        const manifest = readManifest(bytes, void 0, place);
-        if (manifest.kind === "manifest") documents.push(bytes, await readSmall(blobPath(place, manifest.config.digest), configLimit));
-      }
-      return { place, documents };
-    } catch (error) {
-      warn(`Cannot use the base image in "${place}": ${messageOf2(error)}; it is pulled instead`);
-      return void 0;
-    }
-  }
-  const kept = () => {
-    opened ??= list();
-    return opened;
-  };
-  async function look({ digest, size }, signal) {
-    for (const { place } of await kept()) {
-      const file = blobPath(place, digest);
-      if (await sizeOf(file) !== size) continue;
-      try {
-        const hash = createHash4("sha256");
-        for await (const chunk of createReadStream3(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
-        if (`sha256:${hash.digest("hex")}` === digest) return file;
-        warn(`Cannot use layer ${digest} in "${place}": its bytes are wrong; it is pulled instead`);
-      } catch (error) {
-        signal.throwIfAborted();
-        warn(`Cannot use layer ${digest} in "${place}": ${messageOf2(error)}; it is pulled instead`);
-      }
-    }
-    return void 0;
-  }
-  return {
-    documents: async () => (await kept()).flatMap(({ documents }) => documents),
-    find(layer, signal) {
-      const found = verified.get(layer.digest) ?? look(layer, signal);
-      verified.set(layer.digest, found);
-      return found;
-    },
-    async keep(image, { force, signal, fetch }) {
-      const place = join7(directory, image.manifestDigest);
-      if (!force && await isWhole(place, image)) {
-        if (await youngAt(place)) return false;
-        const now = /* @__PURE__ */ new Date();
-        await utimes(join7(place, "index.json"), now, now);
-        return false;
-      }
-      const temporary = join7(directory, `.warming-${randomUUID5()}`);
-      try {
-        await mkdir4(temporary, { recursive: true });
-        const blobs = await openBlobs(temporary);
-        await Promise.all(image.layers.map((layer) => fetch(layer, blobs, signal)));
-        for (const { descriptor, bytes } of Object.values(image.documents)) await writeFile(blobs.path(descriptor.digest), bytes);
-        await rm5(join7(temporary, "blobs", "unfinished"), { recursive: true });
-        await writeFile(join7(temporary, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-        await writeFile(join7(temporary, "index.json"), JSON.stringify(indexOf(image)));
-        signal.throwIfAborted();
-        await replace(place, temporary);
-        return true;
-      } finally {
-        await rm5(temporary, { recursive: true, force: true });
-      }
-    }
-  };
-}
-async function isWhole(place, image) {
-  const { manifest, config } = image.documents;
-  const sizes = [manifest, config, ...image.layers].map(({ descriptor }) => descriptor);
-  const found = await Promise.all(sizes.map(async ({ digest, size }) => await sizeOf(blobPath(place, digest)) === size));
-  return found.every(Boolean) && await sizeOf(join7(place, "index.json")) !== void 0;
-}
-async function replace(place, temporary) {
-  const old = `${temporary}.old`;
-  await rename(place, old).catch((error) => {
-    if (!isMissing2(error)) throw error;
-  });
-  try {
-    await rename(temporary, place);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST"))) throw error;
-  } finally {
-    await rm5(old, { recursive: true, force: true });
-  }
-}
-function indexOf({ documents, reference, platform }) {
-  const annotations2 = { "org.opencontainers.image.ref.name": formatReference(reference) };
-  const manifests = [{ ...documents.manifest.descriptor, platform, annotations: annotations2 }];
-  return { schemaVersion: 2, mediaType: mediaTypes.oci.index, manifests };
-}
-function blobPath(place, digest) {
-  return join7(place, "blobs", "sha256", hexOf(digest));
-}
-async function readSmall(file, limit) {
-  const { size } = await stat4(file);
-  if (size > limit) throw new Error(`"${file}" has ${size} bytes, more than ${limit}`);
-  return readFile6(file);
-}
-async function sizeOf(file) {
-  return stat4(file).then(
-    (found) => found.isFile() ? found.size : void 0,
-    () => void 0
-  );
-}
-function isMissing2(error) {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
-}
-function messageOf2(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
 // src/image/layout.ts
 var scheme = "oci-layout://";
 function parseLayoutReference(text) {
@@ -6887,31 +6747,34 @@ function formatImageName(name) {
 }
 
 // src/registry/layout.ts
-var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
-var { readFile: readFile7, stat: stat5 } = process.getBuiltinModule("node:fs/promises");
-var { join: join8 } = process.getBuiltinModule("node:path");
+var { createReadStream: createReadStream3 } = process.getBuiltinModule("node:fs");
+var { readFile: readFile6, stat: stat4 } = process.getBuiltinModule("node:fs/promises");
+var { join: join7 } = process.getBuiltinModule("node:path");
 async function resolveLayout(reference, platform) {
   const { directory } = reference;
   const name = formatImageName(reference);
-  const pathOf = (digest2) => join8(directory, "blobs", "sha256", hexOf(digest2));
+  const pathOf = (digest2) => blobPath(directory, digest2);
   const documents = {
     name,
     keeper: directory,
-    manifest: async (which) => ({ bytes: await readSmall2(pathOf(which), manifestLimit, name) }),
-    blob: (digest2, size) => readSmall2(pathOf(digest2), size, name)
+    manifest: async (which) => ({ bytes: await readSmall(pathOf(which), manifestLimit, name) }),
+    blob: (digest2, size) => readSmall(pathOf(digest2), size, name)
   };
   const digest = reference.digest ?? (await findEntry(reference, name)).digest;
   const { manifest, ...found } = await findImage(documents, { digest }, platform);
   const layers = manifest.layers.map((descriptor, i) => {
     const diffId = found.config.rootfs.diff_ids[i];
     if (diffId === void 0) throw new Error(`Cannot use "${name}": layer ${i} has no diffId`);
-    const open5 = (signal) => verifyBytes(createReadStream4(pathOf(descriptor.digest), { signal, highWaterMark: 256 << 10 }), descriptor);
+    const open5 = (signal) => verifyBytes(createReadStream3(pathOf(descriptor.digest), { signal, highWaterMark: 256 << 10 }), descriptor);
     return { descriptor, diffId, compression: compressionOf(descriptor.mediaType, name), open: open5 };
   });
   return { family: manifest.family, layers, ...found };
 }
+function blobPath(layout, digest) {
+  return join7(layout, "blobs", "sha256", hexOf(digest));
+}
 async function findEntry({ directory, tag }, name) {
-  const bytes = await readSmall2(join8(directory, "index.json"), manifestLimit, name);
+  const bytes = await readSmall(join7(directory, "index.json"), manifestLimit, name);
   const index = readManifest(bytes, mediaTypes.oci.index, name);
   const entries = index.kind === "index" ? index.manifests : [];
   const nameOf4 = ({ annotations: annotations2 }) => annotations2?.["org.opencontainers.image.ref.name"];
@@ -6924,16 +6787,152 @@ async function findEntry({ directory, tag }, name) {
   const hint = entries.length === 0 ? void 0 : "write DIRECTORY:TAG, or DIRECTORY@DIGEST";
   throw new RegistryError(`Cannot use "${name}": there is no tag ${tag ?? "latest"}; ${offer}`, { failure: "not-found", hint });
 }
-async function readSmall2(path13, limit, name) {
+async function readSmall(path13, limit, name) {
   const fail3 = (why, cause) => new RegistryError(`Cannot use "${name}": ${path13} ${why}`, { failure: "not-found", cause });
   try {
-    const { size } = await stat5(path13);
+    const { size } = await stat4(path13);
     if (size > limit) throw fail3(`has ${size} bytes, more than ${limit}`);
-    return await readFile7(path13);
+    return await readFile6(path13);
   } catch (cause) {
     if (cause instanceof RegistryError) throw cause;
     throw fail3(cause instanceof Error && "code" in cause && cause.code === "ENOENT" ? "is not there" : "cannot be read", cause);
   }
+}
+
+// src/registry/base-folder.ts
+var { createHash: createHash4, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
+var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
+var { mkdir: mkdir4, readdir: readdir2, readFile: readFile7, rename, rm: rm5, stat: stat5, utimes, writeFile } = process.getBuiltinModule("node:fs/promises");
+var { join: join8 } = process.getBuiltinModule("node:path");
+function openBaseFolder(directory, { maxAge, report }) {
+  const verified = /* @__PURE__ */ new Map();
+  let opened;
+  function warn(text) {
+    report.emit({ kind: "warning", text });
+  }
+  async function youngAt(place) {
+    const found = await stat5(join8(place, "index.json")).catch(() => void 0);
+    return found !== void 0 && Date.now() - found.mtimeMs <= maxAge * 1e3;
+  }
+  async function list() {
+    const entries = await readdir2(directory, { withFileTypes: true }).catch((error) => {
+      if (!isMissing2(error)) warn(`Cannot read base images in "${directory}": ${messageOf2(error)}; they are pulled instead`);
+      return [];
+    });
+    const names2 = entries.filter(({ name }) => isDigest(name));
+    if (names2.some((entry) => entry.isFile()))
+      warn(`Base images in "${directory}" are tars of an older kaniko, which are not read; let slipway warm put them there`);
+    const kept2 = await Promise.all(names2.filter((entry) => entry.isDirectory()).map(({ name }) => readKept(join8(directory, name))));
+    return kept2.flatMap((one3) => one3 ?? []);
+  }
+  async function readKept(place) {
+    if (!await youngAt(place)) return void 0;
+    try {
+      const index = readManifest(await readFile7(join8(place, "index.json")), mediaTypes.oci.index, place);
+      const documents = [];
+      for (const { digest } of index.kind === "index" ? index.manifests : []) {
+        const bytes = await readSmall2(blobPath(place, digest), manifestLimit);
+        const manifest = readManifest(bytes, void 0, place);
+        if (manifest.kind === "manifest") documents.push(bytes, await readSmall2(blobPath(place, manifest.config.digest), configLimit));
+      }
+      return { place, documents };
+    } catch (error) {
+      warn(`Cannot use the base image in "${place}": ${messageOf2(error)}; it is pulled instead`);
+      return void 0;
+    }
+  }
+  const kept = () => {
+    opened ??= list();
+    return opened;
+  };
+  async function look({ digest, size }, signal) {
+    for (const { place } of await kept()) {
+      const file = blobPath(place, digest);
+      if (await sizeOf(file) !== size) continue;
+      try {
+        const hash = createHash4("sha256");
+        for await (const chunk of createReadStream4(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
+        if (`sha256:${hash.digest("hex")}` === digest) return file;
+        warn(`Cannot use layer ${digest} in "${place}": its bytes are wrong; it is pulled instead`);
+      } catch (error) {
+        signal.throwIfAborted();
+        warn(`Cannot use layer ${digest} in "${place}": ${messageOf2(error)}; it is pulled instead`);
+      }
+    }
+    return void 0;
+  }
+  return {
+    documents: async () => (await kept()).flatMap(({ documents }) => documents),
+    find(layer, signal) {
+      const found = verified.get(layer.digest) ?? look(layer, signal);
+      verified.set(layer.digest, found);
+      return found;
+    },
+    async keep(image, { force, signal, fetch }) {
+      const place = join8(directory, image.manifestDigest);
+      if (!force && await isWhole(place, image)) {
+        const now = /* @__PURE__ */ new Date();
+        if (!await youngAt(place)) await utimes(join8(place, "index.json"), now, now);
+        return false;
+      }
+      const temporary = join8(directory, `.warming-${randomUUID5()}`);
+      try {
+        await mkdir4(temporary, { recursive: true });
+        const blobs = await openBlobs(temporary);
+        await Promise.all(image.layers.map((layer) => fetch(layer, blobs, signal)));
+        for (const { descriptor, bytes } of Object.values(image.documents)) await writeFile(blobs.path(descriptor.digest), bytes);
+        await rm5(join8(temporary, "blobs", "unfinished"), { recursive: true });
+        await writeFile(join8(temporary, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+        await writeFile(join8(temporary, "index.json"), JSON.stringify(indexOf(image)));
+        signal.throwIfAborted();
+        await replace(place, temporary);
+        return true;
+      } finally {
+        await rm5(temporary, { recursive: true, force: true });
+      }
+    }
+  };
+}
+async function isWhole(place, image) {
+  const { manifest, config } = image.documents;
+  const sizes = [manifest, config, ...image.layers].map(({ descriptor }) => descriptor);
+  const found = await Promise.all(sizes.map(async ({ digest, size }) => await sizeOf(blobPath(place, digest)) === size));
+  return found.every(Boolean) && await sizeOf(join8(place, "index.json")) !== void 0;
+}
+async function replace(place, temporary) {
+  const old = `${temporary}.old`;
+  await rename(place, old).catch((error) => {
+    if (!isMissing2(error)) throw error;
+  });
+  try {
+    await rename(temporary, place);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST"))) throw error;
+  } finally {
+    await rm5(old, { recursive: true, force: true });
+  }
+}
+function indexOf({ documents, reference, platform }) {
+  const annotations2 = { "org.opencontainers.image.ref.name": formatReference(reference) };
+  const manifests = [{ ...documents.manifest.descriptor, platform, annotations: annotations2 }];
+  return { schemaVersion: 2, mediaType: mediaTypes.oci.index, manifests };
+}
+async function readSmall2(file, limit) {
+  const { size } = await stat5(file);
+  if (size > limit) throw new Error(`"${file}" has ${size} bytes, more than ${limit}`);
+  return readFile7(file);
+}
+async function sizeOf(file) {
+  return stat5(file).then(
+    (found) => found.isFile() ? found.size : void 0,
+    () => void 0
+  );
+}
+function isMissing2(error) {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+function messageOf2(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 // src/registry/registry.ts

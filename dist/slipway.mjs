@@ -921,7 +921,7 @@ function readCache(values, destinations, { push, explainOnly }, surroundings) {
     stores,
     readOnly,
     explainOnly,
-    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3,
+    maxAge: readMaxAge(values),
     runLayers: values.isSet("cache-run-layers"),
     copyLayers: values.isSet("cache-copy-layers"),
     mounts: values.isSet("cache-mounts"),
@@ -932,7 +932,7 @@ function readCache(values, destinations, { push, explainOnly }, surroundings) {
 }
 function readBaseFolder(values, directory) {
   if (!values.isSet("cache") && values.list("cache-dir").length === 0) return void 0;
-  return { directory: resolve3(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3 };
+  return { directory: resolve3(directory, values.text("cache-dir")), maxAge: readMaxAge(values) };
 }
 function readStores(values, destinations, surroundings) {
   const named = readNamed(values, void 0, surroundings);
@@ -970,6 +970,9 @@ function readRepository(text, directory) {
     });
   }
   throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
+}
+function readMaxAge(values) {
+  return (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3;
 }
 function readSize(values, name) {
   const text = values.text(name);
@@ -1842,22 +1845,27 @@ function readPlatforms(values) {
   const platforms = /* @__PURE__ */ new Map();
   for (const { text, source } of [...values.list("platform"), ...values.list("custom-platform")])
     for (const name of text.split(",").filter((part) => part !== "")) {
-      try {
-        const platform = parsePlatform(name);
-        platforms.set(formatPlatform(platform), platform);
-      } catch (cause) {
-        throw new UsageError(`invalid argument ${JSON.stringify(name)} for ${source}: must be os/architecture[/variant]`, { cause });
-      }
+      const platform = readPlatform({ text: name, source });
+      platforms.set(formatPlatform(platform), platform);
     }
   return platforms.size === 0 ? [hostPlatform()] : [...platforms.values()];
 }
-function readDestination({ text, source }) {
-  let reference;
+function readPlatform({ text, source }) {
   try {
-    reference = parseReference(text);
+    return parsePlatform(text);
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be os/architecture[/variant]`, { cause });
+  }
+}
+function readImage({ text, source }) {
+  try {
+    return parseReference(text);
   } catch (cause) {
     throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
+}
+function readDestination({ text, source }) {
+  const reference = readImage({ text, source });
   if (reference.digest !== void 0)
     throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be a tag, for the digest is known after the build`);
   return withDefaultTag(reference);
@@ -2184,35 +2192,20 @@ function readWarmRequest(parsed, surroundings) {
   const values = valuesOf(parsed.given, warmFlags);
   const images = values.list("image").map(readImage);
   const dockerfile = values.text("dockerfile");
+  const platform = values.text("custom-platform");
   if (images.length === 0 && dockerfile === "") throw new UsageError("name what to warm with --image or --dockerfile");
-  const maxAge = (parseDuration(values.text("cache-ttl")) ?? 0) / 1e3;
   const request = {
     images,
     dockerfile: dockerfile === "" ? void 0 : dockerfile,
     workingDirectory: surroundings.directory,
     buildArgs: readBuildArgs(values.list("build-arg"), surroundings.env),
-    platform: readPlatform(values.text("custom-platform")),
+    platform: platform === "" ? hostPlatform() : readPlatform({ text: platform, source: "--custom-platform" }),
     directory: resolve7(surroundings.directory, values.text("cache-dir")),
-    maxAge,
+    maxAge: readMaxAge(values),
     force: values.isSet("force"),
     registry: readRegistryOptions(values, surroundings)
   };
   return { request, notices };
-}
-function readImage({ text, source }) {
-  try {
-    return parseReference(text);
-  } catch (cause) {
-    throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-}
-function readPlatform(text) {
-  if (text === "") return hostPlatform();
-  try {
-    return parsePlatform(text);
-  } catch (cause) {
-    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
-  }
 }
 function showWarmed(warmed) {
   return warmed.flatMap(({ image, outcome }) => {

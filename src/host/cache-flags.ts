@@ -33,7 +33,7 @@ export function readCache(
     stores,
     readOnly,
     explainOnly,
-    maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000,
+    maxAge: readMaxAge(values),
     runLayers: values.isSet("cache-run-layers"),
     copyLayers: values.isSet("cache-copy-layers"),
     mounts: values.isSet("cache-mounts"),
@@ -46,7 +46,7 @@ export function readCache(
 /** The usual one only where a cache is wanted, as in kaniko. */
 export function readBaseFolder(values: Values, directory: string): Request["baseFolder"] {
   if (!values.isSet("cache") && values.list("cache-dir").length === 0) return undefined;
-  return { directory: resolve(directory, values.text("cache-dir")), maxAge: (parseDuration(values.text("cache-ttl")) ?? 0) / 1000 };
+  return { directory: resolve(directory, values.text("cache-dir")), maxAge: readMaxAge(values) };
 }
 
 /** What `slipway prune` is to look after: with a name a repository needs no --cache. */
@@ -100,6 +100,11 @@ function readRepository(text: string, directory: string): CacheStore {
     });
   }
   throw new UsageError(`invalid argument ${JSON.stringify(text)} for --cache-repo: must be a repository without a tag`);
+}
+
+/** `--cache-ttl` in seconds. */
+export function readMaxAge(values: Values): number {
+  return (parseDuration(values.text("cache-ttl")) ?? 0) / 1000;
 }
 
 /** Bytes; undefined where the flag is not given. */

@@ -143,24 +143,33 @@ function readPlatforms(values: Values): Request["platforms"] {
   const platforms = new Map<string, Platform>();
   for (const { text, source } of [...values.list("platform"), ...values.list("custom-platform")])
     for (const name of text.split(",").filter((part) => part !== "")) {
-      try {
-        const platform = parsePlatform(name);
-        platforms.set(formatPlatform(platform), platform);
-      } catch (cause) {
-        throw new UsageError(`invalid argument ${JSON.stringify(name)} for ${source}: must be os/architecture[/variant]`, { cause });
-      }
+      const platform = readPlatform({ text: name, source });
+      platforms.set(formatPlatform(platform), platform);
     }
   return platforms.size === 0 ? [hostPlatform()] : [...platforms.values()];
 }
 
-/** Throws a UsageError; gives the tag `latest` where there is none. */
-export function readDestination({ text, source }: Value): Reference {
-  let reference: Reference;
+/** Throws a UsageError. */
+export function readPlatform({ text, source }: Value): Platform {
   try {
-    reference = parseReference(text);
+    return parsePlatform(text);
+  } catch (cause) {
+    throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be os/architecture[/variant]`, { cause });
+  }
+}
+
+/** Throws a UsageError. */
+export function readImage({ text, source }: Value): Reference {
+  try {
+    return parseReference(text);
   } catch (cause) {
     throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
+}
+
+/** Throws a UsageError; gives the tag `latest` where there is none. */
+export function readDestination({ text, source }: Value): Reference {
+  const reference = readImage({ text, source });
   if (reference.digest !== undefined)
     throw new UsageError(`invalid argument ${JSON.stringify(text)} for ${source}: must be a tag, for the digest is known after the build`);
   return withDefaultTag(reference);

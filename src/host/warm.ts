@@ -2,17 +2,16 @@
 
 import { resolve } from "node:path";
 import type { Warmed, WarmRequest } from "../build/build.ts";
-import { hostPlatform, parsePlatform } from "../image/platform.ts";
-import { parseReference, type Reference } from "../image/reference.ts";
+import { hostPlatform } from "../image/platform.ts";
 import { neutralizeLine } from "../report/neutral.ts";
+import { readMaxAge } from "./cache-flags.ts";
 import { type Flag, flags } from "./flags.ts";
 import { checkSupport, type ParsedFlags, refusePositional } from "./parse-flags.ts";
 import { readRegistryOptions } from "./registry-options.ts";
-import { readBuildArgs } from "./request.ts";
+import { readBuildArgs, readImage, readPlatform } from "./request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage.ts";
-import { parseDuration } from "./value.ts";
-import { type Value, valuesOf } from "./values.ts";
+import { valuesOf } from "./values.ts";
 
 const shared = [
   "build-arg",
@@ -85,37 +84,20 @@ export function readWarmRequest(
   const values = valuesOf(parsed.given, warmFlags);
   const images = values.list("image").map(readImage);
   const dockerfile = values.text("dockerfile");
+  const platform = values.text("custom-platform");
   if (images.length === 0 && dockerfile === "") throw new UsageError("name what to warm with --image or --dockerfile");
-  const maxAge = (parseDuration(values.text("cache-ttl")) ?? 0) / 1000;
   const request = {
     images,
     dockerfile: dockerfile === "" ? undefined : dockerfile,
     workingDirectory: surroundings.directory,
     buildArgs: readBuildArgs(values.list("build-arg"), surroundings.env),
-    platform: readPlatform(values.text("custom-platform")),
+    platform: platform === "" ? hostPlatform() : readPlatform({ text: platform, source: "--custom-platform" }),
     directory: resolve(surroundings.directory, values.text("cache-dir")),
-    maxAge,
+    maxAge: readMaxAge(values),
     force: values.isSet("force"),
     registry: readRegistryOptions(values, surroundings),
   };
   return { request, notices };
-}
-
-function readImage({ text, source }: Value): Reference {
-  try {
-    return parseReference(text);
-  } catch (cause) {
-    throw new UsageError(`${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-}
-
-function readPlatform(text: string): WarmRequest["platform"] {
-  if (text === "") return hostPlatform();
-  try {
-    return parsePlatform(text);
-  } catch (cause) {
-    throw new UsageError(`invalid argument ${JSON.stringify(text)} for --custom-platform: must be os/architecture[/variant]`, { cause });
-  }
 }
 
 /** A line for each image that is there now. */

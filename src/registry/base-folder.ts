@@ -4,12 +4,13 @@ import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Digest, hexOf, isDigest } from "../image/digest.ts";
+import { type Digest, isDigest } from "../image/digest.ts";
 import { mediaTypes } from "../image/encode.ts";
 import type { Descriptor, Layer } from "../image/image.ts";
 import { formatReference } from "../image/reference.ts";
 import { type Blobs, openBlobs } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
+import { blobPath } from "./layout.ts";
 import { configLimit, manifestLimit, readManifest } from "./manifest.ts";
 import type { ResolvedImage } from "./registry.ts";
 
@@ -37,7 +38,7 @@ export function openBaseFolder(directory: string, { maxAge, report }: { readonly
     report.emit({ kind: "warning", text });
   }
 
-  /** Undefined where it is older than what is asked for, or not there. */
+  /** Whether it is there, and not older than what is asked for. */
   async function youngAt(place: string): Promise<boolean> {
     const found = await stat(join(place, "index.json")).catch(() => undefined);
     return found !== undefined && Date.now() - found.mtimeMs <= maxAge * 1000;
@@ -104,10 +105,9 @@ export function openBaseFolder(directory: string, { maxAge, report }: { readonly
     async keep(image, { force, signal, fetch }) {
       const place = join(directory, image.manifestDigest);
       if (!force && (await isWhole(place, image))) {
-        if (await youngAt(place)) return false;
         // What it holds was just asked for again.
         const now = new Date();
-        await utimes(join(place, "index.json"), now, now);
+        if (!(await youngAt(place))) await utimes(join(place, "index.json"), now, now);
         return false;
       }
       const temporary = join(directory, `.warming-${randomUUID()}`);
@@ -161,10 +161,6 @@ function indexOf({ documents, reference, platform }: ResolvedImage): object {
   const annotations = { "org.opencontainers.image.ref.name": formatReference(reference) };
   const manifests = [{ ...documents.manifest.descriptor, platform, annotations }];
   return { schemaVersion: 2, mediaType: mediaTypes.oci.index, manifests };
-}
-
-function blobPath(place: string, digest: Digest): string {
-  return join(place, "blobs", "sha256", hexOf(digest));
 }
 
 async function readSmall(file: string, limit: number): Promise<Uint8Array> {

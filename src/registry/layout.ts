@@ -18,7 +18,7 @@ import { type Documents, findImage } from "./resolve.ts";
 export async function resolveLayout(reference: LayoutReference, platform: Platform): Promise<Omit<ResolvedImage, "reference">> {
   const { directory } = reference;
   const name = formatImageName(reference);
-  const pathOf = (digest: Digest) => join(directory, "blobs", "sha256", hexOf(digest));
+  const pathOf = (digest: Digest) => blobPath(directory, digest);
   const documents: Documents = {
     name,
     keeper: directory,
@@ -35,6 +35,11 @@ export async function resolveLayout(reference: LayoutReference, platform: Platfo
     return { descriptor, diffId, compression: compressionOf(descriptor.mediaType, name), open };
   });
   return { family: manifest.family, layers, ...found };
+}
+
+/** Where a layout has a blob. */
+export function blobPath(layout: string, digest: Digest): string {
+  return join(layout, "blobs", "sha256", hexOf(digest));
 }
 
 /** What `index.json` has under the tag, by default "latest"; else what it has alone, unless that has another name than the one asked for. */
