@@ -3,7 +3,7 @@
 import { LineError } from "./error.ts";
 import { maxExpansion, replaceMatches, tooLong, trimPrefix, trimSuffix } from "./pattern.ts";
 import { quote } from "./quote.ts";
-import { hasSpace, isSpace } from "./space.ts";
+import { isSpace, splitSpaces } from "./space.ts";
 
 /** The character that escapes the next one and continues lines; `# escape=` chooses it. */
 export type Escape = "\\" | "`";
@@ -17,6 +17,8 @@ export interface Variables {
 
 /** How the characters of a word are treated beyond the usual. */
 interface Treatment {
+  /** The words are asked for, not the text alone. */
+  readonly split?: boolean;
   /** Quotes stay in the result. */
   readonly keepQuotes?: boolean;
   /** Escape characters stay in the result. */
@@ -37,7 +39,7 @@ export function expandWord(word: string, variables: Variables, missing?: Set<str
 
 /** The same, then split at white space that was not quoted, that of values included: the arguments of EXPOSE. */
 export function expandWords(word: string, variables: Variables, missing?: Set<string>): string[] {
-  return expand(word, variables, {}, missing).words;
+  return expand(word, variables, { split: true }, missing).words;
 }
 
 /** The body of a heredoc: quotes are ordinary characters, and only a backslash escapes, whatever the file's escape character is. */
@@ -47,7 +49,7 @@ export function expandBody(body: string, variables: Pick<Variables, "get">, miss
 
 /** Splits without any variables set; references, and as asked quotes and escapes, stay. */
 export function splitWords(text: string, treatment: Pick<Treatment, "keepQuotes" | "keepEscapes">): string[] {
-  return expand(text, { get: () => undefined, escape: "\\" }, { ...treatment, keepUnset: true }).words;
+  return expand(text, { get: () => undefined, escape: "\\" }, { ...treatment, keepUnset: true, split: true }).words;
 }
 
 function expand(word: string, variables: Variables, treatment: Treatment, missing?: Set<string>): { text: string; words: string[] } {
@@ -116,16 +118,24 @@ class Lexer {
     const words: string[] = [];
     let inWord = false;
     this.#begun = "";
+    const isSplit = this.#treatment.split === true;
     const addRaw = (part: string) => {
+      if (!isSplit) return;
       this.#begun += part;
       inWord = true;
     };
-    const add = (character: string) => {
-      if (!isSpace(character)) addRaw(character);
-      else if (inWord && this.#begun !== "") {
-        words.push(this.#begun);
-        this.#begun = "";
-        inWord = false;
+    const endWord = () => {
+      if (!inWord || this.#begun === "") return;
+      words.push(this.#begun);
+      this.#begun = "";
+      inWord = false;
+    };
+    const addSplit = (value: string) => {
+      let isFirst = true;
+      for (const part of splitSpaces(value)) {
+        if (!isFirst) endWord();
+        isFirst = false;
+        if (part !== "") addRaw(part);
       }
     };
     const finish = () => {
@@ -142,8 +152,7 @@ class Lexer {
       if (character === "$") {
         const value = this.#readDollar();
         text += value;
-        if (hasSpace(value)) for (const part of value) add(part);
-        else if (value !== "") addRaw(value);
+        if (isSplit) addSplit(value);
         continue;
       }
       const special = this.#readSpecial(character);
@@ -154,7 +163,8 @@ class Lexer {
       }
       this.#take();
       if (character !== this.#variables.escape) {
-        add(character);
+        if (isSpace(character)) endWord();
+        else addRaw(character);
         text += character;
         continue;
       }

@@ -3,13 +3,18 @@
 
 import { LineError } from "./error.ts";
 
-/** The code point of a character, or a wildcard; neither wildcard matches a line feed. */
-type Token = number;
+/** Code points of characters, and wildcards; neither wildcard matches a line feed. */
+type Tokens = Int32Array;
 
-const one: Token = -1;
-const many: Token = -2;
+const one = -1;
+const many = -2;
 const none = -1;
 const lineFeed = 0x0a;
+const star = 0x2a;
+const questionMark = 0x3f;
+const backslash = 0x5c;
+const slash = 0x2f;
+const closingBrace = 0x7d;
 
 /** Characters: a variable that is put into itself doubles with every line, and more than this nobody means. */
 export const maxExpansion = 16 * 1024 * 1024;
@@ -20,12 +25,12 @@ export function tooLong(): LineError {
 
 /** `value` without its shortest, or longest, beginning that matches. */
 export function trimPrefix(pattern: string, value: string, longest: boolean): string {
-  return cutPrefix(pattern, Array.from(value), longest).join("");
+  return cutPrefix(readPattern(pattern), Array.from(value), longest).join("");
 }
 
 /** `value` without its shortest, or longest, end that matches. */
 export function trimSuffix(pattern: string, value: string, longest: boolean): string {
-  return cutPrefix(reversePattern(pattern), Array.from(value).reverse(), longest).reverse().join("");
+  return cutPrefix(readPattern(pattern).reverse(), Array.from(value).reverse(), longest).reverse().join("");
 }
 
 /** `value` with the first, or each, longest match replaced; for `all` the text may name the match as Go's regexp does, `$0`. */
@@ -56,8 +61,8 @@ export function replaceMatches(pattern: string, value: string, text: string, all
   return parts.join("") + characters.slice(lastEnd).join("");
 }
 
-function cutPrefix(pattern: string, characters: string[], longest: boolean): string[] {
-  const walk = new Walk(readPattern(pattern));
+function cutPrefix(tokens: Tokens, characters: string[], longest: boolean): string[] {
+  const walk = new Walk(tokens);
   walk.begin(0);
   let cut: number | undefined;
   for (let index = 0; ; index++) {
@@ -73,7 +78,7 @@ function cutPrefix(pattern: string, characters: string[], longest: boolean): str
 }
 
 /** The leftmost match at or after `from`, and of those the longest. */
-function findMatch(tokens: readonly Token[], codes: readonly number[], from: number): { start: number; end: number } | undefined {
+function findMatch(tokens: Tokens, codes: readonly number[], from: number): { start: number; end: number } | undefined {
   const walk = new Walk(tokens);
   let best: { start: number; end: number } | undefined;
   for (let index = from; index <= codes.length; index++) {
@@ -92,13 +97,13 @@ function findMatch(tokens: readonly Token[], codes: readonly number[], from: num
 
 /** All matches in progress, of which only the leftmost counts where several have passed the same tokens. */
 class Walk {
-  readonly #tokens: readonly Token[];
+  readonly #tokens: Tokens;
   /** For each number of tokens passed, where the match began. */
   readonly #origins: Int32Array;
   /** The most tokens that a match in progress has passed. */
   #top = -1;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: Tokens) {
     this.#tokens = tokens;
     this.#origins = new Int32Array(tokens.length + 1).fill(none);
   }
@@ -164,44 +169,32 @@ function codeOf(character: string): number {
   return character.codePointAt(0) ?? 0;
 }
 
-function readPattern(pattern: string): Token[] {
-  const tokens: Token[] = [];
-  const characters = Array.from(pattern);
-  for (let index = 0; index < characters.length; index++) {
-    let literal = characters[index] ?? "";
-    if (literal === "*" || literal === "?") {
-      const isRepeated = literal === "*" && tokens.at(-1) === many;
-      if (!isRepeated) tokens.push(literal === "*" ? many : one);
+/** Patterns may have millions of characters, where an expansion of their own made them: none is made a string of its own. */
+function readPattern(pattern: string): Tokens {
+  const tokens = new Int32Array(pattern.length);
+  let count = 0;
+  for (let index = 0; index < pattern.length; index++) {
+    let literal = pattern.codePointAt(index) ?? 0;
+    if (literal === star || literal === questionMark) {
+      const isRepeated = literal === star && count > 0 && tokens[count - 1] === many;
+      if (!isRepeated) tokens[count++] = literal === star ? many : one;
       continue;
     }
-    if (literal === "\\") {
-      const escaped = characters[index + 1];
+    if (literal === backslash) {
+      const escaped = pattern.codePointAt(index + 1);
       // `}` and `/` are escaped for the expansion around the pattern, not for the pattern.
-      if (escaped === "}" || escaped === "/") continue;
-      if (escaped !== "*" && escaped !== "?" && escaped !== "\\") {
-        throw new LineError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${escaped ?? ""}'`);
+      if (escaped === closingBrace || escaped === slash) continue;
+      if (escaped !== star && escaped !== questionMark && escaped !== backslash) {
+        const shown = escaped === undefined ? "" : String.fromCodePoint(escaped);
+        throw new LineError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${shown}'`);
       }
       literal = escaped;
       index++;
     }
-    tokens.push(codeOf(literal));
+    if (literal > 0xffff) index++;
+    tokens[count++] = literal;
   }
-  return tokens;
-}
-
-/** Reversed, but with each backslash still before what it escapes. */
-function reversePattern(pattern: string): string {
-  const characters = Array.from(pattern);
-  const parts: string[] = [];
-  for (let index = 0; index < characters.length; index++) {
-    const character = characters[index] ?? "";
-    const escaped = characters[index + 1];
-    if (character === "\\" && escaped !== undefined) {
-      parts.push(character + escaped);
-      index++;
-    } else parts.push(character);
-  }
-  return parts.reverse().join("");
+  return tokens.subarray(0, count);
 }
 
 /** Go's Regexp.Expand for an expression without groups: `$0` and `${0}` are the match, other names are empty, `$$` is a dollar. */

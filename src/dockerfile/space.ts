@@ -1,15 +1,16 @@
 // What BuildKit, being written in Go, counts as white space: U+0085 is, U+FEFF is not, unlike JavaScript's \s.
 
 const space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+const spaces = new RegExp(`${space.source}+`);
 
 /** Whether one character is white space, as Go's unicode.IsSpace says. */
 export function isSpace(character: string): boolean {
   return space.test(character);
 }
 
-/** Whether some character is white space. */
-export function hasSpace(text: string): boolean {
-  return space.test(text);
+/** Splits at runs of white space; empty where the text is empty, begins or ends with one. */
+export function splitSpaces(text: string): string[] {
+  return text.split(spaces);
 }
 
 /** Without white space before the first other character. */

@@ -166,6 +166,14 @@ test("patterns that are exponential as regular expressions are not slow", () => 
   assert.ok(performance.now() - begun < 5000);
 });
 
+test("patterns and words of millions of characters are not slow", () => {
+  const [text, words] = ["b?".repeat(1024), "a ".repeat(2048)];
+  const begun = performance.now();
+  assert.equal(expandWord(`\${%\${B${"/".repeat(1024)}}}`, variables({ B: text })), "");
+  assert.equal(expandWords("$A".repeat(2048), variables({ A: words })).length, 2048 ** 2);
+  assert.ok(performance.now() - begun < 5000);
+});
+
 test("variables that come to more than anybody means are refused", () => {
   const long = "x".repeat(2 ** 20);
   const rows = ["$V".repeat(17), "${V//x/xxxxxxxxxxxxxxxxx}", "${V:-${V}}".repeat(17)];

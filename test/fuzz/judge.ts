@@ -15,7 +15,7 @@ const judgements = 3;
 
 /** Milliseconds of the processor's time: generous for what takes time linear in the text, enough for the square of it. */
 export function allowedMs(length: number): number {
-  return 500 + length ** 2 / 25_000;
+  return 500 + length ** 2 / 12_500;
 }
 
 /** Tries an input in the size it has; `started` is called before each run. */
