@@ -2641,11 +2641,12 @@ function lineRange(first, last = first) {
 
 // src/dockerfile/space.ts
 var space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+var spaces2 = new RegExp(`${space.source}+`);
 function isSpace2(character) {
   return space.test(character);
 }
-function hasSpace(text) {
-  return space.test(text);
+function splitSpaces(text) {
+  return text.split(spaces2);
 }
 function trimStart(text) {
   let start = 0;
@@ -2967,15 +2968,20 @@ var one2 = -1;
 var many = -2;
 var none = -1;
 var lineFeed = 10;
+var star2 = 42;
+var questionMark = 63;
+var backslash2 = 92;
+var slash2 = 47;
+var closingBrace = 125;
 var maxExpansion = 16 * 1024 * 1024;
 function tooLong() {
   return new LineError(`the variables come to more than ${maxExpansion} characters`);
 }
 function trimPrefix(pattern, value, longest2) {
-  return cutPrefix(pattern, Array.from(value), longest2).join("");
+  return cutPrefix(readPattern(pattern), Array.from(value), longest2).join("");
 }
 function trimSuffix(pattern, value, longest2) {
-  return cutPrefix(reversePattern(pattern), Array.from(value).reverse(), longest2).reverse().join("");
+  return cutPrefix(readPattern(pattern).reverse(), Array.from(value).reverse(), longest2).reverse().join("");
 }
 function replaceMatches(pattern, value, text, all) {
   const tokens = readPattern(pattern);
@@ -3002,8 +3008,8 @@ function replaceMatches(pattern, value, text, all) {
   }
   return parts.join("") + characters.slice(lastEnd).join("");
 }
-function cutPrefix(pattern, characters, longest2) {
-  const walk = new Walk(readPattern(pattern));
+function cutPrefix(tokens, characters, longest2) {
+  const walk = new Walk(tokens);
   walk.begin(0);
   let cut;
   for (let index = 0; ; index++) {
@@ -3096,40 +3102,29 @@ function codeOf(character) {
   return character.codePointAt(0) ?? 0;
 }
 function readPattern(pattern) {
-  const tokens = [];
-  const characters = Array.from(pattern);
-  for (let index = 0; index < characters.length; index++) {
-    let literal = characters[index] ?? "";
-    if (literal === "*" || literal === "?") {
-      const isRepeated = literal === "*" && tokens.at(-1) === many;
-      if (!isRepeated) tokens.push(literal === "*" ? many : one2);
+  const tokens = new Int32Array(pattern.length);
+  let count = 0;
+  for (let index = 0; index < pattern.length; index++) {
+    let literal = pattern.codePointAt(index) ?? 0;
+    if (literal === star2 || literal === questionMark) {
+      const isRepeated = literal === star2 && count > 0 && tokens[count - 1] === many;
+      if (!isRepeated) tokens[count++] = literal === star2 ? many : one2;
       continue;
     }
-    if (literal === "\\") {
-      const escaped = characters[index + 1];
-      if (escaped === "}" || escaped === "/") continue;
-      if (escaped !== "*" && escaped !== "?" && escaped !== "\\") {
-        throw new LineError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${escaped ?? ""}'`);
+    if (literal === backslash2) {
+      const escaped = pattern.codePointAt(index + 1);
+      if (escaped === closingBrace || escaped === slash2) continue;
+      if (escaped !== star2 && escaped !== questionMark && escaped !== backslash2) {
+        const shown = escaped === void 0 ? "" : String.fromCodePoint(escaped);
+        throw new LineError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${shown}'`);
       }
       literal = escaped;
       index++;
     }
-    tokens.push(codeOf(literal));
+    if (literal > 65535) index++;
+    tokens[count++] = literal;
   }
-  return tokens;
-}
-function reversePattern(pattern) {
-  const characters = Array.from(pattern);
-  const parts = [];
-  for (let index = 0; index < characters.length; index++) {
-    const character = characters[index] ?? "";
-    const escaped = characters[index + 1];
-    if (character === "\\" && escaped !== void 0) {
-      parts.push(character + escaped);
-      index++;
-    } else parts.push(character);
-  }
-  return parts.reverse().join("");
+  return tokens.subarray(0, count);
 }
 function readTemplate(template) {
   const parts = template.split(/(\$(?:\$|\{[\p{L}\p{Nd}_]+\}|[\p{L}\p{Nd}_]+))/u).flatMap((part, i) => {
@@ -3149,13 +3144,13 @@ function expandWord(word, variables, missing) {
   return expand(word, variables, {}, missing).text;
 }
 function expandWords(word, variables, missing) {
-  return expand(word, variables, {}, missing).words;
+  return expand(word, variables, { split: true }, missing).words;
 }
 function expandBody(body, variables, missing) {
   return expand(body, { get: (name) => variables.get(name), escape: "\\" }, { ignoreQuotes: true }, missing).text;
 }
 function splitWords(text, treatment) {
-  return expand(text, { get: () => void 0, escape: "\\" }, { ...treatment, keepUnset: true }).words;
+  return expand(text, { get: () => void 0, escape: "\\" }, { ...treatment, keepUnset: true, split: true }).words;
 }
 function expand(word, variables, treatment, missing) {
   const lexer = new Lexer(word, variables, treatment, missing);
@@ -3213,16 +3208,24 @@ var Lexer = class {
     const words = [];
     let inWord = false;
     this.#begun = "";
+    const isSplit = this.#treatment.split === true;
     const addRaw = (part) => {
+      if (!isSplit) return;
       this.#begun += part;
       inWord = true;
     };
-    const add = (character) => {
-      if (!isSpace2(character)) addRaw(character);
-      else if (inWord && this.#begun !== "") {
-        words.push(this.#begun);
-        this.#begun = "";
-        inWord = false;
+    const endWord = () => {
+      if (!inWord || this.#begun === "") return;
+      words.push(this.#begun);
+      this.#begun = "";
+      inWord = false;
+    };
+    const addSplit = (value) => {
+      let isFirst = true;
+      for (const part of splitSpaces(value)) {
+        if (!isFirst) endWord();
+        isFirst = false;
+        if (part !== "") addRaw(part);
       }
     };
     const finish = () => {
@@ -3238,8 +3241,7 @@ var Lexer = class {
       if (character === "$") {
         const value = this.#readDollar();
         text += value;
-        if (hasSpace(value)) for (const part of value) add(part);
-        else if (value !== "") addRaw(value);
+        if (isSplit) addSplit(value);
         continue;
       }
       const special = this.#readSpecial(character);
@@ -3250,7 +3252,8 @@ var Lexer = class {
       }
       this.#take();
       if (character !== this.#variables.escape) {
-        add(character);
+        if (isSpace2(character)) endWord();
+        else addRaw(character);
         text += character;
         continue;
       }
@@ -4657,8 +4660,8 @@ var StageChecker = class {
       (port) => this.#try(instruction, (missing) => expandWords(port, this.#variables, missing)) ?? []
     );
     for (const port of words) {
-      const slash2 = port.indexOf("/");
-      const protocol = slash2 < 0 ? "" : port.slice(slash2 + 1);
+      const slash3 = port.indexOf("/");
+      const protocol = slash3 < 0 ? "" : port.slice(slash3 + 1);
       if (protocol !== protocol.toLowerCase())
         this.#tell("ExposeProtoCasing", instruction, `Defined protocol '${port}' in EXPOSE instruction should be lowercase`);
       if (port.includes(":")) {
@@ -10795,11 +10798,11 @@ function argumentsPrefix(values) {
 // src/build/ports.ts
 var protocols = ["tcp", "udp", "sctp"];
 function expandPorts(spec) {
-  const slash2 = spec.indexOf("/");
-  const protocol = (slash2 < 0 ? "tcp" : spec.slice(slash2 + 1)).toLowerCase() || "tcp";
+  const slash3 = spec.indexOf("/");
+  const protocol = (slash3 < 0 ? "tcp" : spec.slice(slash3 + 1)).toLowerCase() || "tcp";
   const wrong = (why) => new RangeError(`invalid containerPort: ${spec}: ${why}`);
   if (!protocols.includes(protocol)) throw wrong(`"${protocol}" is no protocol; use tcp, udp or sctp`);
-  const address = slash2 < 0 ? spec : spec.slice(0, slash2);
+  const address = slash3 < 0 ? spec : spec.slice(0, slash3);
   const range = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(address.slice(address.lastIndexOf(":") + 1));
   if (range === null) throw wrong("it must be a port, or a range of ports");
   const first = Number(range[1]);
