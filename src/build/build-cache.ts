@@ -19,7 +19,7 @@ import type { Digest } from "../image/digest.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { repositoryName } from "../image/reference.ts";
 import type { LayerItem } from "../layer/entry.ts";
-import { type Blobs, writeLayer } from "../layer/layer.ts";
+import { type Blobs, checkLevel, writeLayer } from "../layer/layer.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Report } from "../report/report.ts";
 import type { CacheKeeper, CacheMount, Sandbox } from "../sandbox/sandbox.ts";
@@ -140,7 +140,7 @@ export function lastKey({ dockerfile, targets, platforms, destinations, compress
     ...platforms.map(formatPlatform),
     "",
     first === undefined ? "" : repositoryName(first),
-    `${compression} ${compressionLevel}`,
+    `${compression} ${checkLevel(compression, compressionLevel)}`,
   ]);
 }
 

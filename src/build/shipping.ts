@@ -3,7 +3,7 @@
 import { type Cache, type CachedLayer, keyOf } from "../cache/cache.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
-import { DigestMismatchError, MalformedLayerError, recompressLayer, type WriteOptions } from "../layer/layer.ts";
+import { checkLevel, DigestMismatchError, MalformedLayerError, recompressLayer, type WriteOptions } from "../layer/layer.ts";
 import type { BuiltStage } from "./execute.ts";
 import type { Layers } from "./layers.ts";
 import type { Request } from "./request.ts";
@@ -29,13 +29,14 @@ export interface ShippingTools extends Pick<WriteOptions, "blobs" | "helper">, P
 }
 
 export function openShipping(tools: ShippingTools): Shipping {
-  const { cache, layers, compression, compressionLevel: level } = tools;
+  const { cache, layers, compression } = tools;
+  const level = checkLevel(compression, tools.compressionLevel);
   const stop = new AbortController();
   const signal = AbortSignal.any([tools.signal, stop.signal]);
   const made = new Map<Digest, Promise<Form>>();
   let compressing: Promise<unknown> = Promise.resolve();
-  const named = level === undefined ? undefined : new RegExp(`-${level}(?:-|$)`);
-  const fits = ({ layer, compressor }: Form) => layer.compression === compression && (named?.test(compressor) ?? true);
+  const named = new RegExp(`-${level}(?:-|$)`);
+  const fits = ({ layer, compressor }: Form) => layer.compression === compression && named.test(compressor);
 
   function fit(cached: CachedLayer): Promise<Form> {
     const { diffId } = cached.layer;

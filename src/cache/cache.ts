@@ -56,7 +56,10 @@ export interface Cache {
    * What the last build of a name left of itself: a value, and chains that `find` then knows without asking. To be awaited before `find`.
    */
   findLast(key: Key): Promise<unknown>;
-  /** Leaves the same for the next one, with its layers; of a stage without a chain what the last one had under the same keys. */
+  /**
+   * Leaves the same for the next one, with its layers; of a stage without a chain what the last one had under the same keys. A value that makes
+   * it longer than stores take is left out, and where that does not help nothing is left.
+   */
   keepLast(key: Key, value: unknown, stages: readonly { readonly keys: readonly Key[]; readonly chain: Chain | undefined }[]): void;
   findNote(key: Key): Promise<unknown>;
   keepNote(key: Key, value: unknown): void;
@@ -236,9 +239,11 @@ export function openCache(options: CacheOptions): Cache {
       stores.track(
         Promise.all(recorded).then((all) => {
           const known = all.filter((one) => one !== undefined);
-          const record: LastRecord = { kind: "last", value, chains: known.map(({ stage }) => stage) };
+          const chains = known.map(({ stage }) => stage);
+          const whole: LastRecord = { kind: "last", value, chains };
+          const record = [whole, { ...whole, value: null }].find((one) => stores.fits(key, one));
           const needed = known.flatMap((one) => one.needed);
-          if (last?.is(record) !== true) write(key, record, needed);
+          if (record !== undefined && last?.is(record) !== true) write(key, record, needed);
         }),
       );
     },

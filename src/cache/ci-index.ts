@@ -3,6 +3,7 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { type Digest, isDigest } from "../image/digest.ts";
+import { lastUses } from "./last-use.ts";
 import type { Key } from "./store.ts";
 
 export interface CiIndex {
@@ -84,14 +85,26 @@ export async function decodeIndex(bytes: Uint8Array): Promise<CiIndex> {
   return { records: new Map(records), blobs: new Map(blobs) };
 }
 
+/** The records of an index, the ones that were used last first, each with the time, seconds since 1970. */
+export function byLastUse({ records }: Pick<CiIndex, "records">): readonly (readonly [Key, IndexedRecord, number])[] {
+  const named = [...records].map(([key, record]) => ({
+    key,
+    record,
+    usedAt: record.used,
+    blobs: record.blobs.map((digest) => ({ digest })),
+  }));
+  return [...lastUses(named)].map(([{ key, record }, used]) => [key, record, used] as const).sort(([, , a], [, , b]) => b - a);
+}
+
 /** The records that were used last, as many as fit, and the blobs that they name. Records with a blob that has no place are left out. */
-export function boundIndex({ records, blobs }: CiIndex, limits: IndexLimits): CiIndex {
+export function boundIndex(index: CiIndex, limits: IndexLimits): CiIndex {
+  const { blobs } = index;
   const kept: [Key, IndexedRecord][] = [];
   const places = new Map<Digest, Place>();
   const packs = new Set<string>();
   let blobBytes = 0;
   let recordBytes = 0;
-  for (const [key, record] of [...records].sort(([, a], [, b]) => b.used - a.used)) {
+  for (const [key, record] of byLastUse(index)) {
     const needed = new Map(record.blobs.filter((digest) => !places.has(digest)).map((digest) => [digest, blobs.get(digest)]));
     const found = [...needed].filter((entry): entry is [Digest, Place] => entry[1] !== undefined);
     const more = found.reduce((sum, [, { size }]) => sum + size, 0);

@@ -5,7 +5,7 @@ import type { Digest } from "../image/digest.ts";
 import { verifyBytes } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import { WriteDeniedError } from "./ci-entry.ts";
-import { boundIndex, type CiIndex, type IndexedRecord, type Place } from "./ci-index.ts";
+import { boundIndex, byLastUse, type CiIndex, type IndexedRecord, type Place } from "./ci-index.ts";
 import { openIndexes, prefixOf } from "./ci-indexes.ts";
 import { sendBlobs } from "./ci-pack.ts";
 import { openPacks } from "./ci-packs.ts";
@@ -13,7 +13,7 @@ import { type CiAccess, openEntries } from "./ci-service.ts";
 import { scopesOf } from "./ci-token.ts";
 import { defaultSizes, readEntry, type TransferSizes } from "./ci-transfer.ts";
 import { checkRecordSize } from "./record-file.ts";
-import type { CacheBlob, Key, NewRecord, Store } from "./store.ts";
+import { type CacheBlob, type Key, type NewRecord, type Store, worthNoting } from "./store.ts";
 import { within } from "./time-limit.ts";
 
 export interface CiStoreOptions {
@@ -45,8 +45,6 @@ export interface CiLimits {
 const defaultLimits: CiLimits = { askMs: 20_000, writeMs: 600_000 };
 const mostRecordBytes = 8 << 20;
 const mostPacks = 64;
-/** Seconds after which the use of a record is worth an index of its own. */
-const touchAfter = 24 * 3600;
 
 /** Opens the store; it asks for nothing before it is asked. */
 export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOptions, tools: CiStoreTools): Store {
@@ -116,7 +114,7 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
   }
 
   function isWorthAnIndex(): boolean {
-    const stale = now() / 1000 - touchAfter;
+    const stale = now() / 1000 - worthNoting;
     return gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
   }
 
@@ -171,8 +169,10 @@ export function openCiStore({ access, scope, readScopes, maxBytes }: CiStoreOpti
     async prune({ unusedFor, maxBytes: most, dryRun }, signal) {
       if (own === undefined || !mayWrite) throw new Error(`Cannot prune ${name}: this job may not write to it`);
       const since = unusedFor === undefined ? 0 : now() / 1000 - unusedFor;
-      const reduce = ({ records, blobs }: CiIndex) =>
-        bound({ records: new Map([...records].filter(([, record]) => record.used >= since)), blobs }, most ?? maxBytes);
+      const reduce = ({ records, blobs }: CiIndex) => {
+        const recent = byLastUse({ records }).filter(([, , used]) => used >= since);
+        return bound({ records: new Map(recent.map(([key, record]) => [key, record])), blobs }, most ?? maxBytes);
+      };
       return within(limits.writeMs, `prune ${name}`, signal, async (limited) => {
         const before = await own.newest(limited);
         const after = reduce(before);

@@ -51,10 +51,10 @@ export function openDirectoryStore(
       const size = (await regularFile(recordPath(key)))?.size ?? 0;
       try {
         const record = await readRecord(key);
-        if (record !== undefined) usable.push({ ...record, key });
+        if (record !== undefined) usable.push({ ...record, key, documents: [] });
       } catch (error) {
         if (error instanceof Error && "syscall" in error) throw error;
-        broken.push({ key, size, usedAt: 0, blobs: [] });
+        broken.push({ key, size, usedAt: 0, blobs: [], documents: [] });
       }
     });
     return { usable, broken, foreign: new Set() };

@@ -1,6 +1,7 @@
 // Which records go when a store is to be smaller: what is old, then the least recently used.
 
 import type { Digest } from "../image/digest.ts";
+import { lastUses } from "./last-use.ts";
 import type { NamedBlob } from "./record-file.ts";
 import type { Key, PruneLimits } from "./store.ts";
 
@@ -11,6 +12,8 @@ export interface Candidate {
   /** Milliseconds since 1970; what lies in the future counts as now. */
   readonly usedAt: number;
   readonly blobs: readonly NamedBlob[];
+  /** Further blobs, which are there for the record's sake alone. */
+  readonly documents: readonly NamedBlob[];
 }
 
 export interface Eviction<T extends Candidate> {
@@ -23,15 +26,16 @@ export interface Eviction<T extends Candidate> {
 }
 
 export function planEviction<T extends Candidate>(candidates: readonly T[], limits: PruneLimits, now: number): Eviction<T> {
-  const usedAt = (candidate: T) => Math.min(candidate.usedAt, now);
+  const uses = lastUses(candidates);
+  const usedAt = (candidate: T) => Math.min(uses.get(candidate) ?? 0, now);
   const { unusedFor = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = limits;
   const isOld = (candidate: T) => now - usedAt(candidate) > unusedFor * 1000;
   const newestFirst = candidates.filter((candidate) => !isOld(candidate)).sort((a, b) => usedAt(b) - usedAt(a) || (a.key < b.key ? -1 : 1));
   const named = new Map<Digest, { readonly size: number; by: number }>();
   let bytes = 0;
-  for (const { size, blobs } of newestFirst) {
-    bytes += size;
-    for (const blob of distinct(blobs)) {
+  for (const candidate of newestFirst) {
+    bytes += candidate.size;
+    for (const blob of distinct(candidate)) {
       const known = named.get(blob.digest);
       if (known === undefined) bytes += blob.size;
       named.set(blob.digest, { size: known?.size ?? blob.size, by: (known?.by ?? 0) + 1 });
@@ -42,7 +46,7 @@ export function planEviction<T extends Candidate>(candidates: readonly T[], limi
     const last = kept.pop();
     if (last === undefined) break;
     bytes -= last.size;
-    for (const { digest } of distinct(last.blobs)) {
+    for (const { digest } of distinct(last)) {
       const { size, by } = named.get(digest) as { size: number; by: number };
       if (by > 1) named.set(digest, { size, by: by - 1 });
       else {
@@ -60,6 +64,6 @@ export function planEviction<T extends Candidate>(candidates: readonly T[], limi
   };
 }
 
-function distinct(blobs: readonly NamedBlob[]): readonly NamedBlob[] {
-  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+function distinct({ blobs, documents }: Candidate): readonly NamedBlob[] {
+  return [...new Map([...blobs, ...documents].map((blob) => [blob.digest, blob])).values()];
 }

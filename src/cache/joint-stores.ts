@@ -4,7 +4,7 @@ import type { Report } from "../report/report.ts";
 import { keyOf } from "./key.ts";
 import type { Found } from "./last-build.ts";
 import { type CacheRecord, decodeRecord, encodeRecord } from "./record.ts";
-import type { CacheBlob, Key, Store } from "./store.ts";
+import { type CacheBlob, type Key, recordLimit, type Store } from "./store.ts";
 
 export interface JointOptions {
   /** Looked up in this order, written to all. */
@@ -23,6 +23,8 @@ export interface JointOptions {
 export interface JointStores {
   /** The first good record of each key, over all stores and scopes; everything is asked at once. `accept` throws where it is none. */
   look<T extends CacheRecord>(keys: readonly Key[], accept: (record: CacheRecord) => T | undefined): Promise<ReadonlyMap<Key, Found<T>>>;
+  /** Whether stores take a record of this length. */
+  fits(key: Key, record: CacheRecord): boolean;
   /** In the background. A blob that `isLost` is told, and no fault of the store that is written to. */
   write(key: Key, record: CacheRecord, blobs: readonly CacheBlob[], isLost: (blob: CacheBlob) => boolean): void;
   /** Work that `close` waits for. */
@@ -83,6 +85,7 @@ export function joinStores({ stores, readOnly, secret, scope, readScopes, report
         }
       return found;
     },
+    fits: (key, record) => encodeRecord(scoped(scope, key), record, secret).byteLength <= recordLimit,
     write(key, record, blobs, isLost) {
       if (readOnly || blobs.some(isLost)) return;
       const name = scoped(scope, key);

@@ -112,11 +112,11 @@ export function openOciStore(directory: string, tools: { readonly report: Pick<R
       try {
         const record = await readRecord(key, manifest, signal);
         const usedAt = (await regularFile(path.join(blobFolder, hexOf(manifest.digest))))?.mtimeMs ?? 0;
-        usable.push({ key, size: 0, usedAt, blobs: [manifest, ...record.named] });
+        usable.push({ key, size: 0, usedAt, blobs: record.blobs, documents: [manifest, ...record.named] });
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof Error && "syscall" in error) throw error;
-        broken.push({ key, size: 0, usedAt: 0, blobs: [] });
+        broken.push({ key, size: 0, usedAt: 0, blobs: [], documents: [] });
       }
     });
     const foreign = new Set<Digest>();
@@ -132,7 +132,7 @@ export function openOciStore(directory: string, tools: { readonly report: Pick<R
       changeIndex((records) => {
         for (const { key } of goners) records.delete(key);
       }),
-    touch: async ({ blobs: [manifest] }) => manifest !== undefined && blobs.touch(manifest.digest),
+    touch: async ({ documents: [manifest] }) => manifest !== undefined && blobs.touch(manifest.digest),
   };
 
   async function prune(limits: PruneLimits, signal: AbortSignal | undefined): Promise<PruneResult> {

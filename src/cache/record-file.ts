@@ -2,10 +2,8 @@
 
 import { type Digest, isDigest } from "../image/digest.ts";
 import { digestOf } from "../image/encode.ts";
-import type { Key, NewRecord } from "./store.ts";
+import { type Key, type NewRecord, recordLimit } from "./store.ts";
 
-/** No record's bytes are more. */
-const recordLimit = 1024 * 1024;
 /** Of the whole file: a line for each of some thousand blobs has room beside the bytes. */
 export const recordFileLimit = 2 * recordLimit;
 

@@ -46,6 +46,13 @@ export function encodeRecordManifest({ key, bytes, blobs }: NewRecord, now: numb
   return { manifest: encodeDocument(mediaTypes.oci.manifest, document), documents: [config, ...stands] };
 }
 
+/** The manifest of a record as if it were put now. Throws where the bytes are none. */
+export function renewRecordManifest(bytes: Uint8Array, now: number): EncodedBlob {
+  const document = parse(bytes) as { annotations?: object };
+  const created = { [annotations.created]: new Date(now).toISOString() };
+  return encodeDocument(mediaTypes.oci.manifest, { ...document, annotations: { ...document.annotations, ...created } });
+}
+
 export interface FoundManifest extends KeptRecord {
   /** Milliseconds since 1970; 0 where it does not say. */
   readonly createdAt: number;

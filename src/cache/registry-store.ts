@@ -6,13 +6,19 @@ import { type Registry, RegistryError, type Repository } from "../registry/regis
 import type { Report } from "../report/report.ts";
 import { mapBounded } from "./bounded.ts";
 import { planEviction } from "./eviction.ts";
-import { decodeRecordManifest, encodeRecordManifest, type FoundManifest, keyOfTag, tagOf } from "./record-manifest.ts";
-import type { Key, PruneLimits, PruneResult, Store } from "./store.ts";
+import { outermost } from "./last-use.ts";
+import { decodeRecordManifest, encodeRecordManifest, type FoundManifest, keyOfTag, renewRecordManifest, tagOf } from "./record-manifest.ts";
+import { type Key, type PruneLimits, type PruneResult, type Store, worthNoting } from "./store.ts";
 
 /** As many as the client opens connections to one host. */
 const parallelLookups = 24;
 /** A registry that fails so often in one look-up is not asked any further. */
 const mostTroubles = 3;
+
+/** A record as it lies in the repository. */
+interface Listed extends FoundManifest {
+  readonly manifest: Uint8Array;
+}
 
 export function openRegistryStore(
   place: Pick<Reference, "registry" | "repository">,
@@ -22,21 +28,20 @@ export function openRegistryStore(
   const repository = tools.registry.repository(place);
   const name = `repository ${repository.registry}/${repository.repository}`;
 
+  /** Records that are in use, and were last put long ago. */
+  const stale = new Map<Key, Listed & { readonly key: Key }>();
+
   function passOver(key: Key, error: unknown): undefined {
     const why = error instanceof Error ? error.message : String(error);
     report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
   }
 
   /** Undefined where there is none, or none that is of use. */
-  async function lookUp(
-    key: Key,
-    signal: AbortSignal | undefined,
-  ): Promise<(FoundManifest & { readonly size: number; readonly digest: `sha256:${string}` }) | undefined> {
+  async function lookUp(key: Key, signal: AbortSignal | undefined): Promise<Listed | undefined> {
     const bytes = await repository.manifest(tagOf(key), signal);
     if (bytes === undefined) return undefined;
     try {
-      const found = decodeRecordManifest(bytes, key);
-      return { ...found, size: bytes.byteLength, digest: digestOf(bytes) };
+      return { ...decodeRecordManifest(bytes, key), manifest: bytes };
     } catch (error) {
       return passOver(key, error);
     }
@@ -47,7 +52,9 @@ export function openRegistryStore(
     const keys = (await repository.tags(signal)).flatMap((tag) => keyOfTag(tag) ?? []);
     const found = await mapBounded([...new Set(keys)], parallelLookups, async (key) => {
       const record = await lookUp(key, signal);
-      return record === undefined ? [] : [{ ...record, key, usedAt: record.createdAt }];
+      if (record === undefined) return [];
+      const { blobs, manifest, createdAt } = record;
+      return [{ key, size: manifest.byteLength, digest: digestOf(manifest), usedAt: createdAt, blobs, documents: [] }];
     });
     const plan = planEviction(found.flat(), limits, now);
     await mapBounded(limits.dryRun ? [] : plan.removed, parallelLookups, async ({ digest }) => {
@@ -83,6 +90,7 @@ export function openRegistryStore(
           const record = await lookUp(key, signal);
           answers += 1;
           if (record === undefined) return [];
+          if (Date.now() - record.createdAt > worthNoting * 1000) stale.set(key, { ...record, key });
           repository.know(record.named.map(({ digest }) => digest));
           return [[key, record.bytes] as const];
         } catch (error) {
@@ -104,13 +112,21 @@ export function openRegistryStore(
         const sent = await Promise.allSettled([...record.blobs, ...documents].map((blob) => repository.send(blob, signal)));
         for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
         await repository.putManifest(tagOf(record.key), manifest, signal);
+        stale.delete(record.key);
       } catch (error) {
         signal?.throwIfAborted();
         throw advise(error, repository);
       }
     },
     prune,
-    async close() {},
+    async close(signal) {
+      // The registry does not say what was read. That this cannot be noted is no trouble to anybody.
+      await mapBounded(outermost([...stale.values()]), parallelLookups, ({ key, manifest }) =>
+        repository.putManifest(tagOf(key), renewRecordManifest(manifest, Date.now()), signal).catch(() => {}),
+      );
+      signal?.throwIfAborted();
+      stale.clear();
+    },
   };
 }
 

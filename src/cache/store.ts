@@ -6,13 +6,19 @@ import type { Descriptor, Layer } from "../image/image.ts";
 /** 64 hex digits; names a record. What it is the hash of is the caller's affair. */
 export type Key = string;
 
+/** No record has more bytes. */
+export const recordLimit = 1024 * 1024;
+
 /** What a record names, with where its bytes are; a layer is one. */
 export type CacheBlob = Pick<Layer, "descriptor" | "open" | "file" | "origin">;
+
+/** Seconds after which the use of a record is worth writing down where that takes a request. */
+export const worthNoting = 24 * 3600;
 
 /** A small document and the blobs that are of no use without it. */
 export interface NewRecord {
   readonly key: Key;
-  /** Up to 1 MiB. */
+  /** Up to `recordLimit`. */
   readonly bytes: Uint8Array;
   readonly blobs: readonly CacheBlob[];
 }
@@ -42,7 +48,7 @@ export interface Store {
 }
 
 export interface PruneLimits {
-  /** Seconds since the last use, or where the store does not know that, since it was made. */
+  /** Seconds since the last use, which stores that are far away note once a day. */
   readonly unusedFor?: number;
   /** Bytes. */
   readonly maxBytes?: number;

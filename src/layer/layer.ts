@@ -21,6 +21,7 @@ import { encodeItems, type PackedBytes, writeBytesHere, writeHere } from "./writ
 export {
   type Blobs,
   ContentChangedError,
+  checkLevel,
   DigestMismatchError,
   decodeIndex,
   decompress,

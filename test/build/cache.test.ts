@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, 
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type CacheRequest, type CacheStore, prune, type Request } from "../../src/build/build.ts";
+import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import { temporaryDirectory } from "../support/build.ts";
 import { startCacheService } from "../support/cache-service.ts";
@@ -306,6 +307,10 @@ for (const [what, kind] of Object.entries(aged))
     const second = await tools.build(app, source, { stores });
     assert.deepEqual(second.outcomes, { "stage-1": ["cached", "cached"] });
     assert.equal(second.digest, first.digest);
+    // The records of its steps, by which builds of other names find them.
+    const destinations = [parseReference(`${tools.registry.host}/other:1`)];
+    const other = await tools.build(app, source, { stores }, { destinations });
+    assert.deepEqual(other.outcomes, { "stage-1": ["cached", "cached"] });
     // Their bytes, and those of the stage that was not built.
     const edited = await tools.build(app, { ...source, main: "m2" }, { stores });
     assert.deepEqual(edited.outcomes, { build: ["cached", "cached", "cached", "done", "done"], "stage-1": ["done", "done"] });

@@ -83,6 +83,24 @@ for (const [what, [before, after]] of Object.entries(ways))
     });
   }
 
+for (const [what, level] of [
+  ["gzip", 6],
+  ["zstd", 3],
+] as const)
+  test(`the usual level of ${what} is the same whether it is given or not`, async (t) => {
+    const tools = await openCachedBuilds(t);
+    if (tools === undefined) return;
+    const usual = { ...settled, compression: what };
+    const first = await tools.build(app, source, {}, usual);
+    const count = blobsOf(tools.directory).length;
+    const second = await tools.build(app, source, {}, { ...usual, compressionLevel: level });
+    assert.equal(second.digest, first.digest);
+    assert.equal(blobsOf(tools.directory).length, count);
+    await tools.build(app, { ...source, main: "m2" }, {}, { ...usual, compressionLevel: 9 });
+    const third = await tools.build(app, { ...source, main: "m2" }, {}, usual);
+    assert.equal(third.digest, (await tools.build(app, { ...source, main: "m2" }, {}, { ...usual, cache: undefined })).digest);
+  });
+
 test("what lies below the steps that are done is compressed anew, and nothing that is only copied from", async (t) => {
   const tools = await openCachedBuilds(t);
   if (tools === undefined) return;

@@ -521,6 +521,19 @@ test("what was used within a day is not worth an index", async (t) => {
   }
 });
 
+test("a record counts as used when one is that names all of its blobs", async (t) => {
+  const service = await startCacheService(t);
+  const start = Date.parse("2026-01-01T00:00:00Z");
+  const at = (days: number, maxBytes = 1 << 30) => openJob(t, service, { maxBytes }, { now: () => start + days * day });
+  await keep(at(0), recordOf("step", small), recordOf("unused", other), recordOf("note", small, large));
+  const user = at(3);
+  await findNames(user, "note");
+  await user.store.close();
+  assert.deepEqual(await findNames(at(3, 31_000), "note", "step"), ["note", "step"]);
+  await at(4).store.prune({ unusedFor: 2 * 24 * 3600, dryRun: false });
+  assert.deepEqual(await findNames(at(5), "note", "step", "unused"), ["note", "step"]);
+});
+
 test("pruning takes records out of the index, and says that the bytes stay", async (t) => {
   const service = await startCacheService(t);
   const start = Date.parse("2026-01-01T00:00:00Z");

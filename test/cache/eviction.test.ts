@@ -12,6 +12,7 @@ const record = (key: string, secondsAgo: number, ...blobs: { digest: `sha256:${s
   size: 1,
   usedAt: now - secondsAgo * 1000,
   blobs,
+  documents: [],
 });
 
 const shared = blob("shared", 50);
@@ -48,3 +49,23 @@ for (const [name, limits, kept, bytes] of rows) {
     assert.deepEqual(new Map([...plan.keptBlobs].sort()), new Map([...named].sort()));
   });
 }
+
+const [x, y, z] = [blob("x", 10), blob("y", 10), blob("z", 10)];
+
+const uses: [what: string, records: ReturnType<typeof record>[], kept: string[]][] = [
+  [
+    "a step of a note that is used stays",
+    [record("note", 5, x, y, z), record("step", 90, x), record("own", 90, z, y)],
+    ["note", "own", "step"],
+  ],
+  ["a note does not keep what has something else, too", [record("note", 5, x, y), record("step", 90, x, z)], ["note"]],
+  ["a note that is old keeps nothing", [record("note", 90, x, y), record("step", 95, x)], []],
+  ["a step that is used keeps no note", [record("note", 90, x, y), record("step", 5, x)], ["step"]],
+  ["what needs no blob stands for itself", [record("note", 5, x), record("nothing", 90)], ["note"]],
+];
+
+for (const [what, candidates, kept] of uses)
+  test(what, () => {
+    const plan = planEviction(candidates, { unusedFor: 15, dryRun: false }, now);
+    assert.deepEqual(plan.kept.map(({ key }) => key).sort(), kept);
+  });

@@ -70,6 +70,25 @@ for (const gone of ["layer a", "index b"])
     assert.equal((await next.cache.find(stateKeys("one"))).size, 0);
   });
 
+test("one that is too long goes without its value, or not at all, and the store is none the worse", async (t) => {
+  const { openStore } = inDirectory(t);
+  const long = "x".repeat(1_100_000);
+  for (const [stage, value, left] of [
+    ["one", "short", "short"],
+    ["one", long, null],
+    [long, "too long anyway", null],
+  ] as const) {
+    const { cache, texts } = open(openStore());
+    cache.keepLast(name, value, [{ keys: [keyOf(stage), stage], chain: chainOf("a", "b") }]);
+    cache.keep([keyOf(`after ${left}`)], chainOf("c"));
+    await cache.close();
+    const next = open(openStore());
+    assert.equal(await next.cache.findLast(name), left);
+    assert.equal((await next.cache.find([keyOf(stage), keyOf(`after ${left}`)])).size, stage === long ? 1 : 2);
+    assert.deepEqual([...texts, ...next.texts], []);
+  }
+});
+
 test("of a stage that was not needed it has what the one before had, unless that could not be read", async (t) => {
   const { openStore } = inDirectory(t);
   const first = open(openStore());

@@ -212,6 +212,44 @@ test("prune goes by when a record was put", async (t) => {
   assert.deepEqual(await readWhole(store, [keyOf("a"), keyOf("b")]), ["a"]);
 });
 
+test("what was found counts as used, to the day, with the records that it stands for", async (t) => {
+  const { registry, store, openAnother } = await setUp(t);
+  const [a, b] = [layerOf(makeBytes(10, 1)), layerOf(makeBytes(10, 2))];
+  for (const record of [recordWith("note", [a, b]), recordWith("step", [a]), recordOf("unused", 3)]) await store.put(record);
+  const start = Date.now();
+  for (const [hours, puts] of [
+    [20, 0],
+    [30, 1],
+    [40, 0],
+    [60, 1],
+  ] as const) {
+    t.mock.timers.enable({ apis: ["Date"], now: start + hours * 3600_000 });
+    registry.requests.length = 0;
+    const user = openAnother().store;
+    assert.deepEqual(
+      await readWhole(user, ["note", ...(hours === 60 ? ["step"] : [])].map(keyOf)),
+      hours === 60 ? ["note", "step"] : ["note"],
+    );
+    await user.close();
+    assert.equal(registry.count("PUT", /manifests/), puts, `after ${hours} hours`);
+    t.mock.timers.reset();
+  }
+  t.mock.timers.enable({ apis: ["Date"], now: start + 70 * 3600_000 });
+  assert.equal((await store.prune({ unusedFor: 48 * 3600, dryRun: false })).removedRecords, 1);
+  assert.deepEqual(await readWhole(store, ["note", "step", "unused"].map(keyOf)), ["note", "step"]);
+});
+
+test("that a use cannot be noted is no trouble", async (t) => {
+  const { registry, store, openAnother, warnings } = await setUp(t);
+  await store.put(recordOf("a"));
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 30 * 3600_000 });
+  const reader = openAnother().store;
+  assert.deepEqual(await readWhole(reader, [keyOf("a")]), ["a"]);
+  registry.order({ method: "PUT", kind: "refuse", status: 403, times: 9 });
+  await reader.close();
+  assert.deepEqual(warnings, []);
+});
+
 const bytes = makeBytes(2_000_000, 3);
 const digest = digestOf(bytes);
 const uploaded = new RegExp(`uploads/.*digest=${encodeURIComponent(digest)}`);
