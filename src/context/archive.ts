@@ -107,7 +107,7 @@ export async function unpackArchive(
   tools: ArchiveTools,
 ): Promise<{ readonly newest: number | undefined }> {
   const made: NewDirectory = { mode: 0o755, owner: options.owner, mtime: options.now };
-  const implied: NewDirectory = { ...made, owner: { uid: 0, gid: 0 } };
+  const implied: NewDirectory = { ...made, owner: undefined, isPlain: true };
   const root = resolvePath(draft, destination).path;
   draft.makeDirectories(root, made);
   const below: FileView = { lstat: (path) => draft.lstat(joinPath(root, path)), list: (path) => draft.list(joinPath(root, path)) };

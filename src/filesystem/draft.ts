@@ -30,6 +30,8 @@ export interface NewDirectory {
   /** Undefined: root, and the group that the kernel gives. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   readonly mtime: number;
+  /** A set-group-ID bit above hands its group on, but not itself. */
+  readonly isPlain?: boolean;
 }
 
 /** The attributes of a directory that an instruction creates. */
@@ -209,10 +211,10 @@ export class Draft implements FileView {
 const setgid = 0o2000;
 
 /** A directory with the set-group-ID bit hands the bit and, unless an owner is asked for, its group to what is made in it. */
-function makeDirectory({ mode, owner, mtime }: NewDirectory, above: Attributes | undefined): Attributes {
+function makeDirectory({ mode, owner, mtime, isPlain = false }: NewDirectory, above: Attributes | undefined): Attributes {
   const inherits = above !== undefined && (above.mode & setgid) !== 0;
   const { uid, gid } = owner ?? { uid: 0, gid: inherits ? above.gid : 0 };
-  return directoryAttributes(inherits ? mode | setgid : mode, uid, gid, mtime);
+  return directoryAttributes(inherits && !isPlain ? mode | setgid : mode, uid, gid, mtime);
 }
 
 /** Stands for a parent that is in the layer already. */
