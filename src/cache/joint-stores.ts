@@ -47,14 +47,19 @@ export function joinStores({ stores, readOnly, secret, scope, readScopes, report
     report.emit({ kind: "warning", text });
   }
 
+  /** Of what fails at the same time for the same reason the first is told. */
+  function giveUp(store: Store, text: string): void {
+    if (!broken.has(store)) warn(text);
+    broken.add(store);
+  }
+
   async function ask(store: Store, names: readonly Key[]): Promise<ReadonlyMap<Key, Uint8Array>> {
     if (broken.has(store)) return new Map();
     try {
       return await store.find(names, signal);
     } catch (error) {
       signal.throwIfAborted();
-      broken.add(store);
-      warn(`Cannot read the cache in ${store.name}: ${messageOf(error)}; the build goes on without it`);
+      giveUp(store, `Cannot read the cache in ${store.name}: ${messageOf(error)}; the build goes on without it`);
       return new Map();
     }
   }
@@ -94,8 +99,7 @@ export function joinStores({ stores, readOnly, secret, scope, readScopes, report
         if (broken.has(store)) continue;
         const put = store.put({ key: name, bytes, blobs }, signal).catch((error: unknown) => {
           if (blobs.some(isLost)) return;
-          broken.add(store);
-          warn(`Cannot write to the cache in ${store.name}: ${messageOf(error)}; nothing more is written to it`);
+          giveUp(store, `Cannot write to the cache in ${store.name}: ${messageOf(error)}; nothing more is written to it`);
         });
         track(put);
       }

@@ -8,7 +8,7 @@ import { mapBounded } from "./bounded.ts";
 import { planEviction } from "./eviction.ts";
 import { outermost } from "./last-use.ts";
 import { decodeRecordManifest, encodeRecordManifest, type FoundManifest, keyOfTag, renewRecordManifest, tagOf } from "./record-manifest.ts";
-import { type Key, type PruneLimits, type PruneResult, type Store, worthNoting } from "./store.ts";
+import { type Key, type NewRecord, type PruneLimits, type PruneResult, type Store, worthNoting } from "./store.ts";
 
 /** As many as the client opens connections to one host. */
 const parallelLookups = 24;
@@ -44,6 +44,24 @@ export function openRegistryStore(
       return { ...decodeRecordManifest(bytes, key), manifest: bytes };
     } catch (error) {
       return passOver(key, error);
+    }
+  }
+
+  async function put(record: NewRecord, signal: AbortSignal | undefined): Promise<void> {
+    const { manifest, documents } = encodeRecordManifest(record, Date.now());
+    const blobs = [...record.blobs, ...documents];
+    const send = async () => {
+      const sent = await Promise.allSettled(blobs.map((blob) => repository.send(blob, signal)));
+      for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
+      await repository.putManifest(tagOf(record.key), manifest, signal);
+    };
+    try {
+      await send();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const isUnknown = error instanceof RegistryError && (error.status === 400 || error.status === 404);
+      if (!isUnknown || !repository.doubt(blobs.map(({ descriptor }) => descriptor.digest))) throw error;
+      await send();
     }
   }
 
@@ -107,11 +125,8 @@ export function openRegistryStore(
     read: (blob, signal) => repository.read(blob, signal),
     async put(record, signal) {
       signal?.throwIfAborted();
-      const { manifest, documents } = encodeRecordManifest(record, Date.now());
       try {
-        const sent = await Promise.allSettled([...record.blobs, ...documents].map((blob) => repository.send(blob, signal)));
-        for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
-        await repository.putManifest(tagOf(record.key), manifest, signal);
+        await put(record, signal);
         stale.delete(record.key);
       } catch (error) {
         signal?.throwIfAborted();

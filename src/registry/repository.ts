@@ -26,6 +26,8 @@ export interface Repository extends Place {
   tags(signal?: AbortSignal): Promise<readonly string[]>;
   /** Notes that the repository has blobs, since a manifest in it names them: they are not sent, and can be mounted elsewhere. */
   know(digests: readonly Digest[]): void;
+  /** Notes that some of these blobs have gone all the same; false where none of them was taken for granted. */
+  doubt(digests: readonly Digest[]): boolean;
   /** Makes sure that the repository has the blob. The bytes go to the registry once, also where an image is pushed there at the same time. */
   send(blob: SentBlob, signal?: AbortSignal): Promise<void>;
   /** A blob's bytes, verified while they are read. */
@@ -114,6 +116,7 @@ export function openRepository({ registry, repository }: Place, tools: Repositor
       for (const digest of digests) held.add(digest);
       tools.know({ registry, repository }, digests);
     },
+    doubt: (digests) => digests.filter((digest) => held.delete(digest)).length > 0,
     async send(blob, signal) {
       if (!held.has(blob.descriptor.digest)) await sender.send({ client, repository }, blob, { retries: 0, tries, signal });
     },

@@ -7,12 +7,14 @@ import { RegistryError } from "../../src/registry/registry.ts";
 import { listen } from "./places.ts";
 import { keyOf } from "./records.ts";
 
-const refusal = new RegistryError("Cannot ask r.test: it is shut", { failure: "refused", hint: "ask the porter" });
+/** No two of them have the same words. */
+const refuse = (name: string) =>
+  Promise.reject(new RegistryError(`Cannot ask r.test for ${name}: it is shut`, { failure: "refused", hint: "ask the porter" }));
 const shut: Store = {
   name: "repository r.test/cache",
-  find: () => Promise.reject(refusal),
-  put: () => Promise.reject(refusal),
-  prune: () => Promise.reject(refusal),
+  find: ([key = ""]) => refuse(key.slice(0, 4)),
+  put: ({ key }) => refuse(key.slice(0, 4)),
+  prune: () => refuse("nothing"),
   async *read() {},
   async close() {},
 };
@@ -21,19 +23,21 @@ test("trouble with a store is told once, with what to try, and ends no build", a
   for (const [use, text] of [
     [
       "read",
-      "Cannot read the cache in repository r.test/cache: Cannot ask r.test: it is shut (ask the porter); the build goes on without it",
+      "Cannot read the cache in repository r.test/cache: Cannot ask r.test for ca97: it is shut (ask the porter); the build goes on without it",
     ],
     [
       "written",
-      "Cannot write to the cache in repository r.test/cache: Cannot ask r.test: it is shut (ask the porter); nothing more is written to it",
+      "Cannot write to the cache in repository r.test/cache: Cannot ask r.test for ca97: it is shut (ask the porter); nothing more is written to it",
     ],
   ]) {
     const { texts, report } = listen();
     const rest = { readOnly: false, maxAge: 1e10, secret: undefined, scope: "", readScopes: [], signal: new AbortController().signal };
     const cache = openCache({ stores: [shut], ...rest, report: { ...report, mask() {} } });
-    for (const name of ["a", "b"])
+    const uses = ["a", "b"].map(async (name) => {
       if (use === "read") assert.equal((await cache.find([keyOf(name)])).size, 0);
       else cache.keepNote(keyOf(name), "value");
+    });
+    await Promise.all(uses);
     await cache.close();
     assert.deepEqual(texts, [text]);
   }

@@ -87,6 +87,16 @@ test("a blob that the repository turns out to have lost is sent again", async (t
   assert.deepEqual(await readWhole(openAnother().store, [keyOf("a")]), ["a"]);
 });
 
+test("blobs that were lost though a manifest names them are sent again", async (t) => {
+  const { registry, store, openAnother } = await setUp(t);
+  await store.put(recordOf("a"));
+  const fresh = openAnother();
+  await fresh.store.find([keyOf("a")]);
+  registry.repositories.get("app/cache")?.blobs.clear();
+  await fresh.store.put(recordOf("b"));
+  assert.deepEqual(await readWhole(openAnother().store, [keyOf("a"), keyOf("b")]), ["a", "b"]);
+});
+
 test("kaniko's tags in the same repository are left alone", async (t) => {
   const { registry, store, warnings } = await setUp(t, { tagsPerPage: 2 });
   const old = new Date(Date.now() - 1e9).toISOString();

@@ -33,6 +33,8 @@ export interface TestCacheService {
   /** What a runner gives a job; by default one of the main branch. */
   access(permissions?: Permissions, mode?: string): CiAccess;
   order(...faults: Fault[]): void;
+  /** Forgets the faults that were ordered. */
+  calm(): void;
   /** Makes every URL invalid that was given so far. */
   expireUrls(): void;
   /** Servers that give whole files whatever range was asked for. */
@@ -48,7 +50,7 @@ const main: Permissions = { "refs/heads/main": 3 };
 /** As real ones, with everything that a URL's query may not show. */
 const signature = "a%2Bb%2Fc%3D";
 
-export async function startCacheService(test: TestContext, protocol: 1 | 2 = 2): Promise<TestCacheService> {
+export async function startCacheService(test: Pick<TestContext, "after">, protocol: 1 | 2 = 2): Promise<TestCacheService> {
   const requests: TestCacheService["requests"] = [];
   const faults: (Fault & { left: number })[] = [];
   const entries: TestEntry[] = [];
@@ -202,6 +204,7 @@ export async function startCacheService(test: TestContext, protocol: 1 | 2 = 2):
     entries,
     access: (permissions = main, mode) => ({ protocol, url, token: tokenFor(permissions), ...(mode === undefined ? {} : { mode }) }),
     order: (...more) => faults.push(...more.map((fault) => ({ ...fault, left: fault.times ?? 1 }))),
+    calm: () => faults.splice(0),
     expireUrls: () => {
       generation += 1;
     },

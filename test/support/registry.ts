@@ -62,6 +62,8 @@ export interface TestRegistry {
   >;
   /** Orders faults; each serves `times` requests (1) that match, in the order in which they were ordered. */
   order(...faults: Fault[]): void;
+  /** Forgets the faults that were ordered. */
+  calm(): void;
   /** Makes every token invalid that was given so far. */
   revokeTokens(): void;
   /** Of requests whose method and path fit. */
@@ -286,6 +288,7 @@ export async function startRegistry(test: Pick<TestContext, "after">, options: T
     requests,
     repositories,
     order: (...more) => faults.push(...more.map((fault) => ({ ...fault, left: fault.times ?? 1 }))),
+    calm: () => faults.splice(0),
     revokeTokens: () => tokens.clear(),
     count: (method, path) => requests.filter((request) => request.method === method && path.test(request.path)).length,
     stop,

@@ -1,0 +1,162 @@
+// Kills builds at random moments while they write to a store of each kind: the builds after them succeed, with the image that is due, and find the store whole.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+import type { CacheStore } from "../../src/build/build.ts";
+import { openRandom, type Random } from "../differential/random.ts";
+import type { Owner } from "../support/build.ts";
+import { startCacheService } from "../support/cache-service.ts";
+import { startRegistry } from "../support/registry.ts";
+
+export interface CrashOptions {
+  /** Kills, over all kinds of stores. */
+  readonly count: number;
+  readonly seed: number;
+  say(line: string): void;
+}
+
+export interface CrashCount {
+  readonly kind: string;
+  readonly kills: number;
+  /** Of these how many came before the build had ended. */
+  readonly early: number;
+}
+
+interface Ended {
+  readonly digest: string;
+  readonly warnings: readonly string[];
+  readonly outcomes: readonly string[];
+}
+
+/** After so many kills a store is begun anew, so that some hit an empty one. */
+const killsOfOne = 10;
+/** Images that take turns. */
+const mains = 3;
+
+const kinds: Readonly<Record<string, (folder: string, owner: Owner) => Promise<CacheStore>>> = {
+  "a directory": async (folder) => ({ kind: "directory", path: join(folder, "store"), maxBytes: 2_000_000 }),
+  "an image layout": async (folder) => ({ kind: "layout", path: join(folder, "store") }),
+  "a repository": async (_, owner) => ({
+    kind: "repository",
+    reference: { registry: (await startRegistry(owner)).host, repository: "cache" },
+  }),
+  "a CI's cache": async (_, owner) => ({ kind: "ci", access: (await startCacheService(owner)).access(), maxBytes: 1e9 }),
+};
+
+/** Throws an AssertionError at the first build that is not as it should be. */
+export async function crash({ count, seed, say }: CrashOptions): Promise<readonly CrashCount[]> {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-crash-"));
+  const random = openRandom(seed);
+  try {
+    const program = await bundleProgram(folder);
+    const start = (store: CacheStore | null, main: number) => startBuild([program, JSON.stringify(store), String(main)], folder);
+    const due: string[] = [];
+    for (let main = 0; main < mains; main++) due.push((await (await start(null, main)).ended).digest);
+    const counts: CrashCount[] = [];
+    for (const [kind, open] of Object.entries(kinds)) {
+      const kills = Math.ceil(count / Object.keys(kinds).length);
+      let early = 0;
+      for (let done = 0; done < kills; done += killsOfOne) {
+        const cleanUps: (() => unknown)[] = [];
+        const place = mkdtempSync(join(folder, "place-"));
+        const store = await open(place, { after: (work) => cleanUps.push(work as () => unknown) });
+        try {
+          early += await crashOne(Math.min(killsOfOne, kills - done), { start: (main) => start(store, main), due, random });
+        } finally {
+          for (const work of cleanUps.toReversed()) await work();
+          rmSync(place, { recursive: true, force: true });
+        }
+      }
+      say(`${kind}: ${kills} kills, ${early} before the build had ended`);
+      counts.push({ kind, kills, early });
+    }
+    return counts;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface CrashTools {
+  start(main: number): Promise<RunningBuild>;
+  /** Digests of the images. */
+  readonly due: readonly string[];
+  readonly random: Random;
+}
+
+async function crashOne(kills: number, { start, due, random }: CrashTools): Promise<number> {
+  let early = 0;
+  let usualMs = 400;
+  const check = (main: number, { digest, warnings }: Ended) => assert.deepEqual({ digest, warnings }, { digest: due[main], warnings: [] });
+  for (let i = 0; i < kills; i++) {
+    const main = random.int(mains);
+    const victim = await start(main);
+    // In one of three another build writes the same.
+    const sibling = i % 3 === 2 ? await start(main) : undefined;
+    await sleep(random.int(Math.ceil(usualMs * 1.1)));
+    if (victim.child.exitCode === null) early += 1;
+    victim.child.kill("SIGKILL");
+    await victim.ended.catch(() => {});
+    if (sibling !== undefined) check(main, await sibling.ended);
+    const began = performance.now();
+    const next = await start(main);
+    check(main, await next.ended);
+    if (i === 0) usualMs = performance.now() - began;
+  }
+  // What one build leaves serves the next.
+  const main = random.int(mains);
+  check(main, await (await start(main)).ended);
+  const whole = await (await start(main)).ended;
+  check(main, whole);
+  assert.ok(
+    whole.outcomes.every((outcome) => outcome === "cached"),
+    whole.outcomes.join(),
+  );
+  return early;
+}
+
+interface RunningBuild {
+  readonly child: ChildProcess;
+  /** Rejects where it is killed. */
+  readonly ended: Promise<Ended>;
+}
+
+/** Resolves when the build begins. */
+async function startBuild(args: readonly string[], folder: string): Promise<RunningBuild> {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
+  let errors = "";
+  child.stderr.on("data", (text) => (errors += text));
+  const lines: string[] = [];
+  let began = () => {};
+  const beginning = new Promise<void>((resolve) => (began = resolve));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    lines.push(line);
+    began();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("close", () => {
+      if (lines.length === 2) resolve(JSON.parse(lines[1] ?? "") as Ended);
+      else reject(new Error(`A build ended without a result: ${errors}`));
+    });
+  });
+  ended.catch(() => {});
+  await Promise.race([beginning, ended]);
+  return { child, ended };
+}
+
+/** In one file, which starts in a tenth of the time, beside the helper. */
+async function bundleProgram(folder: string): Promise<string> {
+  const outfile = join(folder, "building-program.mjs");
+  const entryPoints = [fileURLToPath(new URL("building-program.ts", import.meta.url))];
+  const banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
+  const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+  for (const name of readdirSync(dist).filter((one) => /^manifest|helper/.test(one))) symlinkSync(join(dist, name), join(folder, name));
+  await bundle({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", banner, logLevel: "error" });
+  return outfile;
+}
