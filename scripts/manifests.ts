@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const effects: Readonly<Record<Flag["status"], (flag: Flag) => string>> = {
   works: (flag) => flag.help,
   accepted: (flag) => `accepted, no effect: ${flag.reason ?? ""}`,
+  refused: (flag) => `refused: ${flag.reason ?? ""}`,
   "not yet": (flag) => `refused for now (${flag.help})`,
 };
 

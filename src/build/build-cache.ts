@@ -74,7 +74,7 @@ export function settleContexts(contexts: Contexts): ReadonlyMap<string, SettledF
   return new Map([...contexts].map(([name, files]) => [name, settleFiles(files)]));
 }
 
-export interface ResumeTools extends Pick<Request, "rewriteTimestamp" | "reproducible"> {
+export interface ResumeTools extends Pick<Request, "rewriteTimestamp" | "reproducible" | "ignoredPaths"> {
   readonly cache: Cache;
   readonly request: CacheRequest;
   readonly contexts: ReadonlyMap<string, SettledFiles>;

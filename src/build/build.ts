@@ -13,6 +13,7 @@ import type { Layer } from "../image/image.ts";
 import { formatPlatform } from "../image/platform.ts";
 import { withDefaultTag } from "../image/reference.ts";
 import { checkCompression, openBlobs } from "../layer/layer.ts";
+import { checkOutputs } from "../output/output.ts";
 import { type BaseFolder, openBaseFolder, openRegistry, type Registry } from "../registry/registry.ts";
 import { type CacheKeeper, openSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type AgentTools, openAgents } from "./agents.ts";
@@ -27,6 +28,7 @@ import { findEpochSource, resolveEpoch } from "./epoch.ts";
 import { execute } from "./execute.ts";
 import { BuildFailure, during, hintOf, type PlaceOf, placesIn } from "./failure.ts";
 import { contextOptions, fetchTools, makeStateDirectory, secretsOf } from "./fetching.ts";
+import { openIgnored } from "./ignored-paths.ts";
 import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
@@ -108,6 +110,7 @@ async function buildWith(registry: Registry, request: Request, tools: AgentTools
     const contexts = await during("building image", openContexts(plan, context, named, place));
     checkSources(plan, contexts, place);
     await during("building image", checkCompression(request.compression, request.compressionLevel));
+    await during("writing outputs", checkOutputs(request.outputs));
     const refusal = await permission;
     if (refusal !== undefined) await during("checking push permissions", Promise.reject(refusal.reason));
     return await carryOut(plan, { contexts, bases, place, registry, folder, cache, last, silenced: checked.silenced }, request, tools);
@@ -209,11 +212,22 @@ async function carryOut(
     const openOnce = () => {
       const sandbox =
         opened[0] ??
-        openSandbox(request.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper, report, indexes: cache?.indexes, keeper });
+        openSandbox(request.sandbox, {
+          stateDir,
+          freshCaches: fresh,
+          blobs,
+          files,
+          helper,
+          report,
+          ignores,
+          indexes: cache?.indexes,
+          keeper,
+        });
       opened[0] = sandbox;
       return sandbox;
     };
     downloads = await beginDownloads(plan, { ...request, ...parts, ssh, http: registry.http, registry: request.registry, scratch, signal });
+    const ignores = await during("building image", openIgnored(request.ignoredPaths));
     const executeTools = {
       ...tools,
       ...request,
@@ -224,6 +238,7 @@ async function carryOut(
       files,
       scratch,
       helper,
+      ignores,
       image: (origin: Origin & { readonly kind: "image" }) => bases.image(origin.reference, origin.platform),
       sandbox: openOnce,
       // What goes wrong is thrown again by `finish`.

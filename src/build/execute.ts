@@ -6,7 +6,7 @@ import { emptyTree, type LayerFiles, type Tree } from "../filesystem/filesystem.
 import type { Helper } from "../helper/helper.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Image, Layer } from "../image/image.ts";
-import type { LayerItem } from "../layer/entry.ts";
+import type { LayerItem, RawPath } from "../layer/entry.ts";
 import { announceItems, type Blobs, writeLayer } from "../layer/layer.ts";
 import type { LayerSummary, Report, StepName } from "../report/report.ts";
 import type { RunResult, Sandbox } from "../sandbox/sandbox.ts";
@@ -15,6 +15,7 @@ import type { Downloads } from "./downloads.ts";
 import { BuildFailure, blaming, hintOf, type Place, type PlaceOf } from "./failure.ts";
 import { fidelityOf, lesserFidelity } from "./fidelity.ts";
 import { type GrowingFiles, StackedFiles, UnwrittenFiles, WholeFiles } from "./growing.ts";
+import { withoutIgnored } from "./ignored-paths.ts";
 import type { Layers } from "./layers.ts";
 import type { Origin, Plan, RunStep, StagePlan, Step } from "./plan.ts";
 import { allSteps, type CachePolicy, type Hit, type Resumption } from "./resume.ts";
@@ -51,6 +52,8 @@ export interface ExecuteTools {
   readonly reproducible: boolean;
   /** The same to SOURCE_DATE_EPOCH, where that is given; the clock stays out of the image then anyway. */
   readonly rewriteTimestamp: boolean;
+  /** What new layers leave out; undefined: nothing. */
+  readonly ignores: ((path: RawPath) => boolean) | undefined;
   /** `RULE LINE` for each build check that is to say nothing there. */
   readonly silenced: ReadonlySet<string>;
   readonly place: PlaceOf;
@@ -348,7 +351,9 @@ class StageBuild {
     this.#root.skip();
     const sandbox = await this.#tools.sandbox();
     this.#fidelity = lesserFidelity(this.#fidelity, fidelityOf(sandbox.name));
-    if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf(result.changes) > waitedSize)
+    // What is left out is gone before the next command starts.
+    const mayGoOn = sandbox.stacksLayers && this.#tools.ignores === undefined;
+    if (mayGoOn && hasRun(this.#stage, this.#next + 1) && sizeOf(result.changes) > waitedSize)
       return this.#writeBehind(result, below, { step, name, started });
     const written = await this.#write(result.changes);
     const next = await below.with(written.layer, written.index);
@@ -413,8 +418,8 @@ class StageBuild {
   }
 
   #write(items: Iterable<LayerItem> | AsyncIterable<LayerItem>): Promise<Written> {
-    const { blobs, compression, compressionLevel, helper, signal } = this.#tools;
-    return writeLayer(items, {
+    const { blobs, compression, compressionLevel, helper, ignores, signal } = this.#tools;
+    return writeLayer(ignores === undefined ? items : withoutIgnored(items, ignores), {
       blobs,
       compression,
       helper,

@@ -81,6 +81,8 @@ export interface Request {
   readonly reproducible: boolean;
   /** Lower the times of new layers to SOURCE_DATE_EPOCH, where that is given. */
   readonly rewriteTimestamp: boolean;
+  /** Patterns of paths that new layers leave out. */
+  readonly ignoredPaths: readonly string[];
   /** Later ones win. Those of indexes are of a build for several platforms alone. */
   readonly annotations: readonly Annotation[];
   /** undefined: as the base's, unless annotations need OCI's. */

@@ -7,11 +7,12 @@ import { FileNotes, type Inputs, inputsOf } from "./explain.ts";
 import type { CopyOperand, Origin, Plan, RunMount, StagePlan, Step } from "./plan.ts";
 import { type DigestedView, digestCopied, digestMounted } from "./selection.ts";
 
-/** The times that layers get, which shape every one of them. */
-export interface TimeMode {
+/** The times that layers get and the paths that they leave out, which shape every one of them. */
+export interface LayerMode {
   readonly epoch: number | undefined;
   readonly rewriteTimestamp: boolean;
   readonly reproducible: boolean;
+  readonly ignoredPaths: readonly string[];
 }
 
 export interface StageKeys {
@@ -37,7 +38,7 @@ export type Taken = (files: DigestedView) => Promise<string | undefined>;
 /** How an origin enters a key: what its files are, or how they are made. */
 export type IdentifyOrigin = (origin: Origin, taken: Taken) => Promise<string>;
 
-export interface KeyTools extends TimeMode {
+export interface KeyTools extends LayerMode {
   /** A context by name; "" is the build context. */
   context(name: string): DigestedView;
   /** What a URL or git repository is now. */
@@ -86,7 +87,7 @@ async function keysOf(
   for (const [i, step] of stage.steps.entries()) {
     const mark = (await marks[i]) ?? "";
     const isAlone = step.kind === "copy" && step.link && tools.salt === undefined;
-    const own = isAlone ? keyOf("layer", [timesOf(tools), mark]) : undefined;
+    const own = isAlone ? keyOf("layer", [modeOf(tools), mark]) : undefined;
     const key: StepKey = { mark, state: stateKey(below, mark), own, inputs: inputsOf(step, noted[i] ?? new FileNotes()) };
     steps.push(key);
     below = key.state;
@@ -99,12 +100,12 @@ export function stateKey(below: Key, mark: string): Key {
   return keyOf("step", [below, mark]);
 }
 
-function timesOf({ epoch, rewriteTimestamp, reproducible }: TimeMode): string {
-  return JSON.stringify([epoch ?? null, rewriteTimestamp, reproducible]);
+function modeOf({ epoch, rewriteTimestamp, reproducible, ignoredPaths }: LayerMode): string {
+  return JSON.stringify([epoch ?? null, rewriteTimestamp, reproducible, ...(ignoredPaths.length === 0 ? [] : [ignoredPaths])]);
 }
 
 async function baseKeyOf({ base, platform, config }: StagePlan, tools: KeyTools): Promise<Key> {
-  const start = ["base", formatPlatform(platform), timesOf(tools)];
+  const start = ["base", formatPlatform(platform), modeOf(tools)];
   switch (base.kind) {
     case "scratch":
       return keyOf("base", [...start, "scratch"]);

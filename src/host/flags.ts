@@ -24,11 +24,11 @@ export interface Flag {
   readonly group: (typeof groups)[number];
   readonly help: string;
   /**
-   * "accepted" flags mean nothing here and cause a notice; "not yet" flags are refused. Either is silent about a value that is the
+   * "accepted" flags mean nothing here and cause a notice; "refused" and "not yet" flags are errors. All are silent about a value that is the
    * default.
    */
-  readonly status: "works" | "accepted" | "not yet";
-  /** Of an accepted flag: why it has no effect. */
+  readonly status: "works" | "accepted" | "refused" | "not yet";
+  /** Of an accepted flag: why it has no effect; of a refused one: what to do instead. */
   readonly reason?: string;
   /** The only commands that take it. */
   readonly commands?: readonly ("check" | "explain" | "prune" | "doctor")[];
@@ -150,7 +150,15 @@ const registries: readonly Row[] = [
     help: "mirrors to pull a registry's images from, in this order; may be repeated; env KANIKO_REGISTRY_MAP adds to it",
   },
   { name: "skip-default-registry-fallback", type: "boolean", help: "never ask a registry itself that has mirrors" },
-  { name: "credential-helpers", type: "multi", value: "NAME", help: "built-in credential helpers to use", status: "not yet" },
+  {
+    name: "credential-helpers",
+    type: "multi",
+    value: "NAME",
+    help: "built-in credential helpers to use",
+    status: "refused",
+    reason:
+      'no helper is built in, so it can only be ""; name docker-credential-* programs in config.json, under credHelpers or credsStore',
+  },
   { name: "image-download-retry", type: "integer", value: "N", default: "0", help: "further tries of a pull" },
   {
     name: "image-fs-extract-retry",
@@ -286,7 +294,12 @@ const behaviour: readonly Row[] = [
     status: "accepted",
     reason: "layers hold what the build wrote to /var/run and nothing else of it",
   },
-  { name: "ignore-path", type: "multi", value: "PATH", help: "leave a path out of layers", status: "not yet" },
+  {
+    name: "ignore-path",
+    type: "multi",
+    value: "PATH",
+    help: "path that new layers leave out, with all below it; names may have * ? and [...]; may be repeated",
+  },
   {
     name: "force-build-metadata",
     type: "boolean",
@@ -298,7 +311,13 @@ const behaviour: readonly Row[] = [
   { name: "cleanup", type: "boolean", help: "empty the file system after the build", status: "accepted", reason: machine },
   { name: "pre-cleanup", type: "boolean", help: "empty the file system before the build", status: "accepted", reason: machine },
   { name: "preserve-context", type: "boolean", help: "restore the file system after the build", status: "accepted", reason: machine },
-  { name: "materialize", type: "boolean", help: "leave the image's files on disk", status: "not yet" },
+  {
+    name: "materialize",
+    type: "boolean",
+    help: "leave the image's files on disk",
+    status: "refused",
+    reason: "the machine's own file system is not written to; --output type=local,dest=DIR writes the image's files to a directory",
+  },
 ];
 
 const cache: readonly Row[] = [

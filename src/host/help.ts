@@ -37,6 +37,7 @@ export function describeUsage(): string {
     "",
     ...sections.flat(),
     ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
+    ...describeList("Flags of kaniko that are refused, with what to do instead:", list("refused")),
     ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
     ...describeList("Deprecated spellings:", old),
   ]

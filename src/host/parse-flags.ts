@@ -122,9 +122,11 @@ function lastGiven(given: readonly GivenFlag[]): GivenFlag[] {
   return given.filter((one) => takesMany(one.flag) || last.get(one.flag) === one);
 }
 
-/** Refuses what does not work yet; gives a notice for each flag without effect and each deprecated spelling. */
+/** Refuses what cannot work here or does not yet; gives a notice for each flag without effect and each deprecated spelling. */
 export function checkSupport(given: readonly GivenFlag[]): string[] {
   const telling = lastGiven(given).filter((one) => !isDefault(one));
+  const refused = telling.find(({ flag }) => flag.status === "refused");
+  if (refused !== undefined) throw new UsageError(`flag ${refused.spelling} is refused: ${refused.flag.reason ?? ""}`);
   const missing = telling.find(({ flag }) => flag.status === "not yet");
   if (missing !== undefined) throw new UsageError(`flag ${missing.spelling} is not yet supported`);
   const old = given.filter(({ flag, spelling }) => flag.aliases?.includes(spelling.slice(2)));

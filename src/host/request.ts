@@ -78,6 +78,7 @@ export function readRequest(
     outputs,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
+    ignoredPaths: values.list("ignore-path").map(({ text }) => text),
     rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
     annotations,
     imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : undefined,

@@ -1,12 +1,13 @@
 // Writes a finished image to files: nothing can be seen of them before everything else has succeeded.
 
+import path from "node:path";
 import type { Release } from "../image/encode.ts";
 import { type Reference, repositoryName, withDefaultTag } from "../image/reference.ts";
 import { archiveImage } from "./docker-archive.ts";
 import { archiveLayout } from "./oci-archive.ts";
 import { prepareLayout } from "./oci-layout.ts";
-import { type Pending, prepareFile } from "./pending.ts";
-import { prepareRootDirectory, prepareRootTar, type RootItems } from "./root-files.ts";
+import { checkFile, type Pending, prepareFile } from "./pending.ts";
+import { checkRootDirectory, prepareRootDirectory, prepareRootTar, type RootItems } from "./root-files.ts";
 
 export type { RootItems } from "./root-files.ts";
 
@@ -87,6 +88,15 @@ export async function prepareOutputs(
     throw error;
   }
   return { commit: () => commitAll(prepared, discard), discard };
+}
+
+/** Finds out, before anything is built, what could not be written; nothing is. Throws an error about the first such target. */
+export async function checkOutputs(outputs: FileOutputs): Promise<void> {
+  const { tarPath, ociTarPath, rootTarPath, digestFile, imageNameWithDigestFile, imageNameTagWithDigestFile } = outputs;
+  const files = [digestFile, imageNameWithDigestFile, imageNameTagWithDigestFile, rootTarPath, ociTarPath, tarPath];
+  for (const file of files) if (file !== undefined && !file.startsWith("https://")) await checkFile(file);
+  if (outputs.rootPath !== undefined) await checkRootDirectory(outputs.rootPath);
+  if (outputs.ociLayoutPath !== undefined) await checkFile(path.join(outputs.ociLayoutPath, "index.json"), outputs.ociLayoutPath);
 }
 
 /** First what cannot be taken back and may fail, then the renames. */

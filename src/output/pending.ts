@@ -52,6 +52,28 @@ export async function prepareFile(target: string, bytes: Bytes, options: FileOpt
   }
 }
 
+/** Finds out, without writing anything, whether a file may be written; `target` stands in the error. */
+export async function checkFile(file: string, target = file): Promise<void> {
+  const directory = await existingParent(file);
+  if (!(await stat(directory)).isDirectory()) throw failure(target, undefined, `"${directory}" is no directory`);
+  const place = await inspect(file);
+  const parent = await accessOf(await existingParent(place.path));
+  if (parent === undefined || (place.mode === undefined && !place.isReplaceable)) return;
+  if (place.mode === undefined) throw failure(target, parent);
+  const own = await accessOf(place.path);
+  if (own !== undefined) throw failure(target, own);
+}
+
+/** Why nothing may be written there, if so. */
+function accessOf(place: string): Promise<unknown> {
+  return reasonOf(access(place, constants.W_OK));
+}
+
+async function existingParent(file: string): Promise<string> {
+  const parent = path.dirname(path.resolve(file));
+  return (await reasonOf(access(parent))) === undefined ? parent : existingParent(parent);
+}
+
 interface Place {
   /** Without symlinks where it is to be replaced. */
   readonly path: string;

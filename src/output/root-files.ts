@@ -7,7 +7,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Content, type LayerItem, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { packItems } from "../layer/layer.ts";
-import { type Pending, prepareFile } from "./pending.ts";
+import { checkFile, type Pending, prepareFile } from "./pending.ts";
 
 /** Starts the image's items afresh each time it is called: parents first, paths relative to the root. */
 export type RootItems = () => AsyncIterable<LayerItem>;
@@ -16,13 +16,24 @@ export function prepareRootTar(target: string, items: RootItems, signal?: AbortS
   return prepareFile(target, () => packItems(items(), { signal }), { mode: 0o644, directoryMode: 0o755 });
 }
 
+/** Finds out, without writing anything, whether the directory may be written. */
+export async function checkRootDirectory(target: string): Promise<void> {
+  await findDirectory(target);
+  await checkFile(path.join(path.dirname(target), "x"), target);
+  await checkFile(path.join(target, "x"), target);
+}
+
+async function findDirectory(target: string): Promise<void> {
+  const found = await lstat(target).catch(() => undefined);
+  if (found !== undefined && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
+}
+
 /**
  * Writes the files beside the directory; the commit moves them there, over what is in the way, and leaves everything else that is in
  * it. Owners are the image's where this process may set them; devices are left out where it may not make them.
  */
 export async function prepareRootDirectory(target: string, items: RootItems, signal?: AbortSignal): Promise<Pending> {
-  const found = await lstat(target).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
+  await findDirectory(target);
   await mkdir(path.dirname(target), { recursive: true });
   const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${randomBytes(6).toString("hex")}`);
   const discard = () => rm(temporary, { recursive: true, force: true });

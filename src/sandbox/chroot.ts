@@ -14,7 +14,7 @@ import { type Ending, startCommand } from "./start-command.ts";
 
 type Rung = "chroot" | "chroot-bare";
 
-interface ChrootTools extends MountTools, Pick<SandboxOptions, "indexes"> {
+interface ChrootTools extends MountTools, Pick<SandboxOptions, "indexes" | "ignores"> {
   readonly files: LayerFiles;
 }
 
@@ -125,7 +125,13 @@ class ChrootRoot implements Root {
     const ending = await running;
     await removeTree(home);
     if (ending.exitCode !== 0) return { ...ending, ...(this.#tools.supervised ? explainPrivileges(command) : {}), changes: [] };
-    const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude: () => false });
+    const changes = await changesFromScan(
+      this.#directory,
+      before,
+      await lower,
+      { helper, signal },
+      { exclude: this.#tools.ignores ?? (() => false) },
+    );
     return { ...ending, changes };
   }
 

@@ -16,13 +16,13 @@ import { type Ending, type Place, startCommand, type UserNamespace } from "./sta
 /** The kernel's OVL_MAX_STACK. */
 const maxLayers = 500;
 
-interface NsTools extends MountTools, Pick<SandboxOptions, "indexes"> {
+interface NsTools extends MountTools, Pick<SandboxOptions, "indexes" | "ignores"> {
   readonly files: LayerFiles;
 }
 
 /** In a user namespace where `user` is given. */
 export function openNs(tools: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
-  const { stateDir, helper } = tools;
+  const { stateDir } = tools;
   const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: user === undefined ? "trusted" : "user" });
   const mounts = new MountShop(tools, { moves: false });
   const roots = new Set<NsRoot>();
@@ -31,7 +31,7 @@ export function openNs(tools: NsTools, why: string, user: UserNamespace | undefi
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join(stateDir, "work", randomUUID()), { layers, mounts, helper, files: tools.files, user });
+      const root = new NsRoot(join(stateDir, "work", randomUUID()), { ...tools, layers, mounts, user });
       roots.add(root);
       return root;
     },
@@ -43,7 +43,7 @@ export function openNs(tools: NsTools, why: string, user: UserNamespace | undefi
   };
 }
 
-interface RootTools extends Pick<NsTools, "files" | "helper"> {
+interface RootTools extends Pick<NsTools, "files" | "helper" | "ignores"> {
   readonly layers: LayerStore;
   readonly mounts: MountShop;
   readonly user: UserNamespace | undefined;
@@ -55,6 +55,7 @@ class NsRoot implements Root {
   readonly #mounts: MountShop;
   readonly #helper: Helper;
   readonly #files: LayerFiles;
+  readonly #ignores: NsTools["ignores"];
   readonly #user: UserNamespace | undefined;
   readonly #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
@@ -69,6 +70,7 @@ class NsRoot implements Root {
     this.#mounts = tools.mounts;
     this.#helper = tools.helper;
     this.#files = tools.files;
+    this.#ignores = tools.ignores;
     this.#user = tools.user;
   }
 
@@ -111,7 +113,7 @@ class NsRoot implements Root {
       return { ...ending, changes: [], publish: async () => {} };
     }
     const tools = { helper: this.#helper, signal: stopped };
-    const changes = await changesFromUpper(upper, await lower, tools, { exclude: () => false });
+    const changes = await changesFromUpper(upper, await lower, tools, { exclude: this.#ignores ?? (() => false) });
     const top: Changes = { made, directory: Promise.resolve(upper) };
     this.#stack.unshift(top);
     return { ...ending, changes, publish: (layer, tree) => this.#inTurn(() => this.#publish(top, layer, tree)) };
@@ -153,7 +155,7 @@ class NsRoot implements Root {
     const at = this.#stack.indexOf(top);
     const below = this.#stack[at + 1];
     if (at < 0 || (below !== undefined && !isLevel(below))) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    const level = await this.#store.publish(top.made, layer, below, tree);
+    const level = await this.#keep(top, layer, below, tree);
     // There may be more on top by now.
     const now = this.#stack.indexOf(top);
     this.#stack[now] = level;
@@ -164,6 +166,15 @@ class NsRoot implements Root {
       () => false, // Which is the error of whoever needs it.
     );
     if (isThere) await this.#publish(above, await above.written.layer, above.written.tree);
+  }
+
+  /** Where something was left out, what the command has left is more than the layer. */
+  async #keep(top: Changes, layer: Layer, below: Level | undefined, tree: Tree): Promise<Level> {
+    if (this.#ignores === undefined) return this.#store.publish(top.made, layer, below, tree);
+    const level = this.#store.add(Promise.resolve(layer), below, tree);
+    await level.directory;
+    await removeTree(top.made);
+    return level;
   }
 }
 

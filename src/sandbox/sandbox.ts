@@ -3,7 +3,7 @@
 import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import type { LayerItem } from "../layer/entry.ts";
+import type { LayerItem, RawPath } from "../layer/entry.ts";
 import type { Blobs, IndexSink } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
 import type { CacheMount, Mount } from "./mount.ts";
@@ -106,6 +106,8 @@ export interface SandboxOptions {
   /** Without it no command can run. */
   readonly helper: Helper | undefined;
   readonly report: Report;
+  /** What a command does to these paths is no change, and is undone where layers are stacked. */
+  readonly ignores?: ((path: RawPath) => boolean) | undefined;
   /** Gets the entries of layers that are unpacked. */
   readonly indexes?: IndexSink | undefined;
   /** Without one, caches live as long as the state directory. */

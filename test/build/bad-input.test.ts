@@ -1,7 +1,7 @@
 // What a user can get wrong, and what a registry can: each is refused with its place or its reference, and leaves nothing.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { digestOf } from "../../src/image/encode.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import { defaultRegistryOptions } from "../../src/registry/registry.ts";
 import { end, header, member } from "../layer/raw-tar.ts";
-import { type Builder, fileItem, openBuilder, putBase } from "../support/build.ts";
+import { type Builder, fileItem, openBuilder, putBase, temporaryDirectory } from "../support/build.ts";
 import { startGitServer } from "../support/git-server.ts";
 import { type Marked, readMarks } from "../support/marked.ts";
 import { type Fault, startRegistry, type TestRegistry } from "../support/registry.ts";
@@ -360,5 +360,27 @@ describe("a registry that is wrong", () => {
         { message, phase: "writing outputs" },
         { outputs: { digestFile } },
       );
+    const directory = await temporaryDirectory(t);
+    const file = join(directory, "file");
+    writeFileSync(file, "");
+    for (const [outputs, message] of [
+      [{ digestFile: directory }, /it is a directory$/],
+      [{ tarPath: join(file, "x.tar") }, /"[^"]*file" is no directory$/],
+      [{ ociLayoutPath: file }, /"[^"]*file" is no directory$/],
+      [{ ociTarPath: "/dev/full/x/y" }, /"\/dev\/full" is no directory$/],
+      [{ rootPath: file }, /it is no directory$/],
+      [{ rootTarPath: directory }, /it is a directory$/],
+    ] as const) {
+      const builder = await openBuilder(t);
+      await assertRefused(
+        builder,
+        registry,
+        { Dockerfile: "FROM scratch\nCOPY Dockerfile /" },
+        { message, phase: "writing outputs" },
+        { outputs },
+      );
+      assert.ok(!builder.events.some(({ kind }) => kind === "step-start"), "nothing was built before");
+    }
+    assert.deepEqual(readdirSync(directory), ["file"]);
   });
 });

@@ -6,14 +6,14 @@ import fc from "fast-check";
 import { baseKey } from "../../src/build/bases.ts";
 import { makePlan, type PlanRequest } from "../../src/build/make-plan.ts";
 import type { Base } from "../../src/build/plan.ts";
-import { computeKeys, stateKey, type TimeMode } from "../../src/build/step-keys.ts";
+import { computeKeys, type LayerMode, stateKey } from "../../src/build/step-keys.ts";
 import { keyOf } from "../../src/cache/cache.ts";
 import { parseDockerfile } from "../../src/dockerfile/dockerfile.ts";
 import { type Platform, parsePlatform } from "../../src/image/platform.ts";
 import { parseReference, withDefaultTag } from "../../src/image/reference.ts";
 import { treeOfLines } from "../support/trees.ts";
 
-interface Case extends Partial<TimeMode> {
+interface Case extends Partial<LayerMode> {
   /** Without a FROM it is `FROM busybox`. */
   readonly dockerfile?: string;
   /** Of the build context, as lines. */
@@ -52,6 +52,7 @@ async function keysOf({ dockerfile = "COPY . /app/", files = usualFiles, more = 
   const keys = await computeKeys(plan, {
     epoch: given.epoch ?? plan.epoch,
     rewriteTimestamp: given.rewriteTimestamp ?? false,
+    ignoredPaths: [],
     reproducible: given.reproducible ?? false,
     context(name) {
       const view = treeOfLines(contexts[name] ?? "");

@@ -16,7 +16,7 @@ import { startCacheService } from "../support/cache-service.ts";
 import { startRegistry } from "../support/registry.ts";
 
 export interface CrashOptions {
-  /** Kills, over all kinds of stores. */
+  /** Kills of builds that have not ended, over all kinds of stores. */
   readonly count: number;
   readonly seed: number;
   say(line: string): void;
@@ -25,8 +25,8 @@ export interface CrashOptions {
 export interface CrashCount {
   readonly kind: string;
   readonly kills: number;
-  /** Of these how many came before the build had ended. */
-  readonly early: number;
+  /** Further ones that came too late. */
+  readonly late: number;
 }
 
 interface Ended {
@@ -35,10 +35,8 @@ interface Ended {
   readonly outcomes: readonly string[];
 }
 
-/** After so many kills a store is begun anew, so that some hit an empty one. */
-const killsOfOne = 10;
-/** Images that take turns. */
-const mains = 3;
+/** Images that a store gets one after the other; then it is begun anew. Each has something that the others lack. */
+const mains = 6;
 
 const kinds: Readonly<Record<string, (folder: string, owner: Owner) => Promise<CacheStore>>> = {
   "a directory": async (folder) => ({ kind: "directory", path: join(folder, "store"), maxBytes: 2_000_000 }),
@@ -61,21 +59,23 @@ export async function crash({ count, seed, say }: CrashOptions): Promise<readonl
     for (let main = 0; main < mains; main++) due.push((await (await start(null, main)).ended).digest);
     const counts: CrashCount[] = [];
     for (const [kind, open] of Object.entries(kinds)) {
-      const kills = Math.ceil(count / Object.keys(kinds).length);
-      let early = 0;
-      for (let done = 0; done < kills; done += killsOfOne) {
+      const wanted = Math.ceil(count / Object.keys(kinds).length);
+      let [kills, late] = [0, 0];
+      while (kills < wanted) {
         const cleanUps: (() => unknown)[] = [];
         const place = mkdtempSync(join(folder, "place-"));
         const store = await open(place, { after: (work) => cleanUps.push(work as () => unknown) });
         try {
-          early += await crashOne(Math.min(killsOfOne, kills - done), { start: (main) => start(store, main), due, random });
+          const done = await crashOne({ start: (main) => start(store, main), due, random });
+          kills += done.kills;
+          late += done.late;
         } finally {
           for (const work of cleanUps.toReversed()) await work();
           rmSync(place, { recursive: true, force: true });
         }
       }
-      say(`${kind}: ${kills} kills, ${early} before the build had ended`);
-      counts.push({ kind, kills, early });
+      say(`${kind}: ${kills} builds killed, ${late} had ended before`);
+      counts.push({ kind, kills, late });
     }
     return counts;
   } finally {
@@ -90,35 +90,34 @@ interface CrashTools {
   readonly random: Random;
 }
 
-async function crashOne(kills: number, { start, due, random }: CrashTools): Promise<number> {
-  let early = 0;
-  let usualMs = 400;
+/** One store, from empty on. */
+async function crashOne({ start, due, random }: CrashTools): Promise<Pick<CrashCount, "kills" | "late">> {
+  let [kills, late] = [0, 0];
   const check = (main: number, { digest, warnings }: Ended) => assert.deepEqual({ digest, warnings }, { digest: due[main], warnings: [] });
-  for (let i = 0; i < kills; i++) {
-    const main = random.int(mains);
+  let usualMs = 300;
+  for (let main = 0; main < mains; main++) {
     const victim = await start(main);
     // In one of three another build writes the same.
-    const sibling = i % 3 === 2 ? await start(main) : undefined;
-    await sleep(random.int(Math.ceil(usualMs * 1.1)));
-    if (victim.child.exitCode === null) early += 1;
+    const sibling = random.int(3) === 0 ? await start(main) : undefined;
+    await sleep(random.int(usualMs));
+    if (victim.child.exitCode === null) kills += 1;
+    else late += 1;
     victim.child.kill("SIGKILL");
     await victim.ended.catch(() => {});
     if (sibling !== undefined) check(main, await sibling.ended);
-    const began = performance.now();
     const next = await start(main);
+    const began = performance.now();
     check(main, await next.ended);
-    if (i === 0) usualMs = performance.now() - began;
+    usualMs = Math.ceil(performance.now() - began);
   }
   // What one build leaves serves the next.
-  const main = random.int(mains);
-  check(main, await (await start(main)).ended);
-  const whole = await (await start(main)).ended;
-  check(main, whole);
+  const whole = await (await start(mains - 1)).ended;
+  check(mains - 1, whole);
   assert.ok(
     whole.outcomes.every((outcome) => outcome === "cached"),
     whole.outcomes.join(),
   );
-  return early;
+  return { kills, late };
 }
 
 interface RunningBuild {

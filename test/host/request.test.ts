@@ -60,6 +60,7 @@ const usual: Request = {
   outputs: {},
   registry,
   reproducible: false,
+  ignoredPaths: [],
   rewriteTimestamp: false,
   annotations: [],
   imageFormat: undefined,

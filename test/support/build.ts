@@ -74,6 +74,7 @@ export async function openBuilder(test: Owner): Promise<Builder> {
         registry: { ...defaultRegistryOptions },
         reproducible: false,
         rewriteTimestamp: false,
+        ignoredPaths: [],
         annotations: [],
         imageFormat: undefined,
         compression: "gzip",
