@@ -21,6 +21,7 @@ import {
   require_pool,
   require_util
 } from "./shared-2.mjs";
+import "./shared-3.mjs";
 import {
   DigestMismatchError,
   Draft,
@@ -30,6 +31,7 @@ import {
   annotate,
   announceItems,
   checkCompression,
+  checkLevel,
   decodeIndex,
   decodeRunes,
   decompress,
@@ -79,7 +81,6 @@ import {
   hexOf,
   isDigest
 } from "./shared-6.mjs";
-import "./shared-3.mjs";
 import {
   __callDispose,
   __commonJS,
@@ -965,8 +966,8 @@ async function readRoots(roots) {
   return found.length > 0 ? found : rootCertificates;
 }
 async function readUsualBundle() {
-  for (const path13 of usualBundles) {
-    const bundle = await readOptional(path13);
+  for (const path14 of usualBundles) {
+    const bundle = await readOptional(path14);
     if (bundle.length > 0) return [bundle];
   }
   return [];
@@ -982,7 +983,7 @@ function openContext(roots, tls) {
   return context;
 }
 async function makeContext(roots, tls) {
-  const own2 = await Promise.all((tls.authorities ?? []).map((path13) => readPem(path13, "registry certificate")));
+  const own2 = await Promise.all((tls.authorities ?? []).map((path14) => readPem(path14, "registry certificate")));
   const client = tls.client && {
     cert: await readPem(tls.client.certificate, "client certificate"),
     key: await readPem(tls.client.key, "client key")
@@ -990,22 +991,22 @@ async function makeContext(roots, tls) {
   const ca = tls.skipVerify ? own2 : [...await readRoots(roots), ...own2];
   return createSecureContext({ ...ca.length > 0 ? { ca } : {}, ...client });
 }
-async function readPem(path13, what) {
-  const bytes = await readFile(path13).catch((cause) => {
-    throw new Error(`Cannot read ${what} "${path13}": ${cause.message}`, { cause });
+async function readPem(path14, what) {
+  const bytes = await readFile(path14).catch((cause) => {
+    throw new Error(`Cannot read ${what} "${path14}": ${cause.message}`, { cause });
   });
-  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path13}": it is not in PEM form`);
+  if (!bytes.includes("-----BEGIN ")) throw new SyntaxError(`Cannot read ${what} "${path14}": it is not in PEM form`);
   return bytes;
 }
-async function readOptional(path13) {
-  return readFile(path13).then(
+async function readOptional(path14) {
+  return readFile(path14).then(
     (bytes) => [bytes],
     () => []
   );
 }
-async function readDirectory(path13) {
-  const names2 = await readdir(path13).catch(() => []);
-  const files = await Promise.all(names2.sort().map((name) => readOptional(join(path13, name))));
+async function readDirectory(path14) {
+  const names2 = await readdir(path14).catch(() => []);
+  const files = await Promise.all(names2.sort().map((name) => readOptional(join(path14, name))));
   return files.flat().filter((bytes) => bytes.includes("-----BEGIN CERTIFICATE-----"));
 }
 
@@ -1301,64 +1302,64 @@ function openHttp(options2) {
 // src/context/shown.ts
 function hideIgnored(view, patterns) {
   const directories = /* @__PURE__ */ new Map([["", { ignore: void 0 }]]);
-  const lstat4 = (path13) => {
-    if (!isVisible(path13)) return void 0;
-    const node = view.lstat(path13);
-    if (node === void 0 && wasListed(path13)) throw failure(path13, "it disappeared while the build was using it");
+  const lstat4 = (path14) => {
+    if (!isVisible(path14)) return void 0;
+    const node = view.lstat(path14);
+    if (node === void 0 && wasListed(path14)) throw failure(path14, "it disappeared while the build was using it");
     return node;
   };
-  function list(path13) {
-    const directory = findDirectory2(path13);
+  function list(path14) {
+    const directory = findDirectory3(path14);
     if (directory === void 0) return [];
-    directory.names ??= view.list(path13).filter((name) => isShown(joinPath(path13, name), directory));
+    directory.names ??= view.list(path14).filter((name) => isShown(joinPath(path14, name), directory));
     return directory.names;
   }
-  function content(path13, known) {
-    if (!isVisible(path13)) throw failure(path13, "it is not there");
+  function content(path14, known) {
+    if (!isVisible(path14)) throw failure(path14, "it is not there");
     try {
-      return view.content(path13, known);
+      return view.content(path14, known);
     } catch (error) {
-      lstat4(path13);
+      lstat4(path14);
       throw error;
     }
   }
-  function isVisible(path13) {
-    if (path13 === "") return true;
-    const parent = findDirectory2(parentOf(path13));
-    return parent !== void 0 && (parent.names === void 0 ? isShown(path13, parent) : isListed(parent.names, nameOf(path13)));
+  function isVisible(path14) {
+    if (path14 === "") return true;
+    const parent = findDirectory3(parentOf(path14));
+    return parent !== void 0 && (parent.names === void 0 ? isShown(path14, parent) : isListed(parent.names, nameOf(path14)));
   }
-  function wasListed(path13) {
-    return directories.get(parentOf(path13))?.names !== void 0;
+  function wasListed(path14) {
+    return directories.get(parentOf(path14))?.names !== void 0;
   }
-  function isShown(path13, parent) {
-    if (!patterns.match(path13, parent.ignore).isIgnored) return true;
-    return patterns.mayReincludeBelow(path13) && list(path13).length > 0;
+  function isShown(path14, parent) {
+    if (!patterns.match(path14, parent.ignore).isIgnored) return true;
+    return patterns.mayReincludeBelow(path14) && list(path14).length > 0;
   }
-  function findDirectory2(path13) {
-    if (directories.has(path13)) return directories.get(path13);
-    const parent = findDirectory2(parentOf(path13));
-    const ignore = parent === void 0 ? void 0 : patterns.match(path13, parent.ignore);
-    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path13));
-    const directory = isOpen && view.lstat(path13)?.attributes.type === "directory" ? { ignore } : void 0;
-    directories.set(path13, directory);
+  function findDirectory3(path14) {
+    if (directories.has(path14)) return directories.get(path14);
+    const parent = findDirectory3(parentOf(path14));
+    const ignore = parent === void 0 ? void 0 : patterns.match(path14, parent.ignore);
+    const isOpen = ignore !== void 0 && (!ignore.isIgnored || patterns.mayReincludeBelow(path14));
+    const directory = isOpen && view.lstat(path14)?.attributes.type === "directory" ? { ignore } : void 0;
+    directories.set(path14, directory);
     return directory;
   }
-  function resultOf(path13) {
-    const parent = parentOf(path13);
-    return patterns.match(path13, parent === "" ? void 0 : resultOf(parent));
+  function resultOf(path14) {
+    const parent = parentOf(path14);
+    return patterns.match(path14, parent === "" ? void 0 : resultOf(parent));
   }
-  return { lstat: lstat4, list, content, isIgnored: (path13) => path13 !== "" && resultOf(path13).isIgnored };
+  return { lstat: lstat4, list, content, isIgnored: (path14) => path14 !== "" && resultOf(path14).isIgnored };
 }
 function viewBelow(view, base) {
   if (base === "") return view;
   return {
-    lstat: (path13) => view.lstat(joinPath(base, path13)),
-    list: (path13) => view.list(joinPath(base, path13)),
-    content: (path13) => view.content(joinPath(base, path13))
+    lstat: (path14) => view.lstat(joinPath(base, path14)),
+    list: (path14) => view.list(joinPath(base, path14)),
+    content: (path14) => view.content(joinPath(base, path14))
   };
 }
-function failure(path13, state, cause) {
-  return new Error(`Cannot use "${toText(path13) || "."}" of the context: ${state}`, { cause });
+function failure(path14, state, cause) {
+  return new Error(`Cannot use "${toText(path14) || "."}" of the context: ${state}`, { cause });
 }
 function isListed(sorted, name) {
   let from = 0;
@@ -1378,33 +1379,33 @@ function openDirectory(root, patterns) {
 function readDirectory2(root) {
   const rawRoot = root === "/" ? "" : toRaw(root);
   const inodes = /* @__PURE__ */ new Map();
-  function lstat4(path13) {
-    const stats = statPath(path13);
-    return stats === void 0 ? void 0 : { attributes: readAttributes(path13, stats), inode: inodeOf(stats) };
+  function lstat4(path14) {
+    const stats = statPath(path14);
+    return stats === void 0 ? void 0 : { attributes: readAttributes(path14, stats), inode: inodeOf(stats) };
   }
-  function content(path13, known) {
-    if (known?.type === "file" && known.size > 0) return { kind: "file", path: absolute(path13), offset: 0, size: known.size };
-    const stats = statPath(path13);
+  function content(path14, known) {
+    if (known?.type === "file" && known.size > 0) return { kind: "file", path: absolute(path14), offset: 0, size: known.size };
+    const stats = statPath(path14);
     if (stats?.isSocket()) return { kind: "bytes", bytes: new Uint8Array() };
-    if (!stats?.isFile()) throw failure(path13, stats === void 0 ? "it is not there" : "it is no regular file");
-    return { kind: "file", path: absolute(path13), offset: 0, size: Number(stats.size) };
+    if (!stats?.isFile()) throw failure(path14, stats === void 0 ? "it is not there" : "it is no regular file");
+    return { kind: "file", path: absolute(path14), offset: 0, size: Number(stats.size) };
   }
-  function statPath(path13) {
+  function statPath(path14) {
     try {
-      return lstatSync(toPath(absolute(path13)), { bigint: true, throwIfNoEntry: false });
+      return lstatSync(toPath(absolute(path14)), { bigint: true, throwIfNoEntry: false });
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOTDIR") return void 0;
-      throw failure(path13, "its attributes cannot be read", cause);
+      throw failure(path14, "its attributes cannot be read", cause);
     }
   }
-  function list(path13) {
+  function list(path14) {
     try {
-      return readdirSync(toPath(absolute(path13)), { encoding: "latin1" }).sort();
+      return readdirSync(toPath(absolute(path14)), { encoding: "latin1" }).sort();
     } catch (cause) {
-      throw failure(path13, "the directory cannot be read", cause);
+      throw failure(path14, "the directory cannot be read", cause);
     }
   }
-  function readAttributes(path13, stats) {
+  function readAttributes(path14, stats) {
     const type = typeOf(stats);
     const isDevice = type === "char" || type === "block";
     return {
@@ -1415,16 +1416,16 @@ function readDirectory2(root) {
       mtime: floorSeconds(stats.mtimeNs),
       mtimeNs: 0,
       size: stats.isFile() ? Number(stats.size) : 0,
-      link: type === "symlink" ? readLink(path13) : "",
+      link: type === "symlink" ? readLink(path14) : "",
       devMajor: isDevice ? majorOf(stats.rdev) : 0,
       devMinor: isDevice ? minorOf(stats.rdev) : 0
     };
   }
-  function readLink(path13) {
+  function readLink(path14) {
     try {
-      return readlinkSync(toPath(absolute(path13)), { encoding: "latin1" });
+      return readlinkSync(toPath(absolute(path14)), { encoding: "latin1" });
     } catch (cause) {
-      throw failure(path13, "the link cannot be read", cause);
+      throw failure(path14, "the link cannot be read", cause);
     }
   }
   function inodeOf(stats) {
@@ -1434,8 +1435,8 @@ function readDirectory2(root) {
     inodes.set(key, inode);
     return inode;
   }
-  function absolute(path13) {
-    return path13 === "" ? rawRoot || "/" : `${rawRoot}/${path13}`;
+  function absolute(path14) {
+    return path14 === "" ? rawRoot || "/" : `${rawRoot}/${path14}`;
   }
   return { lstat: lstat4, list, content };
 }
@@ -1536,7 +1537,7 @@ async function receive(url2, first, tools) {
 }
 async function store(url2, response, { directory, signal }) {
   await mkdir(directory, { recursive: true, mode: 448 });
-  const path13 = join2(directory, randomUUID());
+  const path14 = join2(directory, randomUUID());
   const hash = createHash("sha256");
   let size = 0;
   async function* measure(bytes) {
@@ -1547,12 +1548,12 @@ async function store(url2, response, { directory, signal }) {
       yield chunk;
     }
   }
-  const file = createWriteStream(path13, { flags: "wx", mode: 384 });
+  const file = createWriteStream(path14, { flags: "wx", mode: 384 });
   const isWrapped = response.header("content-encoding")?.toLowerCase() === "gzip";
   if (isWrapped) await pipeline(response.body, createGunzip(), measure, file, { signal });
   else await pipeline(response.body, measure, file, { signal });
   const modified = Date.parse(response.header("last-modified") ?? "");
-  return { path: path13, size, mtime: Number.isNaN(modified) ? 0 : Math.floor(modified / 1e3), digest: `sha256:${hash.digest("hex")}` };
+  return { path: path14, size, mtime: Number.isNaN(modified) ? 0 : Math.floor(modified / 1e3), digest: `sha256:${hash.digest("hex")}` };
 }
 
 // src/context/archive.ts
@@ -1610,10 +1611,10 @@ async function unpackArchive(draft, archive, destination, options2, tools) {
   var _stack = [];
   try {
     const made = { mode: 493, owner: options2.owner, mtime: options2.now };
-    const implied = { ...made, owner: { uid: 0, gid: 0 } };
+    const implied = { ...made, owner: void 0, isPlain: true };
     const root = resolvePath(draft, destination).path;
     draft.makeDirectories(root, made);
-    const below = { lstat: (path13) => draft.lstat(joinPath(root, path13)), list: (path13) => draft.list(joinPath(root, path13)) };
+    const below = { lstat: (path14) => draft.lstat(joinPath(root, path14)), list: (path14) => draft.list(joinPath(root, path14)) };
     await mkdir2(tools.scratch, { recursive: true, mode: 448 });
     const spoolPath = join3(tools.scratch, randomUUID2());
     const spool = __using(_stack, await open(spoolPath, "w"), true);
@@ -1628,15 +1629,15 @@ async function unpackArchive(draft, archive, destination, options2, tools) {
       if (name === "") continue;
       const parent = joinPath(root, resolvePath(below, parentOf(name)).path);
       draft.makeDirectories(parent, implied);
-      const path13 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
+      const path14 = joinPath(parent, name.slice(name.lastIndexOf("/") + 1));
       if (entry.type === "hardlink") {
         const target = files.get(joinPath(root, resolvePath(below, entry.link, { followLast: false }).path));
         if (target === void 0) throw new Error(`Cannot unpack archive: hard link "${name}" names "${entry.link}", which it does not hold`);
         const { type, size, link: link3, devMajor, devMinor } = target.attributes;
         target.attributes = { ...owned, type, size, link: link3, devMajor, devMinor };
-        target.names.push(path13);
-        files.set(path13, target);
-        draft.put(path13, target);
+        target.names.push(path14);
+        files.set(path14, target);
+        draft.put(path14, target);
         continue;
       }
       const start = offset;
@@ -1645,16 +1646,16 @@ async function unpackArchive(draft, archive, destination, options2, tools) {
         offset += chunk.length;
       }
       if (entry.type === "directory") {
-        const existing = draft.lstat(path13)?.attributes.type;
-        if (existing !== void 0 && existing !== "directory") draft.remove(path13);
-        files.delete(path13);
-        draft.put(path13, { attributes: owned });
+        const existing = draft.lstat(path14)?.attributes.type;
+        if (existing !== void 0 && existing !== "directory") draft.remove(path14);
+        files.delete(path14);
+        draft.put(path14, { attributes: owned });
         continue;
       }
       const spooled = { kind: "file", path: toRaw(spoolPath), offset: start, size: offset - start };
-      const file = { attributes: owned, inode: {}, content: spooled.size > 0 ? spooled : void 0, names: [path13] };
-      files.set(path13, file);
-      draft.put(path13, file);
+      const file = { attributes: owned, inode: {}, content: spooled.size > 0 ? spooled : void 0, names: [path14] };
+      files.set(path14, file);
+      draft.put(path14, file);
     }
     settleLinks(draft, files.values());
     return { newest };
@@ -1707,7 +1708,7 @@ var posixClasses = {
 function compileRegexp(expression) {
   const program = new Parser(expression).parse();
   const literal = longestLiteral(program);
-  return (path13) => path13.includes(literal) && run(program, decodeRunes(path13));
+  return (path14) => path14.includes(literal) && run(program, decodeRunes(path14));
 }
 function longestLiteral(program) {
   let longest2 = "";
@@ -1912,7 +1913,7 @@ function compilePattern(text) {
   }
   switch (kind) {
     case "exact":
-      return (path13) => path13 === text;
+      return (path14) => path14 === text;
     case "prefix":
       return startsWith(text.slice(0, -2));
     case "suffix":
@@ -1922,10 +1923,10 @@ function compilePattern(text) {
   }
 }
 function startsWith(prefix) {
-  return (path13) => path13.startsWith(prefix);
+  return (path14) => path14.startsWith(prefix);
 }
 function endsWith(suffix) {
-  return (path13) => path13.endsWith(suffix) || suffix.startsWith("/") && path13 === suffix.slice(1);
+  return (path14) => path14.endsWith(suffix) || suffix.startsWith("/") && path14 === suffix.slice(1);
 }
 function compileSegment(segment) {
   if (segment.includes("**") || /[[\]\\^]/.test(segment)) return void 0;
@@ -1965,23 +1966,23 @@ function readPatterns(texts) {
 function joinPatterns(patterns) {
   const reaches = (isException, directory) => patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
   return {
-    match: (path13, parent) => matchAll(patterns, path13, parent),
+    match: (path14, parent) => matchAll(patterns, path14, parent),
     mayReincludeBelow: (directory) => reaches(true, directory),
     mayIgnoreBelow: (directory) => reaches(false, directory),
     hasExceptions: patterns.some((pattern) => pattern.isException)
   };
 }
 function hidePath(patterns, hidden) {
-  const isHidden = (path13) => path13 === hidden || path13.startsWith(`${hidden}/`);
+  const isHidden = (path14) => path14 === hidden || path14.startsWith(`${hidden}/`);
   return {
-    match: (path13, parent) => isHidden(path13) ? { isIgnored: true, matched: [] } : patterns.match(path13, parent),
+    match: (path14, parent) => isHidden(path14) ? { isIgnored: true, matched: [] } : patterns.match(path14, parent),
     mayIgnoreBelow: (directory) => directory === "" || `${hidden}/`.startsWith(`${directory}/`) || patterns.mayIgnoreBelow(directory),
     mayReincludeBelow: (directory) => !isHidden(directory) && patterns.mayReincludeBelow(directory),
     hasExceptions: patterns.hasExceptions
   };
 }
-function matchAll(patterns, path13, parent) {
-  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path13));
+function matchAll(patterns, path14, parent) {
+  const matched = patterns.map((pattern, i) => parent?.matched[i] === true || pattern.matches(path14));
   const last = matched.lastIndexOf(true);
   return { matched, isIgnored: last >= 0 && patterns[last]?.isException === false };
 }
@@ -2012,10 +2013,10 @@ function trim(text) {
     return spaces.find((space2) => rest.endsWith(space2));
   }
 }
-function cleanPath(path13) {
-  const isRooted = path13.startsWith("/");
+function cleanPath(path14) {
+  const isRooted = path14.startsWith("/");
   const parts = [];
-  for (const part of path13.split("/")) {
+  for (const part of path14.split("/")) {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
     else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
@@ -2088,7 +2089,7 @@ async function checkOut(git, source, { name, objects }, tree) {
   const keepsGitDir = source.keepGitDir && (subdir === void 0 || /^[./]*$/.test(subdir));
   if (!keepsGitDir) {
     const below = submodules ? await git.run(["submodule", "--quiet", "foreach", "--recursive", 'printf "%s\\0" "$displaypath"']) : "";
-    for (const path13 of ["", ...below.split("\0").filter(Boolean)]) await rm(join4(tree, path13, ".git"), { recursive: true, force: true });
+    for (const path14 of ["", ...below.split("\0").filter(Boolean)]) await rm(join4(tree, path14, ".git"), { recursive: true, force: true });
   } else {
     await rm(join4(tree, ".git", "FETCH_HEAD"), { force: true });
     await git.run(["remote", "set-url", "origin", redactText(source.remote)]);
@@ -2099,8 +2100,8 @@ async function checkOut(git, source, { name, objects }, tree) {
   if (base.node?.attributes.type !== "directory") throw new GitError(source, `there is no directory "${subdir}" in it at ${sha}`);
   const found = { base: base.path, commit: sha, time: Number(seconds) };
   if (source.mtime === "checkout") return { ...view, ...found };
-  const lstat4 = (path13) => {
-    const node = view.lstat(path13);
+  const lstat4 = (path14) => {
+    const node = view.lstat(path14);
     return node && { ...node, attributes: { ...node.attributes, mtime: found.time, mtimeNs: 0 } };
   };
   return { ...view, lstat: lstat4, ...found };
@@ -2363,20 +2364,20 @@ async function fetchFiles(source, { name, directory, unpacks }, tools) {
     case "git":
       return checkOut2(source.source, directory, tools);
     case "web": {
-      const { path: path13, size, mtime } = await (await beginDownload(source.url, source.checksum, { ...tools, directory })).finished;
-      const file = { kind: "file", path: toRaw(path13), offset: 0, size };
+      const { path: path14, size, mtime } = await (await beginDownload(source.url, source.checksum, { ...tools, directory })).finished;
+      const file = { kind: "file", path: toRaw(path14), offset: 0, size };
       const time = mtime === 0 ? void 0 : mtime;
       if (!unpacks || !await isArchive(file)) return showFile(file, time);
       const unpacked = await unpack(file, time, name, directory, tools);
-      await rm2(path13);
+      await rm2(path14);
       return unpacked;
     }
     case "archive": {
-      const path13 = source.path ?? await saveInput(name, directory, tools);
-      const found = await stat(path13).catch((cause) => {
-        throw new ContextError(name, `"${path13}" cannot be read: ${cause.message}`, { cause });
+      const path14 = source.path ?? await saveInput(name, directory, tools);
+      const found = await stat(path14).catch((cause) => {
+        throw new ContextError(name, `"${path14}" cannot be read: ${cause.message}`, { cause });
       });
-      const file = { kind: "file", path: toRaw(path13), offset: 0, size: found.size };
+      const file = { kind: "file", path: toRaw(path14), offset: 0, size: found.size };
       if (!found.isFile() || !await isArchive(file))
         throw new ContextError(name, "it is no archive: neither a tar nor one in gzip, bzip2, xz or zstd");
       return unpack(file, void 0, name, directory, tools);
@@ -2390,9 +2391,9 @@ async function checkOut2(source, directory, tools) {
 }
 async function saveInput(name, directory, { stdin, signal }) {
   if (stdin === void 0) throw new ContextError(name, "standard input is a terminal; pipe the archive in");
-  const path13 = join5(directory, randomUUID4());
-  await pipeline2(stdin(), createWriteStream2(path13, { flags: "wx", mode: 384 }), { signal });
-  return path13;
+  const path14 = join5(directory, randomUUID4());
+  await pipeline2(stdin(), createWriteStream2(path14, { flags: "wx", mode: 384 }), { signal });
+  return path14;
 }
 async function unpack(archive, modified, name, directory, { signal }) {
   const draft = new Draft(emptyTree);
@@ -2416,15 +2417,15 @@ function showFile(single, time) {
 }
 function showDraft(draft) {
   return {
-    lstat(path13) {
-      const node = draft.lstat(path13);
+    lstat(path14) {
+      const node = draft.lstat(path14);
       return node && { attributes: node.attributes, inode: node.inode };
     },
-    list: (path13) => draft.list(path13),
-    content(path13) {
-      const type = draft.lstat(path13)?.attributes.type;
-      if (type !== "file") throw failure(path13, type === void 0 ? "it is not there" : "it is no regular file");
-      const content = draft.contentAt(path13);
+    list: (path14) => draft.list(path14),
+    content(path14) {
+      const type = draft.lstat(path14)?.attributes.type;
+      if (type !== "file") throw failure(path14, type === void 0 ? "it is not there" : "it is no regular file");
+      const content = draft.contentAt(path14);
       return typeof content === "object" ? content : { kind: "bytes", bytes: new Uint8Array() };
     }
   };
@@ -2585,12 +2586,12 @@ async function showDirectory(directory, ignore, stateDir) {
   return { location: directory, directory, stateDir: hidden, keepsOwners: false, time: void 0, ...view, async close() {
   } };
 }
-async function resolveLinks(path13) {
+async function resolveLinks(path14) {
   try {
-    return await realpath(path13);
+    return await realpath(path14);
   } catch (error) {
-    if (!isAbsent(error) || path13 === dirname(path13)) throw error;
-    return join6(await resolveLinks(dirname(path13)), basename(path13));
+    if (!isAbsent(error) || path14 === dirname(path14)) throw error;
+    return join6(await resolveLinks(dirname(path14)), basename(path14));
   }
 }
 
@@ -3652,8 +3653,8 @@ ${content2}${name}`).join("") } };
   }
   const content = heredocBody(first);
   if (!content.startsWith("#!")) return { command: { form: "shell", text: content } };
-  const path13 = `/dev/pipes/${first.name}`;
-  return { command: { form: "shell", text: path13 }, file: { path: path13, content } };
+  const path14 = `/dev/pipes/${first.name}`;
+  return { command: { form: "shell", text: path14 }, file: { path: path14, content } };
 }
 
 // src/dockerfile/transfer.ts
@@ -4517,7 +4518,7 @@ var StageChecker = class {
         this.#expand(instruction, instruction.signal);
         break;
       case "volume":
-        for (const path13 of instruction.paths) this.#expand(instruction, path13);
+        for (const path14 of instruction.paths) this.#expand(instruction, path14);
         break;
       case "expose":
         this.#checkExpose(instruction);
@@ -4616,11 +4617,11 @@ var StageChecker = class {
     for (const { content } of contents.filter(({ expand: expand2 }) => expand2))
       this.#try(instruction, (missing) => expandBody(content, this.#variables, missing));
     const isFile = to !== void 0 && !(instruction.kind === "copy" && instruction.parents) && !/(?:^|\/)\.{0,2}$/.test(to);
-    if (isFile && sources.length + contents.length > 1 && !paths.some((path13) => /[*?[]/.test(path13))) {
+    if (isFile && sources.length + contents.length > 1 && !paths.some((path14) => /[*?[]/.test(path14))) {
       const message = `${instruction.kind.toUpperCase()} of several sources to ${quote(to)}, which has no slash at its end: the last one wins`;
       this.#tell("SeveralSourcesNeedSlash", instruction, message);
     }
-    if (instruction.kind === "add" && instruction.keepGitDir !== void 0 && !paths.some((path13) => gitSource.test(path13)))
+    if (instruction.kind === "add" && instruction.keepGitDir !== void 0 && !paths.some((path14) => gitSource.test(path14)))
       this.#tell("KeepGitDirWithoutGit", instruction, "ADD --keep-git-dir is without effect: no source is a git repository");
     if (instruction.link && chmod3 !== "")
       this.#tell("LinkWithChmod", instruction, `${instruction.kind.toUpperCase()} --link is without effect beside --chmod`);
@@ -4632,26 +4633,26 @@ var StageChecker = class {
       checkImagePlatform(instruction, instruction.from, this.#facts.images.get(instruction.from), this.#tell);
       return;
     }
-    for (const path13 of paths) this.#checkIgnored(instruction, path13);
+    for (const path14 of paths) this.#checkIgnored(instruction, path14);
   }
-  #checkIgnored(instruction, path13) {
+  #checkIgnored(instruction, path14) {
     const { isIgnored } = this.#facts;
-    const clean = cleanPath2(path13);
-    if (!isIgnored || clean === "." || clean === "/" || isRemote(path13)) return;
+    const clean = cleanPath2(path14);
+    if (!isIgnored || clean === "." || clean === "/" || isRemote(path14)) return;
     const isHidden = isIgnored(clean);
-    if (!isHidden && !(path13.startsWith("./") && isIgnored(path13))) return;
+    if (!isHidden && !(path14.startsWith("./") && isIgnored(path14))) return;
     const verb = instruction.kind === "add" ? "Add" : "Copy";
-    const message = `Attempting to ${verb} file ${quote(isHidden ? clean : path13)} that is excluded by .dockerignore`;
+    const message = `Attempting to ${verb} file ${quote(isHidden ? clean : path14)} that is excluded by .dockerignore`;
     this.#tell("CopyIgnoredFile", instruction, message, { own: !isHidden });
   }
   /** Only the first counts: those after it are as good as it is. */
   #checkWorkdir(instruction) {
-    const path13 = this.#expand(instruction, instruction.path);
-    if (path13 !== void 0 && !this.#state.hasWorkdir && !path13.startsWith("/"))
+    const path14 = this.#expand(instruction, instruction.path);
+    if (path14 !== void 0 && !this.#state.hasWorkdir && !path14.startsWith("/"))
       this.#tell(
         "WorkdirRelativePath",
         instruction,
-        `Relative workdir ${quote(path13)} can have unexpected results if the base image changes`
+        `Relative workdir ${quote(path14)} can have unexpected results if the base image changes`
       );
     this.#state.hasWorkdir = true;
   }
@@ -4689,15 +4690,15 @@ var harmlessWord = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 function isRemote(source) {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 }
-function cleanPath2(path13) {
+function cleanPath2(path14) {
   const parts = [];
-  for (const part of path13.split("/")) {
+  for (const part of path14.split("/")) {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
     else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
-    else if (!path13.startsWith("/")) parts.push("..");
+    else if (!path14.startsWith("/")) parts.push("..");
   }
-  return `${path13.startsWith("/") ? "/" : ""}${parts.join("/")}` || ".";
+  return `${path14.startsWith("/") ? "/" : ""}${parts.join("/")}` || ".";
 }
 
 // src/dockerfile/check-writing.ts
@@ -4937,16 +4938,16 @@ async function openHelper() {
   if (process.platform !== "linux" || architecture === void 0) return void 0;
   const name = `slipway-helper-${architecture}`;
   await verifyFile(folder, name);
-  const path13 = fileURLToPath(new URL(name, folder));
-  return { path: path13, start: (args, options2 = {}) => startHelper(path13, args, options2) };
+  const path14 = fileURLToPath(new URL(name, folder));
+  return { path: path14, start: (args, options2 = {}) => startHelper(path14, args, options2) };
 }
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
-  const read = async (path13) => {
+  const read = async (path14) => {
     try {
-      return await readFile4(path13);
+      return await readFile4(path14);
     } catch (cause) {
-      throw new Error(`Cannot use "${file}": "${path13}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
+      throw new Error(`Cannot use "${file}": "${path14}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
     }
   };
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
@@ -4958,8 +4959,8 @@ async function verifyFile(directory, name) {
       `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
     );
 }
-function startHelper(path13, args, { signal, extraFds = [] }) {
-  const child = spawn2(path13, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
+function startHelper(path14, args, { signal, extraFds = [] }) {
+  const child = spawn2(path14, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
   const stdio = child.stdio;
   const chunks = [];
   let kept = 0;
@@ -4974,7 +4975,7 @@ function startHelper(path13, args, { signal, extraFds = [] }) {
       (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
     );
     child.once("error", (cause) => {
-      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path13}": ${cause.message}`, { cause }));
+      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path14}": ${cause.message}`, { cause }));
     });
   });
   exited.catch(() => {
@@ -4988,6 +4989,520 @@ function startHelper(path13, args, { signal, extraFds = [] }) {
     pid: child.pid ?? -1,
     exited
   };
+}
+
+// src/output/archive.ts
+var { once } = process.getBuiltinModule("node:events");
+async function* archiveFiles(fill) {
+  const { default: tar } = await import("./tar-stream.mjs");
+  const archive = tar.pack();
+  const filling = fill((name, size, chunks) => addFile(archive, name, size, chunks)).then(
+    () => archive.finalize(),
+    (error) => archive.destroy(error instanceof Error ? error : new Error(String(error)))
+  );
+  try {
+    yield* archive;
+  } finally {
+    archive.destroy();
+    await filling;
+  }
+}
+async function addFile(archive, name, size, chunks) {
+  const entry = archive.entry({ name, size, mode: 420, mtime: /* @__PURE__ */ new Date(0) });
+  const closed = once(entry, "close");
+  closed.catch(() => {
+  });
+  for await (const chunk of chunks) {
+    if (entry.write(chunk)) continue;
+    await Promise.race([once(entry, "drain"), closed]);
+    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
+  }
+  entry.end(null);
+  await closed;
+}
+
+// src/output/docker-archive.ts
+var unnamed = "docker.io/unset-repo/unset-image-name:latest";
+var suffixes = { gzip: ".tar.gz", zstd: ".tar.zst", none: ".tar" };
+function archiveImage(image, destinations, signal) {
+  return archiveFiles((add) => addImage(add, image, destinations, signal));
+}
+async function addImage(add, { image, config }, destinations, signal) {
+  await add(config.descriptor.digest, config.descriptor.size, [config.bytes]);
+  const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
+  for (const [name, layer] of layers) await add(name, layer.descriptor.size, layer.open(signal));
+  const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
+  const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  await add("manifest.json", bytes.length, [bytes]);
+}
+function layerName(layer) {
+  return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
+}
+function loadedName(reference) {
+  const { registry, repository, tag = "latest" } = withDefaultTag(reference);
+  return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
+}
+
+// src/output/pipe.ts
+var { constants, open: open2 } = process.getBuiltinModule("node:fs");
+var { Socket } = process.getBuiltinModule("node:net");
+var { pipeline: pipeline3 } = process.getBuiltinModule("node:stream/promises");
+var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
+var { promisify } = process.getBuiltinModule("node:util");
+var pollMs = 50;
+var patienceMs2 = 3e4;
+async function writePipe(target, bytes, signal) {
+  const socket = new Socket({ fd: await waitForReader(target, signal), readable: false, writable: true });
+  try {
+    await pipeline3(bytes, socket, signal === void 0 ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+async function waitForReader(target, signal) {
+  const end = Date.now() + patienceMs2;
+  for (; ; ) {
+    signal?.throwIfAborted();
+    try {
+      return await promisify(open2)(target, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENXIO")) throw error;
+      if (Date.now() > end)
+        throw new Error(`no program has opened this pipe for reading within ${patienceMs2 / 1e3} seconds`, { cause: error });
+    }
+    await sleep(pollMs);
+  }
+}
+
+// src/output/pending.ts
+var { randomBytes } = process.getBuiltinModule("node:crypto");
+var { access, chmod, constants: constants2, lstat, open: open3, realpath: realpath2, rename, rmdir, stat: stat4, unlink } = process.getBuiltinModule("node:fs/promises");
+var path4 = process.getBuiltinModule("node:path");
+var { getSystemErrorMap } = process.getBuiltinModule("node:util");
+async function prepareFile(target, bytes, options2) {
+  const created = await makeDirectory(path4.dirname(target), options2.directoryMode, target);
+  try {
+    const place = await inspect(target);
+    if (place.isReplaceable) {
+      const written = await writeBeside(place.path, bytes, { ...options2, mode: place.mode ?? options2.mode }, target);
+      if (written !== void 0) return replacement(target, place, written, created);
+      if (place.mode === void 0) throw failure2(target, await reasonOf(access(path4.dirname(place.path), constants2.W_OK)));
+    }
+    await access(place.path, constants2.W_OK).catch((cause) => {
+      if (place.mode !== void 0) throw failure2(target, cause);
+    });
+    return place.isPipe ? intoPipe(target, bytes, options2, created) : inPlace(target, bytes, options2, created);
+  } catch (error) {
+    await removeDirectories(created);
+    throw error;
+  }
+}
+async function checkFile(file, target = file) {
+  const directory = await existingParent(file);
+  if (!(await stat4(directory)).isDirectory()) throw failure2(target, void 0, `"${directory}" is no directory`);
+  const place = await inspect(file);
+  const parent = await accessOf(await existingParent(place.path));
+  if (parent === void 0 || place.mode === void 0 && !place.isReplaceable) return;
+  if (place.mode === void 0) throw failure2(target, parent);
+  const own2 = await accessOf(place.path);
+  if (own2 !== void 0) throw failure2(target, own2);
+}
+function accessOf(place) {
+  return reasonOf(access(place, constants2.W_OK));
+}
+async function existingParent(file) {
+  const parent = path4.dirname(path4.resolve(file));
+  return await reasonOf(access(parent)) === void 0 ? parent : existingParent(parent);
+}
+async function inspect(target) {
+  const found = await stat4(target).catch((cause) => {
+    if (cause.code === "ENOENT") return void 0;
+    throw failure2(target, cause);
+  });
+  if (found === void 0) {
+    const isDangling = await lstat(target).then(
+      () => true,
+      () => false
+    );
+    return { path: target, isReplaceable: !isDangling, mode: void 0, isPipe: false };
+  }
+  if (found.isDirectory()) throw failure2(target, void 0, "it is a directory");
+  const mode = found.mode & 511;
+  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode, isPipe: found.isFIFO() };
+  const real = await realpath2(target);
+  const parent = await stat4(path4.dirname(real));
+  return { path: real, isReplaceable: parent.dev === found.dev, mode, isPipe: false };
+}
+async function writeBeside(place, bytes, options2, target) {
+  const temporary = path4.join(path4.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
+  let handle;
+  try {
+    handle = await open3(temporary, "wx", options2.mode);
+  } catch (cause) {
+    if (codeOf2(cause) === "EACCES" || codeOf2(cause) === "EPERM" || codeOf2(cause) === "EROFS") return void 0;
+    throw failure2(target, cause);
+  }
+  try {
+    await writeAndClose(handle, bytes(), target);
+    return temporary;
+  } catch (error) {
+    await unlink(temporary).catch(() => {
+    });
+    throw error;
+  }
+}
+function replacement(target, place, temporary, created) {
+  let isCommitted = false;
+  return {
+    target,
+    isInPlace: false,
+    async commit() {
+      try {
+        if (place.mode !== void 0) await chmod(temporary, place.mode);
+        await rename(temporary, place.path);
+        isCommitted = true;
+      } catch (cause) {
+        if (codeOf2(cause) !== "EBUSY") throw failure2(target, cause);
+        const source = await open3(temporary, "r");
+        await overwrite(target, source.createReadStream());
+        await unlink(temporary);
+      }
+    },
+    async discard() {
+      if (!isCommitted) await unlink(temporary).catch(() => {
+      });
+      else if (place.mode === void 0) await unlink(place.path).catch(() => {
+      });
+      await removeDirectories(created);
+    }
+  };
+}
+function intoPipe(target, bytes, { signal }, created) {
+  return {
+    target,
+    isInPlace: true,
+    async commit() {
+      await writePipe(target, bytes(), signal).catch((cause) => {
+        throw signal?.aborted ? cause : failure2(target, cause);
+      });
+    },
+    discard: () => removeDirectories(created)
+  };
+}
+function inPlace(target, bytes, options2, created) {
+  return {
+    target,
+    isInPlace: true,
+    commit: () => overwrite(target, bytes(), options2.mode),
+    discard: () => removeDirectories(created)
+  };
+}
+async function overwrite(target, bytes, mode) {
+  const isStream = /^\/(proc\/|dev\/(fd\/|std(out|err)$))/.test(target);
+  const flags2 = constants2.O_WRONLY | constants2.O_CREAT | (isStream ? constants2.O_APPEND : constants2.O_TRUNC);
+  const handle = await open3(target, flags2, mode).catch((cause) => {
+    throw failure2(target, cause);
+  });
+  await writeAndClose(handle, bytes, target);
+}
+async function writeAndClose(handle, bytes, target) {
+  const rephrase = (cause) => {
+    throw failure2(target, cause);
+  };
+  try {
+    for await (const chunk of bytes) await handle.writeFile(chunk).catch(rephrase);
+  } catch (error) {
+    await handle.close().catch(() => {
+    });
+    throw error;
+  }
+  await handle.close().catch(rephrase);
+}
+async function makeDirectory(directory, mode, target) {
+  try {
+    return await makeDirectories(path4.resolve(directory), mode);
+  } catch (cause) {
+    const at3 = cause instanceof Error && "path" in cause ? cause.path : directory;
+    throw failure2(target, cause, codeOf2(cause) === "EEXIST" ? `"${at3}" is no directory` : void 0);
+  }
+}
+async function removeDirectories(created) {
+  for (const directory of created) await rmdir(directory).catch(() => {
+  });
+}
+function failure2(target, cause, state) {
+  const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
+  const words = state ?? getSystemErrorMap().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new Error(`Cannot write "${target}": ${words}`, { cause });
+}
+function codeOf2(error) {
+  return error instanceof Error && "code" in error ? error.code : void 0;
+}
+function reasonOf(attempt) {
+  return attempt.then(
+    () => void 0,
+    (cause) => cause
+  );
+}
+
+// src/output/oci-layout.ts
+var { stat: stat5 } = process.getBuiltinModule("node:fs/promises");
+var path5 = process.getBuiltinModule("node:path");
+var options = { mode: 420, directoryMode: 493 };
+async function prepareLayout(directory, { images, top }, destinations, signal) {
+  const done = [];
+  let isIndexReplaced = false;
+  const created = await makeDirectory(path5.join(directory, "blobs", "sha256"), options.directoryMode, directory);
+  const discard = async () => {
+    if (isIndexReplaced) return;
+    for (const pending of done.toReversed()) await pending.discard();
+    await removeDirectories(created);
+  };
+  async function put(place, bytes) {
+    const pending = await prepareFile(path5.join(directory, place), bytes, options);
+    done.push(pending);
+    await pending.commit();
+  }
+  async function putBlob(descriptor, bytes) {
+    const place = path5.join("blobs", "sha256", hexOf(descriptor.digest));
+    if (await sizeOf(path5.join(directory, place)) !== descriptor.size) await put(place, bytes);
+  }
+  try {
+    for (const { image, config, manifest } of images) {
+      for (const layer of image.layers) await putBlob(layerDescriptor(layer, image.family), () => layer.open(signal));
+      for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
+    }
+    await putBlob(top.descriptor, () => bytesOf(top));
+    if (await sizeOf(path5.join(directory, "oci-layout")) === void 0)
+      await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
+    const index = await prepareFile(path5.join(directory, "index.json"), () => json(indexOf(top, destinations)), options);
+    done.push(index);
+    const hadIndex = await sizeOf(path5.join(directory, "index.json")) !== void 0;
+    const commit2 = async () => {
+      await index.commit();
+      isIndexReplaced = hadIndex;
+    };
+    return { target: directory, isInPlace: false, commit: commit2, discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+function indexOf(top, destinations) {
+  const [only, ...others] = destinations;
+  const names2 = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
+  const annotations2 = names2 === void 0 ? top.descriptor.annotations : { ...top.descriptor.annotations, ...names2 };
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.index,
+    manifests: [{ ...top.descriptor, ...annotations2 === void 0 ? {} : { annotations: annotations2 } }]
+  };
+}
+function nameAnnotations({ registry, repository, tag = "latest" }) {
+  const host = registry === dockerHub ? "docker.io" : registry;
+  return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
+}
+async function sizeOf(place) {
+  return stat5(place).then(
+    (found) => found.isFile() ? found.size : void 0,
+    () => void 0
+  );
+}
+async function* bytesOf(blob) {
+  yield blob.bytes;
+}
+async function* json(value) {
+  yield Buffer.from(JSON.stringify(value));
+}
+
+// src/output/oci-archive.ts
+function archiveLayout({ images, top }, destinations, signal) {
+  return archiveFiles(async (add) => {
+    const done = /* @__PURE__ */ new Set();
+    const addBlob = async (digest, size, open5) => {
+      if (done.has(digest)) return;
+      done.add(digest);
+      await add(`blobs/sha256/${hexOf(digest)}`, size, open5());
+    };
+    for (const { image, config, manifest } of images) {
+      for (const layer of image.layers) {
+        const { digest, size } = layerDescriptor(layer, image.family);
+        await addBlob(digest, size, () => layer.open(signal));
+      }
+      for (const { descriptor, bytes } of [config, manifest]) await addBlob(descriptor.digest, descriptor.size, () => [bytes]);
+    }
+    await addBlob(top.descriptor.digest, top.descriptor.size, () => [top.bytes]);
+    for (const [name, value] of [
+      ["index.json", indexOf(top, destinations)],
+      ["oci-layout", { imageLayoutVersion: "1.0.0" }]
+    ]) {
+      const bytes = Buffer.from(JSON.stringify(value));
+      await add(name, bytes.length, [bytes]);
+    }
+  });
+}
+
+// src/output/root-files.ts
+var { randomBytes: randomBytes2 } = process.getBuiltinModule("node:crypto");
+var { createReadStream: createReadStream2, createWriteStream: createWriteStream3 } = process.getBuiltinModule("node:fs");
+var { chmod: chmod2, lchown, link, lstat: lstat2, lutimes, mkdir: mkdir4, readdir: readdir2, rename: rename2, rm: rm4, symlink, utimes, writeFile } = process.getBuiltinModule("node:fs/promises");
+var path6 = process.getBuiltinModule("node:path");
+var { pipeline: pipeline4 } = process.getBuiltinModule("node:stream/promises");
+function prepareRootTar(target, items, signal) {
+  return prepareFile(target, () => packItems(items(), { signal }), { mode: 420, directoryMode: 493 });
+}
+async function checkRootDirectory(target) {
+  await findDirectory2(target);
+  await checkFile(path6.join(path6.dirname(target), "x"), target);
+  await checkFile(path6.join(target, "x"), target);
+}
+async function findDirectory2(target) {
+  const found = await lstat2(target).catch(() => void 0);
+  if (found !== void 0 && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
+}
+async function prepareRootDirectory(target, items, signal) {
+  await findDirectory2(target);
+  await mkdir4(path6.dirname(target), { recursive: true });
+  const temporary = path6.join(path6.dirname(target), `.${path6.basename(target)}.${randomBytes2(6).toString("hex")}`);
+  const discard = () => rm4(temporary, { recursive: true, force: true });
+  try {
+    await mkdir4(temporary, { mode: 493 });
+    await writeItems(toRaw(temporary), items(), signal);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  const commit2 = async () => {
+    await merge(toRaw(temporary), toRaw(target));
+    await discard();
+  };
+  return { target, isInPlace: false, commit: commit2, discard };
+}
+async function writeItems(root, items, signal) {
+  const directories = [];
+  for await (const { entry, content } of items) {
+    signal?.throwIfAborted();
+    const place = toBytes(`${root}/${entry.path}`);
+    switch (entry.type) {
+      case "directory":
+        await mkdir4(place, { mode: 448 });
+        directories.push(entry);
+        continue;
+      case "hardlink":
+        await link(toBytes(`${root}/${entry.link}`), place);
+        continue;
+      case "symlink":
+        await symlink(toBytes(entry.link), place);
+        break;
+      case "file":
+        await writeContent(place, content, signal);
+        break;
+      default:
+        throw new Error(`Cannot write "${toText(entry.path)}" to a directory: it is a device or pipe; write a tar instead`);
+    }
+    await setAttributes(place, entry);
+  }
+  for (const entry of directories.reverse()) await setAttributes(toBytes(`${root}/${entry.path}`), entry);
+}
+async function writeContent(place, content, signal) {
+  if (content === void 0 || content.kind === "bytes") {
+    await writeFile(place, content?.bytes ?? new Uint8Array(), { flag: "wx" });
+    return;
+  }
+  const { offset, size } = content;
+  const source = createReadStream2(toBytes(content.path), { start: offset, end: offset + size - 1 });
+  await pipeline4(source, createWriteStream3(place, { flags: "wx" }), signal === void 0 ? {} : { signal });
+}
+async function setAttributes(place, { type, uid, gid, mode, mtime }) {
+  if (process.getuid?.() === 0) await lchown(place, uid, gid);
+  if (type === "symlink") return lutimes(place, mtime, mtime);
+  await chmod2(place, mode);
+  await utimes(place, mtime, mtime);
+}
+async function merge(from, to) {
+  const there = await lstat2(toBytes(to)).catch(() => void 0);
+  const isDirectory = (await lstat2(toBytes(from))).isDirectory();
+  if (there?.isDirectory() && isDirectory) {
+    for (const name of await readdir2(toBytes(from), { encoding: "latin1" })) await merge(`${from}/${name}`, `${to}/${name}`);
+    return;
+  }
+  if (there !== void 0) await rm4(toBytes(to), { recursive: true, force: true });
+  await rename2(toBytes(from), toBytes(to));
+}
+
+// src/output/output.ts
+var path7 = process.getBuiltinModule("node:path");
+async function prepareOutputs(release, outputs, destinations, tools) {
+  const prepared = [];
+  const discard = async () => {
+    for (const pending of prepared.toReversed()) await pending.discard();
+  };
+  try {
+    for (const [target, text] of digestTexts(release, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
+    const { tarPath, ociLayoutPath, ociTarPath, rootTarPath, rootPath } = outputs;
+    if (rootPath !== void 0) prepared.push(await prepareRootDirectory(rootPath, tools.rootItems, tools.signal));
+    if (rootTarPath !== void 0) prepared.push(await prepareRootTar(rootTarPath, tools.rootItems, tools.signal));
+    if (ociTarPath !== void 0)
+      prepared.push(
+        await prepareFile(ociTarPath, () => archiveLayout(release, destinations, tools.signal), { mode: 420, directoryMode: 493 })
+      );
+    if (ociLayoutPath !== void 0) prepared.push(await prepareLayout(ociLayoutPath, release, destinations, tools.signal));
+    const [image, ...others] = release.images;
+    if (tarPath !== void 0 && (image === void 0 || others.length > 0))
+      throw new Error(`Cannot write "${tarPath}": a tar for docker load holds one image, not one for each of several platforms`);
+    if (tarPath !== void 0 && image !== void 0)
+      prepared.push(
+        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), {
+          mode: 420,
+          directoryMode: 493,
+          signal: tools.signal
+        })
+      );
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return { commit: () => commitAll(prepared, discard), discard };
+}
+async function checkOutputs(outputs) {
+  const { tarPath, ociTarPath, rootTarPath, digestFile, imageNameWithDigestFile, imageNameTagWithDigestFile } = outputs;
+  const files = [digestFile, imageNameWithDigestFile, imageNameTagWithDigestFile, rootTarPath, ociTarPath, tarPath];
+  for (const file of files) if (file !== void 0 && !file.startsWith("https://")) await checkFile(file);
+  if (outputs.rootPath !== void 0) await checkRootDirectory(outputs.rootPath);
+  if (outputs.ociLayoutPath !== void 0) await checkFile(path7.join(outputs.ociLayoutPath, "index.json"), outputs.ociLayoutPath);
+}
+async function commitAll(prepared, discard) {
+  const ordered = [...prepared.filter((pending) => pending.isInPlace), ...prepared.filter((pending) => !pending.isInPlace)];
+  try {
+    for (const pending of ordered) await pending.commit();
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return prepared.map((pending) => pending.target);
+}
+function digestTexts({ top }, outputs, destinations) {
+  const { digest } = top.descriptor;
+  const names2 = destinations.map((reference) => repositoryName(reference));
+  const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
+  const lines = (subjects) => subjects.map((subject) => `${subject}@${digest}
+`).join("");
+  const texts = [
+    [outputs.digestFile, digest],
+    [outputs.imageNameWithDigestFile, lines(names2)],
+    [outputs.imageNameTagWithDigestFile, lines(tagged)]
+  ];
+  return texts.filter((pair) => pair[0] !== void 0);
+}
+async function prepareText(target, text, tools) {
+  if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text), async discard() {
+  } };
+  return prepareFile(target, () => encode(text), { mode: 420, directoryMode: 448, signal: tools.signal });
+}
+async function* encode(text) {
+  yield Buffer.from(text);
 }
 
 // src/registry/challenge.ts
@@ -5300,20 +5815,20 @@ function openClient(registry, tools) {
     if (scheme2 === "http") report.emit({ kind: "debug", text: `Speaking plain HTTP with ${registry}` });
     return `${scheme2}://${host}`;
   }
-  async function resolveUrl(path13) {
+  async function resolveUrl(path14) {
     origin ??= findOrigin();
     origin.catch(() => {
       origin = void 0;
     });
     const base = new URL(await origin);
-    const url2 = new URL(path13, base);
+    const url2 = new URL(path14, base);
     if (url2.host === base.host && base.protocol === "https:") url2.protocol = "https:";
     return url2;
   }
-  async function sendEarly(method, path13, call) {
+  async function sendEarly(method, path14, call) {
     const isSmall = call.body === void 0 || !("open" in call.body) && call.body.byteLength === 0;
-    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path13.startsWith("/")) return void 0;
-    const response = await http.request(method, `http://${host}${path13}`, { ...call, tries: 1 }).catch(() => void 0);
+    if (origin !== void 0 || !allowsHttp2 || !isSmall || !hasPort(host) || !path14.startsWith("/")) return void 0;
+    const response = await http.request(method, `http://${host}${path14}`, { ...call, tries: 1 }).catch(() => void 0);
     call.signal?.throwIfAborted();
     if (response === void 0) return void 0;
     if (!refusesPlain(response) && !isTransientStatus(response.status)) {
@@ -5323,9 +5838,9 @@ function openClient(registry, tools) {
     await response.discard();
     return void 0;
   }
-  async function send(method, path13, call) {
-    let early = await sendEarly(method, path13, call);
-    const url2 = await resolveUrl(path13);
+  async function send(method, path14, call) {
+    let early = await sendEarly(method, path14, call);
+    const url2 = await resolveUrl(path14);
     const isOwn = url2.host === host;
     for (let turn = 1; ; turn++) {
       const auth = isOwn ? await authorizer.authorize(call.repository, call.scopes, describe(call), call.signal) : void 0;
@@ -5342,10 +5857,10 @@ function openClient(registry, tools) {
       });
     }
   }
-  async function read(path13, call, limit) {
+  async function read(path14, call, limit) {
     for (let turn = 1; ; turn++) {
       try {
-        const response = await send("GET", path13, call);
+        const response = await send("GET", path14, call);
         if (response.status !== 200) throw await readRefusal(response, describe(call));
         return { response, bytes: await response.bytes(limit) };
       } catch (error) {
@@ -5505,9 +6020,9 @@ async function findIn(config, registry, repository, environment) {
 function findScoped(auths, names2, repository) {
   const parts = repository.split("/");
   for (let length = parts.length; length > 0; length--) {
-    const path13 = parts.slice(0, length).join("/");
+    const path14 = parts.slice(0, length).join("/");
     for (const name of names2) {
-      const entry = auths[`${name.replace(/\/$/, "")}/${path13}`];
+      const entry = auths[`${name.replace(/\/$/, "")}/${path14}`];
       if (entry !== void 0) return entry;
     }
   }
@@ -5602,7 +6117,7 @@ async function* readFrom2(source, url2, descriptor, range, tools) {
   const { backOff, signal } = tools;
   const action = `pull layer "${client.registry}/${repository}@${descriptor.digest}"`;
   const call = { repository, scopes: [pullScope(repository)], action, signal };
-  const path13 = url2 ?? `/v2/${repository}/blobs/${descriptor.digest}`;
+  const path14 = url2 ?? `/v2/${repository}/blobs/${descriptor.digest}`;
   let at3 = range.start;
   let mark = at3;
   if (at3 === range.end && descriptor.size > 0) return;
@@ -5637,7 +6152,7 @@ async function* readFrom2(source, url2, descriptor, range, tools) {
         tools.shortcuts?.delete(source);
         await direct.discard();
       }
-      const response = await client.send("GET", path13, { ...call, headers });
+      const response = await client.send("GET", path14, { ...call, headers });
       if (response.status === 206 && new URL(response.url).host !== apiHost(client.registry)) tools.shortcuts?.set(source, response.url);
       return response;
     } catch (error) {
@@ -5728,23 +6243,23 @@ function openLimit(most) {
 
 // src/registry/download.ts
 var { createHash: createHash3 } = process.getBuiltinModule("node:crypto");
-var { open: open2, rm: rm4 } = process.getBuiltinModule("node:fs/promises");
+var { open: open4, rm: rm5 } = process.getBuiltinModule("node:fs/promises");
 var partedBytes = 32 * 1024 * 1024;
 var partBytes = { least: 8 * 1024 * 1024, most: 64 * 1024 * 1024 };
 var connections = 4;
 var pieceBytes = 512 * 1024;
 async function downloadBlob(sources, descriptor, blobs, tools) {
-  const path13 = await blobs.temporary();
+  const path14 = await blobs.temporary();
   try {
-    const file = await open2(path13, "wx+", 420);
+    const file = await open4(path14, "wx+", 420);
     try {
       await downloadParts(sources, descriptor, file, tools);
     } finally {
       await file.close();
     }
-    return await blobs.publish(path13, descriptor.digest);
+    return await blobs.publish(path14, descriptor.digest);
   } catch (error) {
-    await rm4(path13, { force: true });
+    await rm5(path14, { force: true });
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw new Error(`Cannot store ${descriptor.digest} below "${blobs.directory}": ${error.message}`, { cause: error });
   }
@@ -5953,8 +6468,8 @@ function openDocuments(client, place, reference, { signal, known }) {
     async manifest(which) {
       const kept = isDigest(which) ? (await known).get(which) : void 0;
       if (kept !== void 0) return { bytes: kept };
-      const path13 = `/v2/${place.repository}/manifests/${which}`;
-      const { response, bytes } = await client.read(path13, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
+      const path14 = `/v2/${place.repository}/manifests/${which}`;
+      const { response, bytes } = await client.read(path14, { ...call, headers: { accept: acceptedManifests } }, manifestLimit);
       return { bytes, contentType: response.header("content-type"), announced: response.header("docker-content-digest") };
     },
     blob: async (digest, size) => (await known).get(digest) ?? (await client.read(`/v2/${place.repository}/blobs/${digest}`, call, size)).bytes
@@ -6114,9 +6629,9 @@ function openPull(options2, tools) {
         };
         try {
           const order = sources.map((_, i) => sources[(i + turn) % sources.length]);
-          const path13 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
+          const path14 = await downloadBlob(order, descriptor, blobs, { backOff, report, signal, limit, count: counted });
           transfer.end("transferred");
-          return path13;
+          return path14;
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof DigestMismatchError)) throw error;
@@ -6166,10 +6681,10 @@ function openPull(options2, tools) {
 // src/registry/put-manifest.ts
 async function putManifest({ client, repository }, { which, name }, manifest, { report, backOff, retries, signal }) {
   const call = { repository, scopes: [pushScope(repository)], action: `push "${name}"`, signal, tries: backOff.tries };
-  const path13 = `/v2/${repository}/manifests/${which}`;
+  const path14 = `/v2/${repository}/manifests/${which}`;
   await retryWhole(retries, `push ${name}`, { report, backOff, signal }, async () => {
     for (let turn = 1; ; turn++) {
-      const refusal = await putOnce(client, path13, manifest, call);
+      const refusal = await putOnce(client, path14, manifest, call);
       if (refusal === void 0) return;
       const isMomentary = /\b(DIGEST_INVALID|BLOB_UNKNOWN)\b/.test(refusal.message);
       if (!isMomentary || turn >= Math.min(3, backOff.tries)) throw refusal;
@@ -6181,10 +6696,10 @@ function hasManifest({ client, repository }, digest, signal) {
   const call = { repository, scopes: [pushScope(repository)], action: `push "${repository}@${digest}"`, signal };
   return isThere(client, `/v2/${repository}/manifests/${digest}`, digest, call);
 }
-async function putOnce(client, path13, manifest, call) {
+async function putOnce(client, path14, manifest, call) {
   try {
     const headers = { "content-type": manifest.descriptor.mediaType };
-    const response = await client.send("PUT", path13, { ...call, headers, body: manifest.bytes });
+    const response = await client.send("PUT", path14, { ...call, headers, body: manifest.bytes });
     if (response.status >= 200 && response.status < 300) {
       await response.discard();
       const stored = response.header("docker-content-digest");
@@ -6195,15 +6710,15 @@ async function putOnce(client, path13, manifest, call) {
       });
     }
     const refusal = await client.refuse(response, call);
-    const isSettled = response.status < 500 && await isThere(client, path13, manifest.descriptor.digest, call);
+    const isSettled = response.status < 500 && await isThere(client, path14, manifest.descriptor.digest, call);
     return isSettled ? void 0 : refusal;
   } catch (error) {
     call.signal?.throwIfAborted();
     throw client.wrap(error, call);
   }
 }
-async function isThere(client, path13, digest, call) {
-  const response = await client.send("HEAD", path13, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
+async function isThere(client, path14, digest, call) {
+  const response = await client.send("HEAD", path14, { ...call, headers: { accept: acceptedManifests } }).catch(() => void 0);
   await response?.discard();
   return response?.status === 200 && response.header("docker-content-digest") === digest;
 }
@@ -6328,9 +6843,9 @@ function openRepository({ registry, repository }, tools) {
   const held = /* @__PURE__ */ new Set();
   const nameOf4 = (which) => `${registry}/${repository}${which.startsWith("sha256:") ? "@" : ":"}${which}`;
   const isMissing3 = (error) => error instanceof RegistryError && (error.failure === "not-found" || error.failure === "name-unknown");
-  async function readDocument2(path13, call, limit) {
+  async function readDocument2(path14, call, limit) {
     try {
-      return await client.read(path13, { ...call, tries }, limit);
+      return await client.read(path14, { ...call, tries }, limit);
     } catch (error) {
       if (isMissing3(error)) return void 0;
       throw error;
@@ -6373,12 +6888,12 @@ function openRepository({ registry, repository }, tools) {
     async tags(signal) {
       const call = { repository, scopes: [pullScope(repository)], action: `list the tags of "${registry}/${repository}"`, signal };
       const tags = [];
-      let path13 = `/v2/${repository}/tags/list?n=1000`;
-      for (let page = 0; path13 !== void 0 && page < mostPages; page++) {
-        const found = await readDocument2(path13, call, pageLimit);
+      let path14 = `/v2/${repository}/tags/list?n=1000`;
+      for (let page = 0; path14 !== void 0 && page < mostPages; page++) {
+        const found = await readDocument2(path14, call, pageLimit);
         if (found === void 0) break;
         tags.push(...readTags(found.bytes, call, registry));
-        path13 = nextPage(found.response.header("link"), found.response.url);
+        path14 = nextPage(found.response.header("link"), found.response.url);
       }
       return tags;
     },
@@ -6386,6 +6901,7 @@ function openRepository({ registry, repository }, tools) {
       for (const digest of digests) held.add(digest);
       tools.know({ registry, repository }, digests);
     },
+    doubt: (digests) => digests.filter((digest) => held.delete(digest)).length > 0,
     async send(blob, signal) {
       if (!held.has(blob.descriptor.digest)) await sender.send({ client, repository }, blob, { retries: 0, tries, signal });
     },
@@ -6462,9 +6978,9 @@ async function hasBlob(client, digest, call) {
   return response.status === 200;
 }
 async function mountBlob(client, digest, from, call, report) {
-  const path13 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const path14 = `/v2/${call.repository}/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
   try {
-    const response = await client.send("POST", path13, {
+    const response = await client.send("POST", path14, {
       ...call,
       scopes: [pushScope(call.repository), pullScope(from)],
       body: new Uint8Array()
@@ -6622,7 +7138,7 @@ async function* observe(bytes, see) {
 }
 
 // src/registry/sender.ts
-var { createReadStream: createReadStream2 } = process.getBuiltinModule("node:fs");
+var { createReadStream: createReadStream3 } = process.getBuiltinModule("node:fs");
 var uploads = { small: 16, large: 4 };
 var smallBytes = 1024 * 1024;
 var readBytes = 256 * 1024;
@@ -6680,12 +7196,12 @@ function firstArrival(coming) {
 }
 function sourceOf(blob, signal) {
   const { descriptor } = blob;
-  if ("bytes" in blob) return { descriptor, open: (offset) => once(blob.bytes.subarray(offset)) };
+  if ("bytes" in blob) return { descriptor, open: (offset) => once2(blob.bytes.subarray(offset)) };
   const { file } = blob;
   if (file !== void 0)
     return {
       descriptor,
-      open: (offset) => createReadStream2(file, { start: offset, highWaterMark: readBytes, ...signal === void 0 ? {} : { signal } })
+      open: (offset) => createReadStream3(file, { start: offset, highWaterMark: readBytes, ...signal === void 0 ? {} : { signal } })
     };
   return { descriptor, open: (offset) => skipBytes(blob.open(signal), offset) };
 }
@@ -6697,7 +7213,7 @@ async function* skipBytes(bytes, count) {
     if (rest.byteLength > 0) yield rest;
   }
 }
-async function* once(bytes) {
+async function* once2(bytes) {
   yield bytes;
 }
 
@@ -6750,8 +7266,8 @@ function formatImageName(name) {
 }
 
 // src/registry/layout.ts
-var { createReadStream: createReadStream3 } = process.getBuiltinModule("node:fs");
-var { readFile: readFile6, stat: stat4 } = process.getBuiltinModule("node:fs/promises");
+var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
+var { readFile: readFile6, stat: stat6 } = process.getBuiltinModule("node:fs/promises");
 var { join: join7 } = process.getBuiltinModule("node:path");
 async function resolveLayout(reference, platform) {
   const { directory } = reference;
@@ -6768,7 +7284,7 @@ async function resolveLayout(reference, platform) {
   const layers = manifest.layers.map((descriptor, i) => {
     const diffId = found.config.rootfs.diff_ids[i];
     if (diffId === void 0) throw new Error(`Cannot use "${name}": layer ${i} has no diffId`);
-    const open5 = (signal) => verifyBytes(createReadStream3(pathOf(descriptor.digest), { signal, highWaterMark: 256 << 10 }), descriptor);
+    const open5 = (signal) => verifyBytes(createReadStream4(pathOf(descriptor.digest), { signal, highWaterMark: 256 << 10 }), descriptor);
     return { descriptor, diffId, compression: compressionOf(descriptor.mediaType, name), open: open5 };
   });
   return { family: manifest.family, layers, ...found };
@@ -6790,12 +7306,12 @@ async function findEntry({ directory, tag }, name) {
   const hint = entries.length === 0 ? void 0 : "write DIRECTORY:TAG, or DIRECTORY@DIGEST";
   throw new RegistryError(`Cannot use "${name}": there is no tag ${tag ?? "latest"}; ${offer}`, { failure: "not-found", hint });
 }
-async function readSmall(path13, limit, name) {
-  const fail3 = (why, cause) => new RegistryError(`Cannot use "${name}": ${path13} ${why}`, { failure: "not-found", cause });
+async function readSmall(path14, limit, name) {
+  const fail3 = (why, cause) => new RegistryError(`Cannot use "${name}": ${path14} ${why}`, { failure: "not-found", cause });
   try {
-    const { size } = await stat4(path13);
+    const { size } = await stat6(path14);
     if (size > limit) throw fail3(`has ${size} bytes, more than ${limit}`);
-    return await readFile6(path13);
+    return await readFile6(path14);
   } catch (cause) {
     if (cause instanceof RegistryError) throw cause;
     throw fail3(cause instanceof Error && "code" in cause && cause.code === "ENOENT" ? "is not there" : "cannot be read", cause);
@@ -6804,8 +7320,8 @@ async function readSmall(path13, limit, name) {
 
 // src/registry/base-folder.ts
 var { createHash: createHash4, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
-var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
-var { mkdir: mkdir4, readdir: readdir2, readFile: readFile7, rename, rm: rm5, stat: stat5, utimes, writeFile } = process.getBuiltinModule("node:fs/promises");
+var { createReadStream: createReadStream5 } = process.getBuiltinModule("node:fs");
+var { mkdir: mkdir5, readdir: readdir3, readFile: readFile7, rename: rename3, rm: rm6, stat: stat7, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
 var { join: join8 } = process.getBuiltinModule("node:path");
 function openBaseFolder(directory, { maxAge, report }) {
   const verified = /* @__PURE__ */ new Map();
@@ -6814,11 +7330,11 @@ function openBaseFolder(directory, { maxAge, report }) {
     report.emit({ kind: "warning", text });
   }
   async function youngAt(place) {
-    const found = await stat5(join8(place, "index.json")).catch(() => void 0);
+    const found = await stat7(join8(place, "index.json")).catch(() => void 0);
     return found !== void 0 && Date.now() - found.mtimeMs <= maxAge * 1e3;
   }
   async function list() {
-    const entries = await readdir2(directory, { withFileTypes: true }).catch((error) => {
+    const entries = await readdir3(directory, { withFileTypes: true }).catch((error) => {
       if (!isMissing2(error)) warn(`Cannot read base images in "${directory}": ${messageOf2(error)}; they are pulled instead`);
       return [];
     });
@@ -6851,10 +7367,10 @@ function openBaseFolder(directory, { maxAge, report }) {
   async function look({ digest, size }, signal) {
     for (const { place } of await kept()) {
       const file = blobPath(place, digest);
-      if (await sizeOf(file) !== size) continue;
+      if (await sizeOf2(file) !== size) continue;
       try {
         const hash = createHash4("sha256");
-        for await (const chunk of createReadStream4(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
+        for await (const chunk of createReadStream5(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
         if (`sha256:${hash.digest("hex")}` === digest) return file;
         warn(`Cannot use layer ${digest} in "${place}": its bytes are wrong; it is pulled instead`);
       } catch (error) {
@@ -6875,23 +7391,23 @@ function openBaseFolder(directory, { maxAge, report }) {
       const place = join8(directory, image.manifestDigest);
       if (!force && await isWhole(place, image)) {
         const now = /* @__PURE__ */ new Date();
-        if (!await youngAt(place)) await utimes(join8(place, "index.json"), now, now);
+        if (!await youngAt(place)) await utimes2(join8(place, "index.json"), now, now);
         return false;
       }
       const temporary = join8(directory, `.warming-${randomUUID5()}`);
       try {
-        await mkdir4(temporary, { recursive: true });
+        await mkdir5(temporary, { recursive: true });
         const blobs = await openBlobs(temporary);
         await Promise.all(image.layers.map((layer) => fetch(layer, blobs, signal)));
-        for (const { descriptor, bytes } of Object.values(image.documents)) await writeFile(blobs.path(descriptor.digest), bytes);
-        await rm5(join8(temporary, "blobs", "unfinished"), { recursive: true });
-        await writeFile(join8(temporary, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-        await writeFile(join8(temporary, "index.json"), JSON.stringify(indexOf(image)));
+        for (const { descriptor, bytes } of Object.values(image.documents)) await writeFile2(blobs.path(descriptor.digest), bytes);
+        await rm6(join8(temporary, "blobs", "unfinished"), { recursive: true });
+        await writeFile2(join8(temporary, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+        await writeFile2(join8(temporary, "index.json"), JSON.stringify(indexOf2(image)));
         signal.throwIfAborted();
         await replace(place, temporary);
         return true;
       } finally {
-        await rm5(temporary, { recursive: true, force: true });
+        await rm6(temporary, { recursive: true, force: true });
       }
     }
   };
@@ -6899,34 +7415,34 @@ function openBaseFolder(directory, { maxAge, report }) {
 async function isWhole(place, image) {
   const { manifest, config } = image.documents;
   const sizes = [manifest, config, ...image.layers].map(({ descriptor }) => descriptor);
-  const found = await Promise.all(sizes.map(async ({ digest, size }) => await sizeOf(blobPath(place, digest)) === size));
-  return found.every(Boolean) && await sizeOf(join8(place, "index.json")) !== void 0;
+  const found = await Promise.all(sizes.map(async ({ digest, size }) => await sizeOf2(blobPath(place, digest)) === size));
+  return found.every(Boolean) && await sizeOf2(join8(place, "index.json")) !== void 0;
 }
 async function replace(place, temporary) {
   const old = `${temporary}.old`;
-  await rename(place, old).catch((error) => {
+  await rename3(place, old).catch((error) => {
     if (!isMissing2(error)) throw error;
   });
   try {
-    await rename(temporary, place);
+    await rename3(temporary, place);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST"))) throw error;
   } finally {
-    await rm5(old, { recursive: true, force: true });
+    await rm6(old, { recursive: true, force: true });
   }
 }
-function indexOf({ documents, reference, platform }) {
+function indexOf2({ documents, reference, platform }) {
   const annotations2 = { "org.opencontainers.image.ref.name": formatReference(reference) };
   const manifests = [{ ...documents.manifest.descriptor, platform, annotations: annotations2 }];
   return { schemaVersion: 2, mediaType: mediaTypes.oci.index, manifests };
 }
 async function readSmall2(file, limit) {
-  const { size } = await stat5(file);
+  const { size } = await stat7(file);
   if (size > limit) throw new Error(`"${file}" has ${size} bytes, more than ${limit}`);
   return readFile7(file);
 }
-async function sizeOf(file) {
-  return stat5(file).then(
+async function sizeOf2(file) {
+  return stat7(file).then(
     (found) => found.isFile() ? found.size : void 0,
     () => void 0
   );
@@ -7138,12 +7654,12 @@ async function openAgents(request2) {
   }
   return { sockets, close };
 }
-function readKey({ path: path13, bytes }, id) {
+function readKey({ path: path14, bytes }, id) {
   try {
     return readPrivateKey(bytes);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new BuildFailure(`Cannot use the key "${path13}" of --ssh ${id}: ${why}`, {
+    throw new BuildFailure(`Cannot use the key "${path14}" of --ssh ${id}: ${why}`, {
       hint: "give an unencrypted private key, or ssh-add it to an ssh-agent and pass its socket"
     });
   }
@@ -7250,6 +7766,10 @@ function isVariant(value) {
   return isKnown && (value.compression === "gzip" || value.compression === "zstd") && isBlob(value);
 }
 
+// src/cache/store.ts
+var recordLimit = 1024 * 1024;
+var worthNoting = 24 * 3600;
+
 // src/cache/joint-stores.ts
 function joinStores({ stores: stores2, readOnly, secret, scope, readScopes, report, signal }) {
   const warned = /* @__PURE__ */ new Set();
@@ -7262,14 +7782,17 @@ function joinStores({ stores: stores2, readOnly, secret, scope, readScopes, repo
     warned.add(text);
     report.emit({ kind: "warning", text });
   }
+  function giveUp(store2, text) {
+    if (!broken2.has(store2)) warn(text);
+    broken2.add(store2);
+  }
   async function ask3(store2, names2) {
     if (broken2.has(store2)) return /* @__PURE__ */ new Map();
     try {
       return await store2.find(names2, signal);
     } catch (error) {
       signal.throwIfAborted();
-      broken2.add(store2);
-      warn(`Cannot read the cache in ${store2.name}: ${messageOf3(error)}; the build goes on without it`);
+      giveUp(store2, `Cannot read the cache in ${store2.name}: ${messageOf3(error)}; the build goes on without it`);
       return /* @__PURE__ */ new Map();
     }
   }
@@ -7298,6 +7821,7 @@ function joinStores({ stores: stores2, readOnly, secret, scope, readScopes, repo
         }
       return found;
     },
+    fits: (key, record) => encodeRecord(scoped(scope, key), record, secret).byteLength <= recordLimit,
     write(key, record, blobs, isLost) {
       if (readOnly || blobs.some(isLost)) return;
       const name = scoped(scope, key);
@@ -7306,8 +7830,7 @@ function joinStores({ stores: stores2, readOnly, secret, scope, readScopes, repo
         if (broken2.has(store2)) continue;
         const put = store2.put({ key: name, bytes, blobs }, signal).catch((error) => {
           if (blobs.some(isLost)) return;
-          broken2.add(store2);
-          warn(`Cannot write to the cache in ${store2.name}: ${messageOf3(error)}; nothing more is written to it`);
+          giveUp(store2, `Cannot write to the cache in ${store2.name}: ${messageOf3(error)}; nothing more is written to it`);
         });
         track(put);
       }
@@ -7440,8 +7963,38 @@ function parseObject(text) {
   }
 }
 
+// src/cache/last-use.ts
+function lastUses(records) {
+  const naming = /* @__PURE__ */ new Map();
+  for (const record of records)
+    for (const { digest } of record.blobs) {
+      const known = naming.get(digest);
+      if (known === void 0) naming.set(digest, /* @__PURE__ */ new Set([record]));
+      else known.add(record);
+    }
+  return new Map(
+    records.map((record) => {
+      const named2 = record.blobs.map(({ digest }) => naming.get(digest) ?? /* @__PURE__ */ new Set()).sort((a, b) => a.size - b.size);
+      let { usedAt } = record;
+      for (const other of named2[0] ?? []) if (other.usedAt > usedAt && named2.every((those) => those.has(other))) usedAt = other.usedAt;
+      return [record, usedAt];
+    })
+  );
+}
+function outermost(records) {
+  const kept = [];
+  const sets = [];
+  for (const record of records.toSorted((a, b) => b.blobs.length - a.blobs.length)) {
+    const isInside = record.blobs.length > 0 && sets.some((set) => record.blobs.every(({ digest }) => set.has(digest)));
+    if (isInside) continue;
+    kept.push(record);
+    sets.push(new Set(record.blobs.map(({ digest }) => digest)));
+  }
+  return kept;
+}
+
 // src/cache/ci-index.ts
-var { promisify } = process.getBuiltinModule("node:util");
+var { promisify: promisify2 } = process.getBuiltinModule("node:util");
 var { gunzip, gzip } = process.getBuiltinModule("node:zlib");
 var emptyIndex = { records: /* @__PURE__ */ new Map(), blobs: /* @__PURE__ */ new Map() };
 var format = "slipway cache index 1";
@@ -7461,10 +8014,10 @@ async function encodeIndex3({ records, blobs }) {
       return [key, record.used, Buffer.from(record.bytes).toString("base64"), numbers];
     })
   };
-  return promisify(gzip)(Buffer.from(JSON.stringify(document)));
+  return promisify2(gzip)(Buffer.from(JSON.stringify(document)));
 }
 async function decodeIndex2(bytes) {
-  const text = (await promisify(gunzip)(bytes, { maxOutputLength: mostBytes })).toString();
+  const text = (await promisify2(gunzip)(bytes, { maxOutputLength: mostBytes })).toString();
   const document = JSON.parse(text);
   check(document.format === format, "its format");
   const packs = document.packs.map((pack) => checked(pack, packPattern.test(pack), "an entry's key"));
@@ -7479,13 +8032,23 @@ async function decodeIndex2(bytes) {
   });
   return { records: new Map(records), blobs: new Map(blobs) };
 }
-function boundIndex({ records, blobs }, limits) {
+function byLastUse({ records }) {
+  const named2 = [...records].map(([key, record]) => ({
+    key,
+    record,
+    usedAt: record.used,
+    blobs: record.blobs.map((digest) => ({ digest }))
+  }));
+  return [...lastUses(named2)].map(([{ key, record }, used]) => [key, record, used]).sort(([, , a], [, , b]) => b - a);
+}
+function boundIndex(index, limits) {
+  const { blobs } = index;
   const kept = [];
   const places = /* @__PURE__ */ new Map();
   const packs = /* @__PURE__ */ new Set();
   let blobBytes = 0;
   let recordBytes = 0;
-  for (const [key, record] of [...records].sort(([, a], [, b]) => b.used - a.used)) {
+  for (const [key, record] of byLastUse(index)) {
     const needed = new Map(record.blobs.filter((digest) => !places.has(digest)).map((digest) => [digest, blobs.get(digest)]));
     const found = [...needed].filter((entry) => entry[1] !== void 0);
     const more = found.reduce((sum2, [, { size }]) => sum2 + size, 0);
@@ -7677,7 +8240,7 @@ function openIndexes(prefix, tools) {
         const reservation = await entries.reserve(key, signal);
         if (reservation !== void 0) {
           last = { number: next, index: change(late2.reduce(joinIndexes, base.index)) };
-          await sendEntry(reservation, once2(await encodeIndex3(last.index)), sizes, signal);
+          await sendEntry(reservation, once3(await encodeIndex3(last.index)), sizes, signal);
           base = await newest(signal);
           const more = await readLate(passed, signal);
           if ((base.number <= next || holds(base.index)) && more.length === 0) return;
@@ -7711,7 +8274,7 @@ function prefixOf(scope, reference) {
   const hash = createHash7("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
   return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
 }
-async function* once2(bytes) {
+async function* once3(bytes) {
   yield bytes;
 }
 
@@ -7785,10 +8348,10 @@ function openPacks(entries) {
 function openEntriesV1({ url: url2, token: token2 }, http) {
   const base = `${url2}_apis/artifactcache/`;
   const headers = { authorization: `Bearer ${token2}`, accept: "application/json;api-version=6.0-preview.1" };
-  const call = (method, path13, signal, body) => {
+  const call = (method, path14, signal, body) => {
     const sent = body === void 0 ? {} : { body: jsonBody(body) };
     const type = body === void 0 ? {} : { "content-type": "application/json" };
-    return ask2(http, method, `${base}${path13}`, { headers: { ...headers, ...type }, signal, ...sent });
+    return ask2(http, method, `${base}${path14}`, { headers: { ...headers, ...type }, signal, ...sent });
   };
   const find = async (key, match, signal) => {
     const answer = await call("GET", `cache?keys=${encodeURIComponent(key)}&version=${entryVersion}`, signal);
@@ -7919,7 +8482,6 @@ function parseScopes(token2) {
 }
 
 // src/cache/record-file.ts
-var recordLimit = 1024 * 1024;
 var recordFileLimit = 2 * recordLimit;
 var heading = "slipway record 1 ";
 var newline2 = 10;
@@ -7975,7 +8537,6 @@ async function within2(ms, action, signal, work) {
 var defaultLimits = { askMs: 2e4, writeMs: 6e5 };
 var mostRecordBytes = 8 << 20;
 var mostPacks = 64;
-var touchAfter = 24 * 3600;
 function openCiStore({ access: access2, scope, readScopes, maxBytes: maxBytes3 }, tools) {
   const { http, report, limits = defaultLimits, sizes = defaultSizes, now = Date.now } = tools;
   const patience2 = tools.backOff === void 0 ? {} : { backOff: tools.backOff };
@@ -8027,7 +8588,7 @@ function openCiStore({ access: access2, scope, readScopes, maxBytes: maxBytes3 }
     yield* verifyBytes(readEntry2(packs.address(place.pack), place, action, { http, sizes, ...patience2 }, signal), { digest, size });
   }
   function isWorthAnIndex() {
-    const stale = now() / 1e3 - touchAfter;
+    const stale = now() / 1e3 - worthNoting;
     return gathered.size > 0 || [...used.values()].some((record) => record.used < stale);
   }
   async function save(signal) {
@@ -8077,7 +8638,10 @@ function openCiStore({ access: access2, scope, readScopes, maxBytes: maxBytes3 }
     async prune({ unusedFor, maxBytes: most, dryRun }, signal) {
       if (own2 === void 0 || !mayWrite) throw new Error(`Cannot prune ${name}: this job may not write to it`);
       const since = unusedFor === void 0 ? 0 : now() / 1e3 - unusedFor;
-      const reduce = ({ records, blobs }) => bound({ records: new Map([...records].filter(([, record]) => record.used >= since)), blobs }, most ?? maxBytes3);
+      const reduce = ({ records, blobs }) => {
+        const recent = byLastUse({ records }).filter(([, , used2]) => used2 >= since);
+        return bound({ records: new Map(recent.map(([key, record]) => [key, record])), blobs }, most ?? maxBytes3);
+      };
       return within2(limits.writeMs, `prune ${name}`, signal, async (limited) => {
         const before2 = await own2.newest(limited);
         const after = reduce(before2);
@@ -8126,91 +8690,91 @@ async function mapBounded(items, most, work) {
 
 // src/cache/disk.ts
 var { randomUUID: randomUUID8 } = process.getBuiltinModule("node:crypto");
-var { lstat, readdir: readdir3, rename: rename2, rm: rm6, stat: stat6, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
-var path4 = process.getBuiltinModule("node:path");
-var { getSystemErrorMap } = process.getBuiltinModule("node:util");
-function codeOf2(error) {
+var { lstat: lstat3, readdir: readdir4, rename: rename4, rm: rm7, stat: stat8, utimes: utimes3, writeFile: writeFile3 } = process.getBuiltinModule("node:fs/promises");
+var path8 = process.getBuiltinModule("node:path");
+var { getSystemErrorMap: getSystemErrorMap2 } = process.getBuiltinModule("node:util");
+function codeOf3(error) {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : void 0;
 }
 function isReadOnly(error) {
-  return ["EROFS", "EACCES", "EPERM"].includes(codeOf2(error) ?? codeOf2(error instanceof Error ? error.cause : void 0) ?? "");
+  return ["EROFS", "EACCES", "EPERM"].includes(codeOf3(error) ?? codeOf3(error instanceof Error ? error.cause : void 0) ?? "");
 }
 function diskFailure(action, cause) {
   if (!(cause instanceof Error) || !("syscall" in cause)) return cause;
   const errno = "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = getSystemErrorMap().get(errno)?.[1] ?? cause.message;
+  const words = getSystemErrorMap2().get(errno)?.[1] ?? cause.message;
   const place = "path" in cause && typeof cause.path === "string" ? ` ("${cause.path}")` : "";
   return new Error(`Cannot ${action}: ${words}${place}`, { cause });
 }
 async function regularFile(file) {
-  const found = await lstat(file).catch((error) => {
-    if (codeOf2(error) === "ENOENT") return void 0;
+  const found = await lstat3(file).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return void 0;
     throw error;
   });
   return found?.isFile() ? found : void 0;
 }
 async function listFiles(directory) {
-  const entries = await readdir3(directory, { withFileTypes: true }).catch((error) => {
-    if (codeOf2(error) === "ENOENT") return [];
+  const entries = await readdir4(directory, { withFileTypes: true }).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return [];
     throw error;
   });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 async function directoryExists(directory) {
-  const found = await stat6(directory).catch((error) => {
-    if (codeOf2(error) === "ENOENT") return void 0;
+  const found = await stat8(directory).catch((error) => {
+    if (codeOf3(error) === "ENOENT") return void 0;
     throw error;
   });
   if (found?.isDirectory() === false) throw new Error(`"${directory}" is no directory`);
   return found !== void 0;
 }
 async function writeWhole(file, bytes, unfinished) {
-  const temporary = path4.join(unfinished, randomUUID8());
+  const temporary = path8.join(unfinished, randomUUID8());
   try {
-    await writeFile2(temporary, bytes, { flag: "wx" });
-    await rename2(temporary, file);
+    await writeFile3(temporary, bytes, { flag: "wx" });
+    await rename4(temporary, file);
   } catch (error) {
-    await rm6(temporary, { force: true });
+    await rm7(temporary, { force: true });
     throw error;
   }
 }
 async function touch(file) {
   const now = /* @__PURE__ */ new Date();
-  return utimes2(file, now, now).then(
+  return utimes3(file, now, now).then(
     () => true,
     () => false
   );
 }
 async function removeFile(file) {
   try {
-    await rm6(file);
+    await rm7(file);
     return true;
   } catch (error) {
-    if (codeOf2(error) === "ENOENT") return false;
+    if (codeOf3(error) === "ENOENT") return false;
     throw error;
   }
 }
 
 // src/cache/blob-folder.ts
 var { randomUUID: randomUUID9 } = process.getBuiltinModule("node:crypto");
-var { constants, createReadStream: createReadStream5, createWriteStream: createWriteStream3 } = process.getBuiltinModule("node:fs");
-var { copyFile, link, mkdir: mkdir5, rename: rename3, rm: rm7 } = process.getBuiltinModule("node:fs/promises");
-var path5 = process.getBuiltinModule("node:path");
-var { pipeline: pipeline3 } = process.getBuiltinModule("node:stream/promises");
+var { constants: constants3, createReadStream: createReadStream6, createWriteStream: createWriteStream4 } = process.getBuiltinModule("node:fs");
+var { copyFile, link: link2, mkdir: mkdir6, rename: rename5, rm: rm8 } = process.getBuiltinModule("node:fs/promises");
+var path9 = process.getBuiltinModule("node:path");
+var { pipeline: pipeline5 } = process.getBuiltinModule("node:stream/promises");
 var readBytes2 = 256 * 1024;
 var parallelLooks = 16;
 function openBlobFolder(folder2, unfinished) {
-  const pathOf = (digest) => path5.join(folder2, hexOf(digest));
+  const pathOf = (digest) => path9.join(folder2, hexOf(digest));
   async function has({ digest, size }) {
     return (await regularFile(pathOf(digest)))?.size === size;
   }
   async function bring(blob, temporary, signal) {
     if (blob.file === void 0) {
-      await pipeline3(blob.open(signal), createWriteStream3(temporary, { flags: "wx" }), { ...signal === void 0 ? {} : { signal } });
+      await pipeline5(blob.open(signal), createWriteStream4(temporary, { flags: "wx" }), { ...signal === void 0 ? {} : { signal } });
       return;
     }
     const source = blob.file;
-    await link(source, temporary).catch(() => copyFile(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE));
+    await link2(source, temporary).catch(() => copyFile(source, temporary, constants3.COPYFILE_EXCL | constants3.COPYFILE_FICLONE));
   }
   return {
     has,
@@ -8221,16 +8785,16 @@ function openBlobFolder(folder2, unfinished) {
         await touch(pathOf(digest));
         return;
       }
-      for (const directory of [folder2, unfinished]) await mkdir5(directory, { recursive: true });
-      const temporary = path5.join(unfinished, randomUUID9());
+      for (const directory of [folder2, unfinished]) await mkdir6(directory, { recursive: true });
+      const temporary = path9.join(unfinished, randomUUID9());
       try {
         await bring(blob, temporary, signal);
         const arrived = (await regularFile(temporary))?.size;
         if (arrived !== size) throw new Error(`Cannot keep blob "${digest}": it has ${arrived} bytes instead of ${size}`);
         await touch(temporary);
-        await rename3(temporary, pathOf(digest));
+        await rename5(temporary, pathOf(digest));
       } finally {
-        await rm7(temporary, { force: true });
+        await rm8(temporary, { force: true });
       }
     },
     async *read({ digest, size }, signal) {
@@ -8238,19 +8802,19 @@ function openBlobFolder(folder2, unfinished) {
       const before2 = await regularFile(file);
       if (before2 === void 0) throw new Error(`Cannot read blob "${digest}": it is gone`);
       try {
-        const stream = createReadStream5(file, { highWaterMark: readBytes2, ...signal === void 0 ? {} : { signal } });
+        const stream = createReadStream6(file, { highWaterMark: readBytes2, ...signal === void 0 ? {} : { signal } });
         yield* verifyBytes(stream, { digest, size });
       } catch (error) {
         const isSame2 = async () => (await regularFile(file))?.ino === before2.ino;
-        if (error instanceof DigestMismatchError && await isSame2()) await rm7(file, { force: true }).catch(() => {
+        if (error instanceof DigestMismatchError && await isSame2()) await rm8(file, { force: true }).catch(() => {
         });
-        throw codeOf2(error) === "ENOENT" ? new Error(`Cannot read blob "${digest}": it is gone`, { cause: error }) : error;
+        throw codeOf3(error) === "ENOENT" ? new Error(`Cannot read blob "${digest}": it is gone`, { cause: error }) : error;
       }
     },
     async list() {
       const names2 = (await listFiles(folder2)).filter((name) => /^[0-9a-f]{64}$/.test(name));
       const found = await mapBounded(names2, parallelLooks, async (name) => {
-        const file = await regularFile(path5.join(folder2, name));
+        const file = await regularFile(path9.join(folder2, name));
         return file === void 0 ? [] : [{ digest: `sha256:${name}`, size: file.size, usedAt: file.mtimeMs }];
       });
       return found.flat();
@@ -8284,15 +8848,16 @@ function openPassedOver(name, report) {
 
 // src/cache/eviction.ts
 function planEviction(candidates, limits, now) {
-  const usedAt = (candidate) => Math.min(candidate.usedAt, now);
+  const uses = lastUses(candidates);
+  const usedAt = (candidate) => Math.min(uses.get(candidate) ?? 0, now);
   const { unusedFor = Number.POSITIVE_INFINITY, maxBytes: maxBytes3 = Number.POSITIVE_INFINITY } = limits;
   const isOld = (candidate) => now - usedAt(candidate) > unusedFor * 1e3;
   const newestFirst = candidates.filter((candidate) => !isOld(candidate)).sort((a, b) => usedAt(b) - usedAt(a) || (a.key < b.key ? -1 : 1));
   const named2 = /* @__PURE__ */ new Map();
   let bytes = 0;
-  for (const { size, blobs } of newestFirst) {
-    bytes += size;
-    for (const blob of distinct(blobs)) {
+  for (const candidate of newestFirst) {
+    bytes += candidate.size;
+    for (const blob of distinct(candidate)) {
       const known = named2.get(blob.digest);
       if (known === void 0) bytes += blob.size;
       named2.set(blob.digest, { size: known?.size ?? blob.size, by: (known?.by ?? 0) + 1 });
@@ -8303,7 +8868,7 @@ function planEviction(candidates, limits, now) {
     const last = kept.pop();
     if (last === void 0) break;
     bytes -= last.size;
-    for (const { digest } of distinct(last.blobs)) {
+    for (const { digest } of distinct(last)) {
       const { size, by } = named2.get(digest);
       if (by > 1) named2.set(digest, { size, by: by - 1 });
       else {
@@ -8320,13 +8885,13 @@ function planEviction(candidates, limits, now) {
     keptBytes: bytes
   };
 }
-function distinct(blobs) {
-  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+function distinct({ blobs, documents }) {
+  return [...new Map([...blobs, ...documents].map((blob) => [blob.digest, blob])).values()];
 }
 
 // src/cache/prune-folder.ts
-var { rm: rm8 } = process.getBuiltinModule("node:fs/promises");
-var path6 = process.getBuiltinModule("node:path");
+var { rm: rm9 } = process.getBuiltinModule("node:fs/promises");
+var path10 = process.getBuiltinModule("node:path");
 var graceMs = 60 * 60 * 1e3;
 var parallelLooks2 = 16;
 async function pruneFolder(contents, limits, tools, { scannedAt, signal }) {
@@ -8343,7 +8908,7 @@ async function pruneFolder(contents, limits, tools, { scannedAt, signal }) {
     for (const record of plan.kept) if (record.usedAt > scannedAt) await tools.touch(record);
     for (const { digest, usedAt } of files) if (usedAt > scannedAt) await tools.blobs.touch(digest);
     if (goners.length > 0) await tools.remove(goners);
-    for (const { place } of leftovers) await rm8(place, { force: true });
+    for (const { place } of leftovers) await rm9(place, { force: true });
   }
   const removed = [];
   for (const blob of unnamed2) if (limits.dryRun || await tools.blobs.remove(blob.digest, scannedAt)) removed.push(blob);
@@ -8357,7 +8922,7 @@ async function pruneFolder(contents, limits, tools, { scannedAt, signal }) {
   };
 }
 async function sweepLeftovers(tools) {
-  for (const { place } of await listLeftovers(tools.unfinished, await openGrace(tools))) await rm8(place, { force: true });
+  for (const { place } of await listLeftovers(tools.unfinished, await openGrace(tools))) await rm9(place, { force: true });
 }
 async function openGrace(tools) {
   const isBusy = await tools.isBusy();
@@ -8365,7 +8930,7 @@ async function openGrace(tools) {
 }
 async function listLeftovers(unfinished, isNew) {
   const found = await mapBounded(await listFiles(unfinished), parallelLooks2, async (name) => {
-    const place = path6.join(unfinished, name);
+    const place = path10.join(unfinished, name);
     const file = await regularFile(place);
     return file === void 0 || isNew(file.mtimeMs) ? [] : [{ place, size: file.size }];
   });
@@ -8377,31 +8942,31 @@ function sum(items) {
 
 // src/cache/writers.ts
 var { randomUUID: randomUUID10 } = process.getBuiltinModule("node:crypto");
-var { mkdir: mkdir6, rm: rm9, writeFile: writeFile3 } = process.getBuiltinModule("node:fs/promises");
-var path7 = process.getBuiltinModule("node:path");
+var { mkdir: mkdir7, rm: rm10, writeFile: writeFile4 } = process.getBuiltinModule("node:fs/promises");
+var path11 = process.getBuiltinModule("node:path");
 var beatMs = 6e4;
 var silenceMs2 = 10 * beatMs;
 function openWriters(folder2) {
   const own2 = randomUUID10();
-  const file = path7.join(folder2, own2);
+  const file = path11.join(folder2, own2);
   let timer;
   return {
     async enter() {
       if (timer !== void 0) return;
-      await mkdir6(folder2, { recursive: true });
-      await writeFile3(file, "");
+      await mkdir7(folder2, { recursive: true });
+      await writeFile4(file, "");
       timer = setInterval(() => void touch(file), beatMs).unref();
     },
     async leave() {
       clearInterval(timer);
       timer = void 0;
-      await rm9(file, { force: true }).catch(() => {
+      await rm10(file, { force: true }).catch(() => {
       });
     },
     async othersWrite() {
       let isAnyAlive = false;
       for (const name of (await listFiles(folder2)).filter((name2) => name2 !== own2)) {
-        const place = path7.join(folder2, name);
+        const place = path11.join(folder2, name);
         const age = Date.now() - ((await regularFile(place))?.mtimeMs ?? 0);
         if (age < 0) await touch(place);
         if (age <= silenceMs2) isAnyAlive = true;
@@ -8413,18 +8978,18 @@ function openWriters(folder2) {
 }
 
 // src/cache/directory-store.ts
-var { mkdir: mkdir7, readFile: readFile8 } = process.getBuiltinModule("node:fs/promises");
-var path8 = process.getBuiltinModule("node:path");
+var { mkdir: mkdir8, readFile: readFile8 } = process.getBuiltinModule("node:fs/promises");
+var path12 = process.getBuiltinModule("node:path");
 var parallelReads = 16;
 function openDirectoryStore(directory, tools) {
   const { report, maxBytes: maxBytes3 } = tools;
   const name = `directory ${directory}`;
-  const root = path8.join(directory, "v1");
-  const records = path8.join(root, "records");
-  const unfinished = path8.join(root, "unfinished");
-  const blobs = openBlobFolder(path8.join(root, "blobs"), unfinished);
-  const writers = openWriters(path8.join(root, "writers"));
-  const recordPath = (key) => path8.join(records, key);
+  const root = path12.join(directory, "v1");
+  const records = path12.join(root, "records");
+  const unfinished = path12.join(root, "unfinished");
+  const blobs = openBlobFolder(path12.join(root, "blobs"), unfinished);
+  const writers = openWriters(path12.join(root, "writers"));
+  const recordPath = (key) => path12.join(records, key);
   let puts = 0;
   async function readRecord(key) {
     const file = await regularFile(recordPath(key));
@@ -8442,10 +9007,10 @@ function openDirectoryStore(directory, tools) {
       const size = (await regularFile(recordPath(key)))?.size ?? 0;
       try {
         const record = await readRecord(key);
-        if (record !== void 0) usable.push({ ...record, key });
+        if (record !== void 0) usable.push({ ...record, key, documents: [] });
       } catch (error) {
         if (error instanceof Error && "syscall" in error) throw error;
-        broken2.push({ key, size, usedAt: 0, blobs: [] });
+        broken2.push({ key, size, usedAt: 0, blobs: [], documents: [] });
       }
     });
     return { usable, broken: broken2, foreign: /* @__PURE__ */ new Set() };
@@ -8494,7 +9059,7 @@ function openDirectoryStore(directory, tools) {
       const bytes = encodeRecordFile(record);
       puts += 1;
       try {
-        for (const folder2 of [records, unfinished]) await mkdir7(folder2, { recursive: true });
+        for (const folder2 of [records, unfinished]) await mkdir8(folder2, { recursive: true });
         await writers.enter();
         for (const blob of record.blobs) await blobs.put(blob, signal);
         signal?.throwIfAborted();
@@ -8529,10 +9094,10 @@ function openDirectoryStore(directory, tools) {
 
 // src/cache/lock.ts
 var { randomUUID: randomUUID11 } = process.getBuiltinModule("node:crypto");
-var { readFile: readFile9, readlink, rename: rename4, rm: rm10, symlink } = process.getBuiltinModule("node:fs/promises");
-var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
+var { readFile: readFile9, readlink, rename: rename6, rm: rm11, symlink: symlink2 } = process.getBuiltinModule("node:fs/promises");
+var { setTimeout: sleep2 } = process.getBuiltinModule("node:timers/promises");
 var silenceMs3 = 1e4;
-var patienceMs2 = 6e4;
+var patienceMs3 = 6e4;
 async function withLock(file, work) {
   const own2 = `${randomUUID11()} ${await describeSelf()}`;
   await take(file, own2);
@@ -8540,7 +9105,7 @@ async function withLock(file, work) {
   try {
     return await work(isHeld);
   } finally {
-    if (await isHeld()) await rm10(file, { force: true });
+    if (await isHeld()) await rm11(file, { force: true });
   }
 }
 async function take(file, own2) {
@@ -8548,37 +9113,37 @@ async function take(file, own2) {
   let seen;
   for (; ; ) {
     try {
-      await symlink(own2, file);
+      await symlink2(own2, file);
       return;
     } catch (error) {
-      if (codeOf2(error) !== "EEXIST") throw error;
+      if (codeOf3(error) !== "EEXIST") throw error;
     }
     const holder = await holderOf(file);
     if (holder === void 0) continue;
     if (seen?.holder !== holder) seen = { holder, since: performance.now() };
     if (performance.now() - seen.since > silenceMs3 || await isDead(holder)) await breakLock(file, holder);
-    else if (performance.now() - began > patienceMs2) throw new Error(`"${file}" was not free for ${patienceMs2 / 1e3} s`);
-    else await sleep(2 + Math.random() * 10);
+    else if (performance.now() - began > patienceMs3) throw new Error(`"${file}" was not free for ${patienceMs3 / 1e3} s`);
+    else await sleep2(2 + Math.random() * 10);
   }
 }
 async function holderOf(file) {
   return readlink(file).catch((error) => {
-    if (codeOf2(error) === "ENOENT") return void 0;
+    if (codeOf3(error) === "ENOENT") return void 0;
     throw error;
   });
 }
 async function breakLock(file, holder) {
   const aside = `${file}.${randomUUID11()}`;
   try {
-    await rename4(file, aside);
+    await rename6(file, aside);
   } catch (error) {
-    if (codeOf2(error) === "ENOENT") return;
+    if (codeOf3(error) === "ENOENT") return;
     throw error;
   }
   const taken = await readlink(aside);
-  if (taken !== holder) await symlink(taken, file).catch(() => {
+  if (taken !== holder) await symlink2(taken, file).catch(() => {
   });
-  await rm10(aside, { force: true });
+  await rm11(aside, { force: true });
 }
 async function describeSelf() {
   const { pid } = process;
@@ -8626,6 +9191,11 @@ function encodeRecordManifest({ key, bytes, blobs }, now) {
     }
   };
   return { manifest: encodeDocument(mediaTypes.oci.manifest, document), documents: [config, ...stands] };
+}
+function renewRecordManifest(bytes, now) {
+  const document = parse(bytes);
+  const created = { [annotations.created]: new Date(now).toISOString() };
+  return encodeDocument(mediaTypes.oci.manifest, { ...document, annotations: { ...document.annotations, ...created } });
 }
 function decodeRecordManifest(bytes, key) {
   const {
@@ -8719,20 +9289,20 @@ function tryDescriptor(value) {
 }
 
 // src/cache/oci-store.ts
-var { mkdir: mkdir8, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
-var path9 = process.getBuiltinModule("node:path");
+var { mkdir: mkdir9, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
+var path13 = process.getBuiltinModule("node:path");
 var parallelReads2 = 16;
 var documentLimit = 4 * 1024 * 1024;
 var deepest = 4;
 function openOciStore(directory, tools) {
   const { report } = tools;
   const name = `image layout ${directory}`;
-  const own2 = path9.join(directory, ".slipway");
-  const unfinished = path9.join(own2, "unfinished");
-  const indexFile = path9.join(directory, "index.json");
-  const blobFolder = path9.join(directory, "blobs", "sha256");
+  const own2 = path13.join(directory, ".slipway");
+  const unfinished = path13.join(own2, "unfinished");
+  const indexFile = path13.join(directory, "index.json");
+  const blobFolder = path13.join(directory, "blobs", "sha256");
   const blobs = openBlobFolder(blobFolder, unfinished);
-  const writers = openWriters(path9.join(own2, "writers"));
+  const writers = openWriters(path13.join(own2, "writers"));
   let puts = 0;
   let isTold = false;
   let writing = Promise.resolve();
@@ -8741,8 +9311,8 @@ function openOciStore(directory, tools) {
     try {
       return decodeIndex3(await readFile10(indexFile, "utf8"));
     } catch (error) {
-      if (codeOf2(error) === "ENOENT") return emptyIndex2;
-      if (!(error instanceof SyntaxError)) throw error instanceof Error && codeOf2(error) === void 0 ? foreign(error) : error;
+      if (codeOf3(error) === "ENOENT") return emptyIndex2;
+      if (!(error instanceof SyntaxError)) throw error instanceof Error && codeOf3(error) === void 0 ? foreign(error) : error;
       if (!isTold) report.emit({ kind: "warning", text: `The cache in ${name} starts anew: its index.json is damaged` });
       isTold = true;
       return emptyIndex2;
@@ -8750,14 +9320,14 @@ function openOciStore(directory, tools) {
   }
   const foreign = (cause) => new Error(`Cannot use ${name}: "${indexFile}": ${cause.message}`, { cause });
   async function changeIndex(change) {
-    await mkdir8(unfinished, { recursive: true });
-    await withLock(path9.join(own2, "lock"), async (isHeld) => {
+    await mkdir9(unfinished, { recursive: true });
+    await withLock(path13.join(own2, "lock"), async (isHeld) => {
       const index = await readIndex();
       const records = new Map(index.records);
       change(records);
-      const layout = path9.join(directory, "oci-layout");
+      const layout = path13.join(directory, "oci-layout");
       if (await regularFile(layout) === void 0) await writeWhole(layout, Buffer.from('{"imageLayoutVersion":"1.0.0"}'), unfinished);
-      if (!await isHeld()) throw new Error(`"${path9.join(own2, "lock")}" was taken away`);
+      if (!await isHeld()) throw new Error(`"${path13.join(own2, "lock")}" was taken away`);
       await writeWhole(indexFile, encodeIndex4({ ...index, records }), unfinished);
     });
   }
@@ -8792,7 +9362,7 @@ function openOciStore(directory, tools) {
     if (seen.has(blob.digest)) return;
     seen.add(blob.digest);
     if (depth === 0 || blob.size > documentLimit || !await blobs.has(blob)) return;
-    for (const named2 of namedIn(await readFile10(path9.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
+    for (const named2 of namedIn(await readFile10(path13.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
   }
   async function scan(signal) {
     const { records, others } = await readIndex();
@@ -8800,12 +9370,12 @@ function openOciStore(directory, tools) {
     await mapBounded([...records], parallelReads2, async ([key, manifest]) => {
       try {
         const record = await readRecord(key, manifest, signal);
-        const usedAt = (await regularFile(path9.join(blobFolder, hexOf(manifest.digest))))?.mtimeMs ?? 0;
-        usable.push({ key, size: 0, usedAt, blobs: [manifest, ...record.named] });
+        const usedAt = (await regularFile(path13.join(blobFolder, hexOf(manifest.digest))))?.mtimeMs ?? 0;
+        usable.push({ key, size: 0, usedAt, blobs: record.blobs, documents: [manifest, ...record.named] });
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof Error && "syscall" in error) throw error;
-        broken2.push({ key, size: 0, usedAt: 0, blobs: [] });
+        broken2.push({ key, size: 0, usedAt: 0, blobs: [], documents: [] });
       }
     });
     const foreign2 = /* @__PURE__ */ new Set();
@@ -8819,7 +9389,7 @@ function openOciStore(directory, tools) {
     remove: (goners) => changeIndex((records) => {
       for (const { key } of goners) records.delete(key);
     }),
-    touch: async ({ blobs: [manifest] }) => manifest !== void 0 && blobs.touch(manifest.digest)
+    touch: async ({ documents: [manifest] }) => manifest !== void 0 && blobs.touch(manifest.digest)
   };
   async function prune2(limits, signal) {
     signal?.throwIfAborted();
@@ -8904,6 +9474,7 @@ function openRegistryStore(place, tools) {
   const { report } = tools;
   const repository = tools.registry.repository(place);
   const name = `repository ${repository.registry}/${repository.repository}`;
+  const stale = /* @__PURE__ */ new Map();
   function passOver(key, error) {
     const why = error instanceof Error ? error.message : String(error);
     report.emit({ kind: "warning", text: `Passing over the record ${key} in ${name}: ${why}` });
@@ -8912,10 +9483,26 @@ function openRegistryStore(place, tools) {
     const bytes = await repository.manifest(tagOf(key), signal);
     if (bytes === void 0) return void 0;
     try {
-      const found = decodeRecordManifest(bytes, key);
-      return { ...found, size: bytes.byteLength, digest: digestOf(bytes) };
+      return { ...decodeRecordManifest(bytes, key), manifest: bytes };
     } catch (error) {
       return passOver(key, error);
+    }
+  }
+  async function put(record, signal) {
+    const { manifest, documents } = encodeRecordManifest(record, Date.now());
+    const blobs = [...record.blobs, ...documents];
+    const send = async () => {
+      const sent = await Promise.allSettled(blobs.map((blob) => repository.send(blob, signal)));
+      for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
+      await repository.putManifest(tagOf(record.key), manifest, signal);
+    };
+    try {
+      await send();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const isUnknown = error instanceof RegistryError && (error.status === 400 || error.status === 404);
+      if (!isUnknown || !repository.doubt(blobs.map(({ descriptor }) => descriptor.digest))) throw error;
+      await send();
     }
   }
   async function prune2(limits, signal) {
@@ -8923,7 +9510,9 @@ function openRegistryStore(place, tools) {
     const keys3 = (await repository.tags(signal)).flatMap((tag) => keyOfTag(tag) ?? []);
     const found = await mapBounded([...new Set(keys3)], parallelLookups, async (key) => {
       const record = await lookUp3(key, signal);
-      return record === void 0 ? [] : [{ ...record, key, usedAt: record.createdAt }];
+      if (record === void 0) return [];
+      const { blobs, manifest, createdAt } = record;
+      return [{ key, size: manifest.byteLength, digest: digestOf(manifest), usedAt: createdAt, blobs, documents: [] }];
     });
     const plan = planEviction(found.flat(), limits, now);
     await mapBounded(limits.dryRun ? [] : plan.removed, parallelLookups, async ({ digest }) => {
@@ -8958,6 +9547,7 @@ function openRegistryStore(place, tools) {
           const record = await lookUp3(key, signal);
           answers += 1;
           if (record === void 0) return [];
+          if (Date.now() - record.createdAt > worthNoting * 1e3) stale.set(key, { ...record, key });
           repository.know(record.named.map(({ digest }) => digest));
           return [[key, record.bytes]];
         } catch (error) {
@@ -8974,18 +9564,24 @@ function openRegistryStore(place, tools) {
     read: (blob, signal) => repository.read(blob, signal),
     async put(record, signal) {
       signal?.throwIfAborted();
-      const { manifest, documents } = encodeRecordManifest(record, Date.now());
       try {
-        const sent = await Promise.allSettled([...record.blobs, ...documents].map((blob) => repository.send(blob, signal)));
-        for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
-        await repository.putManifest(tagOf(record.key), manifest, signal);
+        await put(record, signal);
+        stale.delete(record.key);
       } catch (error) {
         signal?.throwIfAborted();
         throw advise(error, repository);
       }
     },
     prune: prune2,
-    async close() {
+    async close(signal) {
+      await mapBounded(
+        outermost([...stale.values()]),
+        parallelLookups,
+        ({ key, manifest }) => repository.putManifest(tagOf(key), renewRecordManifest(manifest, Date.now()), signal).catch(() => {
+        })
+      );
+      signal?.throwIfAborted();
+      stale.clear();
     }
   };
 }
@@ -9145,9 +9741,11 @@ function openCache(options2) {
       stores2.track(
         Promise.all(recorded).then((all) => {
           const known = all.filter((one3) => one3 !== void 0);
-          const record = { kind: "last", value, chains: known.map(({ stage }) => stage) };
+          const chains = known.map(({ stage }) => stage);
+          const whole = { kind: "last", value, chains };
+          const record = [whole, { ...whole, value: null }].find((one3) => stores2.fits(key, one3));
           const needed = known.flatMap((one3) => one3.needed);
-          if (last?.is(record) !== true) write(key, record, needed);
+          if (record !== void 0 && last?.is(record) !== true) write(key, record, needed);
         })
       );
     },
@@ -9215,7 +9813,7 @@ function pick(value, keys3) {
 }
 
 // src/build/bases.ts
-var { createReadStream: createReadStream6 } = process.getBuiltinModule("node:fs");
+var { createReadStream: createReadStream7 } = process.getBuiltinModule("node:fs");
 var maxKept = 256 << 10;
 function baseKey(reference, platform) {
   return `${formatImageName(reference)} ${formatPlatform(platform)}`;
@@ -9257,7 +9855,7 @@ function openBases(registry, { signal, cache, folder: folder2 }) {
 function openIn(folder2, layer, signal) {
   return async function* (own2 = signal) {
     const file = await folder2.find(layer.descriptor, own2);
-    yield* file === void 0 ? layer.open(own2) : createReadStream6(file, { signal: own2, highWaterMark: 256 << 10 });
+    yield* file === void 0 ? layer.open(own2) : createReadStream7(file, { signal: own2, highWaterMark: 256 << 10 });
   };
 }
 function readDocuments(note) {
@@ -9330,12 +9928,12 @@ function describeBase({ base, baseText }) {
 var FileNotes = class {
   #files = /* @__PURE__ */ new Map();
   #directories;
-  note(path13, mark) {
+  note(path14, mark) {
     if (this.#directories !== void 0) {
-      this.#add(this.#directories, path13, mark);
+      this.#add(this.#directories, path14, mark);
       return;
     }
-    this.#files.set(path13, mark);
+    this.#files.set(path14, mark);
     if (this.#files.size <= maxFiles) return;
     this.#directories = /* @__PURE__ */ new Map();
     for (const [known, sign] of this.#files) this.#add(this.#directories, known, sign);
@@ -9345,13 +9943,13 @@ var FileNotes = class {
   all() {
     if (this.#directories === void 0) return Object.fromEntries(this.#files);
     const sums = [...this.#directories].slice(0, maxFiles);
-    return Object.fromEntries(sums.map(([path13, hash]) => [path13, hash.digest("base64url").slice(0, 12)]));
+    return Object.fromEntries(sums.map(([path14, hash]) => [path14, hash.digest("base64url").slice(0, 12)]));
   }
-  #add(directories, path13, mark) {
-    const directory = /^[^/]*\/[^/]*/.exec(path13)?.[0] ?? path13;
+  #add(directories, path14, mark) {
+    const directory = /^[^/]*\/[^/]*/.exec(path14)?.[0] ?? path14;
     const hash = directories.get(directory) ?? new TextHash("utf8");
     directories.set(directory, hash);
-    hash.update(`${path13}\0${mark}
+    hash.update(`${path14}\0${mark}
 `);
   }
 };
@@ -9378,13 +9976,13 @@ function compareValues(before2, now) {
   return (first.length > 0 ? first : changed).map((name) => `${name} ${shown(before2[name])} \u2192 ${shown(now[name])}`);
 }
 function compareFiles(before2, now) {
-  const changed = Object.keys(now).filter((path13) => before2[path13] !== void 0 && before2[path13] !== now[path13]);
-  const added = Object.keys(now).filter((path13) => before2[path13] === void 0);
-  const removed = Object.keys(before2).filter((path13) => now[path13] === void 0);
+  const changed = Object.keys(now).filter((path14) => before2[path14] !== void 0 && before2[path14] !== now[path14]);
+  const added = Object.keys(now).filter((path14) => before2[path14] === void 0);
+  const removed = Object.keys(before2).filter((path14) => now[path14] === void 0);
   const all = [
-    ...changed.map((path13) => `${path13} changed`),
-    ...added.map((path13) => `${path13} is new`),
-    ...removed.map((path13) => `${path13} is gone`)
+    ...changed.map((path14) => `${path14} changed`),
+    ...added.map((path14) => `${path14} is new`),
+    ...removed.map((path14) => `${path14} is gone`)
   ];
   const rest = all.length - shownFiles;
   return [...all.slice(0, shownFiles), ...rest > 0 ? [`and ${rest} more`] : []];
@@ -9567,14 +10165,14 @@ function formatMode(change) {
 // src/build/select.ts
 var SourceNotFound = class extends Error {
   path;
-  constructor(path13, message = `failed to compute cache key: failed to calculate checksum "/${toText(path13)}": not found`) {
+  constructor(path14, message = `failed to compute cache key: failed to calculate checksum "/${toText(path14)}": not found`) {
     super(message);
-    this.path = path13;
+    this.path = path14;
   }
 };
-function cleanPath3(path13) {
+function cleanPath3(path14) {
   const parts = [];
-  for (const part of path13.split("/")) {
+  for (const part of path14.split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }
@@ -9592,16 +10190,16 @@ function splitPivot(source) {
   if (pivot < 0) return { base: "", pattern: cleanPath3(source) };
   return { base: cleanPath3(source.slice(0, pivot)), pattern: cleanPath3(source.slice(pivot + 3)) };
 }
-function isBelow(view, base, path13) {
-  return path13 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path13)) !== void 0;
+function isBelow(view, base, path14) {
+  return path14 !== "" && view.lstat(joinPath(resolvePath(view, base).path, path14)) !== void 0;
 }
 function selectPaths(view, source) {
   const parts = cleanPath3(source).split("/");
   const wild = parts.findIndex(hasWildcard);
   if (wild < 0) {
-    const path13 = parts.join("/");
-    if (resolvePath(view, path13).node === void 0) throw new SourceNotFound(path13);
-    return [path13];
+    const path14 = parts.join("/");
+    if (resolvePath(view, path14).node === void 0) throw new SourceNotFound(path14);
+    return [path14];
   }
   const base = parts.slice(0, wild).join("/");
   const root = resolvePath(view, base);
@@ -9628,8 +10226,8 @@ var rootUser = { uid: 0, gid: 0 };
 function madeMode(mode) {
   return mode !== void 0 && "octal" in mode ? mode.octal & 511 : 493;
 }
-function namesDirectory(path13) {
-  const last = nameOf(path13);
+function namesDirectory(path14) {
+  const last = nameOf(path14);
   return last === "" || last === ".";
 }
 function copyPath(draft, source, from, destination, options2) {
@@ -9719,19 +10317,19 @@ var Copier = class {
 
 // src/build/mount-source.ts
 function findSource(view, source) {
-  const { path: path13, node } = resolvePath(view, source);
+  const { path: path14, node } = resolvePath(view, source);
   if (node === void 0) throw new SourceNotFound(source);
-  return { path: path13, node };
+  return { path: path14, node };
 }
 async function listSource({ view, locate, xattrs }, source) {
   const root = findSource(view, source);
   const found = [];
-  const visit = (from, path13, node) => {
-    found.push({ from, path: path13, node });
+  const visit = (from, path14, node) => {
+    found.push({ from, path: path14, node });
     if (node.attributes.type !== "directory") return;
     for (const name of view.list(from)) {
       const child = view.lstat(joinPath(from, name));
-      if (child !== void 0) visit(joinPath(from, name), joinPath(path13, name), child);
+      if (child !== void 0) visit(joinPath(from, name), joinPath(path14, name), child);
     }
   };
   visit(root.path, "", root.node);
@@ -9740,15 +10338,15 @@ async function listSource({ view, locate, xattrs }, source) {
   const contentOf = await locate(filled);
   const more = await xattrs?.(filled);
   const first = /* @__PURE__ */ new Map();
-  return found.map(({ from, path: path13, node }) => {
+  return found.map(({ from, path: path14, node }) => {
     const { attributes, inode } = node;
     const link3 = inode === void 0 ? void 0 : first.get(inode);
-    if (link3 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: path13 } };
-    if (inode !== void 0 && attributes.type === "file") first.set(inode, path13);
+    if (link3 !== void 0) return { entry: { ...attributes, type: "hardlink", size: 0, link: link3, path: path14 } };
+    if (inode !== void 0 && attributes.type === "file") first.set(inode, path14);
     const content = isFilled(node) ? contentOf(from) : void 0;
     const added = more?.get(from);
     return {
-      entry: { ...attributes, path: path13, ...added === void 0 ? {} : { xattrs: added } },
+      entry: { ...attributes, path: path14, ...added === void 0 ? {} : { xattrs: added } },
       ...content === void 0 ? {} : { content }
     };
   });
@@ -9773,14 +10371,14 @@ var Filter = class {
     this.#exclude = exclude.length === 0 ? void 0 : readPatterns(exclude);
   }
   /** `parent` is the judgement of the directory that the path lies in; undefined for the children of the copied directory itself. */
-  judge(path13, parent) {
-    const included = this.#include?.match(path13, parent?.included);
-    const excluded = this.#exclude?.match(path13, parent?.excluded);
+  judge(path14, parent) {
+    const included = this.#include?.match(path14, parent?.included);
+    const excluded = this.#exclude?.match(path14, parent?.excluded);
     const isIncluded = included?.isIgnored ?? true;
     const isExcluded = excluded?.isIgnored ?? false;
     return {
       isTaken: isIncluded && !isExcluded,
-      reachesBelow: (isIncluded || this.#include?.mayIgnoreBelow(path13) === true) && (!isExcluded || this.#exclude?.mayReincludeBelow(path13) === true),
+      reachesBelow: (isIncluded || this.#include?.mayIgnoreBelow(path14) === true) && (!isExcluded || this.#exclude?.mayReincludeBelow(path14) === true),
       included,
       excluded
     };
@@ -9793,7 +10391,7 @@ var Filter = class {
 
 // src/build/step-copy.ts
 var { createHash: createHash9 } = process.getBuiltinModule("node:crypto");
-var { createReadStream: createReadStream7 } = process.getBuiltinModule("node:fs");
+var { createReadStream: createReadStream8 } = process.getBuiltinModule("node:fs");
 function makeWorkdir(step, tree, tools) {
   const draft = new Draft(tree);
   const owner = step.user === "" ? void 0 : lookUpOwner("USER", step.user, tree, tools);
@@ -9821,8 +10419,8 @@ async function copyFiles(step, tree, source, tools) {
       return;
     }
     if (operand.kind === "url") {
-      const { path: path13, size, mtime } = await tools.downloads.download(operand);
-      const content = { kind: "file", path: toRaw(path13), offset: 0, size };
+      const { path: path14, size, mtime } = await tools.downloads.download(operand);
+      const content = { kind: "file", path: toRaw(path14), offset: 0, size };
       const file = fileSource(operand.name, { ...plainFile, mode: 384, mtime, size }, content);
       if (operand.unpack && await isArchive(content, orWhole))
         await unpackArchive(draft, content, cleanPath3(step.destination), options2, tools);
@@ -9831,18 +10429,18 @@ async function copyFiles(step, tree, source, tools) {
     }
     if (operand.kind === "git") {
       const checkout = await tools.downloads.checkOut(operand);
-      const source2 = { view: checkout, keepsOwners: false, content: (path13) => checkout.content(path13) };
+      const source2 = { view: checkout, keepsOwners: false, content: (path14) => checkout.content(path14) };
       copyPath(draft, source2, checkout.base, step.destination, { ...options2, filter: filterOf(step, "") });
       return;
     }
     const filter = filterOf(step, operand.path);
     const selected = selectSources(source.view, operand.path, step.parents);
     if (selected.length === 0) tools.warn("WildcardSelectsNothing", `"${toText(operand.path)}" matches nothing, so nothing is copied`);
-    for (const path13 of selected) {
-      if (filter?.wouldExclude(nameOf(path13)) && resolvePath(source.view, path13).node?.attributes.type !== "directory")
-        namedOutright.push(path13);
-      const archive = operand.unpack ? await archiveAt(source, path13) : void 0;
-      if (archive === void 0) copyPath(draft, source, path13, step.destination, { ...options2, filter });
+    for (const path14 of selected) {
+      if (filter?.wouldExclude(nameOf(path14)) && resolvePath(source.view, path14).node?.attributes.type !== "directory")
+        namedOutright.push(path14);
+      const archive = operand.unpack ? await archiveAt(source, path14) : void 0;
+      if (archive === void 0) copyPath(draft, source, path14, step.destination, { ...options2, filter });
       else await unpackArchive(draft, archive, cleanPath3(step.destination), options2, tools);
     }
   }
@@ -9855,8 +10453,8 @@ function excludeWarning([first = "", ...rest]) {
   const others = rest.length === 0 ? "" : ` and ${rest.length} more`;
   return `--exclude does not keep "${toText(first)}"${others} out: as in BuildKit, it hides what is in a copied directory, not a file that a source names or matches`;
 }
-async function archiveAt(source, path13) {
-  const followed = resolvePath(source.view, path13);
+async function archiveAt(source, path14) {
+  const followed = resolvePath(source.view, path14);
   if (followed.node?.attributes.type !== "file" || followed.node.attributes.size === 0) return void 0;
   const content = (await source.locate([followed.path]))(followed.path);
   return content !== void 0 && await isArchive(content, orWhole) ? content : void 0;
@@ -9872,7 +10470,7 @@ function fileSource(name, attributes, content) {
   const file = { attributes, inode: void 0 };
   const root = { attributes: directoryAttributes(493, 0, 0, attributes.mtime), inode: void 0 };
   return {
-    view: { lstat: (path13) => path13 === "" ? root : path13 === name ? file : void 0, list: (path13) => path13 === "" ? [name] : [] },
+    view: { lstat: (path14) => path14 === "" ? root : path14 === name ? file : void 0, list: (path14) => path14 === "" ? [name] : [] },
     keepsOwners: false,
     content: () => content
   };
@@ -9881,7 +10479,7 @@ async function hasDigest(content, sha256) {
   const hash = createHash9("sha256");
   if (content?.kind === "bytes") hash.update(content.bytes);
   else if (content !== void 0 && content.size > 0)
-    for await (const chunk of createReadStream7(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
+    for await (const chunk of createReadStream8(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
       hash.update(chunk);
   return hash.digest("hex") === sha256;
 }
@@ -9913,7 +10511,7 @@ function remember2(read) {
   const readings = [];
   let gathered;
   async function look(paths) {
-    for (const [path13, xattrs] of await read(paths)) known.set(path13, xattrs);
+    for (const [path14, xattrs] of await read(paths)) known.set(path14, xattrs);
   }
   async function lookSoon(paths) {
     await setImmediate2();
@@ -9922,10 +10520,10 @@ function remember2(read) {
   }
   return async (paths) => {
     const missing = [];
-    for (const path13 of paths) {
-      if (asked.has(path13)) continue;
-      asked.add(path13);
-      missing.push(path13);
+    for (const path14 of paths) {
+      if (asked.has(path14)) continue;
+      asked.add(path14);
+      missing.push(path14);
     }
     if (missing.length >= manyFiles) readings.push(look(missing));
     else if (gathered !== void 0) gathered.push(...missing);
@@ -9943,25 +10541,25 @@ function settleFiles(files) {
   const nodes = /* @__PURE__ */ new Map();
   const digests = /* @__PURE__ */ new Map();
   const { contents } = files;
-  const sizeOf4 = (path13) => nodes.get(path13)?.attributes.size ?? 0;
-  const take2 = (path13, size, sha256) => size === sizeOf4(path13) && digests.set(path13, sha256);
+  const sizeOf4 = (path14) => nodes.get(path14)?.attributes.size ?? 0;
+  const take2 = (path14, size, sha256) => size === sizeOf4(path14) && digests.set(path14, sha256);
   const readAll = contents && ((paths) => contents(largeFirst(paths, sizeOf4), take2));
   const read = readAll ?? files.xattrs;
   return {
     ...files,
     xattrs: read && remember2(read),
-    lstat(path13) {
-      if (!nodes.has(path13)) nodes.set(path13, files.lstat(path13));
-      const node = nodes.get(path13);
-      const sha256 = digests.get(path13);
+    lstat(path14) {
+      if (!nodes.has(path14)) nodes.set(path14, files.lstat(path14));
+      const node = nodes.get(path14);
+      const sha256 = digests.get(path14);
       return node === void 0 || sha256 === void 0 ? node : { ...node, sha256 };
     },
-    content: (path13) => files.content(path13, nodes.get(path13)?.attributes),
-    async digest(path13) {
-      const known = digests.get(path13);
+    content: (path14) => files.content(path14, nodes.get(path14)?.attributes),
+    async digest(path14) {
+      const known = digests.get(path14);
       if (known !== void 0) return known;
-      const sha256 = await digestContent(files.content(path13, nodes.get(path13)?.attributes));
-      digests.set(path13, sha256);
+      const sha256 = await digestContent(files.content(path14, nodes.get(path14)?.attributes));
+      digests.set(path14, sha256);
       return sha256;
     }
   };
@@ -9969,26 +10567,26 @@ function settleFiles(files) {
 function largeFirst(paths, sizeOf4) {
   const large = [];
   const others = [];
-  for (const path13 of paths) (sizeOf4(path13) >= 1 << 20 ? large : others).push(path13);
+  for (const path14 of paths) (sizeOf4(path14) >= 1 << 20 ? large : others).push(path14);
   return large.length === 0 ? paths : [...large, ...others];
 }
 async function digestCopied(step, source) {
   const hash = new TextHash("latin1");
   const mode = step.parents ? void 0 : step.chmod;
   const copies = step.sources.flatMap(
-    (operand) => operand.kind === "path" ? selectSources(source.view, operand.path, step.parents).map((path13) => {
+    (operand) => operand.kind === "path" ? selectSources(source.view, operand.path, step.parents).map((path14) => {
       const draft = new Draft(emptyTree);
-      copyPath(draft, source, path13, "x/", { owner: void 0, mode, filter: filterOf(step, operand.path), now: 0 });
-      return { path: path13, draft };
+      copyPath(draft, source, path14, "x/", { owner: void 0, mode, filter: filterOf(step, operand.path), now: 0 });
+      return { path: path14, draft };
     }) : []
   );
   const xattrs = await source.xattrs?.(sourcesOf(copies));
-  for (const { path: path13, draft } of copies) {
+  for (const { path: path14, draft } of copies) {
     if (xattrs !== void 0) draft.addXattrs(xattrs);
     const items = draft.items({ locate: standIn, hasDigest: async () => false });
-    const isDirectory = resolvePath(source.view, path13).node?.attributes.type === "directory";
+    const isDirectory = resolvePath(source.view, path14).node?.attributes.type === "directory";
     hash.update(isDirectory ? "contents\n" : "itself\n");
-    const pathOf = (below) => isDirectory ? joinPath(path13, below.slice("x/".length)) : path13;
+    const pathOf = (below) => isDirectory ? joinPath(path14, below.slice("x/".length)) : path14;
     if (!await addItems(hash, items, source, pathOf)) return void 0;
   }
   return hash.digest("hex");
@@ -10001,25 +10599,25 @@ async function digestMounted(source, files) {
   const items = await listSource({ ...files, locate: async () => standIn }, source);
   return await addItems(hash, items, files, (below) => joinPath(source, below)) ? hash.digest("hex") : void 0;
 }
-function standIn(path13) {
-  return { kind: "file", path: path13, offset: 0, size: 0 };
+function standIn(path14) {
+  return { kind: "file", path: path14, offset: 0, size: 0 };
 }
 function sourceOf2({ content }) {
   return content?.kind === "file" ? content.path : void 0;
 }
 async function addItems(hash, items, source, pathOf) {
   for await (const item of items) {
-    const { path: path13, type, mode, uid, gid, size, link: link3, devMajor, devMinor, xattrs } = item.entry;
+    const { path: path14, type, mode, uid, gid, size, link: link3, devMajor, devMinor, xattrs } = item.entry;
     const from = sourceOf2(item);
     const content = from === void 0 ? "" : await source.digest(from);
     if (content === void 0) return false;
     const capability = xattrs?.get("security.capability") ?? "";
     const what = `${type} ${mode} ${uid} ${gid} ${size} ${devMajor} ${devMinor} ${content}`;
-    hash.update(`${what} ${path13.length}:${path13}${link3.length}:${link3}${capability.length}:${capability}
+    hash.update(`${what} ${path14.length}:${path14}${link3.length}:${link3}${capability.length}:${capability}
 `);
     const held = content === "" ? `${type} ${link3}` : `${content.slice(0, 12)}${Buffer.from(capability, "latin1").toString("hex")}`;
     const owner = uid === 0 && gid === 0 ? "" : ` ${uid}:${gid}`;
-    source.note?.(from ?? pathOf(path13), `${mode.toString(8)} ${held}${owner}`);
+    source.note?.(from ?? pathOf(path14), `${mode.toString(8)} ${held}${owner}`);
   }
   return true;
 }
@@ -10044,7 +10642,7 @@ async function keysOf(stage, stageAt, tools) {
   const identify2 = async (origin, taken) => origin.kind === "stage" ? `stage ${await lastOf(origin.stage)}` : identifyFiles(origin, taken, tools);
   const noted = stage.steps.map(() => new FileNotes());
   const marks = stage.steps.map((step, i) => {
-    const note = (path13, mark) => noted[i]?.note(toText(path13) || ".", mark);
+    const note = (path14, mark) => noted[i]?.note(toText(path14) || ".", mark);
     const noting = (origin, taken) => identify2(origin, (files) => taken({ ...files, note }));
     return fingerprint(step, noting, tools);
   });
@@ -10057,7 +10655,7 @@ async function keysOf(stage, stageAt, tools) {
   for (const [i, step] of stage.steps.entries()) {
     const mark = await marks[i] ?? "";
     const isAlone = step.kind === "copy" && step.link && tools.salt === void 0;
-    const own2 = isAlone ? keyOf("layer", [timesOf(tools), mark]) : void 0;
+    const own2 = isAlone ? keyOf("layer", [modeOf(tools), mark]) : void 0;
     const key = { mark, state: stateKey(below, mark), own: own2, inputs: inputsOf(step, noted[i] ?? new FileNotes()) };
     steps.push(key);
     below = key.state;
@@ -10067,11 +10665,11 @@ async function keysOf(stage, stageAt, tools) {
 function stateKey(below, mark) {
   return keyOf("step", [below, mark]);
 }
-function timesOf({ epoch, rewriteTimestamp, reproducible }) {
-  return JSON.stringify([epoch ?? null, rewriteTimestamp, reproducible]);
+function modeOf({ epoch, rewriteTimestamp, reproducible, ignoredPaths }) {
+  return JSON.stringify([epoch ?? null, rewriteTimestamp, reproducible, ...ignoredPaths.length === 0 ? [] : [ignoredPaths]]);
 }
 async function baseKeyOf({ base, platform, config }, tools) {
-  const start = ["base", formatPlatform(platform), timesOf(tools)];
+  const start = ["base", formatPlatform(platform), modeOf(tools)];
   switch (base.kind) {
     case "scratch":
       return keyOf("base", [...start, "scratch"]);
@@ -10193,7 +10791,7 @@ async function lookUp2(plan, tools) {
   const context = (name) => {
     const files = contexts2.get(name);
     if (files === void 0) throw new Error(`Cannot name the files of context "${name}": it was not opened`);
-    return { view: files, keepsOwners: files.keepsOwners, digest: (path13) => files.digest(path13), xattrs: files.xattrs };
+    return { view: files, keepsOwners: files.keepsOwners, digest: (path14) => files.digest(path14), xattrs: files.xattrs };
   };
   const keyTools = { ...tools, epoch: plan.epoch, context, identify: (operand) => downloads2.identify(operand) };
   const policy = { ...request2, isUncached: (stage) => stage.isUncached };
@@ -10225,7 +10823,7 @@ function lastKey({ dockerfile, targets, platforms, destinations, compression, co
     ...platforms.map(formatPlatform),
     "",
     first === void 0 ? "" : repositoryName(first),
-    `${compression} ${compressionLevel}`
+    `${compression} ${checkLevel(compression, compressionLevel)}`
   ]);
 }
 async function leaveLast(plan, stages, tools) {
@@ -10305,7 +10903,7 @@ function evaluateCopy(instruction, { variables, workdir, source, from, hasNoLaye
   const parents = instruction.kind === "copy" && instruction.parents;
   const chown = expand2(instruction.chown, flagValue("--chown", instruction.chown));
   const chmod3 = expand2(instruction.chmod, flagValue("--chmod", instruction.chmod));
-  const paths = instruction.sources.map((path13, index) => expand2(path13, { of: "source", index }) ?? "");
+  const paths = instruction.sources.map((path14, index) => expand2(path14, { of: "source", index }) ?? "");
   const checksum = instruction.kind === "add" ? expand2(instruction.checksum, flagValue("--checksum", instruction.checksum)) : void 0;
   if (checksum !== void 0 && paths.length !== 1)
     throw new LineError("checksum can't be specified for multiple sources", void 0, checksumFlag);
@@ -10317,7 +10915,7 @@ function evaluateCopy(instruction, { variables, workdir, source, from, hasNoLaye
   const destination = expand2(instruction.destination, { of: "last argument" }) ?? "";
   const flags2 = instruction.kind === "add" ? instruction : { unpack: void 0, keepGitDir: void 0 };
   const sources = paths.map(
-    (path13, index) => within({ of: "source", index }, () => readSource(path13, { word, checksum, unpack: flags2.unpack, keepGitDir: flags2.keepGitDir }))
+    (path14, index) => within({ of: "source", index }, () => readSource(path14, { word, checksum, unpack: flags2.unpack, keepGitDir: flags2.keepGitDir }))
   );
   const operands = [...sources, ...files];
   const exclude = readExcludes(instruction.exclude);
@@ -10407,8 +11005,8 @@ function readGitSource(text, { checksum, keepGitDir }) {
   }
 }
 function nameOfUrl(url2) {
-  const path13 = url2.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
-  const last = path13.split("/").findLast((part) => part !== "");
+  const path14 = url2.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*$/s, "");
+  const last = path14.split("/").findLast((part) => part !== "");
   if (last === void 0) return "__unnamed__";
   try {
     return decodeURIComponent(last).split("/").findLast((part) => part !== "" && part !== "." && part !== "..") ?? "__unnamed__";
@@ -10756,8 +11354,8 @@ function evaluateSecret(mount, place) {
     ...ownerOf(mount, 256)
   };
 }
-function nameOf3(path13) {
-  return path13.replace(/\/+$/, "").split("/").at(-1) || (path13 === "" ? "." : "/");
+function nameOf3(path14) {
+  return path14.replace(/\/+$/, "").split("/").at(-1) || (path14 === "" ? "." : "/");
 }
 function sortMounts(mounts) {
   const depth = (target) => target.split("/").length;
@@ -10963,8 +11561,8 @@ var Evaluation = class {
     const hasNoLayer = this.#history.every((line) => line.empty_layer === true);
     this.#addStep(evaluateCopy(instruction, { variables, workdir: this.#workdir(), source, from, hasNoLayer }));
   }
-  #setWorkdir(path13, source) {
-    const wanted = this.#expand(path13);
+  #setWorkdir(path14, source) {
+    const wanted = this.#expand(path14);
     const directory = wanted.startsWith("/") ? wanted : `/${cleanPath3(`${this.#workdir()}/${wanted}`)}`;
     this.#config.WorkingDir = directory;
     const createdBy = `WORKDIR ${directory}`;
@@ -11010,7 +11608,7 @@ var Evaluation = class {
     const paths = words.map((word) => this.#expand(word));
     const blank = paths.indexOf("");
     if (blank >= 0) throw new LineError("VOLUME specified can not be an empty string", void 0, { of: "argument", index: blank });
-    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path13) => [path13, {}])) };
+    this.#config.Volumes = { ...this.#config.Volumes, ...Object.fromEntries(paths.map((path14) => [path14, {}])) };
     this.#note(`VOLUME ${plainList(paths)}`);
   }
   #setHealthcheck(instruction) {
@@ -11059,7 +11657,7 @@ function directiveWarnings({ directives: { syntax } }) {
 }
 
 // src/build/emulation.ts
-var { readdir: readdir4, readFile: readFile11 } = process.getBuiltinModule("node:fs/promises");
+var { readdir: readdir5, readFile: readFile11 } = process.getBuiltinModule("node:fs/promises");
 var registrations = "/proc/sys/fs/binfmt_misc";
 var architectures2 = {
   "1 1 3": "386",
@@ -11077,7 +11675,7 @@ var architectures2 = {
   "2 2 22": "s390x"
 };
 async function findEmulators() {
-  const names2 = await readdir4(registrations).catch(() => []);
+  const names2 = await readdir5(registrations).catch(() => []);
   const texts = await Promise.all(names2.map((name) => readFile11(`${registrations}/${name}`, "utf8").catch(() => "")));
   return texts.flatMap((text) => emulatedArchitecture(text) ?? []);
 }
@@ -11508,487 +12106,6 @@ function describeBase2({ config, platform }, wanted) {
   };
 }
 
-// src/output/archive.ts
-var { once: once3 } = process.getBuiltinModule("node:events");
-async function* archiveFiles(fill) {
-  const { default: tar } = await import("./tar-stream.mjs");
-  const archive = tar.pack();
-  const filling = fill((name, size, chunks) => addFile(archive, name, size, chunks)).then(
-    () => archive.finalize(),
-    (error) => archive.destroy(error instanceof Error ? error : new Error(String(error)))
-  );
-  try {
-    yield* archive;
-  } finally {
-    archive.destroy();
-    await filling;
-  }
-}
-async function addFile(archive, name, size, chunks) {
-  const entry = archive.entry({ name, size, mode: 420, mtime: /* @__PURE__ */ new Date(0) });
-  const closed = once3(entry, "close");
-  closed.catch(() => {
-  });
-  for await (const chunk of chunks) {
-    if (entry.write(chunk)) continue;
-    await Promise.race([once3(entry, "drain"), closed]);
-    if (entry.destroyed) throw new Error(`Cannot write the archive's "${name}": nobody reads it any more`);
-  }
-  entry.end(null);
-  await closed;
-}
-
-// src/output/docker-archive.ts
-var unnamed = "docker.io/unset-repo/unset-image-name:latest";
-var suffixes = { gzip: ".tar.gz", zstd: ".tar.zst", none: ".tar" };
-function archiveImage(image, destinations, signal) {
-  return archiveFiles((add) => addImage(add, image, destinations, signal));
-}
-async function addImage(add, { image, config }, destinations, signal) {
-  await add(config.descriptor.digest, config.descriptor.size, [config.bytes]);
-  const layers = new Map(image.layers.map((layer) => [layerName(layer), layer]));
-  for (const [name, layer] of layers) await add(name, layer.descriptor.size, layer.open(signal));
-  const tags = destinations.length === 0 ? [unnamed] : destinations.map(loadedName);
-  const manifest = [{ Config: config.descriptor.digest, RepoTags: [...new Set(tags)], Layers: image.layers.map(layerName) }];
-  const bytes = Buffer.from(JSON.stringify(manifest));
-  await add("manifest.json", bytes.length, [bytes]);
-}
-function layerName(layer) {
-  return `${hexOf(layer.descriptor.digest)}${suffixes[layer.compression]}`;
-}
-function loadedName(reference) {
-  const { registry, repository, tag = "latest" } = withDefaultTag(reference);
-  return `${registry === dockerHub ? "docker.io" : registry}/${repository}:${tag}`;
-}
-
-// src/output/pipe.ts
-var { constants: constants2, open: open3 } = process.getBuiltinModule("node:fs");
-var { Socket } = process.getBuiltinModule("node:net");
-var { pipeline: pipeline4 } = process.getBuiltinModule("node:stream/promises");
-var { setTimeout: sleep2 } = process.getBuiltinModule("node:timers/promises");
-var { promisify: promisify2 } = process.getBuiltinModule("node:util");
-var pollMs = 50;
-var patienceMs3 = 3e4;
-async function writePipe(target, bytes, signal) {
-  const socket = new Socket({ fd: await waitForReader(target, signal), readable: false, writable: true });
-  try {
-    await pipeline4(bytes, socket, signal === void 0 ? {} : { signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
-}
-async function waitForReader(target, signal) {
-  const end = Date.now() + patienceMs3;
-  for (; ; ) {
-    signal?.throwIfAborted();
-    try {
-      return await promisify2(open3)(target, constants2.O_WRONLY | constants2.O_NONBLOCK);
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENXIO")) throw error;
-      if (Date.now() > end)
-        throw new Error(`no program has opened this pipe for reading within ${patienceMs3 / 1e3} seconds`, { cause: error });
-    }
-    await sleep2(pollMs);
-  }
-}
-
-// src/output/pending.ts
-var { randomBytes } = process.getBuiltinModule("node:crypto");
-var { access, chmod, constants: constants3, lstat: lstat2, open: open4, realpath: realpath2, rename: rename5, rmdir, stat: stat7, unlink } = process.getBuiltinModule("node:fs/promises");
-var path10 = process.getBuiltinModule("node:path");
-var { getSystemErrorMap: getSystemErrorMap2 } = process.getBuiltinModule("node:util");
-async function prepareFile(target, bytes, options2) {
-  const created = await makeDirectory(path10.dirname(target), options2.directoryMode, target);
-  try {
-    const place = await inspect(target);
-    if (place.isReplaceable) {
-      const written = await writeBeside(place.path, bytes, { ...options2, mode: place.mode ?? options2.mode }, target);
-      if (written !== void 0) return replacement(target, place, written, created);
-      if (place.mode === void 0) throw failure2(target, await reasonOf(access(path10.dirname(place.path), constants3.W_OK)));
-    }
-    await access(place.path, constants3.W_OK).catch((cause) => {
-      if (place.mode !== void 0) throw failure2(target, cause);
-    });
-    return place.isPipe ? intoPipe(target, bytes, options2, created) : inPlace(target, bytes, options2, created);
-  } catch (error) {
-    await removeDirectories(created);
-    throw error;
-  }
-}
-async function inspect(target) {
-  const found = await stat7(target).catch((cause) => {
-    if (cause.code === "ENOENT") return void 0;
-    throw failure2(target, cause);
-  });
-  if (found === void 0) {
-    const isDangling = await lstat2(target).then(
-      () => true,
-      () => false
-    );
-    return { path: target, isReplaceable: !isDangling, mode: void 0, isPipe: false };
-  }
-  if (found.isDirectory()) throw failure2(target, void 0, "it is a directory");
-  const mode = found.mode & 511;
-  if (!found.isFile() || /^\/(dev|proc)\//.test(target)) return { path: target, isReplaceable: false, mode, isPipe: found.isFIFO() };
-  const real = await realpath2(target);
-  const parent = await stat7(path10.dirname(real));
-  return { path: real, isReplaceable: parent.dev === found.dev, mode, isPipe: false };
-}
-async function writeBeside(place, bytes, options2, target) {
-  const temporary = path10.join(path10.dirname(place), `.slipway-${randomBytes(8).toString("hex")}.tmp`);
-  let handle;
-  try {
-    handle = await open4(temporary, "wx", options2.mode);
-  } catch (cause) {
-    if (codeOf3(cause) === "EACCES" || codeOf3(cause) === "EPERM" || codeOf3(cause) === "EROFS") return void 0;
-    throw failure2(target, cause);
-  }
-  try {
-    await writeAndClose(handle, bytes(), target);
-    return temporary;
-  } catch (error) {
-    await unlink(temporary).catch(() => {
-    });
-    throw error;
-  }
-}
-function replacement(target, place, temporary, created) {
-  let isCommitted = false;
-  return {
-    target,
-    isInPlace: false,
-    async commit() {
-      try {
-        if (place.mode !== void 0) await chmod(temporary, place.mode);
-        await rename5(temporary, place.path);
-        isCommitted = true;
-      } catch (cause) {
-        if (codeOf3(cause) !== "EBUSY") throw failure2(target, cause);
-        const source = await open4(temporary, "r");
-        await overwrite(target, source.createReadStream());
-        await unlink(temporary);
-      }
-    },
-    async discard() {
-      if (!isCommitted) await unlink(temporary).catch(() => {
-      });
-      else if (place.mode === void 0) await unlink(place.path).catch(() => {
-      });
-      await removeDirectories(created);
-    }
-  };
-}
-function intoPipe(target, bytes, { signal }, created) {
-  return {
-    target,
-    isInPlace: true,
-    async commit() {
-      await writePipe(target, bytes(), signal).catch((cause) => {
-        throw signal?.aborted ? cause : failure2(target, cause);
-      });
-    },
-    discard: () => removeDirectories(created)
-  };
-}
-function inPlace(target, bytes, options2, created) {
-  return {
-    target,
-    isInPlace: true,
-    commit: () => overwrite(target, bytes(), options2.mode),
-    discard: () => removeDirectories(created)
-  };
-}
-async function overwrite(target, bytes, mode) {
-  const isStream = /^\/(proc\/|dev\/(fd\/|std(out|err)$))/.test(target);
-  const flags2 = constants3.O_WRONLY | constants3.O_CREAT | (isStream ? constants3.O_APPEND : constants3.O_TRUNC);
-  const handle = await open4(target, flags2, mode).catch((cause) => {
-    throw failure2(target, cause);
-  });
-  await writeAndClose(handle, bytes, target);
-}
-async function writeAndClose(handle, bytes, target) {
-  const rephrase = (cause) => {
-    throw failure2(target, cause);
-  };
-  try {
-    for await (const chunk of bytes) await handle.writeFile(chunk).catch(rephrase);
-  } catch (error) {
-    await handle.close().catch(() => {
-    });
-    throw error;
-  }
-  await handle.close().catch(rephrase);
-}
-async function makeDirectory(directory, mode, target) {
-  try {
-    return await makeDirectories(path10.resolve(directory), mode);
-  } catch (cause) {
-    const at3 = cause instanceof Error && "path" in cause ? cause.path : directory;
-    throw failure2(target, cause, codeOf3(cause) === "EEXIST" ? `"${at3}" is no directory` : void 0);
-  }
-}
-async function removeDirectories(created) {
-  for (const directory of created) await rmdir(directory).catch(() => {
-  });
-}
-function failure2(target, cause, state) {
-  const errno = cause instanceof Error && "errno" in cause && typeof cause.errno === "number" ? cause.errno : 0;
-  const words = state ?? getSystemErrorMap2().get(errno)?.[1] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new Error(`Cannot write "${target}": ${words}`, { cause });
-}
-function codeOf3(error) {
-  return error instanceof Error && "code" in error ? error.code : void 0;
-}
-function reasonOf(attempt) {
-  return attempt.then(
-    () => void 0,
-    (cause) => cause
-  );
-}
-
-// src/output/oci-layout.ts
-var { stat: stat8 } = process.getBuiltinModule("node:fs/promises");
-var path11 = process.getBuiltinModule("node:path");
-var options = { mode: 420, directoryMode: 493 };
-async function prepareLayout(directory, { images, top }, destinations, signal) {
-  const done = [];
-  let isIndexReplaced = false;
-  const created = await makeDirectory(path11.join(directory, "blobs", "sha256"), options.directoryMode, directory);
-  const discard = async () => {
-    if (isIndexReplaced) return;
-    for (const pending of done.toReversed()) await pending.discard();
-    await removeDirectories(created);
-  };
-  async function put(place, bytes) {
-    const pending = await prepareFile(path11.join(directory, place), bytes, options);
-    done.push(pending);
-    await pending.commit();
-  }
-  async function putBlob(descriptor, bytes) {
-    const place = path11.join("blobs", "sha256", hexOf(descriptor.digest));
-    if (await sizeOf2(path11.join(directory, place)) !== descriptor.size) await put(place, bytes);
-  }
-  try {
-    for (const { image, config, manifest } of images) {
-      for (const layer of image.layers) await putBlob(layerDescriptor(layer, image.family), () => layer.open(signal));
-      for (const blob of [config, manifest]) await putBlob(blob.descriptor, () => bytesOf(blob));
-    }
-    await putBlob(top.descriptor, () => bytesOf(top));
-    if (await sizeOf2(path11.join(directory, "oci-layout")) === void 0)
-      await put("oci-layout", () => json({ imageLayoutVersion: "1.0.0" }));
-    const index = await prepareFile(path11.join(directory, "index.json"), () => json(indexOf2(top, destinations)), options);
-    done.push(index);
-    const hadIndex = await sizeOf2(path11.join(directory, "index.json")) !== void 0;
-    const commit2 = async () => {
-      await index.commit();
-      isIndexReplaced = hadIndex;
-    };
-    return { target: directory, isInPlace: false, commit: commit2, discard };
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-}
-function indexOf2(top, destinations) {
-  const [only, ...others] = destinations;
-  const names2 = only === void 0 || others.length > 0 ? void 0 : nameAnnotations(withDefaultTag(only));
-  const annotations2 = names2 === void 0 ? top.descriptor.annotations : { ...top.descriptor.annotations, ...names2 };
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.oci.index,
-    manifests: [{ ...top.descriptor, ...annotations2 === void 0 ? {} : { annotations: annotations2 } }]
-  };
-}
-function nameAnnotations({ registry, repository, tag = "latest" }) {
-  const host = registry === dockerHub ? "docker.io" : registry;
-  return { "io.containerd.image.name": `${host}/${repository}:${tag}`, "org.opencontainers.image.ref.name": tag };
-}
-async function sizeOf2(place) {
-  return stat8(place).then(
-    (found) => found.isFile() ? found.size : void 0,
-    () => void 0
-  );
-}
-async function* bytesOf(blob) {
-  yield blob.bytes;
-}
-async function* json(value) {
-  yield Buffer.from(JSON.stringify(value));
-}
-
-// src/output/oci-archive.ts
-function archiveLayout({ images, top }, destinations, signal) {
-  return archiveFiles(async (add) => {
-    const done = /* @__PURE__ */ new Set();
-    const addBlob = async (digest, size, open5) => {
-      if (done.has(digest)) return;
-      done.add(digest);
-      await add(`blobs/sha256/${hexOf(digest)}`, size, open5());
-    };
-    for (const { image, config, manifest } of images) {
-      for (const layer of image.layers) {
-        const { digest, size } = layerDescriptor(layer, image.family);
-        await addBlob(digest, size, () => layer.open(signal));
-      }
-      for (const { descriptor, bytes } of [config, manifest]) await addBlob(descriptor.digest, descriptor.size, () => [bytes]);
-    }
-    await addBlob(top.descriptor.digest, top.descriptor.size, () => [top.bytes]);
-    for (const [name, value] of [
-      ["index.json", indexOf2(top, destinations)],
-      ["oci-layout", { imageLayoutVersion: "1.0.0" }]
-    ]) {
-      const bytes = Buffer.from(JSON.stringify(value));
-      await add(name, bytes.length, [bytes]);
-    }
-  });
-}
-
-// src/output/root-files.ts
-var { randomBytes: randomBytes2 } = process.getBuiltinModule("node:crypto");
-var { createReadStream: createReadStream8, createWriteStream: createWriteStream4 } = process.getBuiltinModule("node:fs");
-var { chmod: chmod2, lchown, link: link2, lstat: lstat3, lutimes, mkdir: mkdir9, readdir: readdir5, rename: rename6, rm: rm11, symlink: symlink2, utimes: utimes3, writeFile: writeFile4 } = process.getBuiltinModule("node:fs/promises");
-var path12 = process.getBuiltinModule("node:path");
-var { pipeline: pipeline5 } = process.getBuiltinModule("node:stream/promises");
-function prepareRootTar(target, items, signal) {
-  return prepareFile(target, () => packItems(items(), { signal }), { mode: 420, directoryMode: 493 });
-}
-async function prepareRootDirectory(target, items, signal) {
-  const found = await lstat3(target).catch(() => void 0);
-  if (found !== void 0 && !found.isDirectory()) throw new Error(`Cannot write "${target}": it is no directory`);
-  await mkdir9(path12.dirname(target), { recursive: true });
-  const temporary = path12.join(path12.dirname(target), `.${path12.basename(target)}.${randomBytes2(6).toString("hex")}`);
-  const discard = () => rm11(temporary, { recursive: true, force: true });
-  try {
-    await mkdir9(temporary, { mode: 493 });
-    await writeItems(toRaw(temporary), items(), signal);
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-  const commit2 = async () => {
-    await merge(toRaw(temporary), toRaw(target));
-    await discard();
-  };
-  return { target, isInPlace: false, commit: commit2, discard };
-}
-async function writeItems(root, items, signal) {
-  const directories = [];
-  for await (const { entry, content } of items) {
-    signal?.throwIfAborted();
-    const place = toBytes(`${root}/${entry.path}`);
-    switch (entry.type) {
-      case "directory":
-        await mkdir9(place, { mode: 448 });
-        directories.push(entry);
-        continue;
-      case "hardlink":
-        await link2(toBytes(`${root}/${entry.link}`), place);
-        continue;
-      case "symlink":
-        await symlink2(toBytes(entry.link), place);
-        break;
-      case "file":
-        await writeContent(place, content, signal);
-        break;
-      default:
-        throw new Error(`Cannot write "${toText(entry.path)}" to a directory: it is a device or pipe; write a tar instead`);
-    }
-    await setAttributes(place, entry);
-  }
-  for (const entry of directories.reverse()) await setAttributes(toBytes(`${root}/${entry.path}`), entry);
-}
-async function writeContent(place, content, signal) {
-  if (content === void 0 || content.kind === "bytes") {
-    await writeFile4(place, content?.bytes ?? new Uint8Array(), { flag: "wx" });
-    return;
-  }
-  const { offset, size } = content;
-  const source = createReadStream8(toBytes(content.path), { start: offset, end: offset + size - 1 });
-  await pipeline5(source, createWriteStream4(place, { flags: "wx" }), signal === void 0 ? {} : { signal });
-}
-async function setAttributes(place, { type, uid, gid, mode, mtime }) {
-  if (process.getuid?.() === 0) await lchown(place, uid, gid);
-  if (type === "symlink") return lutimes(place, mtime, mtime);
-  await chmod2(place, mode);
-  await utimes3(place, mtime, mtime);
-}
-async function merge(from, to) {
-  const there = await lstat3(toBytes(to)).catch(() => void 0);
-  const isDirectory = (await lstat3(toBytes(from))).isDirectory();
-  if (there?.isDirectory() && isDirectory) {
-    for (const name of await readdir5(toBytes(from), { encoding: "latin1" })) await merge(`${from}/${name}`, `${to}/${name}`);
-    return;
-  }
-  if (there !== void 0) await rm11(toBytes(to), { recursive: true, force: true });
-  await rename6(toBytes(from), toBytes(to));
-}
-
-// src/output/output.ts
-async function prepareOutputs(release, outputs, destinations, tools) {
-  const prepared = [];
-  const discard = async () => {
-    for (const pending of prepared.toReversed()) await pending.discard();
-  };
-  try {
-    for (const [target, text] of digestTexts(release, outputs, destinations)) prepared.push(await prepareText(target, text, tools));
-    const { tarPath, ociLayoutPath, ociTarPath, rootTarPath, rootPath } = outputs;
-    if (rootPath !== void 0) prepared.push(await prepareRootDirectory(rootPath, tools.rootItems, tools.signal));
-    if (rootTarPath !== void 0) prepared.push(await prepareRootTar(rootTarPath, tools.rootItems, tools.signal));
-    if (ociTarPath !== void 0)
-      prepared.push(
-        await prepareFile(ociTarPath, () => archiveLayout(release, destinations, tools.signal), { mode: 420, directoryMode: 493 })
-      );
-    if (ociLayoutPath !== void 0) prepared.push(await prepareLayout(ociLayoutPath, release, destinations, tools.signal));
-    const [image, ...others] = release.images;
-    if (tarPath !== void 0 && (image === void 0 || others.length > 0))
-      throw new Error(`Cannot write "${tarPath}": a tar for docker load holds one image, not one for each of several platforms`);
-    if (tarPath !== void 0 && image !== void 0)
-      prepared.push(
-        await prepareFile(tarPath, () => archiveImage(image, destinations, tools.signal), {
-          mode: 420,
-          directoryMode: 493,
-          signal: tools.signal
-        })
-      );
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-  return { commit: () => commitAll(prepared, discard), discard };
-}
-async function commitAll(prepared, discard) {
-  const ordered = [...prepared.filter((pending) => pending.isInPlace), ...prepared.filter((pending) => !pending.isInPlace)];
-  try {
-    for (const pending of ordered) await pending.commit();
-  } catch (error) {
-    await discard();
-    throw error;
-  }
-  return prepared.map((pending) => pending.target);
-}
-function digestTexts({ top }, outputs, destinations) {
-  const { digest } = top.descriptor;
-  const names2 = destinations.map((reference) => repositoryName(reference));
-  const tagged = destinations.map((reference) => `${repositoryName(reference)}:${withDefaultTag(reference).tag ?? "latest"}`);
-  const lines = (subjects) => subjects.map((subject) => `${subject}@${digest}
-`).join("");
-  const texts = [
-    [outputs.digestFile, digest],
-    [outputs.imageNameWithDigestFile, lines(names2)],
-    [outputs.imageNameTagWithDigestFile, lines(tagged)]
-  ];
-  return texts.filter((pair) => pair[0] !== void 0);
-}
-async function prepareText(target, text, tools) {
-  if (target.startsWith("https://")) return { target, isInPlace: true, commit: () => tools.put(target, text), async discard() {
-  } };
-  return prepareFile(target, () => encode(text), { mode: 420, directoryMode: 448, signal: tools.signal });
-}
-async function* encode(text) {
-  yield Buffer.from(text);
-}
-
 // src/build/put.ts
 async function putText(url2, text, options2) {
   const http = openHttp(options2);
@@ -12159,6 +12276,35 @@ var StackedFiles = class {
   }
 };
 
+// src/build/ignored-paths.ts
+async function openIgnored(patterns) {
+  const split = patterns.map((pattern) => namesOf2(toRaw(pattern)));
+  for (const [i, names2] of split.entries())
+    try {
+      for (const name of names2) matchGlob(name, "");
+    } catch (cause) {
+      throw new Error(`Cannot use "--ignore-path=${patterns[i]}": the pattern is malformed`, { cause });
+    }
+  const wanted = split.filter((globs) => globs.length > 0);
+  if (wanted.length === 0) return void 0;
+  return (path14) => {
+    const names2 = path14.split("/");
+    return wanted.some((globs) => globs.length <= names2.length && globs.every((glob, i) => matchGlob(glob, names2[i] ?? "")));
+  };
+}
+function namesOf2(pattern) {
+  return pattern.split("/").filter((name) => name !== "" && name !== ".");
+}
+async function* withoutIgnored(items, ignores) {
+  for await (const item of items) {
+    const { entry } = item;
+    if (ignores(entry.path)) continue;
+    if (entry.type === "hardlink" && ignores(entry.link))
+      throw new Error(`Cannot leave "/${toText(entry.link)}" out as --ignore-path says: "/${toText(entry.path)}" is a link of it`);
+    yield item;
+  }
+}
+
 // src/build/sources.ts
 function filesOf(contexts2, origin) {
   const files = contexts2.get(origin.name ?? "");
@@ -12205,12 +12351,12 @@ async function openContexts(plan, context, named2, place) {
 }
 function checkSources(plan, contexts2, place) {
   for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path: path13, parents, part } of pathsOf(step)) {
+    for (const { origin, path: path14, parents, part } of pathsOf(step)) {
       if (origin.kind !== "context") continue;
       const files = filesOf(contexts2, origin);
       try {
-        if (parents === void 0) findSource(files, path13);
-        else selectSources(files, path13, parents);
+        if (parents === void 0) findSource(files, path14);
+        else selectSources(files, path14, parents);
       } catch (error) {
         throw new BuildFailure(error instanceof Error ? error.message : String(error), {
           place: place(step.source, part),
@@ -12360,12 +12506,12 @@ var StageFiles = class _StageFiles {
   async contents(paths, files) {
     const tree = await this.tree();
     const wanted = /* @__PURE__ */ new Map();
-    for (const path13 of paths) {
-      const place = tree.locate(path13);
-      if (place === void 0) throw new Error(`Cannot read "/${path13}": no layer has its bytes`);
+    for (const path14 of paths) {
+      const place = tree.locate(path14);
+      if (place === void 0) throw new Error(`Cannot read "/${path14}": no layer has its bytes`);
       const group = wanted.get(place.layer);
-      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path13 }]);
-      else group.push({ from: place.path, path: path13 });
+      if (group === void 0) wanted.set(place.layer, [{ from: place.path, path: path14 }]);
+      else group.push({ from: place.path, path: path14 });
     }
     const found = /* @__PURE__ */ new Map();
     for (const [number, group] of wanted) {
@@ -12375,9 +12521,9 @@ var StageFiles = class _StageFiles {
         await this.#sources.fetch(layer),
         group.map(({ from }) => from)
       );
-      for (const { from, path: path13 } of group) {
+      for (const { from, path: path14 } of group) {
         const content = located.get(from);
-        if (content !== void 0) found.set(path13, content);
+        if (content !== void 0) found.set(path14, content);
       }
     }
     return found;
@@ -12720,7 +12866,7 @@ var StageBuild = class {
         if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
         const { files } = await this.#openOrigin(origin);
         const tree = await files.tree();
-        const digested = { view: tree, keepsOwners: true, digest: async (path13) => tree.lstat(path13)?.sha256 };
+        const digested = { view: tree, keepsOwners: true, digest: async (path14) => tree.lstat(path14)?.sha256 };
         const digest = await taken(digested);
         isKnown &&= digest !== void 0;
         return `result ${digest}`;
@@ -12764,7 +12910,8 @@ var StageBuild = class {
     this.#root.skip();
     const sandbox = await this.#tools.sandbox();
     this.#fidelity = lesserFidelity(this.#fidelity, fidelityOf(sandbox.name));
-    if (sandbox.stacksLayers && hasRun(this.#stage, this.#next + 1) && sizeOf3(result.changes) > waitedSize)
+    const mayGoOn = sandbox.stacksLayers && this.#tools.ignores === void 0;
+    if (mayGoOn && hasRun(this.#stage, this.#next + 1) && sizeOf3(result.changes) > waitedSize)
       return this.#writeBehind(result, below, { step, name, started });
     const written = await this.#write(result.changes);
     const next = await below.with(written.layer, written.index);
@@ -12820,8 +12967,8 @@ var StageBuild = class {
     return this.#tools.reproducible ? 0 : this.#tools.rewriteTimestamp ? this.#epoch : void 0;
   }
   #write(items) {
-    const { blobs, compression, compressionLevel, helper: helper2, signal } = this.#tools;
-    return writeLayer(items, {
+    const { blobs, compression, compressionLevel, helper: helper2, ignores, signal } = this.#tools;
+    return writeLayer(ignores === void 0 ? items : withoutIgnored(items, ignores), {
       blobs,
       compression,
       helper: helper2,
@@ -12901,7 +13048,7 @@ var StageBuild = class {
       keepsOwners: true,
       locate: async (paths) => {
         const contents = await files.contents(paths, this.#tools.files);
-        return (path13) => contents.get(path13);
+        return (path14) => contents.get(path14);
       }
     };
   }
@@ -12995,13 +13142,13 @@ function remember4(known, key, make) {
 // src/build/root-items.ts
 async function* rootItems(stage, files, prefix) {
   const tree = await stage.tree();
-  const filled = [...tree.walk()].flatMap(({ path: path13, node }) => node.attributes.type === "file" && node.attributes.size > 0 ? [path13] : []);
+  const filled = [...tree.walk()].flatMap(({ path: path14, node }) => node.attributes.type === "file" && node.attributes.size > 0 ? [path14] : []);
   const contents = await stage.contents(filled, files);
   const first = /* @__PURE__ */ new Map();
   if (prefix !== "") yield { entry: { ...tree.lstat("")?.attributes ?? fail2(prefix), path: prefix } };
-  for (const { path: path13, node } of tree.walk()) {
-    if (path13 === "") continue;
-    const placed2 = prefix === "" ? path13 : `${prefix}/${path13}`;
+  for (const { path: path14, node } of tree.walk()) {
+    if (path14 === "") continue;
+    const placed2 = prefix === "" ? path14 : `${prefix}/${path14}`;
     const { attributes, inode } = node;
     const link3 = inode === void 0 || attributes.type !== "file" ? void 0 : first.get(inode);
     if (link3 !== void 0) {
@@ -13010,7 +13157,7 @@ async function* rootItems(stage, files, prefix) {
     }
     if (inode !== void 0) first.set(inode, placed2);
     const entry = makeEntry(placed2, attributes, attributes.xattrs);
-    const content = contents.get(path13);
+    const content = contents.get(path14);
     yield content === void 0 ? { entry } : { entry, content };
   }
 }
@@ -13020,13 +13167,14 @@ function fail2(prefix) {
 
 // src/build/shipping.ts
 function openShipping(tools) {
-  const { cache, layers, compression, compressionLevel: level } = tools;
+  const { cache, layers, compression } = tools;
+  const level = checkLevel(compression, tools.compressionLevel);
   const stop = new AbortController();
   const signal = AbortSignal.any([tools.signal, stop.signal]);
   const made = /* @__PURE__ */ new Map();
   let compressing = Promise.resolve();
-  const named2 = level === void 0 ? void 0 : new RegExp(`-${level}(?:-|$)`);
-  const fits = ({ layer, compressor }) => layer.compression === compression && (named2?.test(compressor) ?? true);
+  const named2 = new RegExp(`-${level}(?:-|$)`);
+  const fits = ({ layer, compressor }) => layer.compression === compression && named2.test(compressor);
   function fit(cached) {
     const { diffId } = cached.layer;
     const known = made.get(diffId);
@@ -13350,14 +13498,14 @@ async function findWanted(request2, registry, { signal }) {
 }
 async function readBases(name, request2, registry, signal) {
   const makeDirectory3 = () => mkdtemp(join10(request2.directory, ".warming-"));
-  const { text, path: path13 } = await openDockerfile(name, request2.workingDirectory, {
+  const { text, path: path14 } = await openDockerfile(name, request2.workingDirectory, {
     http: registry.http,
     secrets: /* @__PURE__ */ new Map(),
     signal,
     makeDirectory: makeDirectory3
   });
   try {
-    const dockerfile = parseDockerfile(text, path13);
+    const dockerfile = parseDockerfile(text, path14);
     const globals = evaluateGlobals(dockerfile, { ...request2, target: void 0 });
     const variables = { get: (key) => globals.get(key), escape: dockerfile.escape };
     return dockerfile.stages.flatMap(({ from, index }) => {
@@ -13404,11 +13552,11 @@ async function buildWith(registry, request2, tools) {
   const cache = request2.cache && openBuildCache(request2.cache, { ...request2, ...tools, registry });
   let permission2 = Promise.resolve(void 0);
   try {
-    const { path: path13, text: source } = context.dockerfile;
+    const { path: path14, text: source } = context.dockerfile;
     if (context.commit !== void 0) report.emit({ kind: "notice", text: `Context ${context.location} is at commit ${context.commit}` });
     if (context.stateDir !== void 0)
       report.emit({ kind: "notice", text: `The state directory "${request2.stateDir}" lies in the context and is no part of it` });
-    const file = displayPath(path13, request2.workingDirectory);
+    const file = displayPath(path14, request2.workingDirectory);
     const place = placesIn(file, source);
     const last = request2.dryRun || request2.checkOnly ? Promise.resolve() : cache?.findLast(lastKey(request2)) ?? Promise.resolve();
     const folder2 = request2.baseFolder && openBaseFolder(request2.baseFolder.directory, { ...request2.baseFolder, report });
@@ -13437,6 +13585,7 @@ async function buildWith(registry, request2, tools) {
     const contexts2 = await during("building image", openContexts(plan, context, named2, place));
     checkSources(plan, contexts2, place);
     await during("building image", checkCompression(request2.compression, request2.compressionLevel));
+    await during("writing outputs", checkOutputs(request2.outputs));
     const refusal = await permission2;
     if (refusal !== void 0) await during("checking push permissions", Promise.reject(refusal.reason));
     return await carryOut(plan, { contexts: contexts2, bases, place, registry, folder: folder2, cache, last, silenced: checked2.silenced }, request2, tools);
@@ -13481,10 +13630,10 @@ async function planBuild(request2, sources) {
     throw new BuildFailure(error.reason, { place: { ...lines, exact: error.range }, hint: error.hint, cause: error.cause });
   }
 }
-function displayPath(path13, workingDirectory) {
-  if (!isAbsolute(path13)) return path13;
-  const short = relative2(workingDirectory, path13);
-  return short.startsWith("..") ? path13 : short;
+function displayPath(path14, workingDirectory) {
+  if (!isAbsolute(path14)) return path14;
+  const short = relative2(workingDirectory, path14);
+  return short.startsWith("..") ? path14 : short;
 }
 async function carryOut(plan, parts, request2, tools) {
   const { registry, bases, cache } = parts;
@@ -13504,11 +13653,22 @@ async function carryOut(plan, parts, request2, tools) {
     const files = openLayerFiles(scratch);
     const fresh = freshCaches(plan);
     const openOnce = () => {
-      const sandbox = opened[0] ?? openSandbox(request2.sandbox, { stateDir, freshCaches: fresh, blobs, files, helper: helper2, report, indexes: cache?.indexes, keeper });
+      const sandbox = opened[0] ?? openSandbox(request2.sandbox, {
+        stateDir,
+        freshCaches: fresh,
+        blobs,
+        files,
+        helper: helper2,
+        report,
+        ignores,
+        indexes: cache?.indexes,
+        keeper
+      });
       opened[0] = sandbox;
       return sandbox;
     };
     downloads2 = await beginDownloads(plan, { ...request2, ...parts, ssh, http: registry.http, registry: request2.registry, scratch, signal });
+    const ignores = await during("building image", openIgnored(request2.ignoredPaths));
     const executeTools = {
       ...tools,
       ...request2,
@@ -13519,6 +13679,7 @@ async function carryOut(plan, parts, request2, tools) {
       files,
       scratch,
       helper: helper2,
+      ignores,
       image: (origin) => bases.image(origin.reference, origin.platform),
       sandbox: openOnce,
       // What goes wrong is thrown again by `finish`.

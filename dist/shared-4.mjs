@@ -2593,10 +2593,10 @@ var Draft = class {
   }
 };
 var setgid = 1024;
-function makeDirectory({ mode, owner, mtime }, above) {
+function makeDirectory({ mode, owner, mtime, isPlain: isPlain2 = false }, above) {
   const inherits = above !== void 0 && (above.mode & setgid) !== 0;
   const { uid, gid } = owner ?? { uid: 0, gid: inherits ? above.gid : 0 };
-  return directoryAttributes(inherits ? mode | setgid : mode, uid, gid, mtime);
+  return directoryAttributes(inherits && !isPlain2 ? mode | setgid : mode, uid, gid, mtime);
 }
 var given = { entry: { ...directoryAttributes(0, 0, 0, 0), path: "" } };
 function* sourcesBelow(place) {
@@ -3790,6 +3790,7 @@ export {
   usualPath,
   MissingProgramError,
   runProgram,
+  checkLevel,
   MalformedLayerError,
   decompress,
   openIndexWriter,

@@ -611,7 +611,13 @@ var ChrootRoot = class {
     const ending = await running;
     await removeTree(home);
     if (ending.exitCode !== 0) return { ...ending, ...this.#tools.supervised ? explainPrivileges(command) : {}, changes: [] };
-    const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude: () => false });
+    const changes = await changesFromScan(
+      this.#directory,
+      before,
+      await lower,
+      { helper, signal },
+      { exclude: this.#tools.ignores ?? (() => false) }
+    );
     return { ...ending, changes };
   }
   async #start(command, home, scratch, signal) {
@@ -766,7 +772,7 @@ var { chmod: chmod3, mkdir: mkdir5 } = process.getBuiltinModule("node:fs/promise
 var { join: join6 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
 function openNs(tools, why, user) {
-  const { stateDir, helper } = tools;
+  const { stateDir } = tools;
   const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: user === void 0 ? "trusted" : "user" });
   const mounts = new MountShop(tools, { moves: false });
   const roots = /* @__PURE__ */ new Set();
@@ -775,7 +781,7 @@ function openNs(tools, why, user) {
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join6(stateDir, "work", randomUUID5()), { layers, mounts, helper, files: tools.files, user });
+      const root = new NsRoot(join6(stateDir, "work", randomUUID5()), { ...tools, layers, mounts, user });
       roots.add(root);
       return root;
     },
@@ -792,6 +798,7 @@ var NsRoot = class {
   #mounts;
   #helper;
   #files;
+  #ignores;
   #user;
   #stop = new AbortController();
   /** From the top to the bottom: layers, and changes that are no layer yet. */
@@ -805,6 +812,7 @@ var NsRoot = class {
     this.#mounts = tools.mounts;
     this.#helper = tools.helper;
     this.#files = tools.files;
+    this.#ignores = tools.ignores;
     this.#user = tools.user;
   }
   async add(layer, tree, lower) {
@@ -845,7 +853,7 @@ var NsRoot = class {
       } };
     }
     const tools = { helper: this.#helper, signal: stopped };
-    const changes = await changesFromUpper(upper, await lower, tools, { exclude: () => false });
+    const changes = await changesFromUpper(upper, await lower, tools, { exclude: this.#ignores ?? (() => false) });
     const top = { made, directory: Promise.resolve(upper) };
     this.#stack.unshift(top);
     return { ...ending, changes, publish: (layer, tree) => this.#inTurn(() => this.#publish(top, layer, tree)) };
@@ -882,7 +890,7 @@ var NsRoot = class {
     const at = this.#stack.indexOf(top);
     const below = this.#stack[at + 1];
     if (at < 0 || below !== void 0 && !isLevel(below)) throw new Error("Cannot keep a layer: the one below it is not written yet");
-    const level = await this.#store.publish(top.made, layer, below, tree);
+    const level = await this.#keep(top, layer, below, tree);
     const now = this.#stack.indexOf(top);
     this.#stack[now] = level;
     const above = this.#stack[now - 1];
@@ -893,6 +901,14 @@ var NsRoot = class {
       // Which is the error of whoever needs it.
     );
     if (isThere) await this.#publish(above, await above.written.layer, above.written.tree);
+  }
+  /** Where something was left out, what the command has left is more than the layer. */
+  async #keep(top, layer, below, tree) {
+    if (this.#ignores === void 0) return this.#store.publish(top.made, layer, below, tree);
+    const level = this.#store.add(Promise.resolve(layer), below, tree);
+    await level.directory;
+    await removeTree(top.made);
+    return level;
   }
 };
 function isLevel(entry) {

@@ -1101,7 +1101,14 @@ var registries = [
     help: "mirrors to pull a registry's images from, in this order; may be repeated; env KANIKO_REGISTRY_MAP adds to it"
   },
   { name: "skip-default-registry-fallback", type: "boolean", help: "never ask a registry itself that has mirrors" },
-  { name: "credential-helpers", type: "multi", value: "NAME", help: "built-in credential helpers to use", status: "not yet" },
+  {
+    name: "credential-helpers",
+    type: "multi",
+    value: "NAME",
+    help: "built-in credential helpers to use",
+    status: "refused",
+    reason: 'no helper is built in, so it can only be ""; name docker-credential-* programs in config.json, under credHelpers or credsStore'
+  },
   { name: "image-download-retry", type: "integer", value: "N", default: "0", help: "further tries of a pull" },
   {
     name: "image-fs-extract-retry",
@@ -1234,7 +1241,12 @@ var behaviour = [
     status: "accepted",
     reason: "layers hold what the build wrote to /var/run and nothing else of it"
   },
-  { name: "ignore-path", type: "multi", value: "PATH", help: "leave a path out of layers", status: "not yet" },
+  {
+    name: "ignore-path",
+    type: "multi",
+    value: "PATH",
+    help: "path that new layers leave out, with all below it; names may have * ? and [...]; may be repeated"
+  },
   {
     name: "force-build-metadata",
     type: "boolean",
@@ -1246,7 +1258,13 @@ var behaviour = [
   { name: "cleanup", type: "boolean", help: "empty the file system after the build", status: "accepted", reason: machine },
   { name: "pre-cleanup", type: "boolean", help: "empty the file system before the build", status: "accepted", reason: machine },
   { name: "preserve-context", type: "boolean", help: "restore the file system after the build", status: "accepted", reason: machine },
-  { name: "materialize", type: "boolean", help: "leave the image's files on disk", status: "not yet" }
+  {
+    name: "materialize",
+    type: "boolean",
+    help: "leave the image's files on disk",
+    status: "refused",
+    reason: "the machine's own file system is not written to; --output type=local,dest=DIR writes the image's files to a directory"
+  }
 ];
 var cache = [
   { name: "no-cache", type: "boolean", help: "use nothing that earlier builds left, and empty the caches that RUN mounts" },
@@ -1462,6 +1480,8 @@ function lastGiven(given) {
 }
 function checkSupport(given) {
   const telling = lastGiven(given).filter((one) => !isDefault(one));
+  const refused = telling.find(({ flag }) => flag.status === "refused");
+  if (refused !== void 0) throw new UsageError(`flag ${refused.spelling} is refused: ${refused.flag.reason ?? ""}`);
   const missing = telling.find(({ flag }) => flag.status === "not yet");
   if (missing !== void 0) throw new UsageError(`flag ${missing.spelling} is not yet supported`);
   const old = given.filter(({ flag, spelling }) => flag.aliases?.includes(spelling.slice(2)));
@@ -1790,6 +1810,7 @@ function readRequest(given, surroundings, command = "build") {
     outputs: outputs2,
     registry: readRegistryOptions(values, surroundings),
     reproducible: values.isSet("reproducible"),
+    ignoredPaths: values.list("ignore-path").map(({ text }) => text),
     rewriteTimestamp: choice.rewriteTimestamp ?? values.isSet("rewrite-timestamp"),
     annotations,
     imageFormat: imageFormat === "docker" || imageFormat === "oci" ? imageFormat : void 0,
@@ -2247,6 +2268,7 @@ function describeUsage() {
     "",
     ...sections.flat(),
     ...describeList("Flags of kaniko that are accepted and have no effect:", list("accepted")),
+    ...describeList("Flags of kaniko that are refused, with what to do instead:", list("refused")),
     ...describeList("Flags of kaniko that are not yet supported:", list("not yet")),
     ...describeList("Deprecated spellings:", old)
   ].join("\n").concat("\n");
