@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LayerItem, RawPath } from "../layer/entry.ts";
 import { ChangeCollector, comparePaths, type Found, type Trail } from "./collect.ts";
-import { isChanged } from "./compare.ts";
+import { type Hashed, isChanged } from "./compare.ts";
 import {
   decodeEntry,
   isDirectoryFrame,
@@ -29,6 +29,7 @@ export interface ChangesOptions {
  */
 export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTools, options: ChangesOptions): Promise<LayerItem[]> {
   const collector = new ChangeCollector(upper);
+  const hashed: Hashed = new Map();
   /** Directories through which nothing lower shows, with the names they have on disk. */
   const opaque = new Map<RawPath, { readonly names: Set<RawPath>; readonly trail: Trail }>();
   for await (const entry of scanDirectory(upper, tools)) {
@@ -46,7 +47,7 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
     }
     if (path === "" || options.exclude(path)) continue;
     const node = lower.lstat(path);
-    if (node === undefined || (await isChanged(upper, found, node))) collector.add(found);
+    if (node === undefined || (await isChanged(upper, found, node, hashed))) collector.add(found);
   }
   for (const [path, { names, trail }] of opaque) {
     for (const name of lower.list(path)) {
@@ -94,6 +95,7 @@ export async function changesFromScan(
   options: ChangesOptions,
 ): Promise<LayerItem[]> {
   const collector = new ChangeCollector(root);
+  const hashed: Hashed = new Map();
   let at = 0;
   /** What is below it went with it. */
   let gone: RawPath | undefined;
@@ -133,7 +135,7 @@ export async function changesFromScan(
       else gone = path;
       if (path === "" || options.exclude(path)) continue;
       const node = lower.lstat(path);
-      if (node === undefined || (await isChanged(root, found, node))) collector.add(found);
+      if (node === undefined || (await isChanged(root, found, node, hashed))) collector.add(found);
     }
   }
   hideUpTo(undefined);

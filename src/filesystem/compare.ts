@@ -6,11 +6,14 @@ import { type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import type { Found } from "./collect.ts";
 import type { FileNode } from "./view.ts";
 
+/** The contents that were hashed so far, by inode: a file with many names changes under all of them and is read once. */
+export type Hashed = Map<string, string>;
+
 /**
  * Whether BuildKit would put the object into a layer although the tree has one at its path: type, mode, owner, device numbers or
  * capability differ, or for all but directories size, time, target or content. Contents are read only where all else is equal.
  */
-export async function isChanged(root: string, found: Found, node: FileNode): Promise<boolean> {
+export async function isChanged(root: string, found: Found, node: FileNode, hashed: Hashed): Promise<boolean> {
   const old = node.attributes;
   const differs =
     found.type !== old.type ||
@@ -25,7 +28,11 @@ export async function isChanged(root: string, found: Found, node: FileNode): Pro
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
   if (found.type !== "file" || found.size === 0) return false;
-  return node.sha256 === undefined || node.sha256 !== (await hashFile(`${toRaw(root)}/${found.path}`, found.size));
+  if (node.sha256 === undefined) return true;
+  const known = hashed.get(found.inode);
+  const sha256 = known ?? (await hashFile(`${toRaw(root)}/${found.path}`, found.size));
+  if (found.nlink > 1) hashed.set(found.inode, sha256);
+  return node.sha256 !== sha256;
 }
 
 const smallSize = 1 << 18;

@@ -236,3 +236,23 @@ for (const { name, script, changes, exclude = () => false } of rows) {
     assert.deepEqual(show(await changesFromUpper(upper, lower, { helper }, { exclude })), changes);
   });
 }
+
+test("a file of many names, one of which is gone, is read once", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = join(await temporary(t), "root");
+  await mkdir(root);
+  await run("sh", ["-ec", "truncate -s 4M 0; for i in $(seq 800); do ln 0 $i; done"], { cwd: root });
+  const all = await changesFromScan(root, { frames: [], options: {} }, emptyTree, { helper }, nothing);
+  const lower = applyItems(emptyTree, all);
+  const state = await snapshot(root, { helper });
+  await run("rm", ["7"], { cwd: root });
+  const begun = performance.now();
+  const changes = await changesFromScan(root, state, lower, { helper }, nothing);
+  assert.deepEqual(
+    changes.map(({ entry }) => entry.path),
+    [".wh.7"],
+  );
+  // To read it 800 times takes far longer, also where the processor hashes 600 MB a second.
+  assert.ok(performance.now() - begun < 3000);
+});
