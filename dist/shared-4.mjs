@@ -2073,14 +2073,18 @@ function whiteout(path2) {
 // src/filesystem/compare.ts
 var { createHash: createHash6 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream2, readFileSync } = process.getBuiltinModule("node:fs");
-async function isChanged(root, found, node) {
+async function isChanged(root, found, node, hashed2) {
   const old = node.attributes;
   const differs = found.type !== old.type || found.mode !== old.mode || found.uid !== old.uid || found.gid !== old.gid || found.devMajor !== old.devMajor || found.devMinor !== old.devMinor || found.xattrs.get("security.capability") !== old.xattrs?.get("security.capability");
   if (differs || found.type === "directory") return differs;
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
   if (found.type !== "file" || found.size === 0) return false;
-  return node.sha256 === void 0 || node.sha256 !== await hashFile(`${toRaw(root)}/${found.path}`, found.size);
+  if (node.sha256 === void 0) return true;
+  const known = hashed2.get(found.inode);
+  const sha256 = known ?? await hashFile(`${toRaw(root)}/${found.path}`, found.size);
+  if (found.nlink > 1) hashed2.set(found.inode, sha256);
+  return node.sha256 !== sha256;
 }
 var smallSize = 1 << 18;
 async function hashFile(path2, size) {
@@ -2288,6 +2292,7 @@ function isDirectoryFrame(frame) {
 var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
 async function changesFromUpper(upper, lower, tools, options) {
   const collector = new ChangeCollector(upper);
+  const hashed2 = /* @__PURE__ */ new Map();
   const opaque = /* @__PURE__ */ new Map();
   for await (const entry of scanDirectory(upper, tools)) {
     const { path: path2, type } = entry;
@@ -2304,7 +2309,7 @@ async function changesFromUpper(upper, lower, tools, options) {
     }
     if (path2 === "" || options.exclude(path2)) continue;
     const node = lower.lstat(path2);
-    if (node === void 0 || await isChanged(upper, found, node)) collector.add(found);
+    if (node === void 0 || await isChanged(upper, found, node, hashed2)) collector.add(found);
   }
   for (const [path2, { names, trail }] of opaque) {
     for (const name of lower.list(path2)) {
@@ -2329,6 +2334,7 @@ async function snapshot(root, tools, options = {}) {
 }
 async function changesFromScan(root, before, lower, tools, options) {
   const collector = new ChangeCollector(root);
+  const hashed2 = /* @__PURE__ */ new Map();
   let at = 0;
   let gone;
   const isGone = (path2) => gone !== void 0 && path2.startsWith(`${gone}/`);
@@ -2367,7 +2373,7 @@ async function changesFromScan(root, before, lower, tools, options) {
       else gone = path2;
       if (path2 === "" || options.exclude(path2)) continue;
       const node = lower.lstat(path2);
-      if (node === void 0 || await isChanged(root, found, node)) collector.add(found);
+      if (node === void 0 || await isChanged(root, found, node, hashed2)) collector.add(found);
     }
   }
   hideUpTo(void 0);
