@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "in-place.h"
 #include "run.h"
 
 static const struct device {
@@ -47,7 +49,10 @@ static struct swap *put_aside(int parent, const char *name) {
   swap->parent = fcntl(parent, F_DUPFD_CLOEXEC, 0);
   swap->home = -1;
   swap->saved = !renameat(parent, name, scratch, aside);
-  if (!swap->saved && errno != ENOENT) die_errno("Cannot put \"%s\" aside", name);
+  // In place, /dev is another file system; the empty file was made a moment ago.
+  struct stat now;
+  int is_stub = !swap->saved && errno == EXDEV && !fstatat(parent, name, &now, AT_SYMLINK_NOFOLLOW) && S_ISREG(now.st_mode) && !now.st_size;
+  if (!swap->saved && errno != ENOENT && (!is_stub || unlinkat(parent, name, 0))) die_errno("Cannot put \"%s\" aside", name);
   restore_times(parent, &before);
   swap_count++;
   return swap;
@@ -61,7 +66,7 @@ static void put_back(int index) {
   snprintf(discarded, sizeof discarded, "used%d", index);
   if (fstat(swap->parent, &before)) return;
   if (swap->home < 0 || renameat(swap->parent, swap->name, swap->home, swap->home_name))
-    renameat(swap->parent, swap->name, scratch, discarded);
+    if (renameat(swap->parent, swap->name, scratch, discarded)) unlinkat(swap->parent, swap->name, 0);
   unlinkat(scratch, discarded, 0);  // a secret at once; the builder removes the scratch directory
   if (swap->home >= 0) close(swap->home);
   if (swap->saved) renameat(scratch, aside, swap->parent, swap->name);
@@ -159,13 +164,12 @@ static void place_mount(struct mount *mount, int home, const char *home_name, in
   close(parent);
 }
 
-void enter_chroot(const struct spec *spec, int status) {
-  int files[FILES_MAX], *homes = allocate((spec->mount_count + 1) * sizeof *homes);
-  const char **names = allocate((spec->mount_count + 1) * sizeof *names);
-  umask(0);
-  processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (processes < 0) die_errno("Cannot open /proc");
-  if (spec->supervised) open_outside(processes);
+static int files[FILES_MAX], *homes;
+static const char **names;
+
+void open_sources(const struct spec *spec) {
+  homes = allocate((spec->mount_count + 1) * sizeof *homes);
+  names = allocate((spec->mount_count + 1) * sizeof *names);
   scratch = open(spec->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (scratch < 0) die_errno("Cannot open \"%s\"", spec->scratch);
   for (size_t i = 0; i < spec->file_count; i++)
@@ -177,6 +181,27 @@ void enter_chroot(const struct spec *spec, int status) {
     if (mount->kind == MOUNT_BIND && (homes[i] = open_below(mount->directory, mount->below, &names[i])) < 0)
       die_errno("Cannot mount on \"%s\": cannot open its source", mount->target);
   }
+}
+
+void put_sources(const struct spec *spec) {
+  for (size_t i = 0; i < spec->file_count; i++)
+    if (!spec->in_place || !is_kept(spec->files[i].path)) replace_file(&spec->files[i], files[i]);
+  for (size_t i = 0; i < spec->mount_count; i++) place_mount(&spec->mounts[i], homes[i], names[i], spec->supervised);
+  free(homes);
+  free(names);
+}
+
+void remove_sources(void) {
+  while (swap_count > 0) put_back(--swap_count);
+  remove_stubs();
+}
+
+void enter_chroot(const struct spec *spec, int status) {
+  umask(0);
+  processes = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (processes < 0) die_errno("Cannot open /proc");
+  if (spec->supervised) open_outside(processes);
+  open_sources(spec);
   if (chdir(spec->root)) die_errno("Cannot enter \"%s\"", spec->root);
   if (chroot(".")) die_errno("Cannot chroot");
   int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -187,18 +212,12 @@ void enter_chroot(const struct spec *spec, int status) {
   fill_dev(dev, status, spec->supervised);
   close(dev);
   close(root);
-  for (size_t i = 0; i < spec->file_count; i++) replace_file(&spec->files[i], files[i]);
-  for (size_t i = 0; i < spec->mount_count; i++) place_mount(&spec->mounts[i], homes[i], names[i], spec->supervised);
-  free(homes);
-  free(names);
+  put_sources(spec);
   umask(022);
   if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);
 }
 
-void leave_chroot(void) {
-  while (swap_count > 0) put_back(--swap_count);
-  remove_stubs();
-}
+void leave_chroot(void) { remove_sources(); }
 
 struct process {
   pid_t pid, parent;
@@ -233,6 +252,21 @@ static struct process *list_processes(size_t *count) {
   return list;
 }
 
+// Root without CAP_KILL may signal what it started as another user no more than that user's processes may; as that user it can.
+static void signal_process(pid_t pid, int signal_number) {
+  char path[32];
+  struct stat owner;
+  if (!kill(pid, signal_number) || errno != EPERM) return;
+  snprintf(path, sizeof path, "%d", pid);
+  if (fstatat(processes, path, &owner, 0)) return;
+  pid_t child = vfork();
+  if (child == 0) {
+    if (!syscall(SYS_setresuid, owner.st_uid, owner.st_uid, owner.st_uid)) kill(pid, signal_number);
+    _exit(0);
+  }
+  if (child > 0) waitpid(child, NULL, 0);
+}
+
 // Signals every living descendant; tells how many it had not signalled in the round before.
 static size_t signal_descendants(int signal_number, size_t known) {
   size_t count, mine = 0;
@@ -249,7 +283,7 @@ static size_t signal_descendants(int signal_number, size_t known) {
     }
   }
   for (size_t i = 0; i < count; i++)
-    if (list[i].mine) kill(list[i].pid, signal_number);
+    if (list[i].mine) signal_process(list[i].pid, signal_number);
   free(list);
   return mine > known ? mine : known;
 }

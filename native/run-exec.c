@@ -75,7 +75,8 @@ static void drop_privileges(const struct spec *spec, int status) {
   // Without no_new_privs, which would disarm setuid programs, only CAP_SYS_ADMIN may install a filter: now or never.
   if (install_seccomp() && (spec->namespaces || spec->supervised || held & BIT(CAP_SYS_ADMIN))) break_off(status, "install the seccomp filter");
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (setgroups(spec->group_count, spec->groups)) break_off(status, "set the supplementary groups");
+  // Root without the right to change its groups has those of the container.
+  if (setgroups(spec->group_count, spec->groups) && !(spec->in_place && errno == EPERM && spec->uid == 0)) break_off(status, "set the supplementary groups");
   if (setresgid(spec->gid, spec->gid, spec->gid)) break_off(status, "set the group");
   if (setresuid(spec->uid, spec->uid, spec->uid)) break_off(status, "set the user");
   if (set_capabilities(spec->uid == 0 ? held & default_capabilities() : 0)) break_off(status, "set the capabilities");
@@ -131,7 +132,9 @@ _Noreturn void execute(const struct spec *spec, int input, int output, int error
   if (input < 0 || dup2(input, 0) < 0) break_off(status, "open /dev/null");
   if (chdir(spec->directory)) refuse(status, REFUSED_DIRECTORY, errno);
   // While no_new_privs is not needed for it.
-  if (spec->shared_processes) keep_apart(0);
+  if (spec->shared_processes || spec->in_place) keep_apart(spec->no_network);
+  if (spec->in_place && spec->no_network && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || install_network_filter()))
+    break_off(status, "keep the command from the network");
   drop_privileges(spec, status);
   if (supervisor >= 0) hand_over(spec, status, supervisor);
   if (!spec->argument_count) {

@@ -93,6 +93,15 @@ static void take_field(struct spec *spec, struct frame *frame) {
       spec->scratch = keep(take_string(frame));
       spec->supervised = take_u8(frame);
       return;
+    case SPEC_IN_PLACE:
+      spec->in_place = 1;
+      spec->root = keep(take_string(frame));
+      spec->scratch = keep(take_string(frame));
+      return;
+    case SPEC_KEPT:
+      spec->kept = grow(spec->kept, spec->kept_count, sizeof(char *));
+      spec->kept[spec->kept_count++] = keep(take_string(frame));
+      return;
     case SPEC_LOWER:
       spec->lowers = grow(spec->lowers, spec->lower_count, sizeof(char *));
       spec->lowers[spec->lower_count++] = keep(take_string(frame));
@@ -147,6 +156,16 @@ static void answer(struct note note) {
   begin_frame(&writer, note.kind);
   if (note.kind == ANSWER_REFUSED) put_u8(&writer, note.refusal);
   put_u32(&writer, note.value);
+  end_frame(&writer);
+  flush_writer(&writer);
+  free(writer.data);
+}
+
+void tell_written(const char *path) {
+  struct writer writer;
+  writer_open(&writer, ANSWERS);
+  begin_frame(&writer, ANSWER_WRITTEN);
+  put_string(&writer, path);
   end_frame(&writer);
   flush_writer(&writer);
   free(writer.data);
@@ -329,8 +348,14 @@ static void close_the_rest(unsigned first) {
   for (unsigned fd = first; fd < (limit > 0 && limit < 65536 ? (unsigned)limit : 65536u); fd++) close((int)fd);
 }
 
+static void leave(void) {
+  leave_in_place();
+  leave_chroot();
+}
+
 int cmd_run(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "hold")) return hold_directories();
+  if (argc > 1 && !strcmp(argv[1], "recover")) return recover_in_place();
   close_the_rest(ERROR + 1);
   static struct spec spec;
   read_spec(&spec);
@@ -352,9 +377,10 @@ int cmd_run(int argc, char **argv) {
     if (run.child == 0) be_init(&spec, notes[1], output, error);
   } else {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) || atexit(leave_chroot)) die_errno("Cannot set up the sandbox");
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) || atexit(leave)) die_errno("Cannot set up the sandbox");
     int channel[2] = {-1, -1};
-    enter_chroot(&spec, notes[1]);
+    if (spec.in_place) enter_in_place(&spec);
+    else enter_chroot(&spec, notes[1]);
     if (spec.supervised && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) die_errno("Cannot make a socket");
     run.child = fork();
     if (run.child < 0) die_errno("Cannot fork");
@@ -378,7 +404,8 @@ int cmd_run(int argc, char **argv) {
     }
   } else {
     kill_descendants();
-    leave_chroot();
+    leave();
+    if (has_been_moved()) return 1;  // stderr says what
     read_notes();
     if (run.child_ended && !run.end.kind) run.end = (struct note){.kind = ANSWER_ENDED, .value = (uint32_t)run.child_status};
   }

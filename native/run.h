@@ -25,6 +25,8 @@ enum spec_kind {
                       // where anything can be mounted
   SPEC_USER_NAMESPACE = 13,  // u8 1 where the command has the machine's processes beside it: the namespaces are in one for users,
                              // and overlayfs keeps its marks in user.overlay.*
+  SPEC_IN_PLACE = 14,  // string root, string scratch: what the root holds comes into the container's own root
+  SPEC_KEPT = 15,      // string path that the builder needs while a command runs in place
 };
 
 // What the builder is told, in frames on stdout.
@@ -32,6 +34,7 @@ enum answer_kind {
   ANSWER_ENDED = 1,      // u32 wait status of the command
   ANSWER_REFUSED = 2,    // u8 enum refusal, u32 errno: the command was not started
   ANSWER_NO_DEVICE = 3,  // u32 errno: device nodes cannot be made
+  ANSWER_WRITTEN = 5,    // string path of the container's own that the command, in place, has made or removed something in
   NOTE_BROKEN = 4,       // among the helper's processes alone: the command could not be set up, stderr says why
 };
 
@@ -57,11 +60,11 @@ struct mount {
 };
 
 struct spec {
-  int namespaces, user_namespace, shared_processes, supervised;
+  int namespaces, user_namespace, shared_processes, supervised, in_place;
   const char *upper, *work, *stage;
   const char *root, *scratch;
-  const char **lowers;
-  size_t lower_count;
+  const char **lowers, **kept;
+  size_t lower_count, kept_count;
   char **arguments, **variables;
   size_t argument_count, variable_count;
   const char *directory, *hostname;
@@ -108,6 +111,17 @@ void remove_mounts(void);
 // run-bare.c: prepares the directory, enters it, and puts back afterwards what was replaced.
 void enter_chroot(const struct spec *spec, int status);
 void leave_chroot(void);
+// Files and mounts without mounting: opens their sources, puts them in place; takes them away again.
+void open_sources(const struct spec *spec);
+void put_sources(const struct spec *spec);
+void remove_sources(void);
+// run-in-place.c: lets the files of a root take the place of the container's own, and puts everything back.
+void enter_in_place(const struct spec *spec);
+void leave_in_place(void);
+int has_been_moved(void);
+void tell_written(const char *path);
+// Undoes what a killed one has left; the command `run recover`.
+int recover_in_place(void);
 // Ends every descendant of this process and waits for them all.
 void kill_descendants(void);
 
@@ -139,6 +153,7 @@ int send_listener(int channel, int listener);
 // supervise-filter.c, in the command's process: makes the calls of itself and all that it starts come to a listener; -1 with errno.
 // Keeps its signals and its tracing to processes of its own, where the kernel can (Landlock, Linux 6.12).
 int open_listener(int without_network);
+int install_network_filter(void);
 void keep_apart(int without_network);
 
 // supervise-content.c: keeps a mount's content in memory and puts something in its place that the supervisor serves it at. -1 with errno.

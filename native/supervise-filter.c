@@ -106,13 +106,7 @@ static void add_foreign(struct program *program, int without_network) {
   end(program, SECCOMP_RET_ALLOW);
 }
 
-static void add_native(struct program *program, int without_network) {
-  load(program, offsetof(struct seccomp_data, nr));
-#ifdef __x86_64__
-  // x32 has numbers of its own for the same calls; hardly a kernel has it.
-  add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1));
-  end(program, SECCOMP_RET_ERRNO | ENOSYS);
-#endif
+static void hand_over_calls(struct program *program) {
   for (int i = 0; i < handed_call_count; i++) {
     const struct handed_call *call = &handed_calls[i];
     if (call->operation == CHANGE_TIMES) {
@@ -129,6 +123,16 @@ static void add_native(struct program *program, int without_network) {
     } else unless_equal_skip(program, (uint32_t)call->number, 1);
     end(program, SECCOMP_RET_USER_NOTIF);
   }
+}
+
+static void add_native(struct program *program, int hands_over, int without_network) {
+  load(program, offsetof(struct seccomp_data, nr));
+#ifdef __x86_64__
+  // x32 has numbers of its own for the same calls; hardly a kernel has it.
+  add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1));
+  end(program, SECCOMP_RET_ERRNO | ENOSYS);
+#endif
+  if (hands_over) hand_over_calls(program);
   if (without_network) {
     refuse(program, SYS_io_uring_setup, ENOSYS);
     refuse_sockets(program, SYS_socket);
@@ -136,21 +140,27 @@ static void add_native(struct program *program, int without_network) {
   end(program, SECCOMP_RET_ALLOW);
 }
 
-int open_listener(int without_network) {
+static int install(int hands_over, int without_network, unsigned long flags) {
   struct program program = {.size = 0};
   load(&program, offsetof(struct seccomp_data, arch));
   struct sock_filter *is_native = &program.steps[program.size];
   add(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 0));
   add_foreign(&program, without_network);
   is_native->jt = (uint8_t)(&program.steps[program.size] - is_native - 1);
-  add_native(&program, without_network);
+  add_native(&program, hands_over, without_network);
   struct sock_fprog filter = {.len = program.size, .filter = program.steps};
+  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+}
+
+int open_listener(int without_network) {
   unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
   // Once the supervisor has taken a call, only a fatal signal interrupts it: runtimes that signal their own threads would repeat it.
-  int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
-  if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+  int listener = install(1, without_network, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  if (listener < 0 && errno == EINVAL) listener = install(1, without_network, flags);
   return listener;
 }
+
+int install_network_filter(void) { return install(0, 1, SECCOMP_FILTER_FLAG_SPEC_ALLOW); }
 
 // linux/landlock.h of Linux 6.12.
 struct ruleset {

@@ -106,6 +106,8 @@ async function putSlipway(root: string, repository: string, { machine }: Archite
   write(join(dist, helper), readFileSync(join(repository, "dist", helper)), 0o755);
   await buildDist(dist, "/kaniko/node");
   for (const name of ["executor", "warmer", "slipway"]) link(join(kaniko, name), "dist/slipway.mjs");
+  // By it the sandbox "inplace" knows where it is; native/in-place-kept.c looks at more.
+  write(join(kaniko, "executor-image"), "");
   write(join(kaniko, "licenses/slipway/LICENSE"), readFileSync(join(repository, "LICENSE")));
 }
 

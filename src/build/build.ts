@@ -33,7 +33,7 @@ import { joinPlans } from "./join-plans.ts";
 import { openLayers } from "./layers.ts";
 import { makePlan, type PlanRequest, type Wanted } from "./make-plan.ts";
 import type { Base, Origin, Plan } from "./plan.ts";
-import type { Request } from "./request.ts";
+import type { CacheRequest, Request } from "./request.ts";
 import type { BuildResult, BuildTools } from "./result.ts";
 import { rootItems } from "./root-items.ts";
 import { openShipping, type Shipping } from "./shipping.ts";
@@ -214,6 +214,7 @@ async function carryOut(
         opened[0] ??
         openSandbox(request.sandbox, {
           stateDir,
+          keeps: directoriesOf(request.cache),
           freshCaches: fresh,
           blobs,
           files,
@@ -303,4 +304,9 @@ async function carryOut(
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request.stateIsPrivate ? stateDir : scratch);
   }
+}
+
+/** The caches that lie in directories. */
+function directoriesOf(cache: CacheRequest | undefined): readonly string[] {
+  return (cache?.stores ?? []).flatMap((store) => ("path" in store ? [store.path] : []));
 }

@@ -3,10 +3,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LayerItem, RawPath } from "../layer/entry.ts";
 import { ChangeCollector, comparePaths, type Found, type Trail } from "./collect.ts";
-import { type Hashed, isChanged } from "./compare.ts";
+import { type Hashed, hasContent, isChanged } from "./compare.ts";
 import {
   decodeEntry,
   isDirectoryFrame,
+  isSameButForCtime,
   pathOfFrame,
   type ScannedEntry,
   type ScanOptions,
@@ -20,6 +21,8 @@ import { joinPath, nameOf, parentOf } from "./view.ts";
 export interface ChangesOptions {
   /** Paths that are the builder's own: neither they nor their absence come into the layer. Asked for each path by itself. */
   exclude(path: RawPath): boolean;
+  /** Everything may have been moved away and back, which changes ctimes. */
+  readonly isMoved?: boolean;
 }
 
 /**
@@ -135,6 +138,7 @@ export async function changesFromScan(
       else gone = path;
       if (path === "" || options.exclude(path)) continue;
       const node = lower.lstat(path);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && (await hasContent(root, found, node, hashed))) continue;
       if (node === undefined || (await isChanged(root, found, node, hashed))) collector.add(found);
     }
   }

@@ -27,12 +27,17 @@ export async function isChanged(root: string, found: Found, node: FileNode, hash
   // A layer that was made here keeps whole seconds of a time that has more on disk.
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
-  if (found.type !== "file" || found.size === 0) return false;
-  if (node.sha256 === undefined) return true;
+  return !(await hasContent(root, found, node, hashed));
+}
+
+/** Whether the content is what the tree has; everything but files has it. */
+export async function hasContent(root: string, found: Found, node: FileNode, hashed: Hashed): Promise<boolean> {
+  if (found.type !== "file" || found.size === 0) return true;
+  if (node.sha256 === undefined) return false;
   const known = hashed.get(found.inode);
   const sha256 = known ?? (await hashFile(`${toRaw(root)}/${found.path}`, found.size));
   if (found.nlink > 1) hashed.set(found.inode, sha256);
-  return node.sha256 !== sha256;
+  return node.sha256 === sha256;
 }
 
 const smallSize = 1 << 18;

@@ -121,3 +121,9 @@ export function pathOfFrame(frame: Buffer): RawPath {
 export function isDirectoryFrame(frame: Buffer): boolean {
   return types[frame.readUInt32LE(frame.readUInt32LE(1) + 6) >>> 12] === "directory";
 }
+
+/** Whether two frames of one path are the same but for the time of the last change to content or attributes. */
+export function isSameButForCtime(a: Buffer, b: Buffer): boolean {
+  const at = a.readUInt32LE(1) + 42;
+  return a.length === b.length && a.subarray(0, at).equals(b.subarray(0, at)) && a.subarray(at + 12).equals(b.subarray(at + 12));
+}

@@ -205,8 +205,8 @@ export function readStateDir(
 ): Pick<Request, "stateDir" | "stateIsPrivate"> {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
   if (given) return { stateDir: resolve(directory, given), stateIsPrivate: false };
-  // The executor image has no /tmp unless something is mounted there, which then is the better place.
-  const usual = fileExists("/kaniko") && !fileExists("/tmp") ? "/kaniko" : "/tmp";
+  // The executor image has no /tmp unless something is mounted there, which then is the better place, or a RUN is or was in its root.
+  const usual = fileExists("/kaniko") && (!fileExists("/tmp") || fileExists("/kaniko/in-place/journal")) ? "/kaniko" : "/tmp";
   const parent = resolve(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
   try {
     return { stateDir: makeDirectory(join(parent, "slipway-")), stateIsPrivate: true };

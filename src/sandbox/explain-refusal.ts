@@ -73,6 +73,12 @@ const rows: readonly Row[] = [
     change:
       "the machine takes all rights from user namespaces, as Ubuntu does; unset the sysctl kernel.apparmor_restrict_unprivileged_userns",
   },
+  { when: /not the executor image$/, reason: () => "it is for the executor image alone", change: "" },
+  {
+    when: /Cannot run in place: cannot .* files/,
+    reason: itself,
+    change: "add the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID",
+  },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" },
 ];
 

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Helper } from "../helper/helper.ts";
 import { openChroot } from "./chroot.ts";
+import { homeInPlace, isExecutorImage, openInPlace, placeInPlace } from "./in-place.ts";
 import { openNs } from "./ns.ts";
 import type { Sandbox, SandboxName, SandboxOptions } from "./sandbox.ts";
 import type { Place, UserNamespace } from "./start-command.ts";
@@ -13,13 +14,17 @@ type RungTools = SandboxOptions & { readonly helper: Helper };
 export interface Form {
   /** Directories below `home` that must be there, and empty. */
   readonly directories: readonly string[];
-  place(home: string): Place;
+  /** Where a command's files lie; the state directory where it is left out. Throws a SandboxError where the form cannot be had. */
+  homeIn?(stateDir: string): string;
+  place(home: string, stateDir: string): Place;
   describe(stateDir: string): string;
   open(tools: RungTools, why: string): Sandbox;
 }
 
 export interface Rung {
   readonly name: SandboxName;
+  /** Whether it comes into question; it does where this is left out. */
+  readonly isOffered?: () => boolean;
   /** The next one is tried where the one before it is refused. */
   readonly forms: readonly [Form, ...Form[]];
 }
@@ -34,6 +39,7 @@ export const rungs: readonly Rung[] = [
     ],
   },
   { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", isOffered: isExecutorImage, forms: [inPlace()] },
   { name: "chroot-bare", forms: [inChroot("chroot-bare", "no /proc and /sys")] },
 ];
 
@@ -58,5 +64,15 @@ function inChroot(name: "chroot" | "chroot-bare", what: string): Form {
     place: (home) => ({ kind: "chroot", root: join(home, "root"), scratch: join(home, "scratch"), supervised: name === "chroot" }),
     describe: () => `no isolation from this job, ${what}, changes found by scanning`,
     open: (tools, why) => openChroot(name, tools, why),
+  };
+}
+
+function inPlace(): Form {
+  return {
+    directories: ["root", "scratch"],
+    homeIn: homeInPlace,
+    place: (home, stateDir) => placeInPlace(join(home, "root"), join(home, "scratch"), [stateDir]),
+    describe: () => "no isolation from this job, in the root of this container, changes found by scanning",
+    open: openInPlace,
   };
 }

@@ -11,7 +11,7 @@ import type { CacheMount, Mount } from "./mount.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export const sandboxNames = ["ns", "userns", "chroot", "chroot-bare"] as const;
+export const sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"] as const;
 
 export type SandboxName = (typeof sandboxNames)[number];
 
@@ -110,6 +110,8 @@ export interface SandboxOptions {
   readonly ignores?: ((path: RawPath) => boolean) | undefined;
   /** Gets the entries of layers that are unpacked. */
   readonly indexes?: IndexSink | undefined;
+  /** Absolute paths that the builder writes to while commands run: where these run in the builder's own root, they stay there. */
+  readonly keeps?: readonly string[];
   /** Without one, caches live as long as the state directory. */
   readonly keeper?: CacheKeeper | undefined;
 }

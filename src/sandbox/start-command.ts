@@ -20,7 +20,9 @@ export type Place =
       readonly user?: UserNamespace;
     }
   /** `scratch` is an empty directory of the same file system; it holds rubbish afterwards. A supervisor serves /proc, /sys and devices. */
-  | { readonly kind: "chroot"; readonly root: string; readonly scratch: string; readonly supervised: boolean };
+  | { readonly kind: "chroot"; readonly root: string; readonly scratch: string; readonly supervised: boolean }
+  /** What `root` holds takes the place of this container's own files, but for those at `keeps`, and comes back afterwards. */
+  | { readonly kind: "in-place"; readonly root: string; readonly scratch: string; readonly keeps: readonly string[] };
 
 export interface UserNamespace {
   /** `shared` where a fresh /proc is refused: the command sees the /proc of this container. */
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** Device nodes cannot be made; with the error's number. */
   onMissingDevices?(errno: number): void;
+  /** The command, in place, has made or removed something in a directory that is this container's own. */
+  onWritten?(path: string): void;
 }
 
 export interface Ending {
@@ -62,8 +66,10 @@ const kinds = {
   tmpfs: 11,
   content: 12,
   userNamespace: 13,
+  inPlace: 14,
+  kept: 15,
 } as const;
-const answers = { ended: 1, refused: 2, noDevice: 3 } as const;
+const answers = { ended: 1, refused: 2, noDevice: 3, written: 5 } as const;
 const refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 } as const;
 
 /** Longer than the helper takes to end a thousand processes, far shorter than the 5 s in which everything must be gone. */
@@ -108,7 +114,10 @@ function write(stdin: Writable, command: Command, place: Place, { files, mounts 
     stdin.write(Buffer.concat([head, ...fields]));
   };
   stdin.cork();
-  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
+  if (place.kind === "in-place") {
+    send(kinds.inPlace, text(place.root), text(place.scratch));
+    for (const path of place.keeps) send(kinds.kept, text(path));
+  } else if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
     if (place.user !== undefined) send(kinds.userNamespace, flag(place.user.processes === "shared"));
@@ -163,6 +172,9 @@ async function readAnswers(stdout: Readable, command: Command, options: StartOpt
       switch (rest[4]) {
         case answers.noDevice:
           options.onMissingDevices?.(body.readUInt32LE(0));
+          break;
+        case answers.written:
+          options.onWritten?.(body.toString("utf8", 4, body.length - 1));
           break;
         case answers.ended:
           ending = readStatus(body.readUInt32LE(0));

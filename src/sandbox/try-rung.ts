@@ -40,20 +40,21 @@ export async function tryRung({ name, forms }: Rung, helper: Helper, stateDir: s
 }
 
 async function tryForm(form: Form, helper: Helper, stateDir: string): Promise<{ readonly warning: string | undefined } | SandboxError> {
-  const home = join(stateDir, "work", `probe-${randomUUID()}`);
+  let home = "";
   try {
+    home = join(form.homeIn?.(stateDir) ?? stateDir, "work", `probe-${randomUUID()}`);
     await mkdir(home, { recursive: true, mode: 0o700 });
     for (const name of form.directories) await mkdir(join(home, name));
     let warning: string | undefined;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
     };
-    await startCommand(nothing, form.place(home), { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
+    await startCommand(nothing, form.place(home, stateDir), { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
     return { warning };
   } catch (error) {
     if (error instanceof SandboxError) return error;
     throw error;
   } finally {
-    await removeTree(home);
+    if (home !== "") await removeTree(home);
   }
 }

@@ -62,6 +62,8 @@ export interface Pod {
   /** Path in the container, with `:ro` where it cannot be written to → path on this machine. */
   readonly volumes?: Readonly<Record<string, string>>;
   readonly readOnlyRoot?: boolean;
+  /** In the place of those that the environment has. */
+  readonly capabilities?: readonly string[];
 }
 
 export interface EndedPod {
@@ -72,16 +74,19 @@ export interface EndedPod {
 
 /** Runs a container of the image to its end, in the machine's network. */
 export async function runPod(image: ExecutorImage, pod: Pod): Promise<EndedPod> {
-  const { environment, command, args = [], env = {}, volumes = {}, readOnlyRoot = false } = pod;
+  const { environment, command, args = [], env = {}, volumes = {}, readOnlyRoot = false, capabilities } = pod;
   const { Entrypoint, Env, WorkingDir } = image.config;
   const variables = [...Env, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)].flatMap((pair) => ["-e", pair]);
   const binds = Object.entries(volumes).flatMap(([inside, outside]) => ["-v", `${outside}:${inside}`]);
   const words = [environment, image.root, ...binds, ...variables, "-w", WorkingDir, "--", ...(command ?? Entrypoint), ...args];
-  return start(join(repository, "../shared/environments/run-in"), words, readOnlyRoot ? { RUNTIME: readOnlyRuntime } : {});
+  return start(join(repository, "../shared/environments/run-in"), words, {
+    ...(readOnlyRoot ? { RUNTIME: runtime("read-only") } : {}),
+    ...(capabilities ? { RUNTIME: runtime("with-capabilities"), CAPABILITIES: JSON.stringify(capabilities) } : {}),
+  });
 }
 
-/** runc, called as `run --bundle DIRECTORY ID`, with a root that cannot be written to. */
-const readOnlyRuntime = fileURLToPath(new URL("runc-read-only", import.meta.url));
+/** runc, called as `run --bundle DIRECTORY ID`, with another configuration. */
+const runtime = (name: string) => fileURLToPath(new URL(`runc-${name}`, import.meta.url));
 
 /** Runs a program in the running pod that has this volume, as kubectl exec does. */
 export async function runInPod(volume: string, words: readonly string[]): Promise<EndedPod> {

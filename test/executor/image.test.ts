@@ -30,6 +30,7 @@ test("its root has kaniko's paths and nothing else", (t) => {
       "777 0:0 kaniko/.docker/",
       "755 0:0 kaniko/dist/",
       "777 0:0 kaniko/executor -> dist/slipway.mjs",
+      "644 0:0 kaniko/executor-image",
       "755 0:0 kaniko/git",
       "755 0:0 kaniko/git-core/",
       "755 0:0 kaniko/lib/",

@@ -4,7 +4,6 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Layer } from "../../src/image/image.ts";
 import { layerOf, type RunOptions, type Stage } from "./stage.ts";
 
 interface Row {
@@ -158,7 +157,7 @@ const battery: readonly Row[] = [
   { name: "a static program", command: ["/bin/busybox", "cat", "/proc/self/comm"], shows: /^busybox\n$/ },
 ];
 
-/** Programs of this machine, with what they are linked to, as a layer: what tests find on any Debian. */
+/** Programs of this machine, with what they are linked to: what tests find on any Debian. */
 const programs: readonly string[] = [
   "bash",
   "dpkg",
@@ -174,7 +173,7 @@ const programs: readonly string[] = [
 ];
 
 // With a shell that does not take its own commands for those of the machine.
-const makePackage = [
+export const makePackage = [
   "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /tmp/p/DEBIAN /tmp/p/opt; touch /var/lib/dpkg/status /tmp/p/opt/file",
   "printf 'Package: p\\nVersion: 1\\nArchitecture: all\\nMaintainer: m\\nDescription: d\\n' >/tmp/p/DEBIAN/control",
   "printf '#!/bin/sh\\nset -e\\ncat /proc/self/comm >/dev/null\\ntest -e /proc/self/fd/1\\nreadlink /proc/$$/exe\\n' >/tmp/p/DEBIAN/postinst",
@@ -201,14 +200,15 @@ const machineBattery: readonly Row[] = [
     shows: /Setting up p \(1\)[\s\S]*\/bin\/\w+\n[\s\S]*install ok installed\nfile\n/,
   },
 ];
-function machineLayer(): Layer {
+/** A tar. */
+export function archivePrograms(): Buffer {
   const root = mkdtempSync(join(tmpdir(), "slipway-programs-"));
   try {
     for (const program of programs) {
       const folder = ["/usr/sbin", "/usr/bin"].find((folder) => existsSync(join(folder, program)));
       if (folder !== undefined) addFile(root, join(folder, program));
     }
-    return layerOf(execFileSync("tar", ["-c", "--owner=0", "--group=0", "-C", root, "."], { maxBuffer: 1 << 28 }), "none");
+    return execFileSync("tar", ["-c", "--owner=0", "--group=0", "-C", root, "."], { maxBuffer: 1 << 28 });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
@@ -245,6 +245,6 @@ async function tryBattery(stage: Stage, rows: readonly Row[]): Promise<string[]>
 /** The same with programs of this machine beside those of the stage. */
 export async function tryAll(stage: Stage): Promise<string[]> {
   const failures = await tryBattery(stage, battery);
-  await stage.add(machineLayer());
+  await stage.add(layerOf(archivePrograms(), "none"));
   return [...failures, ...(await tryBattery(stage, machineBattery))];
 }
