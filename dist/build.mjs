@@ -7515,7 +7515,7 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/sandbox.ts
-var sandboxNames = ["ns", "userns", "chroot", "chroot-bare"];
+var sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"];
 async function surveySandboxes(helper2, stateDir) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
   return surveyRungs(helper2, stateDir);
@@ -13655,6 +13655,7 @@ async function carryOut(plan, parts, request2, tools) {
     const openOnce = () => {
       const sandbox = opened[0] ?? openSandbox(request2.sandbox, {
         stateDir,
+        keeps: directoriesOf(request2.cache),
         freshCaches: fresh,
         blobs,
         files,
@@ -13746,6 +13747,9 @@ async function carryOut(plan, parts, request2, tools) {
     for (const sandbox of await Promise.allSettled(opened)) if (sandbox.status === "fulfilled") await sandbox.value.close();
     await removeTree(request2.stateIsPrivate ? stateDir : scratch);
   }
+}
+function directoriesOf(cache) {
+  return (cache?.stores ?? []).flatMap((store2) => "path" in store2 ? [store2.path] : []);
 }
 export {
   BuildFailure,

@@ -10,7 +10,7 @@ import "./shared-1.mjs";
 // src/sandbox/choose.ts
 async function chooseSandbox(choice, options) {
   const { helper, report } = options;
-  const tried = rungs.filter(({ name }) => choice === "auto" || choice === name);
+  const tried = rungs.filter(({ name, isOffered }) => choice === name || choice === "auto" && isOffered?.() !== false);
   if (tried.length === 0) {
     const names = rungs.map(({ name }) => name).join(", ");
     throw new Error(`Cannot use the sandbox "${choice}": not yet supported; there are auto, ${names}`);

@@ -2079,12 +2079,15 @@ async function isChanged(root, found, node, hashed2) {
   if (differs || found.type === "directory") return differs;
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
-  if (found.type !== "file" || found.size === 0) return false;
-  if (node.sha256 === void 0) return true;
+  return !await hasContent2(root, found, node, hashed2);
+}
+async function hasContent2(root, found, node, hashed2) {
+  if (found.type !== "file" || found.size === 0) return true;
+  if (node.sha256 === void 0) return false;
   const known = hashed2.get(found.inode);
   const sha256 = known ?? await hashFile(`${toRaw(root)}/${found.path}`, found.size);
   if (found.nlink > 1) hashed2.set(found.inode, sha256);
-  return node.sha256 !== sha256;
+  return node.sha256 === sha256;
 }
 var smallSize = 1 << 18;
 async function hashFile(path2, size) {
@@ -2287,6 +2290,10 @@ function pathOfFrame(frame) {
 function isDirectoryFrame(frame) {
   return types4[frame.readUInt32LE(frame.readUInt32LE(1) + 6) >>> 12] === "directory";
 }
+function isSameButForCtime(a, b) {
+  const at = a.readUInt32LE(1) + 42;
+  return a.length === b.length && a.subarray(0, at).equals(b.subarray(0, at)) && a.subarray(at + 12).equals(b.subarray(at + 12));
+}
 
 // src/filesystem/changes.ts
 var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
@@ -2373,6 +2380,7 @@ async function changesFromScan(root, before, lower, tools, options) {
       else gone = path2;
       if (path2 === "" || options.exclude(path2)) continue;
       const node = lower.lstat(path2);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, found, node, hashed2)) continue;
       if (node === void 0 || await isChanged(root, found, node, hashed2)) collector.add(found);
     }
   }

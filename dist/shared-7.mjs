@@ -380,9 +380,11 @@ var kinds = {
   bind: 10,
   tmpfs: 11,
   content: 12,
-  userNamespace: 13
+  userNamespace: 13,
+  inPlace: 14,
+  kept: 15
 };
-var answers = { ended: 1, refused: 2, noDevice: 3 };
+var answers = { ended: 1, refused: 2, noDevice: 3, written: 5 };
 var refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 };
 var killAfterMs = 3e3;
 async function startCommand(command, place, options) {
@@ -419,7 +421,10 @@ function write(stdin, command, place, { files, mounts = [] }) {
     stdin.write(Buffer.concat([head, ...fields]));
   };
   stdin.cork();
-  if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
+  if (place.kind === "in-place") {
+    send(kinds.inPlace, text(place.root), text(place.scratch));
+    for (const path of place.keeps) send(kinds.kept, text(path));
+  } else if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
     if (place.user !== void 0) send(kinds.userNamespace, flag(place.user.processes === "shared"));
@@ -469,6 +474,9 @@ async function readAnswers(stdout, command, options) {
         case answers.noDevice:
           options.onMissingDevices?.(body.readUInt32LE(0));
           break;
+        case answers.written:
+          options.onWritten?.(body.toString("utf8", 4, body.length - 1));
+          break;
         case answers.ended:
           ending = readStatus(body.readUInt32LE(0));
           break;
@@ -517,30 +525,31 @@ function explainRefusal({ args, cwd, stderr }, refusal, errno) {
   return { exitCode };
 }
 
-// src/sandbox/chroot.ts
+// src/sandbox/flat-root.ts
 var { randomUUID: randomUUID3 } = process.getBuiltinModule("node:crypto");
 var { chmod: chmod2, chown: chown2, mkdir: mkdir3 } = process.getBuiltinModule("node:fs/promises");
 var { join: join4 } = process.getBuiltinModule("node:path");
-function openChroot(name, tools, why) {
+function openFlat(tools, way) {
   const mounts = new MountShop(tools, { moves: true });
   const roots = /* @__PURE__ */ new Set();
   return {
-    name,
-    why,
+    name: way.name,
+    why: way.why,
     stacksLayers: false,
     async openRoot() {
-      const root = new ChrootRoot(join4(tools.stateDir, "work", randomUUID3()), { ...tools, mounts, supervised: name === "chroot" });
+      const root = new FlatRoot(join4(tools.stateDir, "work", randomUUID3()), { ...tools, mounts, way });
       roots.add(root);
       return root;
     },
     saveCaches: (signal) => mounts.saveCaches(signal),
     async close() {
       await Promise.all([...roots].map((root) => root.close()));
+      await way.close?.();
       await mounts.close();
     }
   };
 }
-var ChrootRoot = class {
+var FlatRoot = class {
   #work;
   #directory;
   #tools;
@@ -567,8 +576,7 @@ var ChrootRoot = class {
     return (await unpacked).tree;
   }
   async run(command, lower, signal) {
-    if (command.network === "none" && !this.#tools.supervised)
-      throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
+    this.#tools.way.expect?.(command);
     const { layers } = await this.#merged;
     let release = (_) => {
     };
@@ -610,39 +618,86 @@ var ChrootRoot = class {
     });
     const ending = await running;
     await removeTree(home);
-    if (ending.exitCode !== 0) return { ...ending, ...this.#tools.supervised ? explainPrivileges(command) : {}, changes: [] };
-    const changes = await changesFromScan(
-      this.#directory,
-      before,
-      await lower,
-      { helper, signal },
-      { exclude: this.#tools.ignores ?? (() => false) }
-    );
+    const hint = ending.exitCode === 0 ? void 0 : this.#tools.way.explain?.(command);
+    if (ending.exitCode !== 0) return { ...ending, ...hint && { hint }, changes: [] };
+    const { way, ignores: exclude = () => false } = this.#tools;
+    const { isMoved = false } = way;
+    const changes = await changesFromScan(this.#directory, before, await lower, { helper, signal }, { exclude, isMoved });
     return { ...ending, changes };
   }
   async #start(command, home, scratch, signal) {
-    const { helper, supervised } = this.#tools;
+    const { helper, way } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
     const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, { kind: "chroot", root: this.#directory, scratch, supervised }, { helper, files, mounts, signal });
+      return await startCommand(command, way.place(this.#directory, scratch), { ...way.listeners, helper, files, mounts, signal });
     } finally {
       await release();
     }
   }
 };
+
+// src/sandbox/chroot.ts
+function openChroot(name, tools, why) {
+  const supervised = name === "chroot";
+  return openFlat(tools, {
+    ...{ name, why },
+    place: (root, scratch) => ({ kind: "chroot", root, scratch, supervised }),
+    expect({ network }) {
+      if (network === "none" && !supervised)
+        throw new Error('Cannot run without network: the sandbox "chroot-bare" has the network of the machine');
+    },
+    ...supervised ? { explain: explainPrivileges } : {}
+  });
+}
 function explainPrivileges({ args, user }) {
   const [program] = /\b(sudo|su|doas|ping|newuidmap)\b/.exec(args.join(" ")) ?? [];
-  if (program === void 0 || user.uid === 0) return {};
-  return {
-    hint: `setuid programs and file capabilities, which ${program} needs, have no effect in the sandbox "chroot"; do it as root, with USER, or give the job CAP_SYS_ADMIN`
-  };
+  if (program === void 0 || user.uid === 0) return void 0;
+  return `setuid programs and file capabilities, which ${program} needs, have no effect in the sandbox "chroot"; do it as root, with USER, or give the job CAP_SYS_ADMIN`;
+}
+
+// src/sandbox/in-place.ts
+var { existsSync: existsSync2, statSync } = process.getBuiltinModule("node:fs");
+var { join: join5 } = process.getBuiltinModule("node:path");
+var mark = "/kaniko/executor-image";
+var own = "/kaniko/in-place";
+function openInPlace(tools, why) {
+  const { helper, report } = tools;
+  const onWritten = (path) => report.emit({ kind: "warning", text: `RUN changed "${path}", which is this container's own; that is no part of the image` });
+  return openFlat(
+    { ...tools, stateDir: homeInPlace(tools.stateDir) },
+    {
+      ...{ name: "inplace", why },
+      place: (root, scratch) => placeInPlace(root, scratch, [tools.stateDir, ...tools.keeps ?? []]),
+      isMoved: true,
+      listeners: { onWritten },
+      close: () => recoverInPlace(helper)
+    }
+  );
+}
+function placeInPlace(root, scratch, keeps) {
+  return { kind: "in-place", root, scratch, keeps };
+}
+var isExecutorImage = () => existsSync2(mark);
+function homeInPlace(stateDir) {
+  if (!isExecutorImage()) throw new SandboxError("Cannot run in place: this is not the executor image");
+  return statSync(stateDir).dev === statSync("/").dev ? stateDir : own;
+}
+async function recoverInPlace(helper) {
+  if (existsSync2(join5(own, "journal"))) {
+    const process2 = helper.start(["run", "recover"]);
+    process2.stdin.end();
+    process2.stdout.resume();
+    const { code, stderr } = await process2.exited;
+    if (code !== 0) throw new SandboxError(stderr || "Cannot put the container's files back");
+  }
+  if (existsSync2(join5(own, "rubbish"))) await removeTree(join5(own, "rubbish"));
 }
 
 // src/sandbox/layer-store.ts
 var { createHash: createHash2, randomUUID: randomUUID4 } = process.getBuiltinModule("node:crypto");
 var { mkdir: mkdir4, rename: rename2 } = process.getBuiltinModule("node:fs/promises");
-var { join: join5 } = process.getBuiltinModule("node:path");
+var { join: join6 } = process.getBuiltinModule("node:path");
 var parallelUnpacks = 4;
 var LayerStore = class {
   #folder;
@@ -684,7 +739,7 @@ var LayerStore = class {
     const chain = await chainId;
     await mkdir4(this.#folder, { recursive: true, mode: 448 });
     const home = this.#homeOf(chain);
-    const directory = join5(home, "fs");
+    const directory = join6(home, "fs");
     if (!await moveDirectory(made, home)) await removeTree(made);
     if (!await this.#hold.take(home)) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
     this.#known.set(chain, Promise.resolve({ directory, tree }));
@@ -700,7 +755,7 @@ var LayerStore = class {
     await this.#enter();
     try {
       const home = this.#homeOf(chain);
-      const directory = join5(home, "fs");
+      const directory = join6(home, "fs");
       const isThere = await this.#hold.take(home);
       const tree = isThere ? known ?? await this.#read(layer, below) : await this.#unpackInto(home, layer, below, known);
       this.#files.register(layer.diffId, directory);
@@ -711,22 +766,22 @@ var LayerStore = class {
   }
   /** Overlayfs cannot read in one form what it has written in the other. */
   #homeOf(chain) {
-    return join5(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
+    return join6(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
   }
   async #read(layer, below) {
     const index = await indexLayer(layer, { signal: this.#stop.signal });
     return (await below?.tree ?? emptyTree).with(index);
   }
   async #unpackInto(home, layer, below, known) {
-    const fresh = join5(this.#folder, `new-${randomUUID4()}`);
+    const fresh = join6(this.#folder, `new-${randomUUID4()}`);
     await mkdir4(this.#folder, { recursive: true, mode: 448 });
-    await mkdir4(join5(fresh, "fs"), { recursive: true });
+    await mkdir4(join6(fresh, "fs"), { recursive: true });
     try {
       const lower = below && this.#lowerOf(below);
       lower?.catch(() => {
       });
       const tools = { helper: this.#helper, signal: this.#stop.signal, indexes: this.#indexes };
-      const tree = await unpackLayer(layer, { root: join5(fresh, "fs"), form: "overlay", marks: this.#marks, lower, tree: known }, tools);
+      const tree = await unpackLayer(layer, { root: join6(fresh, "fs"), form: "overlay", marks: this.#marks, lower, tree: known }, tools);
       await moveDirectory(fresh, home);
       await this.#hold.take(home);
       return tree;
@@ -769,11 +824,11 @@ async function moveDirectory(from, to) {
 // src/sandbox/ns.ts
 var { randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
 var { chmod: chmod3, mkdir: mkdir5 } = process.getBuiltinModule("node:fs/promises");
-var { join: join6 } = process.getBuiltinModule("node:path");
+var { join: join7 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
 function openNs(tools, why, user) {
   const { stateDir } = tools;
-  const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: user === void 0 ? "trusted" : "user" });
+  const layers = new LayerStore(join7(stateDir, "layers"), { ...tools, marks: user === void 0 ? "trusted" : "user" });
   const mounts = new MountShop(tools, { moves: false });
   const roots = /* @__PURE__ */ new Set();
   return {
@@ -781,7 +836,7 @@ function openNs(tools, why, user) {
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join6(stateDir, "work", randomUUID5()), { ...tools, layers, mounts, user });
+      const root = new NsRoot(join7(stateDir, "work", randomUUID5()), { ...tools, layers, mounts, user });
       roots.add(root);
       return root;
     },
@@ -825,7 +880,7 @@ var NsRoot = class {
     }
     if (tree === void 0 || lower === void 0) throw new Error("Cannot add a layer: what lies below it is not known");
     this.#runs += 1;
-    const made = join6(this.#work, String(this.#runs), "layer");
+    const made = join7(this.#work, String(this.#runs), "layer");
     const directory = this.#unpack(layer, made, lower, tree);
     this.#stack.unshift({ made, directory, written: { layer, tree } });
     await directory;
@@ -833,7 +888,7 @@ var NsRoot = class {
   }
   /** The layer by itself; it has no name that others could find it by. */
   async #unpack(layer, made, lower, tree) {
-    const directory = join6(made, "fs");
+    const directory = join7(made, "fs");
     await mkdir5(this.#work, { recursive: true, mode: 448 });
     await mkdir5(directory, { recursive: true });
     const target = { root: directory, form: "overlay", lower: { tree: lower, layers: [], files: this.#files }, tree };
@@ -843,9 +898,9 @@ var NsRoot = class {
   async run(command, lower, signal) {
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     this.#runs += 1;
-    const home = join6(this.#work, String(this.#runs));
-    const made = join6(home, "layer");
-    const upper = join6(made, "fs");
+    const home = join7(this.#work, String(this.#runs));
+    const made = join7(home, "layer");
+    const upper = join7(made, "fs");
     const ending = await this.#inTurn(() => this.#start(command, home, upper, stopped));
     if (ending.exitCode !== 0) {
       await removeTree(home);
@@ -872,7 +927,7 @@ var NsRoot = class {
   async #start(command, home, upper, signal) {
     const lowers = await Promise.all(this.#stack.map(({ directory }) => directory));
     signal.throwIfAborted();
-    const [work, stage] = [join6(home, "work"), join6(home, "stage")];
+    const [work, stage] = [join7(home, "work"), join7(home, "stage")];
     await mkdir5(this.#work, { recursive: true, mode: 448 });
     await mkdir5(upper, { recursive: true });
     await Promise.all([mkdir5(work), mkdir5(stage)]);
@@ -916,7 +971,7 @@ function isLevel(entry) {
 }
 
 // src/sandbox/rungs.ts
-var { join: join7 } = process.getBuiltinModule("node:path");
+var { join: join8 } = process.getBuiltinModule("node:path");
 var rungs = [
   { name: "ns", forms: [inNamespaces("namespaces and overlayfs", void 0)] },
   {
@@ -927,6 +982,7 @@ var rungs = [
     ]
   },
   { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", isOffered: isExecutorImage, forms: [inPlace()] },
   { name: "chroot-bare", forms: [inChroot("chroot-bare", "no /proc and /sys")] }
 ];
 function inNamespaces(what, user) {
@@ -935,7 +991,7 @@ function inNamespaces(what, user) {
     place: (home) => ({
       kind: "namespaces",
       lowers: [],
-      ...{ upper: join7(home, "upper"), work: join7(home, "work"), stage: join7(home, "stage") },
+      ...{ upper: join8(home, "upper"), work: join8(home, "work"), stage: join8(home, "stage") },
       ...user && { user }
     }),
     describe: (stateDir) => `${what} below "${stateDir}"${user?.processes === "shared" ? ", with the processes of this container in sight" : ""}`,
@@ -945,9 +1001,18 @@ function inNamespaces(what, user) {
 function inChroot(name, what) {
   return {
     directories: ["root", "scratch"],
-    place: (home) => ({ kind: "chroot", root: join7(home, "root"), scratch: join7(home, "scratch"), supervised: name === "chroot" }),
+    place: (home) => ({ kind: "chroot", root: join8(home, "root"), scratch: join8(home, "scratch"), supervised: name === "chroot" }),
     describe: () => `no isolation from this job, ${what}, changes found by scanning`,
     open: (tools, why) => openChroot(name, tools, why)
+  };
+}
+function inPlace() {
+  return {
+    directories: ["root", "scratch"],
+    homeIn: homeInPlace,
+    place: (home, stateDir) => placeInPlace(join8(home, "root"), join8(home, "scratch"), [stateDir]),
+    describe: () => "no isolation from this job, in the root of this container, changes found by scanning",
+    open: openInPlace
   };
 }
 
@@ -1004,6 +1069,12 @@ var rows = [
     reason: itself,
     change: "the machine takes all rights from user namespaces, as Ubuntu does; unset the sysctl kernel.apparmor_restrict_unprivileged_userns"
   },
+  { when: /not the executor image$/, reason: () => "it is for the executor image alone", change: "" },
+  {
+    when: /Cannot run in place: cannot .* files/,
+    reason: itself,
+    change: "add the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID"
+  },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" }
 ];
 function explainRefusal2(message, stateDir) {
@@ -1024,7 +1095,7 @@ function showRefusal({ reason, change }) {
 // src/sandbox/try-rung.ts
 var { randomUUID: randomUUID6 } = process.getBuiltinModule("node:crypto");
 var { mkdir: mkdir6 } = process.getBuiltinModule("node:fs/promises");
-var { join: join8 } = process.getBuiltinModule("node:path");
+var { join: join9 } = process.getBuiltinModule("node:path");
 var nothing = {
   args: [],
   env: [],
@@ -1049,21 +1120,22 @@ async function tryRung({ name, forms }, helper, stateDir) {
   return { name, refusal };
 }
 async function tryForm(form, helper, stateDir) {
-  const home = join8(stateDir, "work", `probe-${randomUUID6()}`);
+  let home = "";
   try {
+    home = join9(form.homeIn?.(stateDir) ?? stateDir, "work", `probe-${randomUUID6()}`);
     await mkdir6(home, { recursive: true, mode: 448 });
-    for (const name of form.directories) await mkdir6(join8(home, name));
+    for (const name of form.directories) await mkdir6(join9(home, name));
     let warning;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
     };
-    await startCommand(nothing, form.place(home), { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
+    await startCommand(nothing, form.place(home, stateDir), { helper, files: {}, signal: new AbortController().signal, onMissingDevices });
     return { warning };
   } catch (error) {
     if (error instanceof SandboxError) return error;
     throw error;
   } finally {
-    await removeTree(home);
+    if (home !== "") await removeTree(home);
   }
 }
 

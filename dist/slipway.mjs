@@ -1368,9 +1368,9 @@ var own = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "userns", "chroot", "chroot-bare"],
+    choices: ["auto", "ns", "userns", "chroot", "inplace", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, chroot-bare"
+    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, chroot-bare"
   },
   {
     name: "format",
@@ -1913,7 +1913,7 @@ function readLevel(text, most) {
 function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
   const given = values.text("state-dir") || env.SLIPWAY_HOME;
   if (given) return { stateDir: resolve6(directory, given), stateIsPrivate: false };
-  const usual = fileExists("/kaniko") && !fileExists("/tmp") ? "/kaniko" : "/tmp";
+  const usual = fileExists("/kaniko") && (!fileExists("/tmp") || fileExists("/kaniko/in-place/journal")) ? "/kaniko" : "/tmp";
   const parent = resolve6(directory, values.text("kaniko-dir") || env.KANIKO_DIR || env.TMPDIR || usual);
   try {
     return { stateDir: makeDirectory(join2(parent, "slipway-")), stateIsPrivate: true };
