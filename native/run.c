@@ -418,5 +418,7 @@ int cmd_run(int argc, char **argv) {
     return 1;
   }
   answer(run.end);
+  // A child of this one would become the builder's, and the first process of a container reaps nobody but its own.
+  if (getppid() == 1 && !run.child_ended) waitpid(run.child, NULL, 0);
   return 0;
 }

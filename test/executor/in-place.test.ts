@@ -174,7 +174,7 @@ describe("where it is not certain to be in the executor image", () => {
       assert.doesNotMatch(out, /made/);
     });
 
-  test("it is refused: the program on a machine", async (t) => {
+  test("it is refused: a root with a file of its own", async (t) => {
     const space = await openWorkspace(t, { Dockerfile: ["FROM BASE", "RUN touch /made"] });
     if (space === undefined) return;
     const root = await temporaryDirectory(t);

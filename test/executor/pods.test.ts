@@ -80,6 +80,17 @@ describe("a RUN", () => {
     });
 });
 
+test("the builder as the first process of its container leaves no process behind a RUN", async (t) => {
+  const cluster = await openCluster(t);
+  if (cluster === undefined || !(await pushBase(t, cluster.registry.host))) return;
+  const { host } = cluster.registry;
+  const lines = [`FROM ${host}/base:1`, "RUN true", "RUN true", "RUN sleep 0.3; ! grep '^State:.*Z' /proc/[0-9]*/status"];
+  const volumes = { "/workspace": await cluster.makeVolume({ Dockerfile: lines.join("\n") }), "/tmp": await cluster.makeVolume() };
+  const { code, err } = await runPod(cluster.image, { environment: "k8s", args: kanikos(host, "--insecure", "--insecure-pull"), volumes });
+  assert.equal(code, 0, err);
+  assert.match(err, /sandbox: userns: .* in sight/);
+});
+
 describe("a pod", () => {
   interface Row {
     readonly what: string;
