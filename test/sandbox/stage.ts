@@ -31,6 +31,8 @@ export interface Ran {
   readonly items: readonly LayerItem[];
   /** Of the layer that was made of them. */
   readonly diffId: string | undefined;
+  /** How long it took until the changes were known, in milliseconds. */
+  readonly runMs: number;
 }
 
 export type RunOptions = Partial<Omit<Command, "args" | "stdout" | "stderr">> & {
@@ -105,6 +107,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
         list.push(bytes);
         onOutput?.(Buffer.from(bytes).toString());
       };
+      const started = performance.now();
       const result = await root.run(
         {
           args: typeof command === "string" ? ["/bin/sh", "-c", command] : command,
@@ -121,6 +124,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
         Promise.resolve(tree),
         signal ?? new AbortController().signal,
       );
+      const runMs = performance.now() - started;
       let diffId: string | undefined;
       if (result.exitCode === 0) {
         const { layer, index } = await writeLayer(result.changes, { blobs, compression: "gzip", helper });
@@ -135,7 +139,7 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
           hint: result.hint,
           items: result.changes,
           changes: result.changes.map(lineOf),
-          diffId,
+          ...{ diffId, runMs },
         },
         ...{ out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() },
       };

@@ -1,0 +1,46 @@
+// What reference/sandbox.md has found to work where: nothing of it may fail here.
+
+import { stepNames } from "./battery.ts";
+
+/** The ladder of the reference, from the strongest to the weakest. */
+export const ladder = ["ns", "userns", "inplace", "chroot", "userns-single", "chroot-bare", "proot"] as const;
+
+export type RungName = (typeof ladder)[number];
+
+interface Found {
+  /** Where it was tried and worked. */
+  readonly works: readonly string[];
+  /** Steps that failed there. */
+  readonly fails: readonly string[];
+}
+
+const ids = ["crontab of a group", "chown", "useradd", "su", "setpriv", "sudo of root's", "sudo of a user's", "a file's capability"];
+const ofProc = ["/proc", "/dev/fd", "pty", "/sys", "bash <()", "ps", "node", "java", "a package of Java's", "static Go"];
+
+const found: Readonly<Record<RungName, Found>> = {
+  ns: { works: ["privileged", "sysadmin", "root", "sudoer"], fails: [] },
+  userns: { works: ["privileged", "sysadmin", "k8s", "podman", "root", "subids"], fails: ["mknod"] },
+  inplace: { works: ["docker", "k8s"], fails: [] },
+  // no_new_privs
+  chroot: { works: ["privileged", "sysadmin", "docker", "k8s", "podman", "root"], fails: ["sudo of a user's", "a file's capability"] },
+  "userns-single": { works: ["k8s-user", "restricted-unconfined", "sudoer", "subids", "user"], fails: [...ids, "mknod"] },
+  "chroot-bare": { works: ["privileged", "sysadmin", "docker", "k8s", "root"], fails: [...ofProc, "a file's capability"] },
+  proot: { works: ["docker", "restricted", "drop-all"], fails: [...ids, "setcap", "mknod"] },
+};
+
+/** Of rungs that there are, what of the reference is still lacking. */
+const notYet: readonly (readonly [environment: string, rung: RungName])[] = [
+  ["sudoer", "ns"],
+  ["subids", "userns"],
+];
+
+/** Steps that the reference saw end well; undefined where it had none, or where that is not yet to be had. */
+export function expectedSteps(environment: string, rung: RungName): readonly string[] | undefined {
+  const { works, fails } = found[rung];
+  if (!works.includes(environment) || isNotYet(environment, rung)) return undefined;
+  // Without CAP_MKNOD nobody makes a device.
+  return stepNames.filter((name) => !fails.includes(name) && !(environment === "podman" && name === "mknod"));
+}
+
+export const isNotYet = (environment: string, rung: RungName): boolean =>
+  notYet.some((cell) => cell[0] === environment && cell[1] === rung);
