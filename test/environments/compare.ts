@@ -1,22 +1,21 @@
 // Where this machine differs from the reference: what worked there and does not here, and what is better.
 
 import { sandboxNames } from "../../src/sandbox/sandbox.ts";
-import { expectedSteps, isNotYet, ladder, type RungName } from "./expected.ts";
+import { expectedSteps, isNotYet, ladder } from "./expected.ts";
 import type { Cell } from "./try-cell.ts";
 
 /** What the reference has and this has not; empty where all is well. */
 export function findDifferences({ environment, asked, rung, refused, passed, failed }: Cell): string[] {
   const where = `${environment}, ${rung}`;
-  const name = rung as RungName;
   if (asked === "auto") {
     const strongest = findStrongest(environment);
     if (strongest !== undefined && refused !== undefined) return [`${where}: refused: ${refused}`];
     if (refused !== undefined) return [];
-    if (strongest !== undefined && ladder.indexOf(name) > ladder.indexOf(strongest))
+    if (strongest !== undefined && ladder.indexOf(rung) > ladder.indexOf(strongest))
       return [`${where}: was chosen, where ${strongest} worked in the reference`];
   }
-  if (isNotYet(environment, name) && refused === undefined) return [`${where}: works, and expected.ts says that it does not yet`];
-  const expected = expectedSteps(environment, name);
+  if (isNotYet(environment, rung) && refused === undefined) return [`${where}: works, and expected.ts says that it does not yet`];
+  const expected = expectedSteps(environment, rung);
   if (expected === undefined) return [];
   if (refused !== undefined) return [`${where}: refused: ${refused}`];
   const missing = expected.filter((step) => failed.has(step) && !passed.includes(step));
@@ -24,13 +23,13 @@ export function findDifferences({ environment, asked, rung, refused, passed, fai
 }
 
 /** What `auto` should come to, or to something stronger; the sandbox of the executor image works in no other. */
-function findStrongest(environment: string): RungName | undefined {
+function findStrongest(environment: string): string | undefined {
   const names: readonly string[] = sandboxNames;
   return ladder.find((rung) => rung !== "inplace" && names.includes(rung) && expectedSteps(environment, rung) !== undefined);
 }
 
 /** Steps that failed where the reference, too, had them fail, or had nothing. */
 export function findKnownFailures({ environment, rung, failed }: Cell): string[] {
-  const expected = expectedSteps(environment, rung as RungName) ?? [];
+  const expected = expectedSteps(environment, rung) ?? [];
   return [...failed.keys()].filter((step) => !expected.includes(step));
 }

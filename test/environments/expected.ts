@@ -2,11 +2,6 @@
 
 import { stepNames } from "./battery.ts";
 
-/** The ladder of the reference, from the strongest to the weakest. */
-export const ladder = ["ns", "userns", "inplace", "chroot", "userns-single", "chroot-bare", "proot"] as const;
-
-export type RungName = (typeof ladder)[number];
-
 interface Found {
   /** Where it was tried and worked. */
   readonly works: readonly string[];
@@ -17,30 +12,32 @@ interface Found {
 const ids = ["crontab of a group", "chown", "useradd", "su", "setpriv", "sudo of root's", "sudo of a user's", "a file's capability"];
 const ofProc = ["/proc", "/dev/fd", "pty", "/sys", "bash <()", "ps", "node", "java", "a package of Java's", "static Go"];
 
-const found: Readonly<Record<RungName, Found>> = {
-  ns: { works: ["privileged", "sysadmin", "root", "sudoer"], fails: [] },
-  userns: { works: ["privileged", "sysadmin", "k8s", "podman", "root", "subids"], fails: ["mknod"] },
-  inplace: { works: ["docker", "k8s"], fails: [] },
+/** By sandbox, from the strongest to the weakest. */
+const found: ReadonlyMap<string, Found> = new Map([
+  ["ns", { works: ["privileged", "sysadmin", "root", "sudoer"], fails: [] }],
+  ["userns", { works: ["privileged", "sysadmin", "k8s", "podman", "root", "subids"], fails: ["mknod"] }],
+  ["inplace", { works: ["docker", "k8s"], fails: [] }],
   // no_new_privs
-  chroot: { works: ["privileged", "sysadmin", "docker", "k8s", "podman", "root"], fails: ["sudo of a user's", "a file's capability"] },
-  "userns-single": { works: ["k8s-user", "restricted-unconfined", "sudoer", "subids", "user"], fails: [...ids, "mknod"] },
-  "chroot-bare": { works: ["privileged", "sysadmin", "docker", "k8s", "root"], fails: [...ofProc, "a file's capability"] },
-  proot: { works: ["docker", "restricted", "drop-all"], fails: [...ids, "setcap", "mknod"] },
-};
+  ["chroot", { works: ["privileged", "sysadmin", "docker", "k8s", "podman", "root"], fails: ["sudo of a user's", "a file's capability"] }],
+  ["userns-single", { works: ["k8s-user", "restricted-unconfined", "sudoer", "subids", "user"], fails: [...ids, "mknod"] }],
+  ["chroot-bare", { works: ["privileged", "sysadmin", "docker", "k8s", "root"], fails: [...ofProc, "a file's capability"] }],
+  ["proot", { works: ["docker", "restricted", "drop-all"], fails: [...ids, "setcap", "mknod"] }],
+]);
+
+export const ladder: readonly string[] = [...found.keys()];
 
 /** Of rungs that there are, what of the reference is still lacking. */
-const notYet: readonly (readonly [environment: string, rung: RungName])[] = [
+const notYet: readonly (readonly [environment: string, rung: string])[] = [
   ["sudoer", "ns"],
   ["subids", "userns"],
 ];
 
 /** Steps that the reference saw end well; undefined where it had none, or where that is not yet to be had. */
-export function expectedSteps(environment: string, rung: RungName): readonly string[] | undefined {
-  const { works, fails } = found[rung];
+export function expectedSteps(environment: string, rung: string): readonly string[] | undefined {
+  const { works, fails } = found.get(rung) ?? { works: [], fails: [] };
   if (!works.includes(environment) || isNotYet(environment, rung)) return undefined;
   // Without CAP_MKNOD nobody makes a device.
   return stepNames.filter((name) => !fails.includes(name) && !(environment === "podman" && name === "mknod"));
 }
 
-export const isNotYet = (environment: string, rung: RungName): boolean =>
-  notYet.some((cell) => cell[0] === environment && cell[1] === rung);
+export const isNotYet = (environment: string, rung: string): boolean => notYet.some((cell) => cell[0] === environment && cell[1] === rung);

@@ -2,7 +2,7 @@
 
 import { showMarkdown } from "../bench/markdown.ts";
 import { findDifferences, findKnownFailures } from "./compare.ts";
-import { expectedSteps, type RungName } from "./expected.ts";
+import { expectedSteps } from "./expected.ts";
 import type { Cell } from "./try-cell.ts";
 
 /** `lacking` are rungs that the reference has and this has not yet. */
@@ -24,7 +24,7 @@ export function showTable(cells: readonly Cell[], lacking: readonly string[]): s
 
 /** `all 31, 14 ms`; `27 of 31, 12 ms`; `no`; in the reference's favour `(!)`. */
 function showCell(environment: string, rung: string, cell: Cell | undefined): string {
-  if (cell === undefined) return expectedSteps(environment, rung as RungName) === undefined ? "" : "not yet";
+  if (cell === undefined) return expectedSteps(environment, rung) === undefined ? "" : "not yet";
   const mark = findDifferences(cell).length > 0 ? " (!)" : "";
   if (cell.refused !== undefined) return `no${mark}`;
   const all = cell.passed.length + cell.failed.size;
