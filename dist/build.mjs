@@ -57,7 +57,6 @@ import {
   nameOf,
   openAgent,
   openBlobs,
-  openHelper,
   openIndexWriter,
   openLayerFiles,
   packItems,
@@ -4926,6 +4925,72 @@ function parseDockerfile(text, file) {
   };
 }
 
+// src/helper/helper.ts
+var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
+var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
+var { readFile: readFile4 } = process.getBuiltinModule("node:fs/promises");
+var { fileURLToPath } = process.getBuiltinModule("node:url");
+var architectures = { x64: "x86_64", arm64: "aarch64" };
+var keptStderr = 1 << 16;
+var folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
+async function openHelper() {
+  const architecture = architectures[process.arch];
+  if (process.platform !== "linux" || architecture === void 0) return void 0;
+  const name = `slipway-helper-${architecture}`;
+  await verifyFile(folder, name);
+  const path14 = fileURLToPath(new URL(name, folder));
+  return { path: path14, start: (args, options2 = {}) => startHelper(path14, args, options2) };
+}
+async function verifyFile(directory, name) {
+  const file = fileURLToPath(new URL(name, directory));
+  const read = async (path14) => {
+    try {
+      return await readFile4(path14);
+    } catch (cause) {
+      throw new Error(`Cannot use "${file}": "${path14}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
+    }
+  };
+  const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
+  const bytes = await read(file);
+  const expected = manifest.files?.[name];
+  const actual = createHash2("sha256").update(bytes).digest("hex");
+  if (expected?.size !== bytes.length || expected.sha256 !== actual)
+    throw new Error(
+      `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
+    );
+}
+function startHelper(path14, args, { signal, extraFds = [] }) {
+  const child = spawn2(path14, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
+  const stdio = child.stdio;
+  const chunks = [];
+  let kept = 0;
+  child.stderr?.on("data", (chunk) => {
+    chunks.push(chunk);
+    kept += chunk.length;
+    while (kept - (chunks[0]?.length ?? 0) >= keptStderr) kept -= chunks.shift()?.length ?? 0;
+  });
+  const exited = new Promise((resolve, reject) => {
+    child.once(
+      "close",
+      (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
+    );
+    child.once("error", (cause) => {
+      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path14}": ${cause.message}`, { cause }));
+    });
+  });
+  exited.catch(() => {
+  });
+  child.stdin?.on("error", () => {
+  });
+  return {
+    stdin: stdio[0],
+    stdout: stdio[1],
+    fds: stdio.slice(3),
+    pid: child.pid ?? -1,
+    exited
+  };
+}
+
 // src/output/archive.ts
 var { once } = process.getBuiltinModule("node:events");
 async function* archiveFiles(fill) {
@@ -5869,7 +5934,7 @@ async function raceSchemes(secure, plain2) {
 }
 
 // src/registry/credential-helper.ts
-var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
+var { spawn: spawn3 } = process.getBuiltinModule("node:child_process");
 var timeoutMs = 6e4;
 var outputLimit = 1024 * 1024;
 async function askHelper(name, server, environment) {
@@ -5893,7 +5958,7 @@ function parseAnswer(output, program, server) {
 }
 function runHelper(program, server, environment) {
   return new Promise((resolve, reject) => {
-    const child = spawn2(program, ["get"], {
+    const child = spawn3(program, ["get"], {
       stdio: ["pipe", "pipe", "pipe"],
       ...environment ? { env: { ...environment } } : {}
     });
@@ -5923,7 +5988,7 @@ function runHelper(program, server, environment) {
 }
 
 // src/registry/credentials.ts
-var { readFile: readFile4 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile5 } = process.getBuiltinModule("node:fs/promises");
 var hubKey = "https://index.docker.io/v1/";
 function openKeychain(source, report) {
   return {
@@ -5992,7 +6057,7 @@ async function readConfigs({ json: json2, file }) {
   const configs = [];
   if (json2) configs.push(parseConfig2(json2, "DOCKER_AUTH_CONFIG"));
   if (file !== void 0) {
-    const text = await readFile4(file, "utf8").catch((cause) => {
+    const text = await readFile5(file, "utf8").catch((cause) => {
       if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return void 0;
       throw new Error(`Cannot read "${file}": ${cause.message}`, { cause });
     });
@@ -6177,7 +6242,7 @@ function openLimit(most) {
 }
 
 // src/registry/download.ts
-var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash3 } = process.getBuiltinModule("node:crypto");
 var { open: open4, rm: rm5 } = process.getBuiltinModule("node:fs/promises");
 var partedBytes = 32 * 1024 * 1024;
 var partBytes = { least: 8 * 1024 * 1024, most: 64 * 1024 * 1024 };
@@ -6267,7 +6332,7 @@ async function writeAll(file, chunks, position) {
   await writeAll(file, [Buffer.concat(chunks).subarray(bytesWritten)], position + bytesWritten);
 }
 function openDigester(file) {
-  const hash = createHash2("sha256");
+  const hash = createHash3("sha256");
   let at3 = 0;
   return {
     offer(chunk, position) {
@@ -7202,7 +7267,7 @@ function formatImageName(name) {
 
 // src/registry/layout.ts
 var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
-var { readFile: readFile5, stat: stat6 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile6, stat: stat6 } = process.getBuiltinModule("node:fs/promises");
 var { join: join7 } = process.getBuiltinModule("node:path");
 async function resolveLayout(reference, platform) {
   const { directory } = reference;
@@ -7246,7 +7311,7 @@ async function readSmall(path14, limit, name) {
   try {
     const { size } = await stat6(path14);
     if (size > limit) throw fail3(`has ${size} bytes, more than ${limit}`);
-    return await readFile5(path14);
+    return await readFile6(path14);
   } catch (cause) {
     if (cause instanceof RegistryError) throw cause;
     throw fail3(cause instanceof Error && "code" in cause && cause.code === "ENOENT" ? "is not there" : "cannot be read", cause);
@@ -7254,9 +7319,9 @@ async function readSmall(path14, limit, name) {
 }
 
 // src/registry/base-folder.ts
-var { createHash: createHash3, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash4, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream5 } = process.getBuiltinModule("node:fs");
-var { mkdir: mkdir5, readdir: readdir3, readFile: readFile6, rename: rename3, rm: rm6, stat: stat7, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir5, readdir: readdir3, readFile: readFile7, rename: rename3, rm: rm6, stat: stat7, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
 var { join: join8 } = process.getBuiltinModule("node:path");
 function openBaseFolder(directory, { maxAge, report }) {
   const verified = /* @__PURE__ */ new Map();
@@ -7282,7 +7347,7 @@ function openBaseFolder(directory, { maxAge, report }) {
   async function readKept(place) {
     if (!await youngAt(place)) return void 0;
     try {
-      const index = readManifest(await readFile6(join8(place, "index.json")), mediaTypes.oci.index, place);
+      const index = readManifest(await readFile7(join8(place, "index.json")), mediaTypes.oci.index, place);
       const documents = [];
       for (const { digest } of index.kind === "index" ? index.manifests : []) {
         const bytes = await readSmall2(blobPath(place, digest), manifestLimit);
@@ -7304,7 +7369,7 @@ function openBaseFolder(directory, { maxAge, report }) {
       const file = blobPath(place, digest);
       if (await sizeOf2(file) !== size) continue;
       try {
-        const hash = createHash3("sha256");
+        const hash = createHash4("sha256");
         for await (const chunk of createReadStream5(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
         if (`sha256:${hash.digest("hex")}` === digest) return file;
         warn(`Cannot use layer ${digest} in "${place}": its bytes are wrong; it is pulled instead`);
@@ -7374,7 +7439,7 @@ function indexOf2({ documents, reference, platform }) {
 async function readSmall2(file, limit) {
   const { size } = await stat7(file);
   if (size > limit) throw new Error(`"${file}" has ${size} bytes, more than ${limit}`);
-  return readFile6(file);
+  return readFile7(file);
 }
 async function sizeOf2(file) {
   return stat7(file).then(
@@ -7450,7 +7515,7 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/sandbox.ts
-var sandboxNames = ["ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"];
+var sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"];
 async function surveySandboxes(helper2, stateDir) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
   return surveyRungs(helper2, stateDir);
@@ -7633,10 +7698,10 @@ function timeHistory(stage, made, fixedTime, now) {
 }
 
 // src/cache/key.ts
-var { createHash: createHash4 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash5 } = process.getBuiltinModule("node:crypto");
 var version = "slipway-cache-1";
 function keyOf(domain, parts) {
-  const hash = createHash4("sha256");
+  const hash = createHash5("sha256");
   const add = (part) => {
     hash.update(`${typeof part === "string" ? Buffer.byteLength(part) : part.length}:`);
     hash.update(part);
@@ -7869,11 +7934,11 @@ function openStoredBlobs(tools) {
 }
 
 // src/cache/ci-entry.ts
-var { createHash: createHash5 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash6 } = process.getBuiltinModule("node:crypto");
 var WriteDeniedError = class extends Error {
   name = "WriteDeniedError";
 };
-var entryVersion = createHash5("sha256").update("slipway cache 1").digest("hex");
+var entryVersion = createHash6("sha256").update("slipway cache 1").digest("hex");
 var mostAnswer = 1 << 20;
 async function ask2(http, method, url2, options2) {
   const response = await http.request(method, url2, options2);
@@ -8139,7 +8204,7 @@ async function collect(body, skip, length, action) {
 }
 
 // src/cache/ci-indexes.ts
-var { createHash: createHash6 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
 var mostBytes2 = 32 << 20;
 var patience = 4;
 var mostPassed = 4;
@@ -8206,7 +8271,7 @@ function openIndexes(prefix, tools) {
 }
 function prefixOf(scope, reference) {
   const readable = scope.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").slice(0, 60);
-  const hash = createHash6("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
+  const hash = createHash7("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
   return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
 }
 async function* once3(bytes) {
@@ -8698,8 +8763,8 @@ var path9 = process.getBuiltinModule("node:path");
 var { pipeline: pipeline5 } = process.getBuiltinModule("node:stream/promises");
 var readBytes2 = 256 * 1024;
 var parallelLooks = 16;
-function openBlobFolder(folder, unfinished) {
-  const pathOf = (digest) => path9.join(folder, hexOf(digest));
+function openBlobFolder(folder2, unfinished) {
+  const pathOf = (digest) => path9.join(folder2, hexOf(digest));
   async function has({ digest, size }) {
     return (await regularFile(pathOf(digest)))?.size === size;
   }
@@ -8720,7 +8785,7 @@ function openBlobFolder(folder, unfinished) {
         await touch(pathOf(digest));
         return;
       }
-      for (const directory of [folder, unfinished]) await mkdir6(directory, { recursive: true });
+      for (const directory of [folder2, unfinished]) await mkdir6(directory, { recursive: true });
       const temporary = path9.join(unfinished, randomUUID9());
       try {
         await bring(blob, temporary, signal);
@@ -8747,9 +8812,9 @@ function openBlobFolder(folder, unfinished) {
       }
     },
     async list() {
-      const names2 = (await listFiles(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+      const names2 = (await listFiles(folder2)).filter((name) => /^[0-9a-f]{64}$/.test(name));
       const found = await mapBounded(names2, parallelLooks, async (name) => {
-        const file = await regularFile(path9.join(folder, name));
+        const file = await regularFile(path9.join(folder2, name));
         return file === void 0 ? [] : [{ digest: `sha256:${name}`, size: file.size, usedAt: file.mtimeMs }];
       });
       return found.flat();
@@ -8881,14 +8946,14 @@ var { mkdir: mkdir7, rm: rm10, writeFile: writeFile4 } = process.getBuiltinModul
 var path11 = process.getBuiltinModule("node:path");
 var beatMs = 6e4;
 var silenceMs2 = 10 * beatMs;
-function openWriters(folder) {
+function openWriters(folder2) {
   const own2 = randomUUID10();
-  const file = path11.join(folder, own2);
+  const file = path11.join(folder2, own2);
   let timer;
   return {
     async enter() {
       if (timer !== void 0) return;
-      await mkdir7(folder, { recursive: true });
+      await mkdir7(folder2, { recursive: true });
       await writeFile4(file, "");
       timer = setInterval(() => void touch(file), beatMs).unref();
     },
@@ -8900,8 +8965,8 @@ function openWriters(folder) {
     },
     async othersWrite() {
       let isAnyAlive = false;
-      for (const name of (await listFiles(folder)).filter((name2) => name2 !== own2)) {
-        const place = path11.join(folder, name);
+      for (const name of (await listFiles(folder2)).filter((name2) => name2 !== own2)) {
+        const place = path11.join(folder2, name);
         const age = Date.now() - ((await regularFile(place))?.mtimeMs ?? 0);
         if (age < 0) await touch(place);
         if (age <= silenceMs2) isAnyAlive = true;
@@ -8913,7 +8978,7 @@ function openWriters(folder) {
 }
 
 // src/cache/directory-store.ts
-var { mkdir: mkdir8, readFile: readFile7 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir8, readFile: readFile8 } = process.getBuiltinModule("node:fs/promises");
 var path12 = process.getBuiltinModule("node:path");
 var parallelReads = 16;
 function openDirectoryStore(directory, tools) {
@@ -8930,7 +8995,7 @@ function openDirectoryStore(directory, tools) {
     const file = await regularFile(recordPath(key));
     if (file === void 0) return void 0;
     if (file.size > recordFileLimit) throw new Error("it is no record");
-    const record = decodeRecordFile(await readFile7(recordPath(key)), key);
+    const record = decodeRecordFile(await readFile8(recordPath(key)), key);
     for (const blob of record.blobs) if (!await blobs.has(blob)) throw new Error(`it needs ${blob.digest}, which is gone or cut short`);
     return { ...record, size: file.size, usedAt: file.mtimeMs };
   }
@@ -8994,7 +9059,7 @@ function openDirectoryStore(directory, tools) {
       const bytes = encodeRecordFile(record);
       puts += 1;
       try {
-        for (const folder of [records, unfinished]) await mkdir8(folder, { recursive: true });
+        for (const folder2 of [records, unfinished]) await mkdir8(folder2, { recursive: true });
         await writers.enter();
         for (const blob of record.blobs) await blobs.put(blob, signal);
         signal?.throwIfAborted();
@@ -9029,7 +9094,7 @@ function openDirectoryStore(directory, tools) {
 
 // src/cache/lock.ts
 var { randomUUID: randomUUID11 } = process.getBuiltinModule("node:crypto");
-var { readFile: readFile8, readlink, rename: rename6, rm: rm11, symlink: symlink2 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile9, readlink, rename: rename6, rm: rm11, symlink: symlink2 } = process.getBuiltinModule("node:fs/promises");
 var { setTimeout: sleep2 } = process.getBuiltinModule("node:timers/promises");
 var silenceMs3 = 1e4;
 var patienceMs3 = 6e4;
@@ -9089,12 +9154,12 @@ async function isDead(holder) {
   return where === await findOutWhere() && /^\d+$/.test(pid) && start !== await startOf(Number(pid));
 }
 async function startOf(pid) {
-  const stat9 = await readFile8(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  const stat9 = await readFile9(`/proc/${pid}/stat`, "latin1").catch(() => "");
   return stat9.slice(stat9.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
 }
 var whereabouts;
 function findOutWhere() {
-  whereabouts ??= Promise.all([readFile8("/proc/sys/kernel/random/boot_id", "latin1"), readlink("/proc/self/ns/pid")]).then(
+  whereabouts ??= Promise.all([readFile9("/proc/sys/kernel/random/boot_id", "latin1"), readlink("/proc/self/ns/pid")]).then(
     ([boot, namespace]) => `${boot.trim()}/${namespace}`,
     () => randomUUID11()
   );
@@ -9224,7 +9289,7 @@ function tryDescriptor(value) {
 }
 
 // src/cache/oci-store.ts
-var { mkdir: mkdir9, readFile: readFile9 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir9, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
 var path13 = process.getBuiltinModule("node:path");
 var parallelReads2 = 16;
 var documentLimit = 4 * 1024 * 1024;
@@ -9244,7 +9309,7 @@ function openOciStore(directory, tools) {
   let next;
   async function readIndex() {
     try {
-      return decodeIndex3(await readFile9(indexFile, "utf8"));
+      return decodeIndex3(await readFile10(indexFile, "utf8"));
     } catch (error) {
       if (codeOf3(error) === "ENOENT") return emptyIndex2;
       if (!(error instanceof SyntaxError)) throw error instanceof Error && codeOf3(error) === void 0 ? foreign(error) : error;
@@ -9297,7 +9362,7 @@ function openOciStore(directory, tools) {
     if (seen.has(blob.digest)) return;
     seen.add(blob.digest);
     if (depth === 0 || blob.size > documentLimit || !await blobs.has(blob)) return;
-    for (const named2 of namedIn(await readFile9(path13.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
+    for (const named2 of namedIn(await readFile10(path13.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
   }
   async function scan(signal) {
     const { records, others } = await readIndex();
@@ -9753,11 +9818,11 @@ var maxKept = 256 << 10;
 function baseKey(reference, platform) {
   return `${formatImageName(reference)} ${formatPlatform(platform)}`;
 }
-function openBases(registry, { signal, cache, folder }) {
+function openBases(registry, { signal, cache, folder: folder2 }) {
   const known = /* @__PURE__ */ new Map();
   const resolve = async (reference, platform) => {
     if ("directory" in reference) return resolveLayout(reference, platform);
-    const inFolder = folder?.documents() ?? Promise.resolve([]);
+    const inFolder = folder2?.documents() ?? Promise.resolve([]);
     if (cache === void 0) return fromFolder(await registry.resolve(reference, platform, signal, inFolder));
     const key = keyOf("image", [baseKey(reference, platform)]);
     const kept = cache.findNote(key).then(readDocuments);
@@ -9772,7 +9837,7 @@ function openBases(registry, { signal, cache, folder }) {
     if (!isKnown && size <= maxKept) cache.keepNote(key, texts);
     return fromFolder(image2);
   };
-  const fromFolder = (image2) => folder === void 0 ? image2 : { ...image2, layers: image2.layers.map((layer) => ({ ...layer, open: openIn(folder, layer, signal) })) };
+  const fromFolder = (image2) => folder2 === void 0 ? image2 : { ...image2, layers: image2.layers.map((layer) => ({ ...layer, open: openIn(folder2, layer, signal) })) };
   const image = (reference, platform) => {
     const key = baseKey(reference, platform);
     const found = known.get(key) ?? resolve(reference, platform);
@@ -9787,9 +9852,9 @@ function openBases(registry, { signal, cache, folder }) {
     }
   };
 }
-function openIn(folder, layer, signal) {
+function openIn(folder2, layer, signal) {
   return async function* (own2 = signal) {
-    const file = await folder.find(layer.descriptor, own2);
+    const file = await folder2.find(layer.descriptor, own2);
     yield* file === void 0 ? layer.open(own2) : createReadStream7(file, { signal: own2, highWaterMark: 256 << 10 });
   };
 }
@@ -9798,10 +9863,10 @@ function readDocuments(note) {
 }
 
 // src/build/text-hash.ts
-var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash8 } = process.getBuiltinModule("node:crypto");
 var enough = 1 << 13;
 var TextHash = class {
-  #hash = createHash7("sha256");
+  #hash = createHash8("sha256");
   #encoding;
   #waiting = "";
   constructor(encoding) {
@@ -10325,7 +10390,7 @@ var Filter = class {
 };
 
 // src/build/step-copy.ts
-var { createHash: createHash8 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash9 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream8 } = process.getBuiltinModule("node:fs");
 function makeWorkdir(step, tree, tools) {
   const draft = new Draft(tree);
@@ -10411,7 +10476,7 @@ function fileSource(name, attributes, content) {
   };
 }
 async function hasDigest(content, sha256) {
-  const hash = createHash8("sha256");
+  const hash = createHash9("sha256");
   if (content?.kind === "bytes") hash.update(content.bytes);
   else if (content !== void 0 && content.size > 0)
     for await (const chunk of createReadStream8(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
@@ -11592,9 +11657,9 @@ function directiveWarnings({ directives: { syntax } }) {
 }
 
 // src/build/emulation.ts
-var { readdir: readdir5, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
+var { readdir: readdir5, readFile: readFile11 } = process.getBuiltinModule("node:fs/promises");
 var registrations = "/proc/sys/fs/binfmt_misc";
-var architectures = {
+var architectures2 = {
   "1 1 3": "386",
   "1 1 8": "mipsle",
   "1 1 40": "arm",
@@ -11611,7 +11676,7 @@ var architectures = {
 };
 async function findEmulators() {
   const names2 = await readdir5(registrations).catch(() => []);
-  const texts = await Promise.all(names2.map((name) => readFile10(`${registrations}/${name}`, "utf8").catch(() => "")));
+  const texts = await Promise.all(names2.map((name) => readFile11(`${registrations}/${name}`, "utf8").catch(() => "")));
   return texts.flatMap((text) => emulatedArchitecture(text) ?? []);
 }
 function emulatedArchitecture(registration) {
@@ -11619,7 +11684,7 @@ function emulatedArchitecture(registration) {
   if (magic === void 0 || !registration.startsWith("enabled\n")) return void 0;
   const bytes = Buffer.from(magic, "hex");
   const machine = bytes[5] === 2 ? bytes.readUInt16BE(18) : bytes.readUInt16LE(18);
-  return architectures[`${bytes[4]} ${bytes[5]} ${machine}`];
+  return architectures2[`${bytes[4]} ${bytes[5]} ${machine}`];
 }
 function canRun(platform, emulators) {
   const host = hostPlatform();
@@ -13400,12 +13465,12 @@ async function warm(request2, tools) {
   try {
     await during(phase, makeDirectory2(request2.directory));
     const wanted = await during(phase, findWanted(request2, registry, tools));
-    const folder = openBaseFolder(request2.directory, { ...request2, ...tools });
+    const folder2 = openBaseFolder(request2.directory, { ...request2, ...tools });
     return await Promise.all(
       wanted.map(async ({ reference, platform }) => {
         const image = formatReference(reference);
         try {
-          return { image, outcome: await keep(reference, platform, { folder, registry, force: request2.force, signal: tools.signal }) };
+          return { image, outcome: await keep(reference, platform, { folder: folder2, registry, force: request2.force, signal: tools.signal }) };
         } catch (error) {
           tools.signal.throwIfAborted();
           if (!(error instanceof Error)) throw error;
@@ -13419,9 +13484,9 @@ async function warm(request2, tools) {
 }
 var phase = "warming cache";
 async function keep(reference, platform, tools) {
-  const { folder, registry, signal } = tools;
+  const { folder: folder2, registry, signal } = tools;
   const image = await registry.resolve(reference, platform, signal);
-  const isNew = await folder.keep(image, { ...tools, fetch: registry.fetch });
+  const isNew = await folder2.keep(image, { ...tools, fetch: registry.fetch });
   return { digest: image.manifestDigest, isNew };
 }
 async function findWanted(request2, registry, { signal }) {
@@ -13494,8 +13559,8 @@ async function buildWith(registry, request2, tools) {
     const file = displayPath(path14, request2.workingDirectory);
     const place = placesIn(file, source);
     const last = request2.dryRun || request2.checkOnly ? Promise.resolve() : cache?.findLast(lastKey(request2)) ?? Promise.resolve();
-    const folder = request2.baseFolder && openBaseFolder(request2.baseFolder.directory, { ...request2.baseFolder, report });
-    const bases = openBases(registry, { signal, cache, folder });
+    const folder2 = request2.baseFolder && openBaseFolder(request2.baseFolder.directory, { ...request2.baseFolder, report });
+    const bases = openBases(registry, { signal, cache, folder: folder2 });
     const emulators = await findEmulators();
     const [target, ...others] = request2.targets;
     const requestsFor = (name) => request2.platforms.map((platform) => ({ ...request2, target: name, platform, emulators }));
@@ -13523,7 +13588,7 @@ async function buildWith(registry, request2, tools) {
     await during("writing outputs", checkOutputs(request2.outputs));
     const refusal = await permission2;
     if (refusal !== void 0) await during("checking push permissions", Promise.reject(refusal.reason));
-    return await carryOut(plan, { contexts: contexts2, bases, place, registry, folder, cache, last, silenced: checked2.silenced }, request2, tools);
+    return await carryOut(plan, { contexts: contexts2, bases, place, registry, folder: folder2, cache, last, silenced: checked2.silenced }, request2, tools);
   } finally {
     await permission2;
     await cache?.close();

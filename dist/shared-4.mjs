@@ -162,11 +162,11 @@ var { createReadStream } = process.getBuiltinModule("node:fs");
 var { access, mkdir, open, rename, rm } = process.getBuiltinModule("node:fs/promises");
 var { join } = process.getBuiltinModule("node:path");
 async function openBlobs(directory) {
-  const folder2 = join(directory, "blobs", "sha256");
+  const folder = join(directory, "blobs", "sha256");
   const unfinished = join(directory, "blobs", "unfinished");
-  await mkdir(folder2, { recursive: true });
+  await mkdir(folder, { recursive: true });
   await mkdir(unfinished, { recursive: true });
-  const path2 = (digest) => join(folder2, hexOf(digest));
+  const path2 = (digest) => join(folder, hexOf(digest));
   const temporary = async () => join(unfinished, randomUUID());
   const publish = async (file, digest) => {
     await rename(file, path2(digest));
@@ -1974,16 +1974,11 @@ var { promisify: promisify2 } = process.getBuiltinModule("node:util");
 async function removeTree(directory) {
   try {
     if (removeEmpty(directory)) return;
-    await run("rm", "-rf", "--one-file-system", "--", directory).catch(async () => {
-      await run("chmod", "-R", "u+rwx", "--", directory).catch(() => {
-      });
-      await run("rm", "-rf", "--one-file-system", "--", directory);
-    });
+    await promisify2(execFile)("rm", ["-rf", "--one-file-system", "--", directory]);
   } catch {
     await rm4(directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
-var run = (program, ...args) => promisify2(execFile)(program, args);
 var fewDirectories = 32;
 function removeEmpty(directory) {
   const root = lstatSync(directory, { throwIfNoEntry: false });
@@ -2321,8 +2316,7 @@ async function changesFromUpper(upper, lower, tools, options) {
     }
     if (path2 === "" || options.exclude(path2)) continue;
     const node = lower.lstat(path2);
-    const owned = withOwner(found, node);
-    if (node === void 0 || await isChanged(upper, owned, node, hashed2)) collector.add(owned);
+    if (node === void 0 || await isChanged(upper, found, node, hashed2)) collector.add(found);
   }
   for (const [path2, { names, trail }] of opaque) {
     for (const name of lower.list(path2)) {
@@ -2332,13 +2326,6 @@ async function changesFromUpper(upper, lower, tools, options) {
   }
   return collector.items();
 }
-function withOwner(found, node) {
-  if (!found.xattrs.has(unrecorded) || node === void 0) return found;
-  const { type, link, mtime, mtimeNs, uid, gid } = node.attributes;
-  const isSame2 = found.type === type && found.link === link && found.mtime === mtime && (mtimeNs === 0 || found.mtimeNs === mtimeNs);
-  return isSame2 ? { ...found, uid, gid } : found;
-}
-var unrecorded = "slipway.unrecorded";
 function isWhiteout({ type, devMajor, devMinor }) {
   return type === "char" && devMajor === 0 && devMinor === 0;
 }
@@ -2393,9 +2380,8 @@ async function changesFromScan(root, before, lower, tools, options) {
       else gone = path2;
       if (path2 === "" || options.exclude(path2)) continue;
       const node = lower.lstat(path2);
-      const owned = withOwner(found, node);
-      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, owned, node, hashed2)) continue;
-      if (node === void 0 || await isChanged(root, owned, node, hashed2)) collector.add(owned);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, found, node, hashed2)) continue;
+      if (node === void 0 || await isChanged(root, found, node, hashed2)) collector.add(found);
     }
   }
   hideUpTo(void 0);
@@ -2839,16 +2825,6 @@ function tooManyLinks(path2) {
   return new Error(`Cannot resolve "${toText(path2)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
 }
 
-// src/filesystem/settle-owners.ts
-var { writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
-async function settleOwners(root, { uid, gid }, tools) {
-  const owner = Buffer.alloc(32);
-  owner.writeUInt32LE(uid, 16);
-  owner.writeUInt32LE(gid, 20);
-  await writeFile2(`${root}.owners`, owner);
-  for await (const _ of scanFrames(root, tools)) ;
-}
-
 // src/filesystem/merge.ts
 var nothing2 = { kind: "nothing" };
 var LayerMerge = class {
@@ -3124,10 +3100,9 @@ var emptyTree = new LayerTree(emptyRoot, 0);
 // src/filesystem/apply.ts
 var maxInline = 1 << 16;
 var deviceTypes = { char: 8192, block: 24576, fifo: 4096 };
-var reserved = ["trusted.overlay.", "user.overlay.", "user.slipway."];
 function isKeptXattr(name) {
   if (name.startsWith("security.")) return name === "security.capability";
-  return !reserved.some((prefix) => name.startsWith(prefix));
+  return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
 }
 var opaqueMarks = { trusted: 1, user: 2 };
 var Applier = class {
@@ -3541,76 +3516,6 @@ async function* bytesOf(bytes) {
   if (bytes !== void 0) yield bytes;
 }
 
-// src/helper/helper.ts
-var { spawn: spawn3 } = process.getBuiltinModule("node:child_process");
-var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
-var { readFile } = process.getBuiltinModule("node:fs/promises");
-var { fileURLToPath } = process.getBuiltinModule("node:url");
-var architectures = { x64: "x86_64", arm64: "aarch64" };
-var keptStderr = 1 << 16;
-var folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
-async function openHelper() {
-  const architecture = architectures[process.arch];
-  if (process.platform !== "linux" || architecture === void 0) return void 0;
-  const name = `slipway-helper-${architecture}`;
-  await verifyFile(folder, name);
-  const path2 = fileURLToPath(new URL(name, folder));
-  return { path: path2, start: (args, options = {}) => startHelper(path2, args, options) };
-}
-function recordOwners(helper) {
-  const start = ([command = "", ...args], options) => helper.start(command === "apply" || command === "scan" ? [command, "--record", ...args] : [command, ...args], options);
-  return { path: helper.path, start };
-}
-async function verifyFile(directory, name) {
-  const file = fileURLToPath(new URL(name, directory));
-  const read = async (path2) => {
-    try {
-      return await readFile(path2);
-    } catch (cause) {
-      throw new Error(`Cannot use "${file}": "${path2}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
-    }
-  };
-  const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
-  const bytes = await read(file);
-  const expected = manifest.files?.[name];
-  const actual = createHash7("sha256").update(bytes).digest("hex");
-  if (expected?.size !== bytes.length || expected.sha256 !== actual)
-    throw new Error(
-      `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
-    );
-}
-function startHelper(path2, args, { signal, extraFds = [] }) {
-  const child = spawn3(path2, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
-  const stdio = child.stdio;
-  const chunks = [];
-  let kept = 0;
-  child.stderr?.on("data", (chunk) => {
-    chunks.push(chunk);
-    kept += chunk.length;
-    while (kept - (chunks[0]?.length ?? 0) >= keptStderr) kept -= chunks.shift()?.length ?? 0;
-  });
-  const exited = new Promise((resolve, reject) => {
-    child.once(
-      "close",
-      (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
-    );
-    child.once("error", (cause) => {
-      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path2}": ${cause.message}`, { cause }));
-    });
-  });
-  exited.catch(() => {
-  });
-  child.stdin?.on("error", () => {
-  });
-  return {
-    stdin: stdio[0],
-    stdout: stdio[1],
-    fds: stdio.slice(3),
-    pid: child.pid ?? -1,
-    exited
-  };
-}
-
 // src/agent/wire.ts
 var FieldReader = class {
   #bytes;
@@ -3920,15 +3825,12 @@ export {
   makeDirectories,
   removeTree,
   resolvePath,
-  settleOwners,
   emptyTree,
   unpackLayer,
   findUser,
   findOwner,
   isOwnerNumber,
   writeTree,
-  openHelper,
-  recordOwners,
   listenAt,
   onMessages,
   readPrivateKey,

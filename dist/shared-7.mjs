@@ -1,7 +1,6 @@
 import {
   changesFromScan,
   changesFromUpper,
-  directoryAttributes,
   emptyTree,
   failure,
   indexLayer,
@@ -9,10 +8,8 @@ import {
   listenAt,
   messages,
   onMessages,
-  recordOwners,
   removeTree,
   resolvePath,
-  settleOwners,
   snapshot,
   toBytes,
   toRaw,
@@ -37,11 +34,6 @@ async function writeEtcFiles(directory, hostname) {
   await writeFile(hosts, formatHosts(hostname), { mode: 420 });
   await writeFile(resolv, servers, { mode: 420 });
   return { "/etc/hosts": hosts, "/etc/resolv.conf": resolv };
-}
-async function writeAptFile(directory) {
-  const file = join(directory, "apt.conf");
-  await writeFile(file, 'APT::Sandbox::User "root";\n', { mode: 420 });
-  return { "/etc/apt/apt.conf.d/zz-one-user": file };
 }
 
 // src/sandbox/agent-proxy.ts
@@ -122,7 +114,7 @@ async function layOut(source, directory, name, tools) {
 // src/sandbox/caches.ts
 var { createHash, randomUUID } = process.getBuiltinModule("node:crypto");
 var { existsSync, lstatSync, readdirSync, readlinkSync } = process.getBuiltinModule("node:fs");
-var { mkdir, rename } = process.getBuiltinModule("node:fs/promises");
+var { chmod, chown, mkdir, rename } = process.getBuiltinModule("node:fs/promises");
 var { join: join2 } = process.getBuiltinModule("node:path");
 var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
 var retryMs = 100;
@@ -180,10 +172,6 @@ var CacheStore = class {
       }
     }
   }
-  /** Gives what has no owner in a slot to somebody, where owners are recorded. */
-  settleOwners(directory, user, helper) {
-    return settleOwners(join2(directory, content), user, { helper });
-  }
   /** Where a mount's `source` lies in its slot. */
   locate(directory, { id, source }) {
     const { path, node } = resolvePath(diskView(join2(directory, content)), source);
@@ -220,8 +208,12 @@ var CacheStore = class {
       if (existsSync(join2(directory, content))) return;
       await mkdir(fresh);
       if (await this.#restore(mount, fresh, tools)) await rename(join2(fresh, cacheFolder), join2(directory, content));
-      else {
-        await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
+      else if (seed === void 0) {
+        await chown(fresh, owner.uid, owner.gid);
+        await chmod(fresh, owner.mode);
+        await rename(fresh, join2(directory, content));
+      } else {
+        await layOut(seed, fresh, content, tools);
         await rename(join2(fresh, content), join2(directory, content));
       }
     } finally {
@@ -231,10 +223,6 @@ var CacheStore = class {
   }
 };
 var cacheFolder = "cache";
-function emptyDirectory({ mode, uid, gid }) {
-  const entry = { ...directoryAttributes(mode, uid, gid, Math.floor(Date.now() / 1e3)), path: "" };
-  return { key: "", items: async () => [{ entry }] };
-}
 async function empty(all, tools) {
   for (const slot of listDirectories(all).flatMap(listDirectories)) {
     const hold = new Hold(tools.helper);
@@ -290,45 +278,32 @@ var MountShop = class {
   #caches;
   #helper;
   #moves;
-  #hasOwners;
   /** Files that several commands see, by their key. */
   #shared = /* @__PURE__ */ new Map();
-  /**
-   * With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. Without `hasOwners` all
-   * is this user's, in whose place the command's is.
-   */
-  constructor({ stateDir, freshCaches, keeper, helper }, { moves, hasOwners = true }) {
+  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
+  constructor({ stateDir, freshCaches, keeper, helper }, { moves }) {
     this.#work = join3(stateDir, "work", randomUUID2());
     this.#caches = new CacheStore(join3(stateDir, "caches"), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
-    this.#hasOwners = hasOwners;
   }
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
-  async prepare({ mounts, user }, home, signal) {
+  async prepare(mounts, home, signal) {
     const hold = new Hold(this.#helper);
     const agents = [];
     const copies = [];
-    const settled = [];
-    const settle = (directory, owner) => this.#caches.settleOwners(directory, owner, this.#helper);
     const release = async () => {
-      await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
       await Promise.all(copies.map(removeTree));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
-      if (!this.#hasOwners && user.uid !== 0) {
-        for (const directory of slots.values()) await settle(directory, { uid: 0, gid: 0, groups: [] });
-        settled.push(...slots.values());
-      }
       const ready = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join3(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
-        else if (mount.kind === "agent")
-          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
+        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };
@@ -409,7 +384,6 @@ var kinds = {
   inPlace: 14,
   kept: 15
 };
-var idMaps = { all: 0, one: 1, recorded: 2 };
 var answers = { ended: 1, refused: 2, noDevice: 3, written: 5 };
 var refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 };
 var killAfterMs = 3e3;
@@ -438,7 +412,7 @@ async function startCommand(command, place, options) {
     child.stdin.end();
   }
 }
-function write(stdin, command, place, { files, filesInPlace = {}, mounts = [] }) {
+function write(stdin, command, place, { files, mounts = [] }) {
   const send = (kind, ...fields) => {
     const size = fields.reduce((sum, field) => sum + field.length, 0);
     const head = Buffer.alloc(5);
@@ -453,7 +427,7 @@ function write(stdin, command, place, { files, filesInPlace = {}, mounts = [] })
   } else if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
-    if (place.user !== void 0) send(kinds.userNamespace, flag(place.user.processes === "shared"), Buffer.from([idMaps[place.user.ids]]));
+    if (place.user !== void 0) send(kinds.userNamespace, flag(place.user.processes === "shared"));
     for (const lower of place.lowers) send(kinds.lower, text(lower));
   }
   for (const argument of command.args) send(kinds.argument, text(argument));
@@ -461,8 +435,7 @@ function write(stdin, command, place, { files, filesInPlace = {}, mounts = [] })
   send(kinds.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
   const { uid, gid, groups } = command.user;
   send(kinds.user, numbers(uid, gid, groups.length, ...groups));
-  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source), flag(false));
-  for (const [path, source] of Object.entries(filesInPlace)) send(kinds.file, text(path), text(source), flag(true));
+  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source));
   for (const mount of mounts) send(kinds[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds.go);
   stdin.uncork();
@@ -554,7 +527,7 @@ function explainRefusal({ args, cwd, stderr }, refusal, errno) {
 
 // src/sandbox/flat-root.ts
 var { randomUUID: randomUUID3 } = process.getBuiltinModule("node:crypto");
-var { chmod, chown, mkdir: mkdir3 } = process.getBuiltinModule("node:fs/promises");
+var { chmod: chmod2, chown: chown2, mkdir: mkdir3 } = process.getBuiltinModule("node:fs/promises");
 var { join: join4 } = process.getBuiltinModule("node:path");
 function openFlat(tools, way) {
   const mounts = new MountShop(tools, { moves: true });
@@ -637,8 +610,8 @@ var FlatRoot = class {
     const scratch = join4(home, "scratch");
     await this.#makeDirectory();
     await mkdir3(scratch, { recursive: true });
-    await chown(this.#directory, 0, 0);
-    await chmod(this.#directory, 493);
+    await chown2(this.#directory, 0, 0);
+    await chmod2(this.#directory, 493);
     const before = await snapshot(this.#directory, { helper, signal });
     const running = this.#start(command, home, scratch, signal);
     this.#running = running.catch(() => {
@@ -655,7 +628,7 @@ var FlatRoot = class {
   async #start(command, home, scratch, signal) {
     const { helper, way } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
-    const { mounts, release } = await this.#tools.mounts.prepare(command, home, signal);
+    const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
     try {
       return await startCommand(command, way.place(this.#directory, scratch), { ...way.listeners, helper, files, mounts, signal });
     } finally {
@@ -732,7 +705,6 @@ var LayerStore = class {
   #files;
   #indexes;
   #marks;
-  #suffix;
   #hold;
   #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -745,7 +717,6 @@ var LayerStore = class {
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
-    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
     this.#hold = new Hold(tools.helper);
   }
   /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
@@ -795,7 +766,7 @@ var LayerStore = class {
   }
   /** Overlayfs cannot read in one form what it has written in the other. */
   #homeOf(chain) {
-    return join6(this.#folder, `${hexOf(chain)}${this.#suffix}`);
+    return join6(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
   }
   async #read(layer, below) {
     const index = await indexLayer(layer, { signal: this.#stop.signal });
@@ -852,19 +823,16 @@ async function moveDirectory(from, to) {
 
 // src/sandbox/ns.ts
 var { randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
-var { chmod: chmod2, mkdir: mkdir5 } = process.getBuiltinModule("node:fs/promises");
+var { chmod: chmod3, mkdir: mkdir5 } = process.getBuiltinModule("node:fs/promises");
 var { join: join7 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
-function openNs(name, given, why, user) {
-  const { stateDir } = given;
-  const recordsOwners = user !== void 0 && user.ids !== "all";
-  const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
-  const tools = { ...given, helper };
-  const layers = new LayerStore(join7(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
-  const mounts = new MountShop(tools, { moves: false, hasOwners: !recordsOwners });
+function openNs(tools, why, user) {
+  const { stateDir } = tools;
+  const layers = new LayerStore(join7(stateDir, "layers"), { ...tools, marks: user === void 0 ? "trusted" : "user" });
+  const mounts = new MountShop(tools, { moves: false });
   const roots = /* @__PURE__ */ new Set();
   return {
-    name,
+    name: user === void 0 ? "ns" : "userns",
     why,
     stacksLayers: true,
     async openRoot() {
@@ -878,9 +846,6 @@ function openNs(name, given, why, user) {
       await Promise.all([layers.close(), mounts.close()]);
     }
   };
-}
-function marksOf(user) {
-  return user === void 0 ? "trusted" : "user";
 }
 var NsRoot = class {
   #work;
@@ -926,8 +891,7 @@ var NsRoot = class {
     const directory = join7(made, "fs");
     await mkdir5(this.#work, { recursive: true, mode: 448 });
     await mkdir5(directory, { recursive: true });
-    const marks = marksOf(this.#user);
-    const target = { root: directory, form: "overlay", marks, lower: { tree: lower, layers: [], files: this.#files }, tree };
+    const target = { root: directory, form: "overlay", lower: { tree: lower, layers: [], files: this.#files }, tree };
     await unpackLayer(await layer, target, { helper: this.#helper, signal: this.#stop.signal });
     return directory;
   }
@@ -967,13 +931,12 @@ var NsRoot = class {
     await mkdir5(this.#work, { recursive: true, mode: 448 });
     await mkdir5(upper, { recursive: true });
     await Promise.all([mkdir5(work), mkdir5(stage)]);
-    await chmod2(upper, 493);
+    await chmod3(upper, 493);
     const place = { kind: "namespaces", lowers, upper, work, stage, ...this.#user && { user: this.#user } };
     const files = await writeEtcFiles(home, command.hostname);
-    const filesInPlace = this.#user === void 0 || this.#user.ids === "all" ? {} : await writeAptFile(home);
-    const { mounts, release } = await this.#mounts.prepare(command, home, signal);
+    const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });
+      return await startCommand(command, place, { helper: this.#helper, files, mounts, signal });
     } finally {
       await release();
     }
@@ -1010,39 +973,20 @@ function isLevel(entry) {
 // src/sandbox/rungs.ts
 var { join: join8 } = process.getBuiltinModule("node:path");
 var rungs = [
-  { name: "ns", needsRoot: true, forms: [inNamespaces("ns", "namespaces and overlayfs", void 0)] },
+  { name: "ns", forms: [inNamespaces("namespaces and overlayfs", void 0)] },
   {
     name: "userns",
-    needsRoot: true,
     forms: [
-      inNamespaces("userns", "a user namespace and overlayfs", { processes: "own", ids: "all" }),
-      inNamespaces("userns", "a user namespace and overlayfs", { processes: "shared", ids: "all" })
+      inNamespaces("a user namespace and overlayfs", { processes: "own" }),
+      inNamespaces("a user namespace and overlayfs", { processes: "shared" })
     ]
   },
-  { name: "chroot", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
-  { name: "inplace", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
-  {
-    name: "userns-single",
-    needsRoot: false,
-    forms: [
-      withOneId({ processes: "own", ids: "recorded" }),
-      withOneId({ processes: "shared", ids: "recorded" }),
-      withOneId({ processes: "own", ids: "one" }),
-      withOneId({ processes: "shared", ids: "one" })
-    ]
-  },
-  { name: "chroot-bare", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] }
+  { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", isOffered: isExecutorImage, forms: [inPlace()] },
+  { name: "chroot-bare", forms: [inChroot("chroot-bare", "no /proc and /sys")] }
 ];
-function needsOf(user) {
-  return [...user?.processes === "own" ? ["proc"] : [], ...user?.ids === "recorded" ? ["listener"] : []];
-}
-function withOneId(user) {
-  const lack = user.ids === "one" ? ", but not those that a command gives them" : "";
-  return inNamespaces("userns-single", `a user namespace with one id, owners of files by record${lack}, and overlayfs`, user);
-}
-function inNamespaces(name, what, user) {
+function inNamespaces(what, user) {
   return {
-    needs: ["overlay", ...needsOf(user)],
     directories: ["upper", "work", "stage"],
     place: (home) => ({
       kind: "namespaces",
@@ -1051,12 +995,11 @@ function inNamespaces(name, what, user) {
       ...user && { user }
     }),
     describe: (stateDir) => `${what} below "${stateDir}"${user?.processes === "shared" ? ", with the processes of this container in sight" : ""}`,
-    open: (tools, why) => openNs(name, tools, why, user)
+    open: (tools, why) => openNs(tools, why, user)
   };
 }
 function inChroot(name, what) {
   return {
-    needs: [],
     directories: ["root", "scratch"],
     place: (home) => ({ kind: "chroot", root: join8(home, "root"), scratch: join8(home, "scratch"), supervised: name === "chroot" }),
     describe: () => `no isolation from this job, ${what}, changes found by scanning`,
@@ -1065,7 +1008,6 @@ function inChroot(name, what) {
 }
 function inPlace() {
   return {
-    needs: [],
     directories: ["root", "scratch"],
     homeIn: homeInPlace,
     place: (home, stateDir) => placeInPlace(join8(home, "root"), join8(home, "scratch"), [stateDir]),
@@ -1080,14 +1022,7 @@ var rows = [
   {
     when: /overlayfs/,
     reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
-    change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir",
-    lack: "overlay"
-  },
-  { when: /Cannot mount a \/proc of its own/, reason: itself, change: "", lack: "proc" },
-  {
-    when: /record owners of files/,
-    reason: itself,
-    change: "it needs a state directory whose file system has extended attributes for users, a tmpfs Linux 6.6"
+    change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir"
   },
   {
     when: /user namespaces: Operation not permitted/,
@@ -1117,14 +1052,12 @@ var rows = [
   {
     when: /listen to system calls: Device or resource busy/,
     reason: () => "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener",
-    change: "",
-    lack: "listener"
+    change: ""
   },
   {
     when: /listen to system calls|serve \/proc/,
     reason: itself,
-    change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes",
-    lack: "listener"
+    change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes"
   },
   {
     when: /[Mm]ount.*: Permission denied/,
@@ -1142,19 +1075,18 @@ var rows = [
     reason: itself,
     change: "add the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID"
   },
-  { when: /Cannot mount the overlay/, reason: itself, change: "it needs Linux 5.11, on a tmpfs Linux 6.6", lack: "overlay" },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" }
 ];
-function explainRefusal2(message, stateDir, needsRoot) {
+function explainRefusal2(message, stateDir) {
   const uid = process.geteuid?.() ?? 0;
-  if (needsRoot && uid !== 0) {
-    const change2 = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
+  const isOfProc = /Cannot mount a \/proc of its own/.test(message);
+  if (uid !== 0) {
+    const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
     const reason = `it needs root, and this is uid ${uid}`;
-    return { reason, change: change2, message: reason };
+    return { reason, change, message: reason, isOfProc };
   }
   const row = rows.find(({ when }) => when.test(message));
-  const { change = "", lack } = row ?? {};
-  return { reason: row?.reason(message, stateDir) ?? message, change, message, ...lack && { lack } };
+  return { reason: row?.reason(message, stateDir) ?? message, change: row?.change ?? "", message, isOfProc };
 }
 function showRefusal({ reason, change }) {
   return change === "" ? reason : `${reason}: ${change}`;
@@ -1177,16 +1109,13 @@ var nothing = {
   stderr() {
   }
 };
-async function tryRung({ name, forms, needsRoot }, helper, stateDir) {
+async function tryRung({ name, forms }, helper, stateDir) {
   let refusal;
-  const lacks = /* @__PURE__ */ new Set();
   for (const form of forms) {
-    if (form.needs.some((need) => lacks.has(need))) continue;
     const tried = await tryForm(form, helper, stateDir);
     if (!(tried instanceof SandboxError)) return { name, form, ...tried };
-    refusal = explainRefusal2(tried.message, stateDir, needsRoot);
-    if (refusal.lack === void 0) break;
-    lacks.add(refusal.lack);
+    refusal = explainRefusal2(tried.message, stateDir);
+    if (!refusal.isOfProc) break;
   }
   return { name, refusal };
 }
@@ -1204,7 +1133,6 @@ async function tryForm(form, helper, stateDir) {
     return { warning };
   } catch (error) {
     if (error instanceof SandboxError) return error;
-    if (form.homeIn !== void 0 && error.code === "EACCES") return new SandboxError(error.message);
     throw error;
   } finally {
     if (home !== "") await removeTree(home);

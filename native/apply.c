@@ -1,11 +1,9 @@
 // apply: writes files, links and devices below one directory as the builder says, and nowhere else.
-// apply [--record] ROOT
 //
 // Paths are relative to the root, and no component of them is ever followed if it is a symlink: the builder has resolved
 // them in its tree. What is in the way is removed first, so that nothing is written through what was there before.
 // Messages, in their order: see the switch at the end. The last one must be 'Z'; directories get their attributes near
-// the end, when nothing touches their times any more. With --record owners, devices and what else only root may make are
-// recorded instead.
+// the end, when nothing touches their times any more.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "apply.h"
 #include "frame.h"
-#include "record.h"
 
 int cmd_apply(int argc, char **argv);
 
@@ -31,7 +29,7 @@ struct trail {
   size_t length, capacity;
 };
 
-static int root, records;
+static int root = -1;
 static struct trail paths, targets;
 
 static void cut_trail(struct trail *trail, size_t length) {
@@ -156,25 +154,13 @@ static void set_xattrs(struct attributes *a, int fd, int parent, const char *nam
     uint32_t size;
     const char *key = take_string(&a->rest), *value = take_bytes(&a->rest, &size);
     int failed = fd < 0 ? lsetxattr(name, key, value, size, 0) : fsetxattr(fd, key, value, size, 0);
-    if (failed && errno == EPERM && records && !strcmp(key, "security.capability"))
-      failed = fd < 0 ? 0 : fsetxattr(fd, RECORDED_CAPABILITY, value, size, 0);
     // As containerd does: a file system without extended attributes is no error.
-    if (failed && errno != ENOTSUP && !(records && errno == EPERM)) die_errno("Cannot set the extended attribute %s of \"%s\"", key, path);
+    if (failed && errno != ENOTSUP) die_errno("Cannot set the extended attribute %s of \"%s\"", key, path);
   }
 }
 
-// Attributes need the right to write, so they come before the mode.
-static void record_attributes(struct attributes *a, int fd, const char *path, mode_t type, unsigned major, unsigned minor) {
-  struct record record = {a->uid, a->gid, type | a->mode, shown_mode(type | a->mode), major, minor};
-  if (fsetxattr(fd, RECORD, &record, sizeof record, 0)) die_errno("Cannot record the owner of \"%s\"", path);
-  set_xattrs(a, fd, -1, NULL, path);
-  if (fchmod(fd, record.shown)) die_errno("Cannot set the mode of \"%s\"", path);
-  if (futimens(fd, a->times)) die_errno("Cannot set the times of \"%s\"", path);
-}
-
 // chown clears set-user-id bits and capabilities, so it comes first; times come last.
-static void set_attributes(struct attributes *a, int fd, const char *path, mode_t type) {
-  if (records) return record_attributes(a, fd, path, type, 0, 0);
+static void set_attributes(struct attributes *a, int fd, const char *path) {
   if (fchown(fd, a->uid, a->gid)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
   if (fchmod(fd, a->mode)) die_errno("Cannot set the mode of \"%s\"", path);
   set_xattrs(a, fd, -1, NULL, path);
@@ -183,7 +169,7 @@ static void set_attributes(struct attributes *a, int fd, const char *path, mode_
 
 // The same on a symlink, which has no mode, or on a node made a moment ago, so that fchmodat has nothing to follow.
 static void set_name_attributes(struct attributes *a, int parent, const char *name, const char *path, int has_mode) {
-  if (!records && fchownat(parent, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
+  if (fchownat(parent, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
   if (has_mode && fchmodat(parent, name, a->mode, 0)) die_errno("Cannot set the mode of \"%s\"", path);
   set_xattrs(a, -1, parent, name, path);
   if (utimensat(parent, name, a->times, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot set the times of \"%s\"", path);
@@ -228,17 +214,22 @@ static void write_content(const char *path, int fd, const char *data, size_t siz
 
 static void finish_file(const char *path) {
   if (file.has_hole && ftruncate(file.fd, file.size)) die_errno("Cannot write \"%s\"", path);
-  set_attributes(&file.attributes, file.fd, path, S_IFREG);
+  set_attributes(&file.attributes, file.fd, path);
   if (close(file.fd)) die_errno("Cannot write \"%s\"", path);
   file.fd = -1;
 }
 
-static void apply_file(struct frame *frame) {
+static const char *begin_file(struct frame *frame) {
   const char *path = take_string(frame);
-  uint32_t size;
   file.fd = create_file(path);
   file.size = file.has_hole = 0;
   file.attributes = take_attributes(frame);
+  return path;
+}
+
+static void apply_file(struct frame *frame) {
+  const char *path = begin_file(frame);
+  uint32_t size;
   int is_whole = take_u8(frame);
   const char *data = take_bytes(frame, &size);
   write_content(path, file.fd, data, size);
@@ -253,6 +244,14 @@ static void apply_file(struct frame *frame) {
   memcpy(file.rest, rest->at, length);
   *rest = (struct frame){rest->kind, file.rest, file.rest + length};
   if (!(file.path = strdup(path))) die("Cannot allocate %zu bytes", strlen(path));
+}
+
+void apply_streamed(struct frame *frame, next_piece *next) {
+  const char *path = begin_file(frame), *piece;
+  uint64_t at = take_u64(frame), left = take_u64(frame);
+  size_t size;
+  for (; left > 0 && (piece = next(at, left, &size)); at += size, left -= size) write_content(path, file.fd, piece, size);
+  finish_file(path);
 }
 
 static void apply_content(struct frame *frame) {
@@ -317,7 +316,7 @@ static void apply_directory_attributes(struct frame *frame) {
   uint8_t opaque = take_u8(frame);
   if (opaque > 2) die("Cannot apply: %u is no mark of an opaque directory", opaque);
   if (opaque && fsetxattr(fd, marks[opaque], "y", 1, 0)) die_errno("Cannot make \"%s\" opaque", path);
-  set_attributes(&attributes, fd, path, S_IFDIR);
+  set_attributes(&attributes, fd, path);
   close(fd);
 }
 
@@ -350,12 +349,6 @@ static void apply_node(struct frame *frame) {
   mode_t type = take_u32(frame) & S_IFMT;
   unsigned major = take_u32(frame), minor = take_u32(frame);
   if (type != S_IFCHR && type != S_IFBLK && type != S_IFIFO) die("Cannot create \"%s\": %o is no type of a device", path, type);
-  if (records && type != S_IFIFO) {
-    int fd = create_file(path);
-    record_attributes(&attributes, fd, path, type, major, minor);
-    close(fd);
-    return;
-  }
   int parent = open_parent(&paths, path, &name);
   while (mknodat(parent, name, type | 0600, makedev(major, minor))) {
     if (errno != EEXIST) die_errno("Cannot create the device \"%s\"", path);
@@ -379,38 +372,44 @@ static void apply_removal(struct frame *frame) {
   remove_object(parent, name, path);
 }
 
-int cmd_apply(int argc, char **argv) {
-  records = argc > 2 && !strcmp(argv[1], "--record");
-  if (argc != 2 + records) die("usage: slipway-helper apply [--record] ROOT");
-  root = open(argv[1 + records], O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (root < 0) die_errno("Cannot open \"%s\"", argv[1 + records]);
+void open_root(const char *path) {
+  root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) die_errno("Cannot open \"%s\"", path);
   struct rlimit limit;
   if (!getrlimit(RLIMIT_NOFILE, &limit)) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   umask(0);
+}
 
+int apply_message(struct frame *frame) {
+  if ((frame->kind == 'C' || frame->kind == 'E') != (file.fd >= 0)) die("Cannot apply: message %u is out of order", frame->kind);
+  switch (frame->kind) {
+    case 'F': apply_file(frame); break;
+    case 'C': apply_content(frame); break;
+    case 'E': apply_file_end(); break;
+    case 'X': apply_copy(frame); break;
+    case 'D': apply_directory(frame); break;
+    case 'A': apply_directory_attributes(frame); break;
+    case 'S': apply_symlink(frame); break;
+    case 'H': apply_link(frame); break;
+    case 'N': apply_node(frame); break;
+    case 'W': apply_whiteout(frame); break;
+    case 'R': apply_removal(frame); break;
+    case 'Z': return 0;
+    default: die("Cannot apply: message %u is unknown", frame->kind);
+  }
+  return 1;
+}
+
+int cmd_apply(int argc, char **argv) {
+  if (argc != 2) die("usage: slipway-helper apply ROOT");
+  open_root(argv[1]);
   struct reader reader;
   struct frame frame;
   reader_open(&reader, STDIN_FILENO);
-  while (read_frame(&reader, &frame)) {
-    if ((frame.kind == 'C' || frame.kind == 'E') != (file.fd >= 0)) die("Cannot apply: message %u is out of order", frame.kind);
-    switch (frame.kind) {
-      case 'F': apply_file(&frame); break;
-      case 'C': apply_content(&frame); break;
-      case 'E': apply_file_end(); break;
-      case 'X': apply_copy(&frame); break;
-      case 'D': apply_directory(&frame); break;
-      case 'A': apply_directory_attributes(&frame); break;
-      case 'S': apply_symlink(&frame); break;
-      case 'H': apply_link(&frame); break;
-      case 'N': apply_node(&frame); break;
-      case 'W': apply_whiteout(&frame); break;
-      case 'R': apply_removal(&frame); break;
-      case 'Z': return 0;
-      default: die("Cannot apply: message %u is unknown", frame.kind);
-    }
-  }
+  while (read_frame(&reader, &frame))
+    if (!apply_message(&frame)) return 0;
   die("Cannot apply: the builder went away");
 }

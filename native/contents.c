@@ -92,7 +92,7 @@ static void answer_contents(const struct content *contents, size_t count) {
   for (size_t i = 0; i < count; i++) {
     put_u32(&answers, contents[i].number);
     put_u64(&answers, contents[i].size);
-    for (size_t j = 0; j < SHA256_SIZE; j++) put_u8(&answers, contents[i].digest[j]);
+    put_raw(&answers, contents[i].digest, SHA256_SIZE);
   }
   end_frame(&answers);
   pthread_mutex_unlock(&work.answering);

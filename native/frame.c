@@ -26,6 +26,12 @@ _Noreturn void die_errno(const char *format, ...) {
   exit(1);
 }
 
+// A builder that went away with something unread resets the connection: its pipes are sockets.
+static _Noreturn void die_of_pipe(const char *what) {
+  if (errno == ECONNRESET || errno == EPIPE) die("%s: the builder went away", what);
+  die_errno("%s", what);
+}
+
 void *allocate(size_t size) { return reallocate(NULL, size); }
 
 void *reallocate(void *old, size_t size) {
@@ -39,7 +45,7 @@ size_t read_full(int fd, void *data, size_t size) {
   while (got < size) {
     ssize_t n = read(fd, (char *)data + got, size - got);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) die_errno("Cannot read from the builder");
+    if (n < 0) die_of_pipe("Cannot read from the builder");
     if (n == 0) break;
     got += (size_t)n;
   }
@@ -51,7 +57,7 @@ void write_full(int fd, const void *data, size_t size) {
   while (put < size) {
     ssize_t n = write(fd, (const char *)data + put, size - put);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) die_errno("Cannot write to the builder");
+    if (n < 0) die_of_pipe("Cannot write to the builder");
     put += (size_t)n;
   }
 }
@@ -76,7 +82,7 @@ static int fill(struct reader *reader, size_t size) {
   while (reader->end - reader->start < size) {
     ssize_t n = read(reader->fd, reader->data + reader->end, reader->capacity - reader->end);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) die_errno("Cannot read from the builder");
+    if (n < 0) die_of_pipe("Cannot read from the builder");
     if (n == 0) {
       if (reader->end == reader->start) return 0;
       die("Cannot read from the builder: its message ends early");
@@ -160,6 +166,8 @@ void put_u64(struct writer *writer, uint64_t value) {
   put_u32(writer, (uint32_t)value);
   put_u32(writer, (uint32_t)(value >> 32));
 }
+
+void put_raw(struct writer *writer, const void *data, size_t size) { memcpy(make_room(writer, size), data, size); }
 
 void put_bytes(struct writer *writer, const void *data, uint32_t size) {
   put_u32(writer, size);

@@ -55,6 +55,8 @@ void begin_frame(struct writer *writer, uint8_t kind);
 void put_u8(struct writer *writer, uint8_t value);
 void put_u32(struct writer *writer, uint32_t value);
 void put_u64(struct writer *writer, uint64_t value);
+// As it is, without its length.
+void put_raw(struct writer *writer, const void *data, size_t size);
 void put_bytes(struct writer *writer, const void *data, uint32_t size);
 void put_string(struct writer *writer, const char *text);
 // Ends the frame; it leaves when enough has gathered or at flush_writer.

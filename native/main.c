@@ -8,6 +8,7 @@ int cmd_scan(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_capabilities(int argc, char **argv);
 int cmd_contents(int argc, char **argv);
+int cmd_unpack(int argc, char **argv);
 
 static int cmd_version(int argc, char **argv) {
   (void)argc, (void)argv;
@@ -21,10 +22,10 @@ int main(int argc, char **argv) {
   } commands[] = {
       {"run", cmd_run},   {"apply", cmd_apply},       {"scan", cmd_scan},
       {"pack", cmd_pack}, {"capabilities", cmd_capabilities}, {"contents", cmd_contents},
-      {"version", cmd_version},
+      {"unpack", cmd_unpack}, {"version", cmd_version},
   };
   for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
     if (!strcmp(argv[1], commands[i].name)) return commands[i].main(argc - 1, argv + 1);
-  fprintf(stderr, "Cannot do \"%s\": slipway-helper knows run, apply, scan, pack, capabilities, contents and version\n", argc > 1 ? argv[1] : "");
+  fprintf(stderr, "Cannot do \"%s\": slipway-helper knows run, apply, scan, pack, capabilities, contents, unpack and version\n", argc > 1 ? argv[1] : "");
   return 2;
 }

@@ -173,14 +173,10 @@ static struct writer answers;
 static uint8_t digests[DIGESTS_AT_ONCE * SHA256_SIZE];
 static size_t digests_size;
 
-static void put_raw(const void *data, size_t size) {
-  for (size_t i = 0; i < size; i++) put_u8(&answers, ((const uint8_t *)data)[i]);
-}
-
 static void flush_digests(void) {
   if (digests_size == 0) return;
   begin_frame(&answers, OUT_DIGESTS);
-  put_raw(digests, digests_size);
+  put_raw(&answers, digests, digests_size);
   end_frame(&answers);
   flush_writer(&answers);
   digests_size = 0;
@@ -188,7 +184,7 @@ static void flush_digests(void) {
 
 static _Noreturn void die_changed(const char *path) {
   begin_frame(&answers, OUT_CHANGED);
-  put_raw(path, strlen(path));
+  put_raw(&answers, path, strlen(path));
   end_frame(&answers);
   flush_writer(&answers);
   die("\"%s\" changed", path);
@@ -249,12 +245,12 @@ static void put_result(void) {
   char id[64];
   begin_frame(&answers, OUT_RESULT);
   sha256_finish(&output.tar, digest);
-  put_raw(digest, sizeof digest);
+  put_raw(&answers, digest, sizeof digest);
   uint64_t size = output.blob.size;
   sha256_finish(&output.blob, digest);
-  put_raw(digest, sizeof digest);
+  put_raw(&answers, digest, sizeof digest);
   put_u64(&answers, size);
-  put_raw(id, (size_t)snprintf(id, sizeof id, "libdeflate-%s-gzip-%d-b1m-s1", LIBDEFLATE_VERSION_STRING, output.level));
+  put_raw(&answers, id, (size_t)snprintf(id, sizeof id, "libdeflate-%s-gzip-%d-b1m-s1", LIBDEFLATE_VERSION_STRING, output.level));
   end_frame(&answers);
   flush_writer(&answers);
 }

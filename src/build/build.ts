@@ -253,7 +253,7 @@ async function carryOut(
       if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
       const resumption = looking && (await during("building image", resume(plan, looking)));
       const contexts = cached === undefined ? shown : settled;
-      const layers = openLayers({ ...parts, blobs, signal });
+      const layers = openLayers({ ...parts, blobs, helper, signal });
       await shipping?.close();
       const ship = openShipping({ ...executeTools, cache, layers });
       shipping = ship;

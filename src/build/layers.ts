@@ -2,6 +2,7 @@
 
 import type { Cache } from "../cache/cache.ts";
 import { emptyTree, type Tree } from "../filesystem/filesystem.ts";
+import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { type Blobs, indexLayer } from "../layer/layer.ts";
 import type { BaseFolder, Registry } from "../registry/registry.ts";
@@ -17,6 +18,8 @@ export interface LayersTools {
   readonly registry: Registry;
   readonly blobs: Blobs;
   readonly signal: AbortSignal;
+  /** Reads layers faster. */
+  readonly helper: Helper | undefined;
   /** Knows indexes of layers, and what it cannot read of its own. */
   readonly cache: Cache | undefined;
   /** Has layers that need not be fetched. */
@@ -43,7 +46,7 @@ export function openLayers(tools: LayersTools): Layers {
   const readIndex = async (layer: Layer) => {
     const known = await cache?.findIndex(layer);
     if (known !== undefined) return known;
-    const read = await indexLayer(await fetch(layer), { signal });
+    const read = await indexLayer(await fetch(layer), { signal, helper: tools.helper });
     const kept = cache?.indexes.begin(read.diffId);
     for (const entry of kept === undefined ? [] : read.entries) kept?.add(entry);
     kept?.end();

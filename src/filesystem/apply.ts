@@ -1,23 +1,21 @@
-// Drives the helper's `apply`, which writes files below one directory.
+// Drives the helper's `apply` and `unpack`, which write files below one directory.
 
-import type { Helper, HelperProcess } from "../helper/helper.ts";
+import { type FrameWriter, type Helper, Session } from "../helper/helper.ts";
 import type { Attributes, RawPath } from "../layer/entry.ts";
-import { FrameWriter } from "./frames.ts";
+import type { HeldBytes } from "../layer/layer.ts";
 
 /** Longer contents are sent in pieces. */
 const maxInline = 1 << 16;
 
 const deviceTypes: Readonly<Record<string, number>> = { char: 0o020000, block: 0o060000, fifo: 0o010000 };
 
-const reserved = ["trusted.overlay.", "user.overlay.", "user.slipway."];
-
 /**
- * Extended attributes that are put on disk: overlayfs must not take its own from a layer, no layer has records of owners, and the labels
- * and signatures of security modules belong to the machine that made them.
+ * Extended attributes that are put on disk: overlayfs must not take its own from a layer, and the labels and signatures of security
+ * modules belong to the machine that made them.
  */
 function isKeptXattr(name: string): boolean {
   if (name.startsWith("security.")) return name === "security.capability";
-  return !reserved.some((prefix) => name.startsWith(prefix));
+  return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
 }
 
 /** Where overlayfs looks for what it has noted: in `trusted.overlay.*`, or in `user.overlay.*`. */
@@ -30,16 +28,21 @@ const opaqueMarks = { trusted: 1, user: 2 } as const;
  * promise says only that more can be sent; `finish` says that all is done, and rejects with what went wrong first.
  */
 export class Applier {
-  readonly #process: HelperProcess;
+  readonly #session: Session;
   readonly #frames: FrameWriter;
 
-  constructor(root: string, { helper, signal }: { helper: Helper; signal?: AbortSignal | undefined }) {
-    this.#process = helper.start(["apply", root], { signal });
-    this.#process.stdout.resume();
-    this.#frames = new FrameWriter(this.#process.stdin);
+  /** Of the helper's `apply` or `unpack`. */
+  constructor(session: Session) {
+    this.#session = session;
+    this.#frames = session.frames;
   }
 
-  async file(path: RawPath, attributes: Attributes, content: AsyncIterable<Uint8Array>): Promise<void> {
+  /** What is held must be of the session's own layer. */
+  async file(path: RawPath, attributes: Attributes, content: AsyncIterable<Uint8Array> | HeldBytes): Promise<void> {
+    if ("offset" in content) {
+      this.#attributes(this.#frames.begin("P").text(path), attributes).u64(content.offset).u64(content.size);
+      return this.#end();
+    }
     const chunks: Uint8Array[] = [];
     if (attributes.size <= maxInline) {
       for await (const chunk of content) chunks.push(chunk);
@@ -102,26 +105,17 @@ export class Applier {
     return this.#end();
   }
 
-  async finish(): Promise<void> {
-    this.#frames.begin("Z").end();
-    await this.#frames.flush();
-    this.#process.stdin.end();
-    const { code, signal, stderr } = await this.#process.exited;
-    if (code !== 0) throw new Error(stderr || `Cannot write files: the helper ended with ${signal ?? `exit code ${code}`}`);
+  finish(): Promise<void> {
+    return this.#session.finish("write files");
   }
 
   /** Ends the helper without finishing; its own error, if it had one, wins over `reason`. */
-  async fail(reason: unknown): Promise<never> {
-    this.#process.stdin.destroy();
-    const { code, stderr } = await this.#process.exited;
-    if (code === 0 || stderr === "" || stderr.endsWith("the builder went away")) throw reason;
-    throw reason === brokenPipe ? new Error(stderr) : new Error(stderr, { cause: reason });
+  fail(reason: unknown): Promise<never> {
+    return this.#session.fail(reason);
   }
 
   #end(): Promise<void> | undefined {
-    const wait = this.#frames.end();
-    if (this.#process.stdin.destroyed) throw brokenPipe;
-    return wait;
+    return this.#session.end();
   }
 
   #attributes(frames: FrameWriter, { mode, uid, gid, mtime, mtimeNs, xattrs }: Attributes): FrameWriter {
@@ -133,5 +127,9 @@ export class Applier {
   }
 }
 
-/** Marks that the helper no longer listens; its exit tells why. */
-const brokenPipe = new Error("Cannot write files: the helper ended early");
+/** Writes what does not come from a layer. */
+export function openApplier(root: string, { helper, signal }: { helper: Helper; signal?: AbortSignal | undefined }): Applier {
+  const process = helper.start(["apply", root], { signal });
+  process.stdout.resume();
+  return new Applier(new Session(process));
+}

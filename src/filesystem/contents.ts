@@ -2,8 +2,8 @@
 
 import { once } from "node:events";
 import type { Writable } from "node:stream";
+import { FrameReader, readFrames } from "../helper/helper.ts";
 import { type RawPath, toBytes } from "../layer/entry.ts";
-import { FrameReader, readFrames } from "./frames.ts";
 import type { ScanTools } from "./scan.ts";
 
 /** Of paths that are written at once. */

@@ -1,8 +1,7 @@
 // What is below a directory on disk, as the helper's `scan` tells it.
 
-import type { Helper } from "../helper/helper.ts";
+import { FrameReader, type Helper, readFrames } from "../helper/helper.ts";
 import type { Attributes, EntryType, RawPath } from "../layer/entry.ts";
-import { FrameReader, readFrames } from "./frames.ts";
 
 /** An object on disk. `xattrs` has all that it carries; `link` is set for symlinks alone. */
 export interface ScannedEntry extends Omit<Attributes, "type"> {

@@ -4,7 +4,19 @@ import { setImmediate } from "node:timers/promises";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import { type Entry, type RawPath, toText } from "../layer/entry.ts";
-import { type IndexSink, type ReadLimits, readLayer, summarizeContent, type Visitor, withSummary } from "../layer/layer.ts";
+import {
+  defaultLimits,
+  type HeldBytes,
+  type HeldTar,
+  type IndexSink,
+  openHeldTar,
+  type ReadLimits,
+  readLayer,
+  summarizeContent,
+  type TarContent,
+  type Visitor,
+  withSummary,
+} from "../layer/layer.ts";
 import { Applier, type OverlayMarks } from "./apply.ts";
 import type { LayerFiles } from "./files.ts";
 import { LayerMerge, type Step } from "./merge.ts";
@@ -56,9 +68,11 @@ export async function unpackLayer(
   { root, form, marks = "trusted", lower, tree }: UnpackTarget,
   tools: UnpackTools,
 ): Promise<Tree> {
-  const { signal, limits } = tools;
-  const applier = new Applier(root, tools);
-  const read = (visit: Visitor["entry"]) => readLayer(layer, { entry: visit }, { signal, ...(limits === undefined ? {} : { limits }) });
+  const { signal, helper, limits = defaultLimits } = tools;
+  const held = await openHeldTar(layer, { helper, root, digests: tree === undefined, maxBytes: limits.maxBytes, signal });
+  const applier = new Applier(held.session);
+  const read = (visit: Visitor["entry"], tar?: HeldTar) =>
+    readLayer(layer, { entry: visit }, { signal, limits, ...(tar === undefined ? {} : { tar }) });
   const index = tree === undefined ? tools.indexes?.begin(layer.diffId) : undefined;
   const open = (merge: LayerMerge) => new LayerWriter(applier, { form, marks, merge, summarizes: tree === undefined });
   try {
@@ -69,7 +83,7 @@ export async function unpackLayer(
       // Where paths lead can depend on symlinks below, but nearly never does: guess that it does not, and look afterwards.
       const guess = open(new LayerMerge(emptyRoot, 0, { isPartial: true }));
       const entries: Entry[] = [];
-      await read(async (entry, content) => void entries.push(await guess.add(entry, content)));
+      await read(async (entry, content) => void entries.push(await guess.add(entry, content)), held);
       for (const entry of entries) index?.add(entry);
       below = await lower;
       if (guess.adopt(mergeOn(below), entries)) writer = guess;
@@ -77,10 +91,12 @@ export async function unpackLayer(
     }
     if (writer === undefined) {
       const exact = open(mergeOn(below));
-      await read(async (entry, content) => {
+      const add = async (entry: Entry, content: TarContent) => {
         const known = await exact.add(entry, content);
         if (!isGuessed) index?.add(known);
-      });
+      };
+      // What was guessed wrong is read once more; that is rare.
+      await read(add, isGuessed ? undefined : held);
       writer = exact;
     }
     index?.end();
@@ -142,18 +158,18 @@ class LayerWriter {
   }
 
   /** Gives the entry with what its content turned out to be. */
-  async add(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<Entry> {
+  async add(entry: Entry, content: TarContent): Promise<Entry> {
     const step = this.#addToTree(entry);
     if (this.#merge.isPartial) this.#places.push(step === undefined ? unknownPlace : placeOf(step, this.#merge));
     if (entry.type !== "file") {
       if (step !== undefined) await this.#write(step, entry);
       return entry;
     }
-    const write = async (bytes: AsyncIterable<Uint8Array>) => {
+    const write = async (bytes: AsyncIterable<Uint8Array> | HeldBytes) => {
       if (step !== undefined) await this.#write(step, entry, bytes);
     };
     if (!this.#summarizes) {
-      await write(content);
+      await write((await content.hold()) ?? content);
       return entry;
     }
     const summary = await summarizeContent(entry, content, write);
@@ -161,7 +177,7 @@ class LayerWriter {
     return withSummary(entry, summary);
   }
 
-  async #write(step: Step, entry: Entry, content?: AsyncIterable<Uint8Array>): Promise<void> {
+  async #write(step: Step, entry: Entry, content?: AsyncIterable<Uint8Array> | HeldBytes): Promise<void> {
     if (step.kind === "hide") {
       for (const path of step.paths) await this.#remove(path);
       return;

@@ -1,12 +1,12 @@
 // Puts files on disk as a list of items describes them: what is shown to a command without being part of a layer.
 
 import type { LayerItem } from "../layer/entry.ts";
-import { Applier } from "./apply.ts";
+import { openApplier } from "./apply.ts";
 import type { ScanTools } from "./scan.ts";
 
 /** Writes items below an existing directory, with all their attributes: parents first, a hard link after the file that it names. */
 export async function writeTree(root: string, items: readonly LayerItem[], tools: ScanTools): Promise<void> {
-  const applier = new Applier(root, tools);
+  const applier = openApplier(root, tools);
   try {
     for (const { entry, content } of items) {
       if (entry.type === "directory") await applier.directory(entry.path);

@@ -6,6 +6,9 @@ import { readFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
+export { FrameReader, FrameWriter, readFrames } from "./frames.ts";
+export { helperGone, Session } from "./session.ts";
+
 /** The program of native/, checked against dist/manifest.json. */
 export interface Helper {
   /** Its verified file. */
@@ -56,13 +59,6 @@ export async function openHelper(): Promise<Helper | undefined> {
   await verifyFile(folder, name);
   const path = fileURLToPath(new URL(name, folder));
   return { path, start: (args, options = {}) => startHelper(path, args, options) };
-}
-
-/** The same, but what it puts on disk and finds there has owners by records, for who may not make files other users': native/record.h. */
-export function recordOwners(helper: Helper): Helper {
-  const start: Helper["start"] = ([command = "", ...args], options) =>
-    helper.start(command === "apply" || command === "scan" ? [command, "--record", ...args] : [command, ...args], options);
-  return { path: helper.path, start };
 }
 
 /** Checks one file of a folder against the folder's manifest.json; throws when it is another or missing. */

@@ -17,8 +17,20 @@ export interface DecompressOptions {
 // Node's default of 16 KiB costs a turn of the event loop for each; larger than this gains nothing.
 const outputChunk = 256 << 10;
 
+/** A stream that is zstd no more; gzip stays as it is. */
+export async function expandZstd(
+  stream: AsyncIterable<Uint8Array>,
+  options: DecompressOptions,
+): Promise<{ readonly compression: Exclude<Compression, "zstd">; readonly bytes: AsyncIterable<Uint8Array> }> {
+  const source = new ByteSource(stream, Number.POSITIVE_INFINITY);
+  const start = await readStart(source);
+  const bytes = joined(start, source);
+  const compression = sniffCompression(start);
+  return compression === "zstd" ? { compression: "none", bytes: decompress(bytes, options) } : { compression, bytes };
+}
+
 /** The compression that the first bytes of a stream show; at least four are needed. */
-function sniffCompression(start: Uint8Array): Compression {
+export function sniffCompression(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
   const isFrame = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
   const isSkippable = ((start[0] ?? 0) & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18;

@@ -9,12 +9,13 @@ import { checkLevel, openCompressor } from "./compress.ts";
 import { ContentHash } from "./content-hash.ts";
 import { decompress } from "./decompress.ts";
 import { type Entry, type LayerIndex, type LayerItem, makeEntry } from "./entry.ts";
+import { type HeldTar, openHeldTar } from "./held-tar.ts";
 import { decodeIndex, encodeIndex, type IndexSink, openIndexWriter } from "./index-file.ts";
 import { announceItem, ContentChangedError, digestContent, keptTexts, maxKeptText, type PreparedItem, prepareItem } from "./item.ts";
 import { packBytes, writePacked } from "./pack.ts";
 import { MissingProgramError, runProgram, usualPath } from "./program.ts";
-import { readTar } from "./read-tar.ts";
-import { defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
+import { readEntries, readTar, type TarContent } from "./read-tar.ts";
+import { defaultLimits, type HeldBytes, MalformedLayerError, type ReadLimits } from "./source.ts";
 import { DigestMismatchError, verifyBytes } from "./verify.ts";
 import { encodeItems, type PackedBytes, writeBytesHere, writeHere } from "./write-layer.ts";
 
@@ -28,14 +29,18 @@ export {
   defaultLimits,
   digestContent,
   encodeIndex,
+  type HeldBytes,
+  type HeldTar,
   type IndexSink,
   MalformedLayerError,
   MissingProgramError,
   openBlobs,
+  openHeldTar,
   openIndexWriter,
   type ReadLimits,
   readTar,
   runProgram,
+  type TarContent,
   usualPath,
   verifyBytes,
 };
@@ -47,18 +52,18 @@ export interface ReadOptions {
 
 /** Takes the entries of a layer as they pass. What it leaves of a content is read all the same. */
 export interface Visitor {
-  entry(entry: Entry, content: AsyncIterable<Uint8Array>): Promise<void> | void;
+  entry(entry: Entry, content: TarContent): Promise<void> | void;
 }
 
 /**
  * Reads a layer once, from its compressed bytes to the contents of its files. What the visitor was shown may be used only when the promise resolves: before that the
- * bytes are not verified. Throws a MalformedLayerError or a DigestMismatchError that names the layer.
+ * bytes are not verified. Throws a MalformedLayerError or a DigestMismatchError that names the layer. `tar` is the layer in the hands of the helper, and has not been read.
  */
-export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOptions = {}): Promise<void> {
-  const { signal, limits = defaultLimits } = options;
+export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOptions & { readonly tar?: HeldTar } = {}): Promise<void> {
+  const { signal, limits = defaultLimits, tar } = options;
   try {
-    const bytes = decompress(layer.open(signal), { signal, maxBytes: limits.maxBytes });
-    for await (const { entry, content } of readTar(verifyBytes(bytes, { digest: layer.diffId }), limits)) {
+    const entries = tar === undefined ? readTar(expandedBytes(layer, { signal, limits }), limits) : readEntries(tar, limits);
+    for await (const { entry, content } of entries) {
       const taken = visitor.entry(entry, content);
       if (taken !== undefined) await taken;
     }
@@ -66,6 +71,10 @@ export async function readLayer(layer: Layer, visitor: Visitor, options: ReadOpt
     signal?.throwIfAborted();
     throw faultOf(layer, error);
   }
+}
+
+function expandedBytes(layer: Layer, { signal, limits }: Required<ReadOptions>): AsyncIterable<Uint8Array> {
+  return verifyBytes(decompress(layer.open(signal), { signal, maxBytes: limits.maxBytes }), { digest: layer.diffId });
 }
 
 /** What is wrong with a layer's bytes names the layer. */
@@ -76,29 +85,54 @@ function faultOf({ descriptor }: Layer, error: unknown): unknown {
   return new Fault(`Cannot read layer "${descriptor.digest}": ${error.message}`, { cause: error });
 }
 
-/** Reads a layer for its index alone. */
-export async function indexLayer(layer: Layer, options: ReadOptions = {}): Promise<LayerIndex> {
+/** Reads a layer for its index alone; with the helper this process sees no contents. */
+export async function indexLayer(
+  layer: Layer,
+  { helper, ...options }: ReadOptions & { readonly helper?: Helper | undefined } = {},
+): Promise<LayerIndex> {
   const entries: Entry[] = [];
   const visitor: Visitor = {
     async entry(entry, content) {
       entries.push(entry.type === "file" ? withSummary(entry, await summarizeContent(entry, content)) : entry);
     },
   };
-  await readLayer(layer, visitor, options);
+  if (helper === undefined) await readLayer(layer, visitor, options);
+  else await readHeld(layer, visitor, { ...options, helper });
   return { diffId: layer.diffId, entries };
+}
+
+async function readHeld(layer: Layer, visitor: Visitor, options: ReadOptions & { readonly helper: Helper }): Promise<void> {
+  const { signal, limits = defaultLimits, helper } = options;
+  const tar = await openHeldTar(layer, { helper, digests: true, maxBytes: limits.maxBytes, signal });
+  try {
+    await readLayer(layer, visitor, { ...options, tar });
+    await tar.session.finish("read a layer");
+  } catch (error) {
+    if (signal?.aborted) await tar.session.fail(signal.reason).catch(() => {});
+    signal?.throwIfAborted();
+    await tar.session.fail(error);
+  }
 }
 
 /** What an index keeps of a file's content: its digest, and of the files that users are looked up in the text. */
 export type ContentSummary = Pick<Entry, "text"> & Required<Pick<Entry, "sha256">>;
 
-/** Reads the content of an entry of type "file" for what an index keeps of it; `take` gets it first, and may leave some or all of it. */
+/**
+ * Reads the content of an entry of type "file" for what an index keeps of it; `take` gets it first, and may leave some or all of it. What the helper holds is not read
+ * where an index keeps the digest alone.
+ */
 export async function summarizeContent(
   entry: Entry,
-  content: AsyncIterable<Uint8Array>,
-  take: (content: AsyncIterable<Uint8Array>) => Promise<void> | void = () => {},
+  content: TarContent,
+  take: (content: AsyncIterable<Uint8Array> | HeldBytes) => Promise<void> | void = () => {},
 ): Promise<ContentSummary> {
-  const hash = new ContentHash(entry.size);
   const kept: Uint8Array[] | undefined = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : undefined;
+  const held = kept === undefined ? await content.hold() : undefined;
+  if (held !== undefined) {
+    await take(held);
+    return { sha256: (await held.end()).sha256 };
+  }
+  const hash = new ContentHash(entry.size);
   const chunks = observe(content, (chunk) => {
     hash.update(chunk);
     kept?.push(chunk);

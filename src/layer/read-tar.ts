@@ -4,13 +4,18 @@ import type { Entry, EntryType, RawPath } from "./entry.ts";
 import { blockSize, type Header, isZeroBlock, paddingOf, parseHeader } from "./header.ts";
 import { checkTarget, normalizeName } from "./name.ts";
 import { type PaxRecords, parseDecimal, parsePax, parseTime, xattrsOf } from "./pax.ts";
-import { ByteSource, defaultLimits, MalformedLayerError, type ReadLimits } from "./source.ts";
+import { ByteSource, defaultLimits, type HeldBytes, MalformedLayerError, type ReadLimits, type TarSource } from "./source.ts";
 import { readOldMap, readPaxMap, type SparseMap } from "./sparse.ts";
 
 /** An entry with its content, which can be read once and only until the next entry is asked for; what is left of it is skipped. */
 export interface TarEntry {
   readonly entry: Entry;
-  readonly content: AsyncIterable<Uint8Array>;
+  readonly content: TarContent;
+}
+
+export interface TarContent extends AsyncIterable<Uint8Array> {
+  /** Instead of reading it: leaves the whole content with the helper, where it is there. `end` is to be called once it has been put where it belongs. */
+  hold(): Promise<HeldBytes | undefined>;
 }
 
 const types: Readonly<Record<string, EntryType>> = {
@@ -34,11 +39,12 @@ const maxId = 0xfffffffe;
  * The entries of an uncompressed archive: V7, ustar, PAX and GNU. Names are relative to the root; `..` stops there. The stream is read to its end, also past the
  * archive's trailer, so that whoever verifies it sees all of it. Throws a MalformedLayerError for all that is no such archive.
  */
-export async function* readTar(
-  stream: AsyncIterable<Uint8Array>,
-  limits: ReadLimits = defaultLimits,
-): AsyncGenerator<TarEntry, void, void> {
-  const source = new ByteSource(stream, limits.maxBytes);
+export function readTar(stream: AsyncIterable<Uint8Array>, limits: ReadLimits = defaultLimits): AsyncGenerator<TarEntry, void, void> {
+  return readEntries(new ByteSource(stream, limits.maxBytes), limits);
+}
+
+/** The same of a source, which is closed at the end. */
+export async function* readEntries(source: TarSource, limits: ReadLimits): AsyncGenerator<TarEntry, void, void> {
   const totals = { entries: 0, nameBytes: 0, bytes: 0 };
   try {
     for (;;) {
@@ -72,7 +78,7 @@ interface Extension {
   link?: RawPath;
 }
 
-async function readEntry(source: ByteSource, limits: ReadLimits): Promise<{ entry: Entry; content: Content } | undefined> {
+async function readEntry(source: TarSource, limits: ReadLimits): Promise<{ entry: Entry; content: Content } | undefined> {
   let extension: Extension = {};
   for (;;) {
     const at = source.position;
@@ -118,13 +124,13 @@ async function readEntry(source: ByteSource, limits: ReadLimits): Promise<{ entr
   }
 }
 
-async function checkTrailer(source: ByteSource): Promise<void> {
+async function checkTrailer(source: TarSource): Promise<void> {
   const second = await source.read(blockSize);
   if (second !== undefined && !isZeroBlock(second))
     throw new MalformedLayerError("Malformed layer: a lone zero block stands between entries");
 }
 
-async function readBody(source: ByteSource, header: Header, limits: ReadLimits): Promise<Buffer> {
+async function readBody(source: TarSource, header: Header, limits: ReadLimits): Promise<Buffer> {
   if (header.size > limits.maxHeaderBytes)
     throw new MalformedLayerError(`extended header of ${header.size} bytes, more than ${limits.maxHeaderBytes}`);
   const body = header.size === 0 ? Buffer.alloc(0) : await source.read(header.size);
@@ -133,7 +139,7 @@ async function readBody(source: ByteSource, header: Header, limits: ReadLimits):
   return body;
 }
 
-async function skipBody(source: ByteSource, header: Header): Promise<void> {
+async function skipBody(source: TarSource, header: Header): Promise<void> {
   const whole = header.size + paddingOf(header.size);
   if ((await source.skip(whole)) !== whole) throw new MalformedLayerError("it ends in the middle of an extended header");
 }
@@ -147,7 +153,7 @@ interface Parts {
   readonly block: Buffer;
   readonly header: Header;
   readonly extension: Extension;
-  readonly source: ByteSource;
+  readonly source: TarSource;
   readonly limits: ReadLimits;
 }
 
@@ -204,15 +210,16 @@ function parseId(text: string | undefined, fallback: number, what: string): numb
 }
 
 /** The content of one entry while the archive stands at it. */
-class Content implements AsyncIterable<Uint8Array> {
-  readonly #source: ByteSource;
+class Content implements TarContent {
+  readonly #source: TarSource;
   readonly #entry: Entry;
   readonly #map: SparseMap | undefined;
   readonly #padding: number;
   #left: number;
   #isTaken = false;
+  #held: HeldBytes | undefined;
 
-  constructor(source: ByteSource, entry: Entry, map: SparseMap | undefined, padding: number) {
+  constructor(source: TarSource, entry: Entry, map: SparseMap | undefined, padding: number) {
     this.#source = source;
     this.#entry = entry;
     this.#map = map;
@@ -234,10 +241,22 @@ class Content implements AsyncIterable<Uint8Array> {
     yield* this.#hole(this.#map.size - at);
   }
 
+  async hold(): Promise<HeldBytes | undefined> {
+    if (this.#isTaken || this.#map !== undefined || this.#left === 0) return undefined;
+    const held = await this.#source.hold?.(this.#left);
+    if (held === undefined) return undefined;
+    this.#isTaken = true;
+    this.#held = held;
+    this.#left = 0;
+    return held;
+  }
+
   /** Skips what was not read, and the padding after it. */
   async finish(): Promise<void> {
     this.#isTaken = true;
-    while (this.#left > 0) await this.#next(this.#left);
+    if (this.#held !== undefined) this.#left = this.#held.size - (await this.#held.end()).size;
+    else this.#left -= await this.#source.skip(this.#left);
+    if (this.#left > 0) throw this.#tooShort();
     // The last padding of an archive is missing at times.
     if (this.#padding > 0) await this.#source.skip(this.#padding);
   }
@@ -257,12 +276,14 @@ class Content implements AsyncIterable<Uint8Array> {
   async #next(most: number): Promise<Buffer> {
     if (this.#left === 0) throw new Error(`Cannot read ${this.#name()}: the archive has moved on`);
     const chunk = await this.#source.next(most);
-    if (chunk === undefined)
-      throw new MalformedLayerError(
-        `Malformed layer: it ends at byte ${this.#source.position}, ${this.#left} bytes before the end of ${this.#name()}`,
-      );
+    if (chunk === undefined) throw this.#tooShort();
     this.#left -= chunk.length;
     return chunk;
+  }
+
+  #tooShort(): MalformedLayerError {
+    const missing = `${this.#left} bytes before the end of ${this.#name()}`;
+    return new MalformedLayerError(`Malformed layer: it ends at byte ${this.#source.position}, ${missing}`);
   }
 
   #name(): string {

@@ -28,9 +28,38 @@ export class MalformedLayerError extends Error {
 
 const nothing = Buffer.alloc(0);
 
-/** A stream that is read by counts. Buffers it hands out are views of the stream's chunks. */
-export class ByteSource {
+/** The bytes of an archive, read by counts. */
+export interface TarSource {
   /** Bytes handed out or skipped so far. */
+  readonly position: number;
+  /** `count` bytes; undefined where the stream ends right here; throws where it ends in between. */
+  read(count: number): Promise<Buffer | undefined>;
+  /** Whatever is at hand, at most `most` bytes and at least one; undefined at the end. */
+  next(most: number): Promise<Buffer | undefined>;
+  /** Skips up to `count` bytes and returns how many there were. */
+  skip(count: number): Promise<number>;
+  /** Passes over the next `size` bytes where they are known to be one content that can be used without being read. */
+  hold?(size: number): Promise<HeldBytes | undefined>;
+  /** Tells the stream that no more is wanted, so that it lets go of its resources. */
+  close(): Promise<void>;
+}
+
+/** A content that stays with the helper. */
+export interface HeldBytes {
+  /** Where it is in the archive. */
+  readonly offset: number;
+  readonly size: number;
+  /** Once the content has been put where it belongs: how many bytes of it there were, and their sha256, 64 hex digits; "" where nobody wants digests. */
+  end(): Promise<HeldEnd> | HeldEnd;
+}
+
+export interface HeldEnd {
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** A stream that is read by counts. Buffers it hands out are views of the stream's chunks. */
+export class ByteSource implements TarSource {
   position = 0;
   #chunk: Buffer = nothing;
   readonly #iterator: AsyncIterator<Uint8Array>;
@@ -43,30 +72,15 @@ export class ByteSource {
     this.#maxBytes = maxBytes;
   }
 
-  /** `count` bytes; undefined where the stream ends right here; throws where it ends in between. */
   async read(count: number): Promise<Buffer | undefined> {
-    if (this.#chunk.length >= count) return this.#take(count);
-    const parts: Buffer[] = [];
-    let missing = count;
-    while (missing > 0) {
-      const part = await this.next(missing);
-      if (part === undefined) {
-        if (missing === count) return undefined;
-        throw new MalformedLayerError(`Malformed layer: it ends at byte ${this.position}, ${missing} bytes too early`);
-      }
-      parts.push(part);
-      missing -= part.length;
-    }
-    return parts.length === 1 ? parts[0] : Buffer.concat(parts, count);
+    return this.#chunk.length >= count ? this.#take(count) : readWhole(this, count);
   }
 
-  /** Whatever is at hand, at most `most` bytes and at least one; undefined at the end. */
   async next(most: number): Promise<Buffer | undefined> {
     while (this.#chunk.length === 0) if (!(await this.#fill())) return undefined;
     return this.#take(Math.min(most, this.#chunk.length));
   }
 
-  /** Skips up to `count` bytes and returns how many there were. */
   async skip(count: number): Promise<number> {
     let left = count;
     while (left > 0) {
@@ -77,7 +91,6 @@ export class ByteSource {
     return count - left;
   }
 
-  /** Tells the stream that no more is wanted, so that it lets go of its resources. */
   async close(): Promise<void> {
     if (!this.#ended) await this.#iterator.return?.();
     this.#ended = true;
@@ -102,4 +115,20 @@ export class ByteSource {
     this.#chunk = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length);
     return true;
   }
+}
+
+/** `count` bytes out of as many pieces as it takes. */
+export async function readWhole(source: Pick<TarSource, "next" | "position">, count: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let missing = count;
+  while (missing > 0) {
+    const part = await source.next(missing);
+    if (part === undefined) {
+      if (missing === count) return undefined;
+      throw new MalformedLayerError(`Malformed layer: it ends at byte ${source.position}, ${missing} bytes too early`);
+    }
+    parts.push(part);
+    missing -= part.length;
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts, count);
 }

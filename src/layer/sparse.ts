@@ -3,7 +3,7 @@
 
 import { blockSize, parseNumber } from "./header.ts";
 import { type PaxRecords, parseDecimal } from "./pax.ts";
-import { type ByteSource, MalformedLayerError } from "./source.ts";
+import { MalformedLayerError, type TarSource } from "./source.ts";
 
 /** Pieces of data in ascending order, apart from each other; all else is holes. */
 export interface SparseMap {
@@ -17,7 +17,7 @@ export interface SparseMap {
 
 /** Where a map is read from; its own bytes are limited as those of any extended header. */
 export interface MapPlace {
-  readonly source: ByteSource;
+  readonly source: TarSource;
   readonly maxHeaderBytes: number;
   /** Bytes that follow the header in the archive, padding aside. */
   readonly stored: number;
@@ -80,7 +80,7 @@ async function readMapInData(size: number, { source, maxHeaderBytes, stored }: M
   return checkMap({ size, stored: stored - bytes, pieces });
 }
 
-async function mustRead(source: ByteSource): Promise<Buffer> {
+async function mustRead(source: TarSource): Promise<Buffer> {
   const block = await source.read(blockSize);
   if (block === undefined) throw new MalformedLayerError("it ends in the middle of a sparse map");
   return block;

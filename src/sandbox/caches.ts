@@ -2,24 +2,16 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
+import { chmod, chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  directoryAttributes,
-  type FileView,
-  listDirectory,
-  removeTree,
-  resolvePath,
-  settleOwners,
-  unpackLayer,
-} from "../filesystem/filesystem.ts";
+import { type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
-import type { CacheMount, MountSource } from "./mount.ts";
-import type { CacheKeeper, Command } from "./sandbox.ts";
+import type { CacheMount } from "./mount.ts";
+import type { CacheKeeper } from "./sandbox.ts";
 
 /** Between two tries to lock what somebody else has, as BuildKit waits. */
 const retryMs = 100;
@@ -95,11 +87,6 @@ export class CacheStore {
     }
   }
 
-  /** Gives what has no owner in a slot to somebody, where owners are recorded. */
-  settleOwners(directory: string, user: Command["user"], helper: Helper): Promise<void> {
-    return settleOwners(join(directory, content), user, { helper });
-  }
-
   /** Where a mount's `source` lies in its slot. */
   locate(directory: string, { id, source }: CacheMount): RawPath {
     const { path, node } = resolvePath(diskView(join(directory, content)), source);
@@ -139,8 +126,12 @@ export class CacheStore {
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
       if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
-      else {
-        await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
+      else if (seed === undefined) {
+        await chown(fresh, owner.uid, owner.gid);
+        await chmod(fresh, owner.mode);
+        await rename(fresh, join(directory, content));
+      } else {
+        await layOut(seed, fresh, content, tools);
         await rename(join(fresh, content), join(directory, content));
       }
     } finally {
@@ -152,11 +143,6 @@ export class CacheStore {
 
 /** The folder of a kept cache's layer that its files are in: the root of a layer has no owner and mode. */
 const cacheFolder = "cache";
-
-function emptyDirectory({ mode, uid, gid }: CacheMount["owner"]): MountSource {
-  const entry = { ...directoryAttributes(mode, uid, gid, Math.floor(Date.now() / 1000)), path: "" };
-  return { key: "", items: async () => [{ entry }] };
-}
 
 /** Empties every slot of the caches in a folder, each when nobody uses it. */
 async function empty(all: string, tools: CacheTools): Promise<void> {

@@ -33,8 +33,6 @@ interface LayerStoreTools {
   readonly files: LayerFiles;
   readonly indexes?: IndexSink | undefined;
   readonly marks: OverlayMarks;
-  /** Owners lie in records beside the files. */
-  readonly recordsOwners: boolean;
 }
 
 export class LayerStore {
@@ -43,7 +41,6 @@ export class LayerStore {
   readonly #files: LayerFiles;
   readonly #indexes: IndexSink | undefined;
   readonly #marks: OverlayMarks;
-  readonly #suffix: string;
   readonly #hold: Hold;
   readonly #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -57,7 +54,6 @@ export class LayerStore {
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
-    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
     this.#hold = new Hold(tools.helper);
   }
 
@@ -112,11 +108,11 @@ export class LayerStore {
 
   /** Overlayfs cannot read in one form what it has written in the other. */
   #homeOf(chain: Digest): string {
-    return join(this.#folder, `${hexOf(chain)}${this.#suffix}`);
+    return join(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
   }
 
   async #read(layer: Layer, below: Level | undefined): Promise<Tree> {
-    const index = await indexLayer(layer, { signal: this.#stop.signal });
+    const index = await indexLayer(layer, { signal: this.#stop.signal, helper: this.#helper });
     return ((await below?.tree) ?? emptyTree).with(index);
   }
 

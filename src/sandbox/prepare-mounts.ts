@@ -12,7 +12,7 @@ import { CacheStore } from "./caches.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { AgentMount, BindMount, CacheMount, ContentMount, Mount, MountSource, TmpfsMount } from "./mount.ts";
-import type { Command, SandboxOptions } from "./sandbox.ts";
+import type { SandboxOptions } from "./sandbox.ts";
 
 /** What the helper is told: `below` names what of a directory is mounted. */
 export type ReadyMount =
@@ -36,51 +36,34 @@ export class MountShop {
   readonly #caches: CacheStore;
   readonly #helper: Helper;
   readonly #moves: boolean;
-  readonly #hasOwners: boolean;
   /** Files that several commands see, by their key. */
   readonly #shared = new Map<string, Promise<string>>();
 
-  /**
-   * With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. Without `hasOwners` all
-   * is this user's, in whose place the command's is.
-   */
-  constructor(
-    { stateDir, freshCaches, keeper, helper }: MountTools,
-    { moves, hasOwners = true }: { readonly moves: boolean; readonly hasOwners?: boolean },
-  ) {
+  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
+  constructor({ stateDir, freshCaches, keeper, helper }: MountTools, { moves }: { readonly moves: boolean }) {
     this.#work = join(stateDir, "work", randomUUID());
     this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
-    this.#hasOwners = hasOwners;
   }
 
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
-  async prepare({ mounts, user }: Pick<Command, "mounts" | "user">, home: string, signal: AbortSignal): Promise<ReadyMounts> {
+  async prepare(mounts: readonly Mount[], home: string, signal: AbortSignal): Promise<ReadyMounts> {
     const hold = new Hold(this.#helper);
     const agents: Listener[] = [];
     const copies: string[] = [];
-    /** Where owners are recorded: what root left is root's, and what this user leaves is his. */
-    const settled: string[] = [];
-    const settle = (directory: string, owner: Command["user"]) => this.#caches.settleOwners(directory, owner, this.#helper);
     const release = async () => {
-      await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
       await Promise.all(copies.map(removeTree));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
-      if (!this.#hasOwners && user.uid !== 0) {
-        for (const directory of slots.values()) await settle(directory, { uid: 0, gid: 0, groups: [] });
-        settled.push(...slots.values());
-      }
       const ready: ReadyMount[] = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
-        else if (mount.kind === "agent")
-          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
+        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };

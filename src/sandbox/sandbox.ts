@@ -11,7 +11,7 @@ import type { CacheMount, Mount } from "./mount.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export const sandboxNames = ["ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"] as const;
+export const sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"] as const;
 
 export type SandboxName = (typeof sandboxNames)[number];
 

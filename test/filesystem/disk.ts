@@ -6,10 +6,11 @@ import { readFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { promisify } from "node:util";
 import { scanDirectory, type Tree } from "../../src/filesystem/filesystem.ts";
-import { type Helper, type HelperProcess, openHelper } from "../../src/helper/helper.ts";
+import { type Helper, type HelperOptions, type HelperProcess, openHelper } from "../../src/helper/helper.ts";
 import type { Attributes } from "../../src/layer/entry.ts";
 
 const run = promisify(execFile);
@@ -119,13 +120,14 @@ export function stackingHelper(helper: Helper, work: string, lower: readonly str
 }
 
 /** A shell script in a mount namespace of its own, in place of the helper. */
-export function wrapHelper(script: string): HelperProcess {
-  const child = spawn("unshare", ["-m", "sh", "-ec", script], { stdio: "pipe" });
+export function wrapHelper(script: string, extraFds: HelperOptions["extraFds"] = []): HelperProcess {
+  const child = spawn("unshare", ["-m", "sh", "-ec", script], { stdio: ["pipe", "pipe", "pipe", ...extraFds] });
+  const [stdin, stdout, stderr, ...fds] = child.stdio as readonly [Writable, Readable, Readable, ...(Readable | Writable | null)[]];
   const chunks: Buffer[] = [];
-  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-  child.stdin.on("error", () => {});
+  stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  stdin.on("error", () => {});
   const exited = new Promise<Awaited<HelperProcess["exited"]>>((resolve) =>
     child.on("close", (code, signal) => resolve({ code, signal, stderr: Buffer.concat(chunks).toString() })),
   );
-  return { stdin: child.stdin, stdout: child.stdout, fds: [], pid: child.pid ?? -1, exited };
+  return { stdin, stdout, fds, pid: child.pid ?? -1, exited };
 }

@@ -5,8 +5,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkS
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { emptyTree, openLayerFiles, unpackLayer } from "../../src/filesystem/filesystem.ts";
-import { FrameWriter } from "../../src/filesystem/frames.ts";
-import type { Helper } from "../../src/helper/helper.ts";
+import { FrameWriter, type Helper } from "../../src/helper/helper.ts";
 import type { Entry } from "../../src/layer/entry.ts";
 import { rootHelper, temporary } from "./disk.ts";
 import { entry } from "./entries.ts";

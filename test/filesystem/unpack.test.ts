@@ -105,7 +105,10 @@ test("a full disk is an error that names the file", async (t) => {
   const root = await temporary(t);
   const small: Helper = {
     path: helper.path,
-    start: (args) => wrapHelper(`mount -t tmpfs -o size=64k tmpfs ${root} && exec ${helper.path} ${args.join(" ")}`),
+    start: (args, options) => {
+      const command = [helper.path, ...args].map((arg) => `'${arg}'`).join(" ");
+      return wrapHelper(`mount -t tmpfs -o size=64k tmpfs ${root} && exec ${command}`, options?.extraFds);
+    },
   };
   const content = Buffer.alloc(1 << 20, 1);
   const layer = makeLayer([{ entry: entry("a/large", "file", { size: content.length }), content }]);

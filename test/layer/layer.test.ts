@@ -17,6 +17,7 @@ import type { Entry, LayerItem } from "../../src/layer/entry.ts";
 import {
   ContentChangedError,
   DigestMismatchError,
+  type HeldBytes,
   indexLayer,
   MalformedLayerError,
   openBlobs,
@@ -345,7 +346,8 @@ test("summarizeContent hashes what is left unread", async () => {
   const digests: string[] = [];
   await readLayer(layerOf(tar), {
     async entry(entry, content) {
-      const takeOne = async (chunks: AsyncIterable<Uint8Array>) => {
+      const takeOne = async (chunks: AsyncIterable<Uint8Array> | HeldBytes) => {
+        assert("offset" in chunks === false);
         for await (const _chunk of chunks) break;
       };
       digests.push((await summarizeContent(entry, content, takeOne)).sha256);

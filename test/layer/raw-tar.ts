@@ -1,7 +1,23 @@
 // Builds tar archives byte by byte, so that tests can make ones that no writer would.
 
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { type Helper, openHelper } from "../../src/helper/helper.ts";
+import { digestOf } from "../../src/image/encode.ts";
+import type { Layer } from "../../src/image/image.ts";
 import { type Content, type Entry, type LayerItem, toRaw } from "../../src/layer/entry.ts";
-import { type ReadLimits, readTar } from "../../src/layer/layer.ts";
+import {
+  defaultLimits,
+  MalformedLayerError,
+  openHeldTar,
+  type ReadLimits,
+  readLayer,
+  readTar,
+  type TarContent,
+} from "../../src/layer/layer.ts";
+
+const helper = openHelper();
+const sha256 = (bytes: Uint8Array) => hash("sha256", bytes, "hex");
 
 export interface RawHeader {
   name?: string;
@@ -101,8 +117,63 @@ export interface ReadEntry {
   readonly content: Buffer;
 }
 
-/** All entries with their contents. */
-export async function readAll(bytes: Uint8Array, options: { limits?: ReadLimits; chunk?: number } = {}): Promise<ReadEntry[]> {
+interface ReadAllOptions {
+  readonly limits?: ReadLimits;
+  readonly chunk?: number;
+}
+
+/** All entries with their contents. Reads them with the helper as well, which must come to the same, or throw the same. */
+export async function readAll(bytes: Uint8Array, options: ReadAllOptions = {}): Promise<ReadEntry[]> {
+  const read = await outcomeOf(readHere(bytes, options));
+  if ((await helper) !== undefined) {
+    assert.deepEqual(await outcomeOf(readHeld(bytes, options, collect)), read);
+    const digests = Array.isArray(read) ? read.map(({ entry, content }) => ({ entry, content: Buffer.from(sha256(content)) })) : read;
+    assert.deepEqual(await outcomeOf(readHeld(bytes, options, digestHeld)), digests);
+  }
+  if (Array.isArray(read)) return read;
+  throw new MalformedLayerError(read.malformed);
+}
+
+async function outcomeOf(reading: Promise<ReadEntry[]>): Promise<ReadEntry[] | { readonly malformed: string }> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof MalformedLayerError)) throw error;
+    return { malformed: error.message.replace(/^Cannot read layer "[^"]*": /, "") };
+  }
+}
+
+/** What the helper tells of a content, or a digest of what comes here where it cannot keep that. */
+async function digestHeld(content: TarContent): Promise<Buffer> {
+  const held = await content.hold();
+  return Buffer.from(held === undefined ? sha256(await collect(content)) : (await held.end()).sha256);
+}
+
+async function readHeld(
+  bytes: Uint8Array,
+  { limits = defaultLimits, chunk }: ReadAllOptions,
+  take: (content: TarContent) => Promise<Buffer>,
+): Promise<ReadEntry[]> {
+  const layer = layerOf(bytes, chunk);
+  const entries: ReadEntry[] = [];
+  const visitor = { entry: async (entry: Entry, content: TarContent) => void entries.push({ entry, content: await take(content) }) };
+  const tar = await openHeldTar(layer, { helper: (await helper) as Helper, digests: true, maxBytes: limits.maxBytes });
+  try {
+    await readLayer(layer, visitor, { limits, tar });
+    await tar.session.finish("read an archive");
+  } catch (error) {
+    await tar.session.fail(error);
+  }
+  return entries;
+}
+
+function layerOf(bytes: Uint8Array, chunk: number | undefined): Layer {
+  const digest = digestOf(bytes);
+  const descriptor = { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
+  return { descriptor, diffId: digest, compression: "none", open: () => chunked(bytes, chunk) };
+}
+
+async function readHere(bytes: Uint8Array, options: ReadAllOptions): Promise<ReadEntry[]> {
   const entries: ReadEntry[] = [];
   for await (const { entry, content } of readTar(chunked(bytes, options.chunk), options.limits)) {
     entries.push({ entry, content: await collect(content) });

@@ -73,10 +73,8 @@ const rows: readonly Row[] = [
   },
 ];
 
-testRungs("commands start and end as in a container", async (t, stage, rung) => {
-  for (const { name, command, options, code = 0, signal, ...shown } of rows) {
-    // Who is the only one in his namespace is in no other group.
-    const { out = "", err = "" } = rung === "userns-single" && name === "user and groups" ? { out: "1000\n1001\n1001\n" } : shown;
+testRungs("commands start and end as in a container", async (t, stage) => {
+  for (const { name, command, options, code = 0, signal, out = "", err = "" } of rows) {
     await t.test(name, async () => {
       const ran = await stage.run(command, options);
       const holds = (text: string, wanted: string | RegExp) =>
@@ -141,7 +139,7 @@ testRungs("a device goes into the layer, where the kernel lets it be made", asyn
   assert.match(err, rung === "userns" ? /mknod: .*Operation not permitted/ : /^$/);
 });
 
-test("user namespaces make the layers that the machine's root makes", async (t) => {
+test("a user namespace makes the layers that the machine's root makes", async (t) => {
   const base = needsRoot(t) ? openBase(t) : undefined;
   if (base === undefined) return;
   const commands = [
@@ -154,7 +152,7 @@ test("user namespaces make the layers that the machine's root makes", async (t) 
   const xattrs = new Map([["security.capability", Buffer.from("0100000200040000000000000000000000000000", "hex").toString("latin1")]]);
   const capable = makeLayer([{ entry: entry("capable", "file", { size: 4, xattrs }), content: Buffer.from("text") }]);
   const made = await Promise.all(
-    (["ns", "userns", "userns-single"] as const).map(async (rung) => {
+    (["ns", "userns"] as const).map(async (rung) => {
       const stage = await openStage(t, rung, [base, capable]);
       const layers: unknown[] = [];
       for (const command of commands) {
@@ -166,7 +164,6 @@ test("user namespaces make the layers that the machine's root makes", async (t) 
   );
   assert.deepEqual(made[0]?.[5], xattrs);
   assert.deepEqual(made[1], made[0]);
-  assert.deepEqual(made[2], made[0]);
 });
 
 testRungs("what a command leaves running is gone when it ends", async (_t, stage) => {

@@ -1,7 +1,6 @@
-// The messages that this folder and the native helper exchange, as native/frame.h has them.
+// The messages that are exchanged with the native helper, as native/frame.h has them.
 
 import type { Readable, Writable } from "node:stream";
-import type { RawPath } from "../layer/entry.ts";
 
 const headerSize = 5;
 const batchSize = 1 << 18;
@@ -42,11 +41,14 @@ export class FrameWriter {
 
   u64(value: number): this {
     const at = this.#room(8);
-    this.#batch.writeBigInt64LE(BigInt(value), at);
+    const high = Math.floor(value / 2 ** 32);
+    this.#batch.writeUInt32LE(value - high * 2 ** 32, at);
+    this.#batch.writeInt32LE(high, at + 4);
     return this;
   }
 
-  text(value: RawPath): this {
+  /** As latin1. */
+  text(value: string): this {
     const at = this.#room(value.length + 5);
     this.#batch.writeUInt32LE(value.length, at);
     this.#batch.write(value, at + 4, "latin1");
@@ -122,6 +124,11 @@ export class FrameReader {
     this.#bytes = bytes;
   }
 
+  u8(): number {
+    this.#at += 1;
+    return this.#bytes[this.#at - 1] ?? 0;
+  }
+
   u32(): number {
     this.#at += 4;
     return this.#bytes.readUInt32LE(this.#at - 4);
@@ -139,7 +146,7 @@ export class FrameReader {
     return this.#bytes.toString("latin1", this.#at - size, this.#at);
   }
 
-  text(): RawPath {
+  text(): string {
     const size = this.u32();
     const from = this.#at;
     this.#at += size + 1;
