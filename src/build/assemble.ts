@@ -1,7 +1,7 @@
 // Puts what the stages came to and the planned configuration together: the finished image.
 
 import type { History, Image, ImageConfig, Layer, MediaFamily } from "../image/image.ts";
-import type { BuiltStage, MadeLayer } from "./execute.ts";
+import type { BuiltStage, MadeLayer } from "./built-stage.ts";
 import type { Plan, StagePlan } from "./plan.ts";
 
 /** kaniko's `--reproducible` writes Go's zero time. */

@@ -64,7 +64,7 @@ const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 
 /**
  * The plan, or the images whose configurations are needed first; `bases` is keyed by `baseKey`. Only what the target needs is looked
- * at. Throws a DockerfileError.
+ * at, and of other stages their FROM. Throws a DockerfileError.
  */
 export function makePlan(
   dockerfile: Dockerfile,
@@ -74,6 +74,7 @@ export function makePlan(
   const planner = new Planner(dockerfile, bases, request);
   const target = planner.target();
   planner.visit(target, []);
+  planner.checkOthers();
   if (planner.wanted.length > 0) return { wanted: planner.wanted };
   return { plan: planner.plan(target) };
 }
@@ -149,6 +150,16 @@ class Planner {
     return this.#visited.get(stage.index);
   }
 
+  /** Of the stages that nothing is needed of, names that cannot be are errors all the same, as in BuildKit. */
+  checkOthers(): void {
+    const { stages } = this.#dockerfile;
+    for (const stage of stages.filter(({ index }) => !this.#visited.has(index))) {
+      const { image, platform } = this.#readFrom(stage);
+      const isKnown = image === "scratch" || [stage.name, image].some((name) => name !== undefined && this.#contexts.find(name, platform));
+      if (!isKnown && findBaseStage(stages, stage.index, image) === undefined) this.#readImage(stage, image);
+    }
+  }
+
   plan(target: Stage): Plan {
     const visited = [...this.#visited.values()].filter((entry) => entry !== undefined).sort((a, b) => a.stage.index - b.stage.index);
     const places = new Map(visited.map(({ stage }, place) => [stage.index, place]));
@@ -187,13 +198,7 @@ class Planner {
 
   #evaluate(stage: Stage, above: readonly Stage[]): Visited | undefined {
     const { from } = stage;
-    const variables = { get: (name: string) => this.#globals.get(name), escape: this.#dockerfile.escape };
-    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
-    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
-    const platform = this.#at(from.range, () => {
-      const read = () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables));
-      return within(flagValue("--platform", from.platform), read);
-    });
+    const { image, platform } = this.#readFrom(stage);
     const replacement = stage.name === undefined ? undefined : this.#contexts.find(stage.name, platform);
     if (replacement !== undefined) return this.#replace(stage, platform, replacement);
     const opened = this.#openBase(stage, image, platform, above);
@@ -226,6 +231,21 @@ class Planner {
     return { stage, platform, evaluation, scope, base, inheritedHistory };
   }
 
+  #readFrom({ from }: Stage): { readonly image: string; readonly platform: Platform } {
+    const variables = { get: (name: string) => this.#globals.get(name), escape: this.#dockerfile.escape };
+    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
+    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
+    const platform = this.#at(from.range, () => {
+      const read = () => this.#platformOf(from.platform === undefined ? "" : expandWord(from.platform, variables));
+      return within(flagValue("--platform", from.platform), read);
+    });
+    return { image, platform };
+  }
+
+  #readImage(stage: Stage, image: string): Reference {
+    return this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
+  }
+
   #refuseForeign(source: Source, stage: Stage, platform: Platform): never {
     const wanted = formatPlatform(platform);
     const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
@@ -256,8 +276,7 @@ class Planner {
     const named = this.#contexts.find(image, platform);
     if (named !== undefined) return this.#openNamed(stage, named.name, named.context, platform);
     if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
-    const reference = this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
-    return this.#openNamed(stage, image, { kind: "image", reference }, platform);
+    return this.#openNamed(stage, image, { kind: "image", reference: this.#readImage(stage, image) }, platform);
   }
 
   #openNamed(stage: Stage, name: string, context: NamedContext, platform: Platform): Opened | undefined {

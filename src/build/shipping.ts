@@ -4,7 +4,7 @@ import { type Cache, type CachedLayer, keyOf } from "../cache/cache.ts";
 import type { Digest } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
 import { checkLevel, DigestMismatchError, MalformedLayerError, recompressLayer, type WriteOptions } from "../layer/layer.ts";
-import type { BuiltStage } from "./execute.ts";
+import type { BuiltStage } from "./built-stage.ts";
 import type { Layers } from "./layers.ts";
 import type { Request } from "./request.ts";
 

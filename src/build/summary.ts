@@ -2,7 +2,7 @@
 
 import type { EncodedImage } from "../image/encode.ts";
 import type { ResultSummary } from "../report/report.ts";
-import type { BuiltStage } from "./execute.ts";
+import type { BuiltStage } from "./built-stage.ts";
 
 /** The layers from the bottom to the top, with the history line of each, and the digests. */
 export function summarize(image: EncodedImage, stage: BuiltStage | undefined, written: readonly string[]): ResultSummary {

@@ -1,6 +1,6 @@
 // An ignore file: patterns in order, of which the last that matches a path or one of its parents decides.
 
-import { type RawPath, toRaw } from "../layer/entry.ts";
+import { type RawPath, toRaw, toText } from "../layer/entry.ts";
 import { type IgnorePattern, parseIgnorePattern } from "./ignore-pattern.ts";
 
 /** What became of one path; hand it in again for the paths below. */
@@ -22,7 +22,7 @@ export interface IgnorePatterns {
 }
 
 /**
- * Reads a `.dockerignore` file, given as UTF-8 or as its bytes, after moby/patternmatcher. Throws a SyntaxError with `file:line` for
+ * Reads a `.dockerignore` file, given as UTF-8 or as its bytes, after moby/patternmatcher. Throws a SyntaxError with `file:line:column` for
  * a malformed pattern.
  */
 export function parseIgnore(text: string | Uint8Array, file: string): IgnorePatterns {
@@ -39,7 +39,7 @@ export function parseIgnore(text: string | Uint8Array, file: string): IgnorePatt
       patterns.push(parseIgnorePattern(pattern));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
+      throw new SyntaxError(`Cannot read ${file}:${i + 1}:${columnOf(line)}: ${why}`, { cause });
     }
   }
   return joinPatterns(patterns);
@@ -52,6 +52,11 @@ export function parseIgnore(text: string | Uint8Array, file: string): IgnorePatt
 export function readPatterns(texts: readonly RawPath[]): IgnorePatterns {
   const written = texts.map(trim).filter((text) => text !== "");
   return joinPatterns(written.map((text) => parseIgnorePattern(cleanPath(text))));
+}
+
+/** Where the pattern begins. */
+function columnOf(line: RawPath): number {
+  return toText(line.slice(0, line.indexOf(trim(line)))).length + 1;
 }
 
 function joinPatterns(patterns: readonly IgnorePattern[]): IgnorePatterns {

@@ -126,6 +126,16 @@ describe("a Dockerfile that cannot be built", () => {
       { message: /^cannot copy from stage "b", it needs to be defined before/, line: 2 },
     ],
     [
+      "the name of an image in a stage that nothing needs",
+      "FROM «Final»\nFROM scratch\nCOPY Dockerfile /",
+      { message: /^failed to parse stage name "Final": invalid reference format: /, line: 1 },
+    ],
+    [
+      "no name in a stage that nothing needs",
+      "ARG none\nFROM scratch AS a\nFROM «$none»\nFROM A\nCOPY Dockerfile /",
+      { message: /^base name \(\$none\) should not be blank$/, line: 3 },
+    ],
+    [
       "a stage that was meant",
       "FROM scratch AS build\nFROM scratch\nCOPY --from=«HOST/bulid» /x /",
       { message: /^Cannot pull ".*\/bulid:latest": .* 404/, line: 3 },

@@ -145,9 +145,9 @@ test("an ignored Dockerfile is still readable, and hidden from COPY", async (t) 
   assert.ok(context.isIgnored("Dockerfile"));
 });
 
-test("a malformed ignore file stops with file and line; a directory of that name hides nothing", async (t) => {
+test("a malformed ignore file stops with file, line and column; a directory of that name hides nothing", async (t) => {
   const bad = makeFiles(t, { Dockerfile: "", ".dockerignore": "ok\n[a" });
-  await assert.rejects(open(bad), { message: /^Cannot read .*\/\.dockerignore:2: Cannot read pattern "\[a"/ });
+  await assert.rejects(open(bad), { message: /^Cannot read .*\/\.dockerignore:2:1: Cannot read pattern "\[a"/ });
   const directory = await open(makeFiles(t, { Dockerfile: "", ".dockerignore/x": "" }));
   assert.deepEqual(walk(directory), [".dockerignore", ".dockerignore/x", "Dockerfile"]);
 });

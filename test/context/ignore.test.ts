@@ -171,13 +171,14 @@ test("the last pattern that matches a path or a parent decides", () => {
 });
 
 const wrong: [lines: string, message: RegExp][] = [
-  ["a\n!", /^Cannot read x\/\.dockerignore:2: illegal exclusion pattern: "!"$/],
-  ["!  ", /:1: illegal exclusion pattern: "!"/],
-  ["!/", /:1: illegal exclusion pattern: "!"/],
-  ["# one\n\n[a", /:3: Cannot read pattern "\[a": "\[" has no "\]"/],
-  ["a\\", /:1: Cannot read pattern "a\\": a backslash ends it/],
-  ["[b-a]", /:1: a range in a class runs backwards/],
-  ["\\Qa*", /:1: "\\Q" is no escape/],
+  ["a\n!", /^Cannot read x\/\.dockerignore:2:1: illegal exclusion pattern: "!"$/],
+  ["a\n \t [a", /:2:4: Cannot read pattern "\[a"/],
+  ["!  ", /:1:1: illegal exclusion pattern: "!"/],
+  ["!/", /:1:1: illegal exclusion pattern: "!"/],
+  ["# one\n\n[a", /:3:1: Cannot read pattern "\[a": "\[" has no "\]"/],
+  ["a\\", /:1:1: Cannot read pattern "a\\": a backslash ends it/],
+  ["[b-a]", /:1:1: a range in a class runs backwards/],
+  ["\\Qa*", /:1:1: "\\Q" is no escape/],
 ];
 
 test("patterns given one by one have no comments, and keep their slashes", () => {

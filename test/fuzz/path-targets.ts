@@ -157,7 +157,7 @@ function refuseInLine(file: string): ReturnType<typeof parseIgnore> {
   try {
     return parseIgnore(file, ".dockerignore");
   } catch (error) {
-    const line = error instanceof SyntaxError ? Number(/^Cannot read \.dockerignore:(\d+): /.exec(error.message)?.[1]) : 1;
+    const line = error instanceof SyntaxError ? Number(/^Cannot read \.dockerignore:(\d+):\d+: /.exec(error.message)?.[1]) : 1;
     holds("a refusal names a line of the file", line >= 1 && line <= file.split("\n").length);
     throw error;
   }
