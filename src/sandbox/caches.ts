@@ -2,7 +2,7 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { chmod, chown, mkdir, rename } from "node:fs/promises";
+import { chmod, chown, mkdir, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
@@ -16,7 +16,7 @@ import type { CacheKeeper } from "./sandbox.ts";
 /** Between two tries to lock what somebody else has, as BuildKit waits. */
 const retryMs = 100;
 /** The name of a cache's files in its slot: the slot itself is what is locked. */
-const content = "fs";
+export const content = "fs";
 
 export interface CacheTools {
   readonly helper: Helper;
@@ -61,6 +61,8 @@ export class CacheStore {
         await mkdir(directory, { recursive: true, mode: 0o700 });
         if (await hold.take(directory, alone || mount.sharing !== "shared" ? "alone" : "shared")) {
           if (!existsSync(join(directory, content))) await this.#make(directory, mount, tools);
+          const now = new Date();
+          await utimes(directory, now, now);
           if (mount.writable) this.#written.set(mount.key, { mount, directory });
           return directory;
         }

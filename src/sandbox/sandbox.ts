@@ -1,12 +1,15 @@
 // Where the commands of RUN run: the strongest sandbox that works on this machine, and what a command changed.
 
+import { join } from "node:path";
 import type { LayerFiles, Tree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
 import type { LayerItem, RawPath } from "../layer/entry.ts";
 import type { Blobs, IndexSink } from "../layer/layer.ts";
 import type { Report } from "../report/report.ts";
+import type { CacheTools } from "./caches.ts";
 import type { CacheMount, Mount } from "./mount.ts";
+import type { CacheLimits, PrunedCaches } from "./prune-caches.ts";
 
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
@@ -70,6 +73,8 @@ export interface Command {
   stderr(bytes: Uint8Array): void;
 }
 
+export type { PrunedCaches } from "./prune-caches.ts";
+
 export interface RunResult {
   /** 128 + signal number when a signal ended it; 127 when the program was not found, 126 when it could not be executed. */
   readonly exitCode: number;
@@ -132,6 +137,12 @@ export interface SandboxReport {
 export async function surveySandboxes(helper: Helper, stateDir: string): Promise<readonly SandboxReport[]> {
   const { surveyRungs } = await import("./survey.ts");
   return surveyRungs(helper, stateDir);
+}
+
+/** Makes what RUN mounts as caches smaller, in a state directory. */
+export async function pruneCaches(stateDir: string, limits: CacheLimits, tools: CacheTools): Promise<PrunedCaches> {
+  const prune = await import("./prune-caches.ts");
+  return prune.pruneCaches(join(stateDir, "caches"), limits, tools);
 }
 
 /**

@@ -132,7 +132,7 @@ describe("a Dockerfile that cannot be built", () => {
     ],
     [
       "no name in a stage that nothing needs",
-      "ARG none\nFROM scratch AS a\nFROM «$none»\nFROM A\nCOPY Dockerfile /",
+      "ARG none\nFROM scratch AS a\nFROM «$none»\nFROM a\nCOPY Dockerfile /",
       { message: /^base name \(\$none\) should not be blank$/, line: 3 },
     ],
     [

@@ -301,7 +301,13 @@ for (const [what, kind] of Object.entries(aged))
     for (const name of readdirSync(path, { recursive: true, encoding: "utf8" })) utimesSync(join(path, name), 1e9, 1e9);
     assert.deepEqual((await tools.build(app, source, { stores })).outcomes, { "stage-1": ["cached", "cached"] });
     const report = { emit() {}, mask() {} };
-    const request = { stores, scope: "", limits: { unusedFor: 3600, dryRun: false }, registry: defaultRegistryOptions };
+    const request = {
+      stores,
+      stateDir: undefined,
+      scope: "",
+      limits: { unusedFor: 3600, dryRun: false },
+      registry: defaultRegistryOptions,
+    };
     const [pruned] = await prune(request, { report, signal: new AbortController().signal });
     assert.ok(pruned && "removedRecords" in pruned.outcome && pruned.outcome.removedRecords > 0);
     const second = await tools.build(app, source, { stores });

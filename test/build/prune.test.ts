@@ -23,7 +23,13 @@ async function open(t: TestContext, stores: readonly CacheStore[]) {
     return outcomesOf(builder.events)["stage-0"];
   };
   const tools = { report: { emit() {}, mask() {} }, signal: new AbortController().signal };
-  const pruneTo = (limits: Limits) => prune({ stores, scope: "", limits, registry: defaultRegistryOptions }, tools);
+  const pruneTo = async (limits: Limits) => {
+    const pruned = await prune({ stores, stateDir: undefined, scope: "", limits, registry: defaultRegistryOptions }, tools);
+    return pruned.map(({ outcome }) => {
+      if (!("removedRecords" in outcome || outcome instanceof BuildFailure)) throw new Error("caches were pruned");
+      return { outcome };
+    });
+  };
   return { build, pruneTo };
 }
 

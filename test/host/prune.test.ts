@@ -87,6 +87,13 @@ describe("slipway prune", () => {
     assert.match(dry.printed, /^directory \/c: would remove 3 records and 1 blob, would free 1\.5 kB; 1 record with 20 B stays\n/);
   });
 
+  test("with --state-dir prunes the caches of RUN, too, and says so", async () => {
+    const outcome = { removedCaches: 1, freedBytes: 2000, keptCaches: 2, keptBytes: 10 };
+    const { code, request, printed } = await run(["--state-dir=s", "--max-size=1GB"], [{ store: "caches in /work/s", outcome }]);
+    assert.deepEqual([code, request?.stores, request?.stateDir], [0, [], "/work/s"]);
+    assert.equal(printed, "caches in /work/s: removed 1 cache, freed 2.0 kB; 2 caches with 10 B stay\n");
+  });
+
   test("ends with 1 where a store failed, and says what became of the others", async () => {
     const outcome = new BuildFailure("Cannot prune repository r.test/c: it is away", { phase: "pruning cache" });
     const { code, said, printed } = await run(
