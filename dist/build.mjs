@@ -12,7 +12,7 @@ import {
   platformDistance,
   repositoryName,
   withDefaultTag
-} from "./shared-5.mjs";
+} from "./shared-6.mjs";
 import {
   require_dispatcher,
   require_errors,
@@ -22,6 +22,10 @@ import {
   require_util
 } from "./shared-2.mjs";
 import "./shared-3.mjs";
+import {
+  openAgent,
+  readPrivateKey
+} from "./shared-4.mjs";
 import {
   DigestMismatchError,
   Draft,
@@ -55,15 +59,14 @@ import {
   matchGlob,
   mediaTypes,
   nameOf,
-  openAgent,
   openBlobs,
+  openHelper,
   openIndexWriter,
   openLayerFiles,
   packItems,
   parentOf,
   readCapabilities,
   readContents,
-  readPrivateKey,
   readTar,
   recompressLayer,
   removeTree,
@@ -76,11 +79,11 @@ import {
   usualPath,
   verifyBytes,
   writeLayer
-} from "./shared-4.mjs";
+} from "./shared-5.mjs";
 import {
   hexOf,
   isDigest
-} from "./shared-6.mjs";
+} from "./shared-7.mjs";
 import {
   __callDispose,
   __commonJS,
@@ -1954,7 +1957,7 @@ function parseIgnore(text, file) {
       patterns.push(parseIgnorePattern(pattern));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SyntaxError(`Cannot read ${file}:${i + 1}: ${why}`, { cause });
+      throw new SyntaxError(`Cannot read ${file}:${i + 1}:${columnOf(line)}: ${why}`, { cause });
     }
   }
   return joinPatterns(patterns);
@@ -1962,6 +1965,9 @@ function parseIgnore(text, file) {
 function readPatterns(texts) {
   const written = texts.map(trim).filter((text) => text !== "");
   return joinPatterns(written.map((text) => parseIgnorePattern(cleanPath(text))));
+}
+function columnOf(line) {
+  return toText(line.slice(0, line.indexOf(trim(line)))).length + 1;
 }
 function joinPatterns(patterns) {
   const reaches = (isException, directory) => patterns.some((pattern) => pattern.isException === isException && pattern.reachesBelow(directory));
@@ -2241,18 +2247,18 @@ function parseGitSource(text) {
   let ref = decode2(colon < 0 ? fragment : fragment.slice(0, colon));
   let subdir = colon < 0 ? "" : decode2(fragment.slice(colon + 1));
   const values = readQuery(query);
-  const join12 = (kind, before2, value) => {
+  const join13 = (kind, before2, value) => {
     if (value === void 0 || before2 === value) return before2;
     if (before2 !== "") throw new SyntaxError(`${kind} conflicts: ${JSON.stringify(before2)} vs ${JSON.stringify(value)}`);
     return value;
   };
   const tag = values.get("tag");
   const branch = values.get("branch");
-  ref = join12("ref", ref, values.get("ref"));
-  subdir = join12("subdir", subdir, values.get("subdir"));
-  ref = join12("ref", ref, tag && prefixed("refs/tags/", tag));
+  ref = join13("ref", ref, values.get("ref"));
+  subdir = join13("subdir", subdir, values.get("subdir"));
+  ref = join13("ref", ref, tag && prefixed("refs/tags/", tag));
   if (tag !== void 0 && branch !== void 0) throw new SyntaxError("branch conflicts with tag");
-  ref = join12("ref", ref, branch && prefixed("refs/heads/", branch));
+  ref = join13("ref", ref, branch && prefixed("refs/heads/", branch));
   const checksum = values.get("checksum") ?? values.get("commit");
   if (ref === "" && checksum !== void 0) ref = checksum;
   return {
@@ -4925,72 +4931,6 @@ function parseDockerfile(text, file) {
   };
 }
 
-// src/helper/helper.ts
-var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
-var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
-var { readFile: readFile4 } = process.getBuiltinModule("node:fs/promises");
-var { fileURLToPath } = process.getBuiltinModule("node:url");
-var architectures = { x64: "x86_64", arm64: "aarch64" };
-var keptStderr = 1 << 16;
-var folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
-async function openHelper() {
-  const architecture = architectures[process.arch];
-  if (process.platform !== "linux" || architecture === void 0) return void 0;
-  const name = `slipway-helper-${architecture}`;
-  await verifyFile(folder, name);
-  const path14 = fileURLToPath(new URL(name, folder));
-  return { path: path14, start: (args, options2 = {}) => startHelper(path14, args, options2) };
-}
-async function verifyFile(directory, name) {
-  const file = fileURLToPath(new URL(name, directory));
-  const read = async (path14) => {
-    try {
-      return await readFile4(path14);
-    } catch (cause) {
-      throw new Error(`Cannot use "${file}": "${path14}" cannot be read; run \`node scripts/native.ts\` or install Slipway again`, { cause });
-    }
-  };
-  const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
-  const bytes = await read(file);
-  const expected = manifest.files?.[name];
-  const actual = createHash2("sha256").update(bytes).digest("hex");
-  if (expected?.size !== bytes.length || expected.sha256 !== actual)
-    throw new Error(
-      `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
-    );
-}
-function startHelper(path14, args, { signal, extraFds = [] }) {
-  const child = spawn2(path14, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
-  const stdio = child.stdio;
-  const chunks = [];
-  let kept = 0;
-  child.stderr?.on("data", (chunk) => {
-    chunks.push(chunk);
-    kept += chunk.length;
-    while (kept - (chunks[0]?.length ?? 0) >= keptStderr) kept -= chunks.shift()?.length ?? 0;
-  });
-  const exited = new Promise((resolve, reject) => {
-    child.once(
-      "close",
-      (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
-    );
-    child.once("error", (cause) => {
-      if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path14}": ${cause.message}`, { cause }));
-    });
-  });
-  exited.catch(() => {
-  });
-  child.stdin?.on("error", () => {
-  });
-  return {
-    stdin: stdio[0],
-    stdout: stdio[1],
-    fds: stdio.slice(3),
-    pid: child.pid ?? -1,
-    exited
-  };
-}
-
 // src/output/archive.ts
 var { once } = process.getBuiltinModule("node:events");
 async function* archiveFiles(fill) {
@@ -5934,7 +5874,7 @@ async function raceSchemes(secure, plain2) {
 }
 
 // src/registry/credential-helper.ts
-var { spawn: spawn3 } = process.getBuiltinModule("node:child_process");
+var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
 var timeoutMs = 6e4;
 var outputLimit = 1024 * 1024;
 async function askHelper(name, server, environment) {
@@ -5958,7 +5898,7 @@ function parseAnswer(output, program, server) {
 }
 function runHelper(program, server, environment) {
   return new Promise((resolve, reject) => {
-    const child = spawn3(program, ["get"], {
+    const child = spawn2(program, ["get"], {
       stdio: ["pipe", "pipe", "pipe"],
       ...environment ? { env: { ...environment } } : {}
     });
@@ -5988,7 +5928,7 @@ function runHelper(program, server, environment) {
 }
 
 // src/registry/credentials.ts
-var { readFile: readFile5 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile4 } = process.getBuiltinModule("node:fs/promises");
 var hubKey = "https://index.docker.io/v1/";
 function openKeychain(source, report) {
   return {
@@ -6057,7 +5997,7 @@ async function readConfigs({ json: json2, file }) {
   const configs = [];
   if (json2) configs.push(parseConfig2(json2, "DOCKER_AUTH_CONFIG"));
   if (file !== void 0) {
-    const text = await readFile5(file, "utf8").catch((cause) => {
+    const text = await readFile4(file, "utf8").catch((cause) => {
       if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return void 0;
       throw new Error(`Cannot read "${file}": ${cause.message}`, { cause });
     });
@@ -6242,7 +6182,7 @@ function openLimit(most) {
 }
 
 // src/registry/download.ts
-var { createHash: createHash3 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
 var { open: open4, rm: rm5 } = process.getBuiltinModule("node:fs/promises");
 var partedBytes = 32 * 1024 * 1024;
 var partBytes = { least: 8 * 1024 * 1024, most: 64 * 1024 * 1024 };
@@ -6332,7 +6272,7 @@ async function writeAll(file, chunks, position) {
   await writeAll(file, [Buffer.concat(chunks).subarray(bytesWritten)], position + bytesWritten);
 }
 function openDigester(file) {
-  const hash = createHash3("sha256");
+  const hash = createHash2("sha256");
   let at3 = 0;
   return {
     offer(chunk, position) {
@@ -7267,7 +7207,7 @@ function formatImageName(name) {
 
 // src/registry/layout.ts
 var { createReadStream: createReadStream4 } = process.getBuiltinModule("node:fs");
-var { readFile: readFile6, stat: stat6 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile5, stat: stat6 } = process.getBuiltinModule("node:fs/promises");
 var { join: join7 } = process.getBuiltinModule("node:path");
 async function resolveLayout(reference, platform) {
   const { directory } = reference;
@@ -7311,7 +7251,7 @@ async function readSmall(path14, limit, name) {
   try {
     const { size } = await stat6(path14);
     if (size > limit) throw fail3(`has ${size} bytes, more than ${limit}`);
-    return await readFile6(path14);
+    return await readFile5(path14);
   } catch (cause) {
     if (cause instanceof RegistryError) throw cause;
     throw fail3(cause instanceof Error && "code" in cause && cause.code === "ENOENT" ? "is not there" : "cannot be read", cause);
@@ -7319,9 +7259,9 @@ async function readSmall(path14, limit, name) {
 }
 
 // src/registry/base-folder.ts
-var { createHash: createHash4, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash3, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream5 } = process.getBuiltinModule("node:fs");
-var { mkdir: mkdir5, readdir: readdir3, readFile: readFile7, rename: rename3, rm: rm6, stat: stat7, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir5, readdir: readdir3, readFile: readFile6, rename: rename3, rm: rm6, stat: stat7, utimes: utimes2, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
 var { join: join8 } = process.getBuiltinModule("node:path");
 function openBaseFolder(directory, { maxAge, report }) {
   const verified = /* @__PURE__ */ new Map();
@@ -7347,7 +7287,7 @@ function openBaseFolder(directory, { maxAge, report }) {
   async function readKept(place) {
     if (!await youngAt(place)) return void 0;
     try {
-      const index = readManifest(await readFile7(join8(place, "index.json")), mediaTypes.oci.index, place);
+      const index = readManifest(await readFile6(join8(place, "index.json")), mediaTypes.oci.index, place);
       const documents = [];
       for (const { digest } of index.kind === "index" ? index.manifests : []) {
         const bytes = await readSmall2(blobPath(place, digest), manifestLimit);
@@ -7369,7 +7309,7 @@ function openBaseFolder(directory, { maxAge, report }) {
       const file = blobPath(place, digest);
       if (await sizeOf2(file) !== size) continue;
       try {
-        const hash = createHash4("sha256");
+        const hash = createHash3("sha256");
         for await (const chunk of createReadStream5(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk);
         if (`sha256:${hash.digest("hex")}` === digest) return file;
         warn(`Cannot use layer ${digest} in "${place}": its bytes are wrong; it is pulled instead`);
@@ -7439,7 +7379,7 @@ function indexOf2({ documents, reference, platform }) {
 async function readSmall2(file, limit) {
   const { size } = await stat7(file);
   if (size > limit) throw new Error(`"${file}" has ${size} bytes, more than ${limit}`);
-  return readFile7(file);
+  return readFile6(file);
 }
 async function sizeOf2(file) {
   return stat7(file).then(
@@ -7515,10 +7455,15 @@ function openRegistry(options2, tools) {
 }
 
 // src/sandbox/sandbox.ts
+var { join: join9 } = process.getBuiltinModule("node:path");
 var sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"];
 async function surveySandboxes(helper2, stateDir) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
   return surveyRungs(helper2, stateDir);
+}
+async function pruneCaches(stateDir, limits, tools) {
+  const prune2 = await import("./sandbox-prune-caches.mjs");
+  return prune2.pruneCaches(join9(stateDir, "caches"), limits, tools);
 }
 async function openSandbox(choice, options2) {
   const { chooseSandbox } = await import("./sandbox-choose.mjs");
@@ -7576,7 +7521,7 @@ function hintOf(error) {
 
 // src/build/fetching.ts
 var { randomUUID: randomUUID6 } = process.getBuiltinModule("node:crypto");
-var { join: join9 } = process.getBuiltinModule("node:path");
+var { join: join10 } = process.getBuiltinModule("node:path");
 function fetchTools(request2, { http }, { signal, stdin, ssh }) {
   const { secrets } = request2;
   const { proxies, roots } = request2.registry;
@@ -7589,7 +7534,7 @@ function contextOptions(request2) {
   return { ...request2, subPath, keepGitDir, mtime: buildArgs.get("SOURCE_DATE_EPOCH") ? "commit" : "checkout" };
 }
 async function makeWorkDirectory({ stateDir }) {
-  const directory = join9(stateDir, "work", randomUUID6());
+  const directory = join10(stateDir, "work", randomUUID6());
   await makeStateDirectory(directory);
   return directory;
 }
@@ -7698,10 +7643,10 @@ function timeHistory(stage, made, fixedTime, now) {
 }
 
 // src/cache/key.ts
-var { createHash: createHash5 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash4 } = process.getBuiltinModule("node:crypto");
 var version = "slipway-cache-1";
 function keyOf(domain, parts) {
-  const hash = createHash5("sha256");
+  const hash = createHash4("sha256");
   const add = (part) => {
     hash.update(`${typeof part === "string" ? Buffer.byteLength(part) : part.length}:`);
     hash.update(part);
@@ -7934,11 +7879,11 @@ function openStoredBlobs(tools) {
 }
 
 // src/cache/ci-entry.ts
-var { createHash: createHash6 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash5 } = process.getBuiltinModule("node:crypto");
 var WriteDeniedError = class extends Error {
   name = "WriteDeniedError";
 };
-var entryVersion = createHash6("sha256").update("slipway cache 1").digest("hex");
+var entryVersion = createHash5("sha256").update("slipway cache 1").digest("hex");
 var mostAnswer = 1 << 20;
 async function ask2(http, method, url2, options2) {
   const response = await http.request(method, url2, options2);
@@ -8204,7 +8149,7 @@ async function collect(body, skip, length, action) {
 }
 
 // src/cache/ci-indexes.ts
-var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash6 } = process.getBuiltinModule("node:crypto");
 var mostBytes2 = 32 << 20;
 var patience = 4;
 var mostPassed = 4;
@@ -8271,7 +8216,7 @@ function openIndexes(prefix, tools) {
 }
 function prefixOf(scope, reference) {
   const readable = scope.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").slice(0, 60);
-  const hash = createHash7("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
+  const hash = createHash6("sha256").update(JSON.stringify([scope, reference])).digest("hex").slice(0, 12);
   return `slipway-index-${readable === "" ? "" : `${readable}-`}${hash}-`;
 }
 async function* once3(bytes) {
@@ -8763,8 +8708,8 @@ var path9 = process.getBuiltinModule("node:path");
 var { pipeline: pipeline5 } = process.getBuiltinModule("node:stream/promises");
 var readBytes2 = 256 * 1024;
 var parallelLooks = 16;
-function openBlobFolder(folder2, unfinished) {
-  const pathOf = (digest) => path9.join(folder2, hexOf(digest));
+function openBlobFolder(folder, unfinished) {
+  const pathOf = (digest) => path9.join(folder, hexOf(digest));
   async function has({ digest, size }) {
     return (await regularFile(pathOf(digest)))?.size === size;
   }
@@ -8785,7 +8730,7 @@ function openBlobFolder(folder2, unfinished) {
         await touch(pathOf(digest));
         return;
       }
-      for (const directory of [folder2, unfinished]) await mkdir6(directory, { recursive: true });
+      for (const directory of [folder, unfinished]) await mkdir6(directory, { recursive: true });
       const temporary = path9.join(unfinished, randomUUID9());
       try {
         await bring(blob, temporary, signal);
@@ -8812,9 +8757,9 @@ function openBlobFolder(folder2, unfinished) {
       }
     },
     async list() {
-      const names2 = (await listFiles(folder2)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+      const names2 = (await listFiles(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
       const found = await mapBounded(names2, parallelLooks, async (name) => {
-        const file = await regularFile(path9.join(folder2, name));
+        const file = await regularFile(path9.join(folder, name));
         return file === void 0 ? [] : [{ digest: `sha256:${name}`, size: file.size, usedAt: file.mtimeMs }];
       });
       return found.flat();
@@ -8946,14 +8891,14 @@ var { mkdir: mkdir7, rm: rm10, writeFile: writeFile4 } = process.getBuiltinModul
 var path11 = process.getBuiltinModule("node:path");
 var beatMs = 6e4;
 var silenceMs2 = 10 * beatMs;
-function openWriters(folder2) {
+function openWriters(folder) {
   const own2 = randomUUID10();
-  const file = path11.join(folder2, own2);
+  const file = path11.join(folder, own2);
   let timer;
   return {
     async enter() {
       if (timer !== void 0) return;
-      await mkdir7(folder2, { recursive: true });
+      await mkdir7(folder, { recursive: true });
       await writeFile4(file, "");
       timer = setInterval(() => void touch(file), beatMs).unref();
     },
@@ -8965,8 +8910,8 @@ function openWriters(folder2) {
     },
     async othersWrite() {
       let isAnyAlive = false;
-      for (const name of (await listFiles(folder2)).filter((name2) => name2 !== own2)) {
-        const place = path11.join(folder2, name);
+      for (const name of (await listFiles(folder)).filter((name2) => name2 !== own2)) {
+        const place = path11.join(folder, name);
         const age = Date.now() - ((await regularFile(place))?.mtimeMs ?? 0);
         if (age < 0) await touch(place);
         if (age <= silenceMs2) isAnyAlive = true;
@@ -8978,7 +8923,7 @@ function openWriters(folder2) {
 }
 
 // src/cache/directory-store.ts
-var { mkdir: mkdir8, readFile: readFile8 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir8, readFile: readFile7 } = process.getBuiltinModule("node:fs/promises");
 var path12 = process.getBuiltinModule("node:path");
 var parallelReads = 16;
 function openDirectoryStore(directory, tools) {
@@ -8995,7 +8940,7 @@ function openDirectoryStore(directory, tools) {
     const file = await regularFile(recordPath(key));
     if (file === void 0) return void 0;
     if (file.size > recordFileLimit) throw new Error("it is no record");
-    const record = decodeRecordFile(await readFile8(recordPath(key)), key);
+    const record = decodeRecordFile(await readFile7(recordPath(key)), key);
     for (const blob of record.blobs) if (!await blobs.has(blob)) throw new Error(`it needs ${blob.digest}, which is gone or cut short`);
     return { ...record, size: file.size, usedAt: file.mtimeMs };
   }
@@ -9059,7 +9004,7 @@ function openDirectoryStore(directory, tools) {
       const bytes = encodeRecordFile(record);
       puts += 1;
       try {
-        for (const folder2 of [records, unfinished]) await mkdir8(folder2, { recursive: true });
+        for (const folder of [records, unfinished]) await mkdir8(folder, { recursive: true });
         await writers.enter();
         for (const blob of record.blobs) await blobs.put(blob, signal);
         signal?.throwIfAborted();
@@ -9094,7 +9039,7 @@ function openDirectoryStore(directory, tools) {
 
 // src/cache/lock.ts
 var { randomUUID: randomUUID11 } = process.getBuiltinModule("node:crypto");
-var { readFile: readFile9, readlink, rename: rename6, rm: rm11, symlink: symlink2 } = process.getBuiltinModule("node:fs/promises");
+var { readFile: readFile8, readlink, rename: rename6, rm: rm11, symlink: symlink2 } = process.getBuiltinModule("node:fs/promises");
 var { setTimeout: sleep2 } = process.getBuiltinModule("node:timers/promises");
 var silenceMs3 = 1e4;
 var patienceMs3 = 6e4;
@@ -9154,12 +9099,12 @@ async function isDead(holder) {
   return where === await findOutWhere() && /^\d+$/.test(pid) && start !== await startOf(Number(pid));
 }
 async function startOf(pid) {
-  const stat9 = await readFile9(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  const stat9 = await readFile8(`/proc/${pid}/stat`, "latin1").catch(() => "");
   return stat9.slice(stat9.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
 }
 var whereabouts;
 function findOutWhere() {
-  whereabouts ??= Promise.all([readFile9("/proc/sys/kernel/random/boot_id", "latin1"), readlink("/proc/self/ns/pid")]).then(
+  whereabouts ??= Promise.all([readFile8("/proc/sys/kernel/random/boot_id", "latin1"), readlink("/proc/self/ns/pid")]).then(
     ([boot, namespace]) => `${boot.trim()}/${namespace}`,
     () => randomUUID11()
   );
@@ -9289,7 +9234,7 @@ function tryDescriptor(value) {
 }
 
 // src/cache/oci-store.ts
-var { mkdir: mkdir9, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
+var { mkdir: mkdir9, readFile: readFile9 } = process.getBuiltinModule("node:fs/promises");
 var path13 = process.getBuiltinModule("node:path");
 var parallelReads2 = 16;
 var documentLimit = 4 * 1024 * 1024;
@@ -9309,7 +9254,7 @@ function openOciStore(directory, tools) {
   let next;
   async function readIndex() {
     try {
-      return decodeIndex3(await readFile10(indexFile, "utf8"));
+      return decodeIndex3(await readFile9(indexFile, "utf8"));
     } catch (error) {
       if (codeOf3(error) === "ENOENT") return emptyIndex2;
       if (!(error instanceof SyntaxError)) throw error instanceof Error && codeOf3(error) === void 0 ? foreign(error) : error;
@@ -9362,7 +9307,7 @@ function openOciStore(directory, tools) {
     if (seen.has(blob.digest)) return;
     seen.add(blob.digest);
     if (depth === 0 || blob.size > documentLimit || !await blobs.has(blob)) return;
-    for (const named2 of namedIn(await readFile10(path13.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
+    for (const named2 of namedIn(await readFile9(path13.join(blobFolder, hexOf(blob.digest))))) await reach(named2, seen, depth - 1);
   }
   async function scan(signal) {
     const { records, others } = await readIndex();
@@ -9818,11 +9763,11 @@ var maxKept = 256 << 10;
 function baseKey(reference, platform) {
   return `${formatImageName(reference)} ${formatPlatform(platform)}`;
 }
-function openBases(registry, { signal, cache, folder: folder2 }) {
+function openBases(registry, { signal, cache, folder }) {
   const known = /* @__PURE__ */ new Map();
   const resolve = async (reference, platform) => {
     if ("directory" in reference) return resolveLayout(reference, platform);
-    const inFolder = folder2?.documents() ?? Promise.resolve([]);
+    const inFolder = folder?.documents() ?? Promise.resolve([]);
     if (cache === void 0) return fromFolder(await registry.resolve(reference, platform, signal, inFolder));
     const key = keyOf("image", [baseKey(reference, platform)]);
     const kept = cache.findNote(key).then(readDocuments);
@@ -9837,7 +9782,7 @@ function openBases(registry, { signal, cache, folder: folder2 }) {
     if (!isKnown && size <= maxKept) cache.keepNote(key, texts);
     return fromFolder(image2);
   };
-  const fromFolder = (image2) => folder2 === void 0 ? image2 : { ...image2, layers: image2.layers.map((layer) => ({ ...layer, open: openIn(folder2, layer, signal) })) };
+  const fromFolder = (image2) => folder === void 0 ? image2 : { ...image2, layers: image2.layers.map((layer) => ({ ...layer, open: openIn(folder, layer, signal) })) };
   const image = (reference, platform) => {
     const key = baseKey(reference, platform);
     const found = known.get(key) ?? resolve(reference, platform);
@@ -9852,9 +9797,9 @@ function openBases(registry, { signal, cache, folder: folder2 }) {
     }
   };
 }
-function openIn(folder2, layer, signal) {
+function openIn(folder, layer, signal) {
   return async function* (own2 = signal) {
-    const file = await folder2.find(layer.descriptor, own2);
+    const file = await folder.find(layer.descriptor, own2);
     yield* file === void 0 ? layer.open(own2) : createReadStream7(file, { signal: own2, highWaterMark: 256 << 10 });
   };
 }
@@ -9863,10 +9808,10 @@ function readDocuments(note) {
 }
 
 // src/build/text-hash.ts
-var { createHash: createHash8 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
 var enough = 1 << 13;
 var TextHash = class {
-  #hash = createHash8("sha256");
+  #hash = createHash7("sha256");
   #encoding;
   #waiting = "";
   constructor(encoding) {
@@ -10390,7 +10335,7 @@ var Filter = class {
 };
 
 // src/build/step-copy.ts
-var { createHash: createHash9 } = process.getBuiltinModule("node:crypto");
+var { createHash: createHash8 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream8 } = process.getBuiltinModule("node:fs");
 function makeWorkdir(step, tree, tools) {
   const draft = new Draft(tree);
@@ -10476,7 +10421,7 @@ function fileSource(name, attributes, content) {
   };
 }
 async function hasDigest(content, sha256) {
-  const hash = createHash9("sha256");
+  const hash = createHash8("sha256");
   if (content?.kind === "bytes") hash.update(content.bytes);
   else if (content !== void 0 && content.size > 0)
     for await (const chunk of createReadStream8(toBytes(content.path), { start: content.offset, end: content.offset + content.size - 1 }))
@@ -11657,9 +11602,9 @@ function directiveWarnings({ directives: { syntax } }) {
 }
 
 // src/build/emulation.ts
-var { readdir: readdir5, readFile: readFile11 } = process.getBuiltinModule("node:fs/promises");
+var { readdir: readdir5, readFile: readFile10 } = process.getBuiltinModule("node:fs/promises");
 var registrations = "/proc/sys/fs/binfmt_misc";
-var architectures2 = {
+var architectures = {
   "1 1 3": "386",
   "1 1 8": "mipsle",
   "1 1 40": "arm",
@@ -11676,7 +11621,7 @@ var architectures2 = {
 };
 async function findEmulators() {
   const names2 = await readdir5(registrations).catch(() => []);
-  const texts = await Promise.all(names2.map((name) => readFile11(`${registrations}/${name}`, "utf8").catch(() => "")));
+  const texts = await Promise.all(names2.map((name) => readFile10(`${registrations}/${name}`, "utf8").catch(() => "")));
   return texts.flatMap((text) => emulatedArchitecture(text) ?? []);
 }
 function emulatedArchitecture(registration) {
@@ -11684,7 +11629,7 @@ function emulatedArchitecture(registration) {
   if (magic === void 0 || !registration.startsWith("enabled\n")) return void 0;
   const bytes = Buffer.from(magic, "hex");
   const machine = bytes[5] === 2 ? bytes.readUInt16BE(18) : bytes.readUInt16LE(18);
-  return architectures2[`${bytes[4]} ${bytes[5]} ${machine}`];
+  return architectures[`${bytes[4]} ${bytes[5]} ${machine}`];
 }
 function canRun(platform, emulators) {
   const host = hostPlatform();
@@ -11717,6 +11662,7 @@ function makePlan(dockerfile, bases, request2) {
   const planner = new Planner(dockerfile, bases, request2);
   const target = planner.target();
   planner.visit(target, []);
+  planner.checkOthers();
   if (planner.wanted.length > 0) return { wanted: planner.wanted };
   return { plan: planner.plan(target) };
 }
@@ -11757,6 +11703,15 @@ var Planner = class {
     if (!this.#visited.has(stage.index)) this.#visited.set(stage.index, this.#evaluate(stage, [...above, stage]));
     return this.#visited.get(stage.index);
   }
+  /** Of the stages that nothing is needed of, names that cannot be are errors all the same, as in BuildKit. */
+  checkOthers() {
+    const { stages } = this.#dockerfile;
+    for (const stage of stages.filter(({ index }) => !this.#visited.has(index))) {
+      const { image, platform } = this.#readFrom(stage);
+      const isKnown = image === "scratch" || [stage.name, image].some((name) => name !== void 0 && this.#contexts.find(name, platform));
+      if (!isKnown && findBaseStage(stages, stage.index, image) === void 0) this.#readImage(stage, image);
+    }
+  }
   plan(target) {
     const visited = [...this.#visited.values()].filter((entry) => entry !== void 0).sort((a, b) => a.stage.index - b.stage.index);
     const places = new Map(visited.map(({ stage }, place) => [stage.index, place]));
@@ -11792,13 +11747,7 @@ var Planner = class {
   }
   #evaluate(stage, above) {
     const { from } = stage;
-    const variables = { get: (name) => this.#globals.get(name), escape: this.#dockerfile.escape };
-    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
-    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
-    const platform = this.#at(from.range, () => {
-      const read = () => this.#platformOf(from.platform === void 0 ? "" : expandWord(from.platform, variables));
-      return within(flagValue("--platform", from.platform), read);
-    });
+    const { image, platform } = this.#readFrom(stage);
     const replacement2 = stage.name === void 0 ? void 0 : this.#contexts.find(stage.name, platform);
     if (replacement2 !== void 0) return this.#replace(stage, platform, replacement2);
     const opened = this.#openBase(stage, image, platform, above);
@@ -11829,6 +11778,19 @@ var Planner = class {
     if (run2 !== void 0 && !canRun(platform, this.#request.emulators)) this.#refuseForeign(run2.source, stage, platform);
     return { stage, platform, evaluation, scope, base, inheritedHistory };
   }
+  #readFrom({ from }) {
+    const variables = { get: (name) => this.#globals.get(name), escape: this.#dockerfile.escape };
+    const image = this.#at(from.range, () => within(fromImage, () => expandWord(from.image, variables)));
+    if (image === "") this.#fail(from.range, `base name (${from.image}) should not be blank`, fromImage);
+    const platform = this.#at(from.range, () => {
+      const read = () => this.#platformOf(from.platform === void 0 ? "" : expandWord(from.platform, variables));
+      return within(flagValue("--platform", from.platform), read);
+    });
+    return { image, platform };
+  }
+  #readImage(stage, image) {
+    return this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
+  }
   #refuseForeign(source, stage, platform) {
     const wanted = formatPlatform(platform);
     const reason = `Cannot run the RUN of line ${source.line}: stage "${stageName(stage)}" is for ${wanted}, and this machine is ${formatPlatform(hostPlatform())}, without an emulator`;
@@ -11857,8 +11819,7 @@ var Planner = class {
     const named2 = this.#contexts.find(image, platform);
     if (named2 !== void 0) return this.#openNamed(stage, named2.name, named2.context, platform);
     if (image === "scratch") return this.#openNamed(stage, image, { kind: "scratch" }, platform);
-    const reference = this.#at(stage.from.range, () => within(fromImage, () => readReference(image)));
-    return this.#openNamed(stage, image, { kind: "image", reference }, platform);
+    return this.#openNamed(stage, image, { kind: "image", reference: this.#readImage(stage, image) }, platform);
   }
   #openNamed(stage, name, context, platform) {
     const scope = new Scope(this.#globals, this.#request.buildArgs, { env: [], declared: [] });
@@ -12305,85 +12266,6 @@ async function* withoutIgnored(items, ignores) {
   }
 }
 
-// src/build/sources.ts
-function filesOf(contexts2, origin) {
-  const files = contexts2.get(origin.name ?? "");
-  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
-  return files;
-}
-function openNamedFiles({ buildContexts, stateDir }, tools) {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([tools.signal, stop.signal]);
-  const opened = /* @__PURE__ */ new Map();
-  const openOnce = (name, source, unpacks) => {
-    const key = JSON.stringify([source, unpacks]);
-    const files = opened.get(key) ?? openFiles(source, name, { stateDir, unpacks }, { ...tools, signal });
-    opened.set(key, files);
-    return files;
-  };
-  return {
-    async open(name) {
-      const context = readNamedContext(name, buildContexts.get(name) ?? "");
-      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
-      return openOnce(name, context.source, false);
-    },
-    openSource: (source) => openOnce(describeFiles(source), source, true),
-    async close() {
-      stop.abort();
-      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
-    }
-  };
-}
-async function openContexts(plan, context, named2, place) {
-  const users = /* @__PURE__ */ new Map();
-  for (const step of plan.stages.flatMap((stage) => stage.steps))
-    for (const origin of originsOf(step))
-      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step);
-  const open5 = async ([name, { kind, source }]) => {
-    try {
-      return [name, await named2.open(name)];
-    } catch (error) {
-      if (!(error instanceof Error) || error.name === "AbortError") throw error;
-      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
-    }
-  };
-  return new Map([["", context], ...await Promise.all([...users].map(open5))]);
-}
-function checkSources(plan, contexts2, place) {
-  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
-    for (const { origin, path: path14, parents, part } of pathsOf(step)) {
-      if (origin.kind !== "context") continue;
-      const files = filesOf(contexts2, origin);
-      try {
-        if (parents === void 0) findSource(files, path14);
-        else selectSources(files, path14, parents);
-      } catch (error) {
-        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
-          place: place(step.source, part),
-          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
-          cause: error
-        });
-      }
-    }
-  }
-}
-function pathsOf(step) {
-  if (step.kind === "run")
-    return step.mounts.flatMap((mount) => {
-      if (mount.kind !== "bind") return [];
-      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
-    });
-  if (step.kind !== "copy") return [];
-  const { from, parents } = step;
-  return step.sources.flatMap(
-    (source, index) => source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : []
-  );
-}
-function sourceHint(error, files) {
-  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
-  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
-}
-
 // src/build/stage-cache.ts
 var StageCache = class {
   #stage;
@@ -12571,6 +12453,152 @@ var StageRoot = class {
   }
 };
 
+// src/build/sources.ts
+function filesOf(contexts2, origin) {
+  const files = contexts2.get(origin.name ?? "");
+  if (files === void 0) throw new Error(`Cannot use context "${origin.name}": it was not opened`);
+  return files;
+}
+function openNamedFiles({ buildContexts, stateDir }, tools) {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([tools.signal, stop.signal]);
+  const opened = /* @__PURE__ */ new Map();
+  const openOnce = (name, source, unpacks) => {
+    const key = JSON.stringify([source, unpacks]);
+    const files = opened.get(key) ?? openFiles(source, name, { stateDir, unpacks }, { ...tools, signal });
+    opened.set(key, files);
+    return files;
+  };
+  return {
+    async open(name) {
+      const context = readNamedContext(name, buildContexts.get(name) ?? "");
+      if (context.kind !== "files") throw new Error(`Cannot use build context "${name}": it is an image`);
+      return openOnce(name, context.source, false);
+    },
+    openSource: (source) => openOnce(describeFiles(source), source, true),
+    async close() {
+      stop.abort();
+      for (const outcome of await Promise.allSettled(opened.values())) if (outcome.status === "fulfilled") await outcome.value.close();
+    }
+  };
+}
+async function openContexts(plan, context, named2, place) {
+  const users = /* @__PURE__ */ new Map();
+  for (const step of plan.stages.flatMap((stage) => stage.steps))
+    for (const origin of originsOf(step))
+      if (origin.kind === "context" && origin.name !== void 0 && !users.has(origin.name)) users.set(origin.name, step);
+  const open5 = async ([name, { kind, source }]) => {
+    try {
+      return [name, await named2.open(name)];
+    } catch (error) {
+      if (!(error instanceof Error) || error.name === "AbortError") throw error;
+      throw new BuildFailure(error.message, { place: place(source, originPart(kind, name)), hint: hintOf(error), cause: error });
+    }
+  };
+  return new Map([["", context], ...await Promise.all([...users].map(open5))]);
+}
+function checkSources(plan, contexts2, place) {
+  for (const step of plan.stages.flatMap((stage) => stage.steps)) {
+    for (const { origin, path: path14, parents, part } of pathsOf(step)) {
+      if (origin.kind !== "context") continue;
+      const files = filesOf(contexts2, origin);
+      try {
+        if (parents === void 0) findSource(files, path14);
+        else selectSources(files, path14, parents);
+      } catch (error) {
+        throw new BuildFailure(error instanceof Error ? error.message : String(error), {
+          place: place(step.source, part),
+          hint: error instanceof SourceNotFound ? sourceHint(error, files) : void 0,
+          cause: error
+        });
+      }
+    }
+  }
+}
+function pathsOf(step) {
+  if (step.kind === "run")
+    return step.mounts.flatMap((mount) => {
+      if (mount.kind !== "bind") return [];
+      return [{ origin: mount.from, path: mount.source, part: { of: "flag", text: "--mount", inner: toText(mount.source) } }];
+    });
+  if (step.kind !== "copy") return [];
+  const { from, parents } = step;
+  return step.sources.flatMap(
+    (source, index) => source.kind === "path" ? [{ origin: from, path: source.path, parents, part: { of: "source", index } }] : []
+  );
+}
+function sourceHint(error, files) {
+  if (files.isIgnored(error.path)) return `"${toText(error.path)}" is left out of the context by the .dockerignore file`;
+  return `check the spelling, and that "${toText(error.path)}" lies in the context ${files.location}`;
+}
+
+// src/build/stage-origins.ts
+var StageOrigins = class {
+  #stage;
+  #siblings;
+  #tools;
+  constructor(stage, siblings, tools) {
+    this.#stage = stage;
+    this.#siblings = siblings;
+    this.#tools = tools;
+  }
+  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
+  async base(hit) {
+    let origin = this.#stage.base;
+    if (hit !== void 0) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
+    const opened = await this.open(origin);
+    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: void 0 };
+  }
+  async open(origin) {
+    switch (origin.kind) {
+      case "scratch":
+        return { files: this.filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
+      case "stage": {
+        const stage = this.#siblings.stages[origin.stage];
+        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
+        return stage;
+      }
+      case "image": {
+        const image = await this.#tools.image(origin);
+        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
+        const read = () => isUnpacked ? this.#tools.unpack(image.layers) : this.#tools.layers.tree(image.layers);
+        return { files: this.filesOf(image.layers, read), family: image.family };
+      }
+      case "context":
+        throw new Error("Cannot use the build context as an image");
+    }
+  }
+  filesOf(layers, read) {
+    return new StageFiles(
+      layers.map((layer) => ({ layer })),
+      this.#tools.layers,
+      read
+    );
+  }
+  async source(origin) {
+    if (origin.kind === "context") {
+      const files2 = filesOf(this.#tools.contexts, origin);
+      return {
+        key: `context ${origin.name ?? ""}`,
+        view: files2,
+        keepsOwners: files2.keepsOwners,
+        locate: async () => files2.content,
+        xattrs: files2.xattrs
+      };
+    }
+    const { files } = await this.open(origin);
+    return {
+      key: files.layers.map(({ diffId }) => diffId).join(" "),
+      view: await files.tree(),
+      keepsOwners: true,
+      locate: async (paths) => {
+        const contents = await files.contents(paths, this.#tools.files);
+        return (path14) => contents.get(path14);
+      }
+    };
+  }
+};
+
 // src/build/step-mounts.ts
 async function resolveMounts(step, tools) {
   const mounts = /* @__PURE__ */ new Map();
@@ -12696,64 +12724,13 @@ var Tail = class {
   }
 };
 
-// src/build/execute.ts
-async function execute(plan, tools) {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([tools.signal, failed.signal]);
-  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
-  const { hits, needed } = tools.resumption ?? allSteps(plan);
-  const unpacked = basesBelowRuns(plan, hits);
-  const isWhole2 = plan.targets.every(
-    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== void 0
-  );
-  const stages = [];
-  for (const [number, stage] of plan.stages.entries()) {
-    if (!needed.has(number)) {
-      stages.push(void 0);
-      continue;
-    }
-    const isPassedOn = shipped.has(number) && !isWhole2;
-    const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {
-    }, onCached() {
-    } };
-    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
-    const fail3 = (error) => failed.abort(error);
-    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached, fail: fail3 }).build();
-    building.catch(fail3);
-    stages.push(building);
-  }
-  const settled = await Promise.allSettled(stages);
-  tools.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return settled.map((outcome) => outcome.status === "fulfilled" ? outcome.value : void 0);
-}
-function stagesBelow(plan, target) {
-  const found = /* @__PURE__ */ new Set();
-  for (let at3 = target; at3 !== void 0; ) {
-    found.add(at3);
-    const base = plan.stages[at3]?.base;
-    at3 = base?.kind === "stage" ? base.stage : void 0;
-  }
-  return found;
-}
-function basesBelowRuns(plan, hits) {
-  const found = /* @__PURE__ */ new Set();
-  for (const [number, stage] of plan.stages.entries()) {
-    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
-    let base = stage.base;
-    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
-    if (base?.kind === "image") found.add(base.digest);
-  }
-  return found;
-}
-function hasRun(stage, from) {
-  return stage.steps.slice(from).some(({ kind }) => kind === "run");
-}
+// src/build/stage-build.ts
 var StageBuild = class {
   #stage;
   #siblings;
   #epoch;
   #tools;
+  #origins;
   #root;
   /** Settles when nothing is written any more beside the steps. */
   #behind = Promise.resolve();
@@ -12769,12 +12746,13 @@ var StageBuild = class {
     this.#epoch = siblings.plan.epoch;
     this.#tools = tools;
     this.#root = new StageRoot(tools.sandbox, tools.layers);
+    this.#origins = new StageOrigins(stage, siblings, { ...tools, unpack: (layers) => this.#unpack(layers) });
   }
   async build() {
     const { report, onLayer } = this.#tools;
     const { steps, name, baseText } = this.#stage;
     const { hit } = this.#siblings;
-    const base = await this.#openBase(hit);
+    const base = await this.#origins.base(hit);
     report.emit({ kind: "stage", stage: name, base: baseText, steps: steps.length + 1 });
     this.#made = base.made;
     this.#fidelity = base.fidelity;
@@ -12834,7 +12812,7 @@ var StageBuild = class {
       this.#root = new StageRoot(this.#tools.sandbox, this.#tools.layers);
     }
     const isUnpacked = hasRun(this.#stage, this.#next);
-    return this.#filesOf(layers, () => isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers));
+    return this.#origins.filesOf(layers, () => isUnpacked ? this.#unpack(layers) : this.#tools.layers.tree(layers));
   }
   #takeLayer(step, i, files, cached) {
     const { layer, created, seconds } = cached;
@@ -12864,7 +12842,7 @@ var StageBuild = class {
       step,
       async (origin, taken) => {
         if (origin.kind !== "stage") return identifyFiles(origin, taken, { context });
-        const { files } = await this.#openOrigin(origin);
+        const { files } = await this.#origins.open(origin);
         const tree = await files.tree();
         const digested = { view: tree, keepsOwners: true, digest: async (path14) => tree.lstat(path14)?.sha256 };
         const digest = await taken(digested);
@@ -12903,7 +12881,7 @@ var StageBuild = class {
   async #run(step, files, name, started) {
     const root = await this.#root.holding(files.levels);
     const tree = await files.tree();
-    const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#openSource(origin) });
+    const reach = await resolveMounts(step, { ...this.#tools, open: (origin) => this.#origins.source(origin) });
     const digested = files.digested();
     const result = await runCommand({ ...step, env: reach.env }, reach.mounts, root, { tree, digested }, { ...this.#tools, name });
     const below = await files.whole;
@@ -12950,7 +12928,7 @@ var StageBuild = class {
     const { scratch, downloads: downloads2, signal } = this.#tools;
     const tools = { now, warn, scratch, downloads: downloads2, signal, digested: () => files.digested() };
     const below = step.kind === "copy" && step.link ? emptyTree : await files.tree();
-    const items = step.kind === "workdir" ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools)) : await copyFiles(step, below, await this.#openSource(step.from), tools);
+    const items = step.kind === "workdir" ? await blaming({ of: "arguments" }, () => makeWorkdir(step, below, tools)) : await copyFiles(step, below, await this.#origins.source(step.from), tools);
     const written = await this.#write(items);
     if (files.isWhole) return new WholeFiles(this.#finish(await (await files.whole).with(written.layer, written.index), written, started));
     const { layer, index } = written;
@@ -12991,66 +12969,11 @@ var StageBuild = class {
     });
     this.#made = [...this.#made, { ...times2, kept }];
   }
-  /** What the stage starts with. With a hit, of the stages that it is built FROM only the image at their bottom is opened. */
-  async #openBase(hit) {
-    let origin = this.#stage.base;
-    if (hit !== void 0) while (origin.kind === "stage") origin = this.#siblings.plan.stages[origin.stage]?.base ?? { kind: "scratch" };
-    const opened = await this.#openOrigin(origin);
-    return "root" in opened ? opened : { ...opened, root: opened.files, made: [], fidelity: "full", keys: void 0 };
-  }
-  async #openOrigin(origin) {
-    switch (origin.kind) {
-      case "scratch":
-        return { files: this.#filesOf([], () => this.#tools.layers.tree([])), family: "oci" };
-      case "stage": {
-        const stage = this.#siblings.stages[origin.stage];
-        if (stage === void 0) throw new Error(`Cannot use stage ${origin.stage}: it is not built before this one`);
-        return stage;
-      }
-      case "image": {
-        const image = await this.#tools.image(origin);
-        const isUnpacked = origin === this.#stage.base && this.#siblings.unpacked.has(origin.digest);
-        const read = () => isUnpacked ? this.#unpack(image.layers) : this.#tools.layers.tree(image.layers);
-        return { files: this.#filesOf(image.layers, read), family: image.family };
-      }
-      case "context":
-        throw new Error("Cannot use the build context as an image");
-    }
-  }
-  #filesOf(layers, read) {
-    return new StageFiles(
-      layers.map((layer) => ({ layer })),
-      this.#tools.layers,
-      read
-    );
-  }
   /** Layers that a command needs on disk are read once, for their files and for their tree. */
   async #unpack(layers) {
     const sandbox = await this.#tools.sandbox().catch(() => void 0);
     const isWorthIt = sandbox !== void 0 && (sandbox.stacksLayers || hasRun(this.#stage, this.#next));
     return isWorthIt ? this.#root.unpack(layers) : this.#tools.layers.tree(layers);
-  }
-  async #openSource(origin) {
-    if (origin.kind === "context") {
-      const files2 = filesOf(this.#tools.contexts, origin);
-      return {
-        key: `context ${origin.name ?? ""}`,
-        view: files2,
-        keepsOwners: files2.keepsOwners,
-        locate: async () => files2.content,
-        xattrs: files2.xattrs
-      };
-    }
-    const { files } = await this.#openOrigin(origin);
-    return {
-      key: files.layers.map(({ diffId }) => diffId).join(" "),
-      view: await files.tree(),
-      keepsOwners: true,
-      locate: async (paths) => {
-        const contents = await files.contents(paths, this.#tools.files);
-        return (path14) => contents.get(path14);
-      }
-    };
   }
 };
 var waitedSize = 1 << 20;
@@ -13066,6 +12989,60 @@ function summaryOf(layer) {
 function placed(error, place) {
   if (error instanceof BuildFailure) return error.place === void 0 ? new BuildFailure(error.message, { ...error, place }) : error;
   return new BuildFailure(error instanceof Error ? error.message : String(error), { place, hint: hintOf(error), cause: error });
+}
+function hasRun(stage, from) {
+  return stage.steps.slice(from).some(({ kind }) => kind === "run");
+}
+
+// src/build/execute.ts
+async function execute(plan, tools) {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([tools.signal, failed.signal]);
+  const shipped = new Set(plan.targets.flatMap((target) => [...stagesBelow(plan, target)]));
+  const { hits, needed } = tools.resumption ?? allSteps(plan);
+  const unpacked = basesBelowRuns(plan, hits);
+  const isWhole2 = plan.targets.every(
+    (target) => (hits[target]?.last ?? -1) + 1 === plan.stages[target]?.steps.length && hits[target] !== void 0
+  );
+  const stages = [];
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!needed.has(number)) {
+      stages.push(void 0);
+      continue;
+    }
+    const isPassedOn = shipped.has(number) && !isWhole2;
+    const { onLayer, onCached } = isPassedOn ? tools : { onLayer() {
+    }, onCached() {
+    } };
+    const siblings = { plan, number, stages, unpacked, hit: hits[number] };
+    const fail3 = (error) => failed.abort(error);
+    const building = new StageBuild(stage, siblings, { ...tools, signal, onLayer, onCached, fail: fail3 }).build();
+    building.catch(fail3);
+    stages.push(building);
+  }
+  const settled = await Promise.allSettled(stages);
+  tools.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return settled.map((outcome) => outcome.status === "fulfilled" ? outcome.value : void 0);
+}
+function stagesBelow(plan, target) {
+  const found = /* @__PURE__ */ new Set();
+  for (let at3 = target; at3 !== void 0; ) {
+    found.add(at3);
+    const base = plan.stages[at3]?.base;
+    at3 = base?.kind === "stage" ? base.stage : void 0;
+  }
+  return found;
+}
+function basesBelowRuns(plan, hits) {
+  const found = /* @__PURE__ */ new Set();
+  for (const [number, stage] of plan.stages.entries()) {
+    if (!hasRun(stage, (hits[number]?.last ?? -1) + 1)) continue;
+    let base = stage.base;
+    while (base?.kind === "stage") base = plan.stages[base.stage]?.base;
+    if (base?.kind === "image") found.add(base.digest);
+  }
+  return found;
 }
 
 // src/build/join-plans.ts
@@ -13111,7 +13088,7 @@ function openLayers(tools) {
   const readIndex = async (layer) => {
     const known = await cache?.findIndex(layer);
     if (known !== void 0) return known;
-    const read = await indexLayer(await fetch(layer), { signal });
+    const read = await indexLayer(await fetch(layer), { signal, helper: tools.helper });
     const kept = cache?.indexes.begin(read.diffId);
     for (const entry of kept === void 0 ? [] : read.entries) kept?.add(entry);
     kept?.end();
@@ -13442,35 +13419,43 @@ async function prune(request2, tools) {
   const registry = openRegistry(request2.registry, tools);
   try {
     const pruned = [];
+    const attempt = (work) => work.catch((error) => {
+      tools.signal.throwIfAborted();
+      if (!(error instanceof Error)) throw error;
+      return new BuildFailure(error.message, { phase: "pruning cache", hint: hintOf(error), cause: error });
+    });
     for (const one3 of request2.stores) {
       const store2 = openStore(one3, request2.scope, { ...tools, registry });
-      const outcome = await store2.prune(request2.limits, tools.signal).catch((error) => {
-        tools.signal.throwIfAborted();
-        if (!(error instanceof Error)) throw error;
-        return new BuildFailure(error.message, { phase: "pruning cache", hint: hintOf(error), cause: error });
-      });
-      pruned.push({ store: store2.name, outcome });
+      pruned.push({ store: store2.name, outcome: await attempt(store2.prune(request2.limits, tools.signal)) });
     }
+    const { stateDir } = request2;
+    if (stateDir !== void 0)
+      pruned.push({ store: `caches in ${stateDir}`, outcome: await attempt(pruneState(stateDir, request2, tools)) });
     return pruned;
   } finally {
     await registry.close();
   }
 }
+async function pruneState(stateDir, { limits }, { signal }) {
+  const helper2 = await openHelper();
+  if (helper2 === void 0) throw new Error(`Cannot prune the caches in "${stateDir}": there is no helper program for this processor`);
+  return pruneCaches(stateDir, limits, { helper: helper2, signal });
+}
 
 // src/build/warm.ts
 var { mkdir: mkdir10, mkdtemp } = process.getBuiltinModule("node:fs/promises");
-var { join: join10 } = process.getBuiltinModule("node:path");
+var { join: join11 } = process.getBuiltinModule("node:path");
 async function warm(request2, tools) {
   const registry = openRegistry(request2.registry, tools);
   try {
     await during(phase, makeDirectory2(request2.directory));
     const wanted = await during(phase, findWanted(request2, registry, tools));
-    const folder2 = openBaseFolder(request2.directory, { ...request2, ...tools });
+    const folder = openBaseFolder(request2.directory, { ...request2, ...tools });
     return await Promise.all(
       wanted.map(async ({ reference, platform }) => {
         const image = formatReference(reference);
         try {
-          return { image, outcome: await keep(reference, platform, { folder: folder2, registry, force: request2.force, signal: tools.signal }) };
+          return { image, outcome: await keep(reference, platform, { folder, registry, force: request2.force, signal: tools.signal }) };
         } catch (error) {
           tools.signal.throwIfAborted();
           if (!(error instanceof Error)) throw error;
@@ -13484,9 +13469,9 @@ async function warm(request2, tools) {
 }
 var phase = "warming cache";
 async function keep(reference, platform, tools) {
-  const { folder: folder2, registry, signal } = tools;
+  const { folder, registry, signal } = tools;
   const image = await registry.resolve(reference, platform, signal);
-  const isNew = await folder2.keep(image, { ...tools, fetch: registry.fetch });
+  const isNew = await folder.keep(image, { ...tools, fetch: registry.fetch });
   return { digest: image.manifestDigest, isNew };
 }
 async function findWanted(request2, registry, { signal }) {
@@ -13497,7 +13482,7 @@ async function findWanted(request2, registry, { signal }) {
   return [...new Map(all.map((one3) => [keyOf2(one3), one3])).values()];
 }
 async function readBases(name, request2, registry, signal) {
-  const makeDirectory3 = () => mkdtemp(join10(request2.directory, ".warming-"));
+  const makeDirectory3 = () => mkdtemp(join11(request2.directory, ".warming-"));
   const { text, path: path14 } = await openDockerfile(name, request2.workingDirectory, {
     http: registry.http,
     secrets: /* @__PURE__ */ new Map(),
@@ -13531,7 +13516,7 @@ async function makeDirectory2(directory) {
 
 // src/build/build.ts
 var { randomUUID: randomUUID13 } = process.getBuiltinModule("node:crypto");
-var { isAbsolute, join: join11, relative: relative2 } = process.getBuiltinModule("node:path");
+var { isAbsolute, join: join12, relative: relative2 } = process.getBuiltinModule("node:path");
 async function build(request2, tools) {
   for (const secret of secretsOf2(request2)) tools.report.mask(secret);
   for (const text of request2.notices) tools.report.emit({ kind: "notice", text });
@@ -13559,8 +13544,8 @@ async function buildWith(registry, request2, tools) {
     const file = displayPath(path14, request2.workingDirectory);
     const place = placesIn(file, source);
     const last = request2.dryRun || request2.checkOnly ? Promise.resolve() : cache?.findLast(lastKey(request2)) ?? Promise.resolve();
-    const folder2 = request2.baseFolder && openBaseFolder(request2.baseFolder.directory, { ...request2.baseFolder, report });
-    const bases = openBases(registry, { signal, cache, folder: folder2 });
+    const folder = request2.baseFolder && openBaseFolder(request2.baseFolder.directory, { ...request2.baseFolder, report });
+    const bases = openBases(registry, { signal, cache, folder });
     const emulators = await findEmulators();
     const [target, ...others] = request2.targets;
     const requestsFor = (name) => request2.platforms.map((platform) => ({ ...request2, target: name, platform, emulators }));
@@ -13588,7 +13573,7 @@ async function buildWith(registry, request2, tools) {
     await during("writing outputs", checkOutputs(request2.outputs));
     const refusal = await permission2;
     if (refusal !== void 0) await during("checking push permissions", Promise.reject(refusal.reason));
-    return await carryOut(plan, { contexts: contexts2, bases, place, registry, folder: folder2, cache, last, silenced: checked2.silenced }, request2, tools);
+    return await carryOut(plan, { contexts: contexts2, bases, place, registry, folder, cache, last, silenced: checked2.silenced }, request2, tools);
   } finally {
     await permission2;
     await cache?.close();
@@ -13644,7 +13629,7 @@ async function carryOut(plan, parts, request2, tools) {
   let downloads2;
   let keeper;
   let shipping;
-  const scratch = join11(stateDir, "work", randomUUID13());
+  const scratch = join12(stateDir, "work", randomUUID13());
   try {
     await during("building image", makeStateDirectory(stateDir));
     const helper2 = await during("building image", openHelper());
@@ -13695,7 +13680,7 @@ async function carryOut(plan, parts, request2, tools) {
       if (looking?.request.explainOnly) return { written: [], explained: await during("building image", explain(plan, looking)) };
       const resumption = looking && await during("building image", resume(plan, looking));
       const contexts2 = cached === void 0 ? shown : settled;
-      const layers = openLayers({ ...parts, blobs, signal });
+      const layers = openLayers({ ...parts, blobs, helper: helper2, signal });
       await shipping?.close();
       const ship = openShipping({ ...executeTools, cache, layers });
       shipping = ship;

@@ -2,9 +2,11 @@ import {
   rungs,
   showRefusal,
   tryRung
-} from "./shared-7.mjs";
+} from "./shared-8.mjs";
+import "./shared-9.mjs";
 import "./shared-4.mjs";
-import "./shared-6.mjs";
+import "./shared-5.mjs";
+import "./shared-7.mjs";
 import "./shared-1.mjs";
 
 // src/sandbox/choose.ts

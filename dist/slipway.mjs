@@ -7,8 +7,8 @@ import {
   parsePlatform,
   parseReference,
   withDefaultTag
-} from "./shared-5.mjs";
-import "./shared-6.mjs";
+} from "./shared-6.mjs";
+import "./shared-7.mjs";
 import "./shared-1.mjs";
 
 // src/report/neutral.ts
@@ -2379,7 +2379,8 @@ function readSource(text) {
 }
 
 // src/host/prune.ts
-var taken3 = ["cache", "cache-repo", "cache-store", "cache-scope", "destination", "unused-for", "max-size", "dry-run"];
+var { resolve: resolve8 } = process.getBuiltinModule("node:path");
+var taken3 = ["cache", "cache-repo", "cache-store", "cache-scope", "destination", "unused-for", "max-size", "dry-run", "state-dir"];
 function readPruneRequest(parsed, surroundings) {
   const { given } = parsed;
   refusePositional(parsed);
@@ -2388,7 +2389,8 @@ function readPruneRequest(parsed, surroundings) {
   checkSupport(given);
   const values = valuesOf(given);
   const stores = readStores(values, values.list("destination").map(readDestination), surroundings);
-  if (stores.length === 0) throw new UsageError("name what to prune with --cache-repo or --cache-store");
+  const stateDir = values.text("state-dir");
+  if (stores.length === 0 && stateDir === "") throw new UsageError("name what to prune with --cache-repo or --cache-store, or --state-dir");
   const duration = values.text("unused-for");
   const unusedFor = duration === "" ? void 0 : (parseDuration(duration) ?? 0) / 1e3;
   if (unusedFor !== void 0 && unusedFor < 0)
@@ -2398,6 +2400,7 @@ function readPruneRequest(parsed, surroundings) {
     throw new UsageError("say what is to go with --unused-for=DURATION, --max-size=SIZE or both; --max-size=0 removes everything");
   return {
     stores,
+    stateDir: stateDir === "" ? void 0 : resolve8(surroundings.directory, stateDir),
     scope: values.text("cache-scope"),
     limits: {
       ...unusedFor === void 0 ? {} : { unusedFor },
@@ -2411,6 +2414,11 @@ function showPruned(pruned, dryRun) {
   const [removed, freed] = dryRun ? ["would remove", "would free"] : ["removed", "freed"];
   return pruned.flatMap(({ store, outcome }) => {
     if (outcome instanceof Error) return [];
+    if ("removedCaches" in outcome) {
+      const { removedCaches, freedBytes: freedBytes2, keptCaches, keptBytes: keptBytes2 } = outcome;
+      const stay = `${count(keptCaches, "cache")} with ${formatSize(keptBytes2)} ${keptCaches === 1 ? "stays" : "stay"}`;
+      return [`${store}: ${removed} ${count(removedCaches, "cache")}, ${freed} ${formatSize(freedBytes2)}; ${stay}`];
+    }
     const { removedRecords, removedBlobs, freedBytes, keptRecords, keptBytes } = outcome;
     const gone = `${removed} ${count(removedRecords, "record")} and ${count(removedBlobs.length, "blob")}, ${freed} ${formatSize(freedBytes)}`;
     return [`${store}: ${gone}; ${count(keptRecords, "record")} with ${formatSize(keptBytes)} ${keptRecords === 1 ? "stays" : "stay"}`];
