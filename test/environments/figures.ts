@@ -11,8 +11,6 @@ import { debianRoot } from "./bases.ts";
 import { places } from "./places.ts";
 import { openBuilds, type Tools } from "./try-cell.ts";
 
-const rounds = 5;
-
 /** 36 packages with what they need, from the archive of the base. */
 const install = "apt-get -qq update && apt-get -qq install -y --no-install-recommends python3 git curl >/tmp/log 2>&1";
 
@@ -27,7 +25,8 @@ interface Figures {
   readonly installSeconds: number[];
 }
 
-export async function showFigures(tools: Tools): Promise<string> {
+/** `rounds` of packages in each. */
+export async function showFigures(tools: Tools, rounds: number): Promise<string> {
   const found: Figures[] = [];
   for (const rung of sandboxNames) {
     const figures = await findHome(rung, tools);

@@ -1,7 +1,7 @@
 // Where CI jobs run: containers as clusters start them, and users of a machine of its own.
 
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { debianRoot } from "./bases.ts";
@@ -100,9 +100,8 @@ function unpackSudo(home: string): void {
   execFileSync("dpkg-deb", ["-x", join(home, basename(name)), join(home, "sudo")]);
   for (const part of ["usr", "etc"]) execFileSync("cp", ["-a", join(home, "sudo", part, "."), join(home, part, "upper")]);
   const rules = join(home, "etc/upper/sudoers");
-  chmodSync(rules, 0o640);
-  writeFileSync(rules, "Defaults !lecture\nbuilder ALL=(ALL) NOPASSWD: ALL\n");
-  chmodSync(rules, 0o440);
+  rmSync(rules, { force: true });
+  writeFileSync(rules, "Defaults !lecture\nbuilder ALL=(ALL) NOPASSWD: ALL\n", { mode: 0o440 });
 }
 
 const made = new Set<string>();

@@ -22,6 +22,7 @@ const usage = `npm run environments -- [OPTIONS]
   --rungs A,B       sandboxes: auto, ${sandboxNames.join(", ")} (default: all that there are, each by its name)
   --reduced         what the gate runs: docker, k8s, restricted, privileged and user, with auto, packages alone
   --figures         instead, measures a RUN in each sandbox, and packages against a bare chroot; for a machine that is quiet
+  --runs N          rounds of figures (default 5); medians are shown
   --main FILE       what builds (default dist/slipway.mjs)
   --work DIR        where all of it lies (default /var/tmp)
   --data DIR        ../shared
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     rungs: { type: "string" },
     reduced: { type: "boolean", default: false },
     figures: { type: "boolean", default: false },
+    runs: { type: "string", default: "5" },
     main: { type: "string", default: fileURLToPath(new URL("../../dist/slipway.mjs", import.meta.url)) },
     work: { type: "string", default: "/var/tmp" },
     data: { type: "string", default: fileURLToPath(new URL("../../../shared", import.meta.url)) },
@@ -99,12 +101,12 @@ async function run(): Promise<void> {
   chmodSync(folder, 0o755);
   try {
     const build = [process.execPath, resolve(values.main)];
-    const chosen = values.reduced ? chains.filter(({ name }) => gate.chains.includes(name)) : chains;
+    const chosen = values.reduced || values.figures ? chains.filter(({ name }) => gate.chains.includes(name)) : chains;
     const names: BaseName[] = ["busybox", ...chosen.map(({ name }) => name)];
     const bases = new Map(names.map((name) => [name, makeBase(name, folder, { build, data: values.data })]));
     const executor = () => openExecutorImage(outsideOfTests)?.root ?? "";
     const tools: Tools = { folder, shared: values.data, build, bases, chains: chosen, executor };
-    if (values.figures) console.log(await showFigures(tools));
+    if (values.figures) console.log(await showFigures(tools, Number(values.runs)));
     else report(await tryAll(tools));
   } finally {
     if (values.keep) console.log(`Kept: ${folder}`);
