@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { type Cluster, type EndedPod, runPod } from "./cluster.ts";
+import { type Cluster, type EndedPod, type Pod, runPod } from "./cluster.ts";
 
 /** What a cluster has beside the manifest's own objects, by name: files of secrets and config maps, directories of claims. */
 export interface Objects {
@@ -61,7 +61,7 @@ interface SecurityContext {
   readonly allowPrivilegeEscalation?: boolean;
   readonly readOnlyRootFilesystem?: boolean;
   readonly seccompProfile?: { readonly type: string };
-  readonly capabilities?: { readonly drop: readonly string[] };
+  readonly capabilities?: { readonly drop: readonly string[]; readonly add?: readonly string[] };
 }
 
 interface Volume {
@@ -136,7 +136,7 @@ function readVariable({ value = "", valueFrom }: Variable, { secrets = {} }: Obj
 }
 
 /** Of the environments that there are the one that a container's settings are. */
-function secure(context: SecurityContext): { readonly environment: string; readonly readOnlyRoot: boolean } {
+function secure(context: SecurityContext): Pick<Pod, "environment" | "readOnlyRoot" | "capabilities"> {
   const { runAsUser = 0, allowPrivilegeEscalation = true, readOnlyRootFilesystem = false, seccompProfile, capabilities } = context;
   const said = [
     runAsUser,
@@ -147,10 +147,15 @@ function secure(context: SecurityContext): { readonly environment: string; reado
   const environments: Readonly<Record<string, string>> = {
     "0 false false false": "k8s",
     "0 false false true": "docker",
+    "0 true true true": "drop-all",
     "1000 false false false": "k8s-user",
     "1000 true true true": "restricted",
   };
-  return { environment: environments[said.join(" ")] ?? missing(said.join(" ")), readOnlyRoot: readOnlyRootFilesystem };
+  return {
+    environment: environments[said.join(" ")] ?? missing(said.join(" ")),
+    readOnlyRoot: readOnlyRootFilesystem,
+    ...(capabilities?.add ? { capabilities: capabilities.add.map((name) => `CAP_${name}`) } : {}),
+  };
 }
 
 function missing(what: string): never {

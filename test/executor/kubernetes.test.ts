@@ -47,6 +47,16 @@ const rows: readonly Row[] = [
     paths: /srv\/hello/,
   },
   {
+    file: "few-capabilities.yaml",
+    objects: async ({ registry, makeVolume }) => ({
+      secrets: login(registry.host),
+      claims: { sources: await makeVolume(sources(registry.host)) },
+    }),
+    ended: ["build/build"],
+    paths: /srv\/hello[\s\S]*made/,
+    last: (container) => assert.match(container?.err ?? "", /sandbox: inplace: /),
+  },
+  {
     file: "persistent-volume.yaml",
     times: 2,
     objects: async ({ registry, makeVolume }) => ({
