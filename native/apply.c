@@ -1,9 +1,11 @@
 // apply: writes files, links and devices below one directory as the builder says, and nowhere else.
+// apply [--record] ROOT
 //
 // Paths are relative to the root, and no component of them is ever followed if it is a symlink: the builder has resolved
 // them in its tree. What is in the way is removed first, so that nothing is written through what was there before.
 // Messages, in their order: see the switch at the end. The last one must be 'Z'; directories get their attributes near
-// the end, when nothing touches their times any more.
+// the end, when nothing touches their times any more. With --record owners, devices and what else only root may make are
+// recorded instead.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 
 #include "apply.h"
 #include "frame.h"
+#include "record.h"
 
 int cmd_apply(int argc, char **argv);
 
@@ -29,7 +32,7 @@ struct trail {
   size_t length, capacity;
 };
 
-static int root = -1;
+static int root = -1, records;
 static struct trail paths, targets;
 
 static void cut_trail(struct trail *trail, size_t length) {
@@ -154,13 +157,25 @@ static void set_xattrs(struct attributes *a, int fd, int parent, const char *nam
     uint32_t size;
     const char *key = take_string(&a->rest), *value = take_bytes(&a->rest, &size);
     int failed = fd < 0 ? lsetxattr(name, key, value, size, 0) : fsetxattr(fd, key, value, size, 0);
+    if (failed && errno == EPERM && records && !strcmp(key, "security.capability"))
+      failed = fd < 0 ? 0 : fsetxattr(fd, RECORDED_CAPABILITY, value, size, 0);
     // As containerd does: a file system without extended attributes is no error.
-    if (failed && errno != ENOTSUP) die_errno("Cannot set the extended attribute %s of \"%s\"", key, path);
+    if (failed && errno != ENOTSUP && !(records && errno == EPERM)) die_errno("Cannot set the extended attribute %s of \"%s\"", key, path);
   }
 }
 
+// Attributes need the right to write, so they come before the mode.
+static void record_attributes(struct attributes *a, int fd, const char *path, mode_t type, unsigned major, unsigned minor) {
+  struct record record = {a->uid, a->gid, type | a->mode, shown_mode(type | a->mode), major, minor};
+  if (fsetxattr(fd, RECORD, &record, sizeof record, 0)) die_errno("Cannot record the owner of \"%s\"", path);
+  set_xattrs(a, fd, -1, NULL, path);
+  if (fchmod(fd, record.shown)) die_errno("Cannot set the mode of \"%s\"", path);
+  if (futimens(fd, a->times)) die_errno("Cannot set the times of \"%s\"", path);
+}
+
 // chown clears set-user-id bits and capabilities, so it comes first; times come last.
-static void set_attributes(struct attributes *a, int fd, const char *path) {
+static void set_attributes(struct attributes *a, int fd, const char *path, mode_t type) {
+  if (records) return record_attributes(a, fd, path, type, 0, 0);
   if (fchown(fd, a->uid, a->gid)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
   if (fchmod(fd, a->mode)) die_errno("Cannot set the mode of \"%s\"", path);
   set_xattrs(a, fd, -1, NULL, path);
@@ -169,7 +184,7 @@ static void set_attributes(struct attributes *a, int fd, const char *path) {
 
 // The same on a symlink, which has no mode, or on a node made a moment ago, so that fchmodat has nothing to follow.
 static void set_name_attributes(struct attributes *a, int parent, const char *name, const char *path, int has_mode) {
-  if (fchownat(parent, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
+  if (!records && fchownat(parent, name, a->uid, a->gid, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot give \"%s\" to %u:%u", path, a->uid, a->gid);
   if (has_mode && fchmodat(parent, name, a->mode, 0)) die_errno("Cannot set the mode of \"%s\"", path);
   set_xattrs(a, -1, parent, name, path);
   if (utimensat(parent, name, a->times, AT_SYMLINK_NOFOLLOW)) die_errno("Cannot set the times of \"%s\"", path);
@@ -214,7 +229,7 @@ static void write_content(const char *path, int fd, const char *data, size_t siz
 
 static void finish_file(const char *path) {
   if (file.has_hole && ftruncate(file.fd, file.size)) die_errno("Cannot write \"%s\"", path);
-  set_attributes(&file.attributes, file.fd, path);
+  set_attributes(&file.attributes, file.fd, path, S_IFREG);
   if (close(file.fd)) die_errno("Cannot write \"%s\"", path);
   file.fd = -1;
 }
@@ -316,7 +331,7 @@ static void apply_directory_attributes(struct frame *frame) {
   uint8_t opaque = take_u8(frame);
   if (opaque > 2) die("Cannot apply: %u is no mark of an opaque directory", opaque);
   if (opaque && fsetxattr(fd, marks[opaque], "y", 1, 0)) die_errno("Cannot make \"%s\" opaque", path);
-  set_attributes(&attributes, fd, path);
+  set_attributes(&attributes, fd, path, S_IFDIR);
   close(fd);
 }
 
@@ -349,6 +364,12 @@ static void apply_node(struct frame *frame) {
   mode_t type = take_u32(frame) & S_IFMT;
   unsigned major = take_u32(frame), minor = take_u32(frame);
   if (type != S_IFCHR && type != S_IFBLK && type != S_IFIFO) die("Cannot create \"%s\": %o is no type of a device", path, type);
+  if (records && type != S_IFIFO) {
+    int fd = create_file(path);
+    record_attributes(&attributes, fd, path, type, major, minor);
+    close(fd);
+    return;
+  }
   int parent = open_parent(&paths, path, &name);
   while (mknodat(parent, name, type | 0600, makedev(major, minor))) {
     if (errno != EEXIST) die_errno("Cannot create the device \"%s\"", path);
@@ -372,7 +393,8 @@ static void apply_removal(struct frame *frame) {
   remove_object(parent, name, path);
 }
 
-void open_root(const char *path) {
+void open_root(const char *path, int with_records) {
+  records = with_records;
   root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) die_errno("Cannot open \"%s\"", path);
   struct rlimit limit;
@@ -404,8 +426,9 @@ int apply_message(struct frame *frame) {
 }
 
 int cmd_apply(int argc, char **argv) {
-  if (argc != 2) die("usage: slipway-helper apply ROOT");
-  open_root(argv[1]);
+  int recorded = argc > 2 && !strcmp(argv[1], "--record");
+  if (argc != 2 + recorded) die("usage: slipway-helper apply [--record] ROOT");
+  open_root(argv[1 + recorded], recorded);
   struct reader reader;
   struct frame frame;
   reader_open(&reader, STDIN_FILENO);

@@ -5,7 +5,8 @@
 
 #include "frame.h"
 
-void open_root(const char *path);
+// With records owners, devices and what else only root may make are recorded: record.h.
+void open_root(const char *path, int with_records);
 
 // Does what one message says; 0 for the last one.
 int apply_message(struct frame *frame);

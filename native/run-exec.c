@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fake-root.h"
 #include "run.h"
 
 #define BIT(capability) (1ull << (capability))
@@ -65,7 +66,25 @@ int limit_capabilities(void) {
   return read_permitted(&held) || set_capabilities(held & default_capabilities());
 }
 
-static void drop_privileges(const struct spec *spec, int status) {
+// While the filter can be installed: an owner is given by nobody from here on but the command.
+static void pretend(const struct spec *spec, int status, int recorder) {
+  if (spec->uid != 0) return;
+  int listener = pretend_to_be_root(spec->records_calls);
+  if (listener < 0) break_off(status, spec->records_calls ? "listen to system calls" : "install the filter of a pretended root");
+  if (!spec->records_calls) return;
+  if (send_listener(recorder, listener)) break_off(status, "hand the system calls over");
+  close(listener);
+  close(recorder);
+}
+
+static void become_user(const struct spec *spec, int status) {
+  // Root without the right to change its groups has those of the container.
+  if (setgroups(spec->group_count, spec->groups) && !(spec->in_place && errno == EPERM && spec->uid == 0)) break_off(status, "set the supplementary groups");
+  if (setresgid(spec->gid, spec->gid, spec->gid)) break_off(status, "set the group");
+  if (setresuid(spec->uid, spec->uid, spec->uid)) break_off(status, "set the user");
+}
+
+static void drop_privileges(const struct spec *spec, int status, int supervisor) {
   uint64_t held;
   if (read_permitted(&held)) break_off(status, "read the capabilities");
   if (spec->supervised && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) break_off(status, "set no_new_privs");
@@ -75,10 +94,8 @@ static void drop_privileges(const struct spec *spec, int status) {
   // Without no_new_privs, which would disarm setuid programs, only CAP_SYS_ADMIN may install a filter: now or never.
   if (install_seccomp() && (spec->namespaces || spec->supervised || held & BIT(CAP_SYS_ADMIN))) break_off(status, "install the seccomp filter");
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  // Root without the right to change its groups has those of the container.
-  if (setgroups(spec->group_count, spec->groups) && !(spec->in_place && errno == EPERM && spec->uid == 0)) break_off(status, "set the supplementary groups");
-  if (setresgid(spec->gid, spec->gid, spec->gid)) break_off(status, "set the group");
-  if (setresuid(spec->uid, spec->uid, spec->uid)) break_off(status, "set the user");
+  if (spec->one_id) pretend(spec, status, supervisor);
+  else become_user(spec, status);
   if (set_capabilities(spec->uid == 0 ? held & default_capabilities() : 0)) break_off(status, "set the capabilities");
 }
 
@@ -135,10 +152,11 @@ _Noreturn void execute(const struct spec *spec, int input, int output, int error
   if (spec->shared_processes || spec->in_place) keep_apart(spec->no_network);
   if (spec->in_place && spec->no_network && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || install_network_filter()))
     break_off(status, "keep the command from the network");
-  drop_privileges(spec, status);
-  if (supervisor >= 0) hand_over(spec, status, supervisor);
+  drop_privileges(spec, status, supervisor);
+  if (spec->supervised) hand_over(spec, status, supervisor);
   if (!spec->argument_count) {
-    if (supervisor >= 0) test_supervisor(status);
+    if (spec->supervised) test_supervisor(status);
+    if (spec->records_calls && test_recorder()) break_off(status, "record owners of files");
     _exit(0);
   }
   const char *program = find_program(spec);

@@ -137,7 +137,7 @@ static void make_file(const char *path) {
   close(fd);
 }
 
-static void fill_dev(const int sources[]) {
+static void fill_dev(const struct spec *spec, const int sources[]) {
   char path[PATH_MAX];
   for (int i = 0; i < DEVICE_COUNT; i++) {
     if (sources[i] < 0) continue;
@@ -151,19 +151,30 @@ static void fill_dev(const int sources[]) {
     if (symlink(links[i][0], links[i][1])) die_errno("Cannot make \"%s\"", links[i][1]);
   if (mkdir("/dev/pts", 0755) || mkdir("/dev/shm", 01777) || mkdir("/dev/mqueue", 0755)) die_errno("Cannot fill /dev");
   // nodev would shut the terminals themselves; nobody can make other nodes on a devpts.
-  mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+  mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, spec->one_id ? "newinstance,ptmxmode=0666,mode=0620" : "newinstance,ptmxmode=0666,mode=0620,gid=5");
   mount_at("tmpfs", "/dev/shm", LOCKED, "mode=1777,size=65536k");
   if (mount("mqueue", "/dev/mqueue", "mqueue", LOCKED, NULL)) rmdir("/dev/mqueue");  // a kernel without it
 }
 
-static void show_file(size_t number, const char *path) {
+static int has_directory(const char *path) {
+  char directory[PATH_MAX];
+  struct stat now;
+  snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(path, '/') - path), path);
+  return !stat(directory, &now);
+}
+
+static void show_file(size_t number, const struct file *file) {
   char from[32];
   snprintf(from, sizeof from, "/dev/.file%zu", number);
-  make_stub(path, 0);
-  int held = open_place(from);
-  if (held < 0) die_errno("Cannot open \"%s\"", from);
-  mount_shown(held, path);
-  if (unlink(from)) die_errno("Cannot show \"%s\"", path);
+  if (file->needs_directory && !has_directory(file->path)) {
+    umount2(from, MNT_DETACH);
+  } else {
+    make_stub(file->path, 0);
+    int held = open_place(from);
+    if (held < 0) die_errno("Cannot open \"%s\"", from);
+    mount_shown(held, file->path);
+  }
+  if (unlink(from)) die_errno("Cannot show \"%s\"", file->path);
 }
 
 // In some containers only the mounts that are there already may be used.
@@ -239,7 +250,7 @@ void enter_namespaces(const struct spec *spec) {
   if (!pivoted && (errno != EPERM || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))) die_errno("Cannot change the root");
   if (chdir("/")) die_errno("Cannot enter the root");
 
-  fill_dev(nodes);
+  fill_dev(spec, nodes);
   mount_sys(sys);
   for (size_t i = 0; i < spec->file_count; i++) {
     snprintf(path, sizeof path, "/dev/.file%zu", i);
@@ -250,7 +261,7 @@ void enter_namespaces(const struct spec *spec) {
   // From here on paths that the image has made symlinks of are followed: the old root must be out of their reach.
   if (pivoted && umount2(OLD_ROOT, MNT_DETACH)) die_errno("Cannot leave the old root");
   if (rmdir(OLD_ROOT)) die_errno("Cannot leave the old root");
-  for (size_t i = 0; i < spec->file_count; i++) show_file(i, spec->files[i].path);
+  for (size_t i = 0; i < spec->file_count; i++) show_file(i, &spec->files[i]);
   hide_paths();
   place_mounts(spec);
   if (make_directories(spec->directory, spec->uid, spec->gid)) die_errno("Cannot make the working directory \"%s\"", spec->directory);

@@ -11,6 +11,14 @@ void open_gate(int gate[2]) {
   if (pipe2(gate, O_CLOEXEC)) die_errno("Cannot make a pipe");
 }
 
+static void write_of(pid_t child, const char *name, const char *text) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", child, name);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) die_errno("Cannot map the ids of a user namespace in \"%s\"", name);
+  close(fd);
+}
+
 // What can be mapped is what this process can name: the first of the three columns, also where its own ids are mapped ones.
 static void map_own(pid_t child, const char *name) {
   char path[64], map[4096];
@@ -21,16 +29,26 @@ static void map_own(pid_t child, const char *name) {
   for (unsigned long first, outside, count; fscanf(own, "%lu %lu %lu", &first, &outside, &count) == 3 && used < sizeof map - 64;)
     used += (size_t)snprintf(map + used, sizeof map - used, "%lu %lu %lu\n", first, first, count);
   fclose(own);
-  snprintf(path, sizeof path, "/proc/%d/%s", child, name);
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write(fd, map, used) < 0) die_errno("Cannot map the ids of a user namespace in \"%s\"", name);
-  close(fd);
+  write_of(child, name, map);
 }
 
-void map_ids(pid_t child, int gate[2]) {
+// What anybody may map: himself, once his groups are given up for good.
+static void map_one(const struct spec *spec, pid_t child) {
+  char text[64];
+  write_of(child, "setgroups", "deny");
+  snprintf(text, sizeof text, "%u %u 1\n", spec->uid, geteuid());
+  write_of(child, "uid_map", text);
+  snprintf(text, sizeof text, "%u %u 1\n", spec->gid, getegid());
+  write_of(child, "gid_map", text);
+}
+
+void map_ids(const struct spec *spec, pid_t child, int gate[2]) {
   close(gate[0]);
-  map_own(child, "uid_map");
-  map_own(child, "gid_map");
+  if (spec->one_id) map_one(spec, child);
+  else {
+    map_own(child, "uid_map");
+    map_own(child, "gid_map");
+  }
   write_full(gate[1], "", 1);
   close(gate[1]);
 }

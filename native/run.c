@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fake-root.h"
+
 enum { CONTROL = 0, ANSWERS = 1, OUTPUT = 3, ERROR = 4, HOLD_ALONE = 2 };
 
 static char *keep(const char *text) {
@@ -87,6 +89,9 @@ static void take_field(struct spec *spec, struct frame *frame) {
     case SPEC_USER_NAMESPACE:
       spec->user_namespace = 1;
       spec->shared_processes = take_u8(frame);
+      uint8_t ids = take_u8(frame);
+      spec->one_id = ids != IDS_ALL;
+      spec->records_calls = ids == IDS_RECORDED;
       return;
     case SPEC_CHROOT:
       spec->root = keep(take_string(frame));
@@ -123,7 +128,8 @@ static void take_field(struct spec *spec, struct frame *frame) {
     case SPEC_FILE:
       if (spec->file_count == FILES_MAX) die("Cannot show more than %d files", FILES_MAX);
       spec->files[spec->file_count].path = keep(take_string(frame));
-      spec->files[spec->file_count++].source = keep(take_string(frame));
+      spec->files[spec->file_count].source = keep(take_string(frame));
+      spec->files[spec->file_count++].needs_directory = take_u8(frame);
       return;
     case SPEC_BIND:
     case SPEC_TMPFS:
@@ -142,6 +148,7 @@ static void read_spec(struct spec *spec) {
     take_field(spec, &frame);
   }
   if (!spec->directory || (!spec->namespaces && !spec->root)) die("Cannot run: the builder's request is incomplete");
+  spec->records_calls = spec->records_calls && spec->uid == 0;  // nobody else may give files away
   spec->arguments = reallocate(spec->arguments, (spec->argument_count + 1) * sizeof(char *));
   spec->arguments[spec->argument_count] = NULL;
   spec->variables = reallocate(spec->variables, (spec->variable_count + 1) * sizeof(char *));
@@ -182,7 +189,7 @@ struct stream {
 static int open_stream(struct stream *stream, const struct spec *spec, int to) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC)) die_errno("Cannot make a pipe");
-  if (fchown(ends[1], spec->uid, spec->gid)) die_errno("Cannot give the output to user %u", spec->uid);
+  if (!spec->one_id && fchown(ends[1], spec->uid, spec->gid)) die_errno("Cannot give the output to user %u", spec->uid);
   stream->from = ends[0];
   stream->to = to;
   if (fcntl(ends[0], F_SETFL, O_NONBLOCK) || fcntl(to, F_SETFD, FD_CLOEXEC) || fcntl(to, F_SETFL, fcntl(to, F_GETFL) | O_NONBLOCK))
@@ -289,10 +296,15 @@ _Noreturn static void be_init(const struct spec *spec, int status, int output, i
   signal(SIGPIPE, SIG_DFL);
   if (spec->shared_processes ? become_reaper() : prctl(PR_SET_PDEATHSIG, SIGKILL)) die_errno("Cannot set up the sandbox");
   if (prctl(PR_SET_DUMPABLE, 0) || atexit(leave_namespaces)) die_errno("Cannot set up the sandbox");
+  int channel[2] = {-1, -1};
+  if (spec->one_id) open_records(spec);
   enter_namespaces(spec);
+  if (spec->records_calls && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) die_errno("Cannot make a socket");
   pid_t command = fork();
   if (command < 0) die_errno("Cannot fork");
-  if (command == 0) execute(spec, -1, output, error, status, -1);
+  if (command == 0) execute(spec, -1, output, error, status, channel[1]);
+  close(channel[1]);
+  start_recorder(spec, channel[0]);
   close(output);
   close(error);
   int ended;
@@ -321,7 +333,7 @@ static pid_t start_init(const struct spec *spec) {
   if (pid < 0) die_errno("Cannot make %snamespaces", spec->user_namespace ? "user " : "");
   if (!spec->user_namespace) return pid;
   if (pid == 0) await_ids(gate);
-  else map_ids(pid, gate);
+  else map_ids(spec, pid, gate);
   return pid;
 }
 

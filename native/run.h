@@ -16,18 +16,23 @@ enum spec_kind {
   SPEC_VARIABLE = 5,    // string NAME=value
   SPEC_PLACE = 6,       // string working directory, string host name, u8 1 for no network
   SPEC_USER = 7,        // u32 uid, u32 gid, u32 count, u32 each supplementary group
-  SPEC_FILE = 8,        // string path in the root, string source: shown to the command, read-only where possible, never kept
+  SPEC_FILE = 8,        // string path in the root, string source, u8 1 for only where its directory is: shown to the command, read-only
+                        // where possible, never kept
   SPEC_GO = 9,
   // Mounts, in the order in which they are put in place; targets are absolute paths in the root. Never kept.
   SPEC_BIND = 10,     // string target, string directory, string what of it (below it, no symlink on the way), u8 1 for writable
   SPEC_TMPFS = 11,    // string target, u64 size in bytes or 0, u8 1 for writable
   SPEC_CONTENT = 12,  // string target, u32 mode, u32 uid, u32 gid, u8 1 for executable, bytes: a read-only file that is on no disk
                       // where anything can be mounted
-  SPEC_USER_NAMESPACE = 13,  // u8 1 where the command has the machine's processes beside it: the namespaces are in one for users,
-                             // and overlayfs keeps its marks in user.overlay.*
+  SPEC_USER_NAMESPACE = 13,  // u8 1 where the command has the machine's processes beside it, u8 enum id_map: the namespaces are in one
+                             // for users, and overlayfs keeps its marks in user.overlay.*
   SPEC_IN_PLACE = 14,  // string root, string scratch: what the root holds comes into the container's own root
   SPEC_KEPT = 15,      // string path that the builder needs while a command runs in place
 };
+
+// The ids of a user namespace: all that the builder has, or the command's user alone, who then stands for the builder's; with
+// IDS_RECORDED a supervisor writes down what owners files are given, see fake-root.h.
+enum id_map { IDS_ALL, IDS_ONE, IDS_RECORDED };
 
 // What the builder is told, in frames on stdout.
 enum answer_kind {
@@ -42,6 +47,7 @@ enum refusal { REFUSED_NOT_FOUND = 1, REFUSED_INTERPRETER = 2, REFUSED_EXECUTE =
 
 struct file {
   const char *path, *source;
+  int needs_directory;
 };
 
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS, MOUNT_CONTENT };
@@ -61,6 +67,7 @@ struct mount {
 
 struct spec {
   int namespaces, user_namespace, shared_processes, supervised, in_place;
+  int one_id, records_calls;  // enum id_map
   const char *upper, *work, *stage;
   const char *root, *scratch;
   const char **lowers, **kept;
@@ -94,9 +101,9 @@ void leave_namespaces(void);
 // Limits a mount further; what the machine has it limited to stays. -1 with errno.
 int limit_mount(const char *target, unsigned long flags);
 // run-user.c: gives the process that waits at the gate, in a user namespace of its own, every id that this process has, each by its
-// own number, and lets it pass.
+// own number, or the command's user alone, and lets it pass.
 void open_gate(int gate[2]);
-void map_ids(pid_t child, int gate[2]);
+void map_ids(const struct spec *spec, pid_t child, int gate[2]);
 void await_ids(int gate[2]);
 // What runc hides from a container.
 extern const char *const masked_paths[];
@@ -150,6 +157,7 @@ void open_outside(int proc);
 void expect_devices(int usable);
 void start_supervisor(int channel);
 int send_listener(int channel, int listener);
+int receive_listener(int channel);  // -1 where none is sent
 // supervise-filter.c, in the command's process: makes the calls of itself and all that it starts come to a listener; -1 with errno.
 // Keeps its signals and its tracing to processes of its own, where the kernel can (Landlock, Linux 6.12).
 int open_listener(int without_network);

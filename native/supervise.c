@@ -134,17 +134,24 @@ void open_outside(int proc) {
 
 void expect_devices(int usable) { outside.has_devices = usable; }
 
-void start_supervisor(int channel) {
+int receive_listener(int channel) {
   char byte, control[CMSG_SPACE(sizeof(int))];
   struct iovec data = {&byte, 1};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  int listener;
   ssize_t n;
   while ((n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) continue;
   struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-  if (!head || head->cmsg_type != SCM_RIGHTS) return;  // the command's process says why it has none
-  memcpy(&outside.listener, CMSG_DATA(head), sizeof(int));
+  if (!head || head->cmsg_type != SCM_RIGHTS) return -1;
+  memcpy(&listener, CMSG_DATA(head), sizeof(int));
   uint64_t flags = SYNC_WAKE_UP;
-  ioctl(outside.listener, SET_FLAGS, flags);
+  ioctl(listener, SET_FLAGS, flags);
+  return listener;
+}
+
+void start_supervisor(int channel) {
+  outside.listener = receive_listener(channel);
+  if (outside.listener < 0) return;  // the command's process says why it has none
   struct statfs fs;
   if (stat("/", &outside.root) || statfs("/", &fs)) die_errno("Cannot read the root");
   outside.root_type = (long)fs.f_type;

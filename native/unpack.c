@@ -136,8 +136,10 @@ static void send_wanted(struct frame *frame) {
 }
 
 int cmd_unpack(int argc, char **argv) {
-  if (argc != 5) die("usage: slipway-helper unpack ROOT FILE FORM DIGESTS");
-  if (*argv[1]) open_root(argv[1]);
+  int recorded = argc > 1 && !strcmp(argv[1], "--record");
+  argv += recorded;
+  if (argc != 5 + recorded) die("usage: slipway-helper unpack [--record] ROOT FILE FORM DIGESTS");
+  if (*argv[1]) open_root(argv[1], recorded);
   layer.is_file = *argv[2] != 0;
   if (layer.is_file && (layer.fd = open(argv[2], O_RDONLY | O_CLOEXEC)) < 0) die_errno("Cannot read \"%s\"", argv[2]);
   layer.is_gzip = !strcmp(argv[3], "gzip");

@@ -9,13 +9,15 @@ const maxInline = 1 << 16;
 
 const deviceTypes: Readonly<Record<string, number>> = { char: 0o020000, block: 0o060000, fifo: 0o010000 };
 
+const reserved = ["trusted.overlay.", "user.overlay.", "user.slipway."];
+
 /**
- * Extended attributes that are put on disk: overlayfs must not take its own from a layer, and the labels and signatures of security
- * modules belong to the machine that made them.
+ * Extended attributes that are put on disk: overlayfs must not take its own from a layer, no layer has records of owners, and the labels
+ * and signatures of security modules belong to the machine that made them.
  */
 function isKeptXattr(name: string): boolean {
   if (name.startsWith("security.")) return name === "security.capability";
-  return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
+  return !reserved.some((prefix) => name.startsWith(prefix));
 }
 
 /** Where overlayfs looks for what it has noted: in `trusted.overlay.*`, or in `user.overlay.*`. */

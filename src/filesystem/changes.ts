@@ -16,7 +16,7 @@ import {
   scanFrames,
 } from "./scan.ts";
 import type { Tree } from "./tree.ts";
-import { joinPath, nameOf, parentOf } from "./view.ts";
+import { type FileNode, joinPath, nameOf, parentOf } from "./view.ts";
 
 export interface ChangesOptions {
   /** Paths that are the builder's own: neither they nor their absence come into the layer. Asked for each path by itself. */
@@ -50,7 +50,8 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
     }
     if (path === "" || options.exclude(path)) continue;
     const node = lower.lstat(path);
-    if (node === undefined || (await isChanged(upper, found, node, hashed))) collector.add(found);
+    const owned = withOwner(found, node);
+    if (node === undefined || (await isChanged(upper, owned, node, hashed))) collector.add(owned);
   }
   for (const [path, { names, trail }] of opaque) {
     for (const name of lower.list(path)) {
@@ -60,6 +61,17 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
   }
   return collector.items();
 }
+
+/** Nobody has said whose a link or a pipe is: as it was where it is the same one, else of who made it. */
+function withOwner(found: Found, node: FileNode | undefined): Found {
+  if (!found.xattrs.has(unrecorded) || node === undefined) return found;
+  const { type, link, mtime, mtimeNs, uid, gid } = node.attributes;
+  const isSame = found.type === type && found.link === link && found.mtime === mtime && (mtimeNs === 0 || found.mtimeNs === mtimeNs);
+  return isSame ? { ...found, uid, gid } : found;
+}
+
+/** An attribute that the helper's `scan` adds: native/scan.c. */
+const unrecorded = "slipway.unrecorded";
 
 function isWhiteout({ type, devMajor, devMinor }: ScannedEntry): boolean {
   return type === "char" && devMajor === 0 && devMinor === 0;
@@ -138,8 +150,9 @@ export async function changesFromScan(
       else gone = path;
       if (path === "" || options.exclude(path)) continue;
       const node = lower.lstat(path);
-      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && (await hasContent(root, found, node, hashed))) continue;
-      if (node === undefined || (await isChanged(root, found, node, hashed))) collector.add(found);
+      const owned = withOwner(found, node);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && (await hasContent(root, owned, node, hashed))) continue;
+      if (node === undefined || (await isChanged(root, owned, node, hashed))) collector.add(owned);
     }
   }
   hideUpTo(undefined);

@@ -12,11 +12,17 @@ import { promisify } from "node:util";
 export async function removeTree(directory: string): Promise<void> {
   try {
     if (removeEmpty(directory)) return;
-    await promisify(execFile)("rm", ["-rf", "--one-file-system", "--", directory]);
+    await run("rm", "-rf", "--one-file-system", "--", directory).catch(async () => {
+      // Who is not root may be locked out of what commands have made in his name.
+      await run("chmod", "-R", "u+rwx", "--", directory).catch(() => {});
+      await run("rm", "-rf", "--one-file-system", "--", directory);
+    });
   } catch {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
+
+const run = (program: string, ...args: string[]) => promisify(execFile)(program, args);
 
 /** So many directories are no more work than a process. */
 const fewDirectories = 32;

@@ -61,6 +61,15 @@ export async function openHelper(): Promise<Helper | undefined> {
   return { path, start: (args, options = {}) => startHelper(path, args, options) };
 }
 
+const recorders: ReadonlySet<string> = new Set(["apply", "unpack", "scan"]);
+
+/** The same, but what it puts on disk and finds there has owners by records, for who may not make files other users': native/record.h. */
+export function recordOwners(helper: Helper): Helper {
+  const start: Helper["start"] = ([command = "", ...args], options) =>
+    helper.start(recorders.has(command) ? [command, "--record", ...args] : [command, ...args], options);
+  return { path: helper.path, start };
+}
+
 /** Checks one file of a folder against the folder's manifest.json; throws when it is another or missing. */
 export async function verifyFile(directory: URL, name: string): Promise<void> {
   const file = fileURLToPath(new URL(name, directory));

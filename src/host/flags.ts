@@ -424,9 +424,9 @@ const own: readonly Row[] = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "userns", "chroot", "inplace", "chroot-bare"],
+    choices: ["auto", "ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, chroot-bare",
+    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, userns-single, chroot-bare",
   },
   {
     name: "format",

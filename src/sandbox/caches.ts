@@ -2,15 +2,15 @@
 
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { chmod, chown, mkdir, rename, utimes } from "node:fs/promises";
+import { mkdir, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
+import { directoryAttributes, type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
-import type { CacheMount } from "./mount.ts";
+import type { CacheMount, MountSource } from "./mount.ts";
 import type { CacheKeeper } from "./sandbox.ts";
 
 /** Between two tries to lock what somebody else has, as BuildKit waits. */
@@ -128,12 +128,8 @@ export class CacheStore {
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
       if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
-      else if (seed === undefined) {
-        await chown(fresh, owner.uid, owner.gid);
-        await chmod(fresh, owner.mode);
-        await rename(fresh, join(directory, content));
-      } else {
-        await layOut(seed, fresh, content, tools);
+      else {
+        await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
         await rename(join(fresh, content), join(directory, content));
       }
     } finally {
@@ -145,6 +141,11 @@ export class CacheStore {
 
 /** The folder of a kept cache's layer that its files are in: the root of a layer has no owner and mode. */
 const cacheFolder = "cache";
+
+function emptyDirectory({ mode, uid, gid }: CacheMount["owner"]): MountSource {
+  const entry = { ...directoryAttributes(mode, uid, gid, Math.floor(Date.now() / 1000)), path: "" };
+  return { key: "", items: async () => [{ entry }] };
+}
 
 /** Empties every slot of the caches in a folder, each when nobody uses it. */
 async function empty(all: string, tools: CacheTools): Promise<void> {

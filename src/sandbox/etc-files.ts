@@ -15,3 +15,13 @@ export async function writeEtcFiles(directory: string, hostname: string): Promis
   await writeFile(resolv, servers, { mode: 0o644 });
   return { "/etc/hosts": hosts, "/etc/resolv.conf": resolv };
 }
+
+/**
+ * The same for a file in apt's own directory. Where nobody can become somebody else, apt does not trust what looks as if it could: it must
+ * not try.
+ */
+export async function writeAptFile(directory: string): Promise<Readonly<Record<string, string>>> {
+  const file = join(directory, "apt.conf");
+  await writeFile(file, 'APT::Sandbox::User "root";\n', { mode: 0o644 });
+  return { "/etc/apt/apt.conf.d/zz-one-user": file };
+}

@@ -1,6 +1,8 @@
 // Why a sandbox does not work here, from what the helper says: its words name the call that failed, and what they mean here is added
 // where it is known.
 
+import type { Need } from "./rungs.ts";
+
 export interface Refusal {
   /** What is so. */
   readonly reason: string;
@@ -8,14 +10,15 @@ export interface Refusal {
   readonly change: string;
   /** The helper's own words, where they are to the point. */
   readonly message: string;
-  /** All but /proc was had. */
-  readonly isOfProc: boolean;
+  /** What alone was not to be had. */
+  readonly lack?: Need;
 }
 
 interface Row {
   readonly when: RegExp;
   readonly reason: (message: string, stateDir: string) => string;
   readonly change: string;
+  readonly lack?: Need;
 }
 
 const itself = (message: string) => message;
@@ -26,6 +29,13 @@ const rows: readonly Row[] = [
     when: /overlayfs/,
     reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
     change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir",
+    lack: "overlay",
+  },
+  { when: /Cannot mount a \/proc of its own/, reason: itself, change: "", lack: "proc" },
+  {
+    when: /record owners of files/,
+    reason: itself,
+    change: "it needs a state directory whose file system has extended attributes for users, a tmpfs Linux 6.6",
   },
   {
     when: /user namespaces: Operation not permitted/,
@@ -56,11 +66,13 @@ const rows: readonly Row[] = [
     when: /listen to system calls: Device or resource busy/,
     reason: () => "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener",
     change: "",
+    lack: "listener",
   },
   {
     when: /listen to system calls|serve \/proc/,
     reason: itself,
     change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes",
+    lack: "listener",
   },
   {
     when: /[Mm]ount.*: Permission denied/,
@@ -79,19 +91,20 @@ const rows: readonly Row[] = [
     reason: itself,
     change: "add the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID",
   },
+  { when: /Cannot mount the overlay/, reason: itself, change: "it needs Linux 5.11, on a tmpfs Linux 6.6", lack: "overlay" },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" },
 ];
 
-export function explainRefusal(message: string, stateDir: string): Refusal {
+export function explainRefusal(message: string, stateDir: string, needsRoot: boolean): Refusal {
   const uid = process.geteuid?.() ?? 0;
-  const isOfProc = /Cannot mount a \/proc of its own/.test(message);
-  if (uid !== 0) {
+  if (needsRoot && uid !== 0) {
     const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
     const reason = `it needs root, and this is uid ${uid}`;
-    return { reason, change, message: reason, isOfProc };
+    return { reason, change, message: reason };
   }
   const row = rows.find(({ when }) => when.test(message));
-  return { reason: row?.reason(message, stateDir) ?? message, change: row?.change ?? "", message, isOfProc };
+  const { change = "", lack } = row ?? {};
+  return { reason: row?.reason(message, stateDir) ?? message, change, message, ...(lack && { lack }) };
 }
 
 /** Both in one line. */

@@ -33,6 +33,8 @@ interface LayerStoreTools {
   readonly files: LayerFiles;
   readonly indexes?: IndexSink | undefined;
   readonly marks: OverlayMarks;
+  /** Owners lie in records beside the files. */
+  readonly recordsOwners: boolean;
 }
 
 export class LayerStore {
@@ -41,6 +43,7 @@ export class LayerStore {
   readonly #files: LayerFiles;
   readonly #indexes: IndexSink | undefined;
   readonly #marks: OverlayMarks;
+  readonly #suffix: string;
   readonly #hold: Hold;
   readonly #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -54,6 +57,7 @@ export class LayerStore {
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
+    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
     this.#hold = new Hold(tools.helper);
   }
 
@@ -108,7 +112,7 @@ export class LayerStore {
 
   /** Overlayfs cannot read in one form what it has written in the other. */
   #homeOf(chain: Digest): string {
-    return join(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
+    return join(this.#folder, `${hexOf(chain)}${this.#suffix}`);
   }
 
   async #read(layer: Layer, below: Level | undefined): Promise<Tree> {

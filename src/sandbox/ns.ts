@@ -1,13 +1,14 @@
-// The strongest sandboxes: namespaces around a command, overlayfs under it; "ns" as root of the machine, "userns" as root of a user
-// namespace, where that may be made by who may not mount. What a command has changed is the overlay's upper directory.
+// Sandboxes of namespaces around a command, with overlayfs under it: "ns" as root of the machine, "userns" as root of a user namespace,
+// where that may be made by who may not mount, "userns-single" as the only user of one. What a command has changed is the overlay's upper
+// directory.
 
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { changesFromUpper, type LayerFiles, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
-import type { Helper } from "../helper/helper.ts";
+import { changesFromUpper, type LayerFiles, type OverlayMarks, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
+import { type Helper, recordOwners } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
-import { writeEtcFiles } from "./etc-files.ts";
+import { writeAptFile, writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
 import { MountShop, type MountTools } from "./prepare-mounts.ts";
 import type { Command, Root, RunResult, Sandbox, SandboxOptions } from "./sandbox.ts";
@@ -20,14 +21,19 @@ interface NsTools extends MountTools, Pick<SandboxOptions, "indexes" | "ignores"
   readonly files: LayerFiles;
 }
 
+export type NsName = "ns" | "userns" | "userns-single";
+
 /** In a user namespace where `user` is given. */
-export function openNs(tools: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
-  const { stateDir } = tools;
-  const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: user === undefined ? "trusted" : "user" });
-  const mounts = new MountShop(tools, { moves: false });
+export function openNs(name: NsName, given: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
+  const { stateDir } = given;
+  const recordsOwners = user !== undefined && user.ids !== "all";
+  const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
+  const tools = { ...given, helper };
+  const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
+  const mounts = new MountShop(tools, { moves: false, hasOwners: !recordsOwners });
   const roots = new Set<NsRoot>();
   return {
-    name: user === undefined ? "ns" : "userns",
+    name,
     why,
     stacksLayers: true,
     async openRoot() {
@@ -41,6 +47,10 @@ export function openNs(tools: NsTools, why: string, user: UserNamespace | undefi
       await Promise.all([layers.close(), mounts.close()]);
     },
   };
+}
+
+function marksOf(user: UserNamespace | undefined): OverlayMarks {
+  return user === undefined ? "trusted" : "user";
 }
 
 interface RootTools extends Pick<NsTools, "files" | "helper" | "ignores"> {
@@ -96,7 +106,8 @@ class NsRoot implements Root {
     const directory = join(made, "fs");
     await mkdir(this.#work, { recursive: true, mode: 0o700 });
     await mkdir(directory, { recursive: true });
-    const target = { root: directory, form: "overlay", lower: { tree: lower, layers: [], files: this.#files }, tree } as const;
+    const marks = marksOf(this.#user);
+    const target = { root: directory, form: "overlay", marks, lower: { tree: lower, layers: [], files: this.#files }, tree } as const;
     await unpackLayer(await layer, target, { helper: this.#helper, signal: this.#stop.signal });
     return directory;
   }
@@ -143,9 +154,10 @@ class NsRoot implements Root {
     await chmod(upper, 0o755);
     const place: Place = { kind: "namespaces", lowers, upper, work, stage, ...(this.#user && { user: this.#user }) };
     const files = await writeEtcFiles(home, command.hostname);
+    const filesInPlace = this.#user === undefined || this.#user.ids === "all" ? {} : await writeAptFile(home);
     const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
     try {
-      return await startCommand(command, place, { helper: this.#helper, files, mounts, signal });
+      return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });
     } finally {
       await release();
     }

@@ -36,15 +36,23 @@ export class MountShop {
   readonly #caches: CacheStore;
   readonly #helper: Helper;
   readonly #moves: boolean;
+  readonly #hasOwners: boolean;
   /** Files that several commands see, by their key. */
   readonly #shared = new Map<string, Promise<string>>();
 
-  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
-  constructor({ stateDir, freshCaches, keeper, helper }: MountTools, { moves }: { readonly moves: boolean }) {
+  /**
+   * With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. Without `hasOwners` all
+   * is this user's, in whose place the command's is.
+   */
+  constructor(
+    { stateDir, freshCaches, keeper, helper }: MountTools,
+    { moves, hasOwners = true }: { readonly moves: boolean; readonly hasOwners?: boolean },
+  ) {
     this.#work = join(stateDir, "work", randomUUID());
     this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
+    this.#hasOwners = hasOwners;
   }
 
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
@@ -63,7 +71,7 @@ export class MountShop {
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
-        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
+        else if (mount.kind === "agent") ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };

@@ -14,7 +14,7 @@ import type { CacheLimits, PrunedCaches } from "./prune-caches.ts";
 export type { CacheMount, Mount, MountSource } from "./mount.ts";
 
 /** The sandboxes that exist, from the strongest to the weakest. */
-export const sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"] as const;
+export const sandboxNames = ["ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"] as const;
 
 export type SandboxName = (typeof sandboxNames)[number];
 

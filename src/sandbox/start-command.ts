@@ -27,12 +27,19 @@ export type Place =
 export interface UserNamespace {
   /** `shared` where a fresh /proc is refused: the command sees the /proc of this container. */
   readonly processes: "own" | "shared";
+  /**
+   * `all` that this user has, or the command's user alone, in whose place this one stands: root may then seem to give files away, and with
+   * `recorded` that is written down beside `upper`.
+   */
+  readonly ids: "all" | "one" | "recorded";
 }
 
 export interface StartOptions {
   readonly helper: Helper;
   /** Path in the root → file that the command sees there, and that never becomes part of the root. */
   readonly files: Readonly<Record<string, string>>;
+  /** The same, where their directories are there. */
+  readonly filesInPlace?: Readonly<Record<string, string>>;
   /** In the order in which they are put in place; the command's own list is not looked at. */
   readonly mounts?: readonly ReadyMount[];
   readonly signal: AbortSignal;
@@ -69,6 +76,7 @@ const kinds = {
   inPlace: 14,
   kept: 15,
 } as const;
+const idMaps = { all: 0, one: 1, recorded: 2 } as const;
 const answers = { ended: 1, refused: 2, noDevice: 3, written: 5 } as const;
 const refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 } as const;
 
@@ -105,7 +113,7 @@ export async function startCommand(command: Command, place: Place, options: Star
   }
 }
 
-function write(stdin: Writable, command: Command, place: Place, { files, mounts = [] }: StartOptions): void {
+function write(stdin: Writable, command: Command, place: Place, { files, filesInPlace = {}, mounts = [] }: StartOptions): void {
   const send = (kind: number, ...fields: Buffer[]) => {
     const size = fields.reduce((sum, field) => sum + field.length, 0);
     const head = Buffer.alloc(5);
@@ -120,7 +128,7 @@ function write(stdin: Writable, command: Command, place: Place, { files, mounts 
   } else if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
-    if (place.user !== undefined) send(kinds.userNamespace, flag(place.user.processes === "shared"));
+    if (place.user !== undefined) send(kinds.userNamespace, flag(place.user.processes === "shared"), Buffer.from([idMaps[place.user.ids]]));
     for (const lower of place.lowers) send(kinds.lower, text(lower));
   }
   for (const argument of command.args) send(kinds.argument, text(argument));
@@ -128,7 +136,8 @@ function write(stdin: Writable, command: Command, place: Place, { files, mounts 
   send(kinds.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
   const { uid, gid, groups } = command.user;
   send(kinds.user, numbers(uid, gid, groups.length, ...groups));
-  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source));
+  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source), flag(false));
+  for (const [path, source] of Object.entries(filesInPlace)) send(kinds.file, text(path), text(source), flag(true));
   for (const mount of mounts) send(kinds[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds.go);
   stdin.uncork();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { explainRefusal, type Refusal } from "./explain-refusal.ts";
-import type { Form, Rung } from "./rungs.ts";
+import type { Form, Need, Rung } from "./rungs.ts";
 import type { Command, SandboxName } from "./sandbox.ts";
 import { SandboxError, startCommand } from "./start-command.ts";
 
@@ -28,13 +28,16 @@ const nothing: Command = {
   stderr() {},
 };
 
-export async function tryRung({ name, forms }: Rung, helper: Helper, stateDir: string): Promise<Trial> {
+export async function tryRung({ name, forms, needsRoot }: Rung, helper: Helper, stateDir: string): Promise<Trial> {
   let refusal: Refusal | undefined;
+  const lacks = new Set<Need>();
   for (const form of forms) {
+    if (form.needs.some((need) => lacks.has(need))) continue;
     const tried = await tryForm(form, helper, stateDir);
     if (!(tried instanceof SandboxError)) return { name, form, ...tried };
-    refusal = explainRefusal(tried.message, stateDir);
-    if (!refusal.isOfProc) break;
+    refusal = explainRefusal(tried.message, stateDir, needsRoot);
+    if (refusal.lack === undefined) break;
+    lacks.add(refusal.lack);
   }
   return { name, refusal: refusal as Refusal };
 }

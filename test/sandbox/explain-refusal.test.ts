@@ -27,7 +27,7 @@ const rows: readonly (readonly [message: string, shown: RegExp])[] = [
 for (const [message, shown] of rows) {
   test(message, (t) => {
     if (!needsRoot(t)) return;
-    const refusal = explainRefusal(message, "/s");
+    const refusal = explainRefusal(message, "/s", true);
     assert.match(showRefusal(refusal), shown);
     assert.equal(refusal.message, message);
   });

@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { needsRoot } from "./root.ts";
 import { openBase, openStage, type Stage } from "./stage.ts";
 
-const rungs = ["ns", "userns", "chroot", "chroot-bare"] as const;
+const rungs = ["ns", "userns", "chroot", "userns-single", "chroot-bare"] as const;
 export type Rung = (typeof rungs)[number];
 
 export function testRungs(name: string, check: (t: TestContext, stage: Stage, rung: Rung) => Promise<void>): void {

@@ -73,8 +73,10 @@ const rows: readonly Row[] = [
   },
 ];
 
-testRungs("commands start and end as in a container", async (t, stage) => {
-  for (const { name, command, options, code = 0, signal, out = "", err = "" } of rows) {
+testRungs("commands start and end as in a container", async (t, stage, rung) => {
+  for (const { name, command, options, code = 0, signal, ...shown } of rows) {
+    // Who is the only one in his namespace is in no other group.
+    const { out = "", err = "" } = rung === "userns-single" && name === "user and groups" ? { out: "1000\n1001\n1001\n" } : shown;
     await t.test(name, async () => {
       const ran = await stage.run(command, options);
       const holds = (text: string, wanted: string | RegExp) =>

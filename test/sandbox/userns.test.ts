@@ -26,7 +26,7 @@ async function openShared(t: TestContext): Promise<Run | undefined> {
     const home = mkdtempSync(join(stateDir, "run-"));
     const [upper, work, stage] = ["upper", "work", "stage"].map((name) => join(home, name)) as [string, string, string];
     for (const directory of [upper, work, stage]) mkdirSync(directory);
-    const place = { kind: "namespaces", lowers, upper, work, stage, user: { processes: "shared" } } as const;
+    const place = { kind: "namespaces", lowers, upper, work, stage, user: { processes: "shared", ids: "all" } } as const;
     const show = (bytes: Uint8Array) => onOutput(Buffer.from(bytes).toString());
     const user = { uid: 0, gid: 0, groups: [] };
     const streams = { stdout: show, stderr: show };
