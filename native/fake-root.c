@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -36,12 +37,20 @@ enum { X32 = 0x40000000 };
 
 enum { PAGE = 4096 };
 
-// Which arguments are a directory or descriptor, a path, an owner or a mode, and flags; -1 for none.
+// Which arguments are a directory or descriptor, a path, what else it is about (an owner, a mode, room for an answer), and flags; -1 for
+// none.
 static const struct faked_call {
   int number;
-  enum { GIVE, GIVE_LINK, MAKE_NODE } operation;
+  enum { STATUS, LINK_STATUS, STATUS_MORE, GIVE, GIVE_LINK, MAKE_NODE } operation;
   int8_t directory, path, more, flags;
 } faked_calls[] = {
+    {SYS_newfstatat, STATUS, 0, 1, 2, 3},
+    {SYS_statx, STATUS_MORE, 0, 1, 4, 2},
+    {SYS_fstat, STATUS, 0, -1, 1, -1},
+#ifdef SYS_stat
+    {SYS_stat, STATUS, -1, 0, 1, -1},
+    {SYS_lstat, LINK_STATUS, -1, 0, 1, -1},
+#endif
     {SYS_fchownat, GIVE, 0, 1, 2, 4},
     {SYS_fchown, GIVE, 0, -1, 1, -1},
     {SYS_mknodat, MAKE_NODE, 0, 1, 2, -1},
@@ -57,7 +66,9 @@ enum { FAKED_COUNT = sizeof faked_calls / sizeof *faked_calls };
 static const int user_calls[] = {SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid};
 enum { USER_COUNT = sizeof user_calls / sizeof *user_calls };
 
-int pretend_to_be_root(int records) {
+static int is_status(const struct faked_call *call) { return call->operation <= STATUS_MORE; }
+
+int pretend_to_be_root(int is_root, int records) {
   struct sock_filter steps[16 + 2 * USER_COUNT + 8 * FAKED_COUNT];
   unsigned short size = 0;
   uint32_t faked = records ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO;
@@ -70,13 +81,15 @@ int pretend_to_be_root(int records) {
   ADD(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1));
   ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
 #endif
-  for (int i = 0; i < USER_COUNT; i++) {
+  for (int i = 0; is_root && i < USER_COUNT; i++) {
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)user_calls[i], 0, 1));
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO));
   }
   for (int i = 0; i < FAKED_COUNT; i++) {
     const struct faked_call *call = &faked_calls[i];
     int is_node = call->operation == MAKE_NODE;
+    if (!records && (is_status(call) || !is_root)) continue;
+    if (is_node && !is_root) continue;
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call->number, 0, is_node ? 6 : 1));
     if (is_node) {
       ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)call->more)));
@@ -129,6 +142,20 @@ static int read_path(struct call *call, uint64_t address) {
   return errno = ENAMETOOLONG, -1;
 }
 
+// /proc/self is not the same for who looks in the caller's place.
+static int name_caller(struct call *call) {
+  static const char *const names[][2] = {{"/proc/self/", "/"}, {"/proc/thread-self/", "/"}, {"/dev/fd/", "/fd/"}, {"/dev/stdin", "/fd/0"},
+                                         {"/dev/stdout", "/fd/1"}, {"/dev/stderr", "/fd/2"}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    size_t size = strlen(names[i][0]);
+    char rest[PATH_MAX];
+    if (strncmp(call->path, names[i][0], size)) continue;
+    strcpy(rest, call->path + size);
+    return snprintf(call->path, sizeof call->path, "/proc/%d%s%s", call->thread, names[i][1], rest) < PATH_MAX;
+  }
+  return 0;
+}
+
 static int open_of(const struct call *call, const char *name, int number) {
   char path[64];
   if (number < 0) snprintf(path, sizeof path, "%d/%s", call->thread, name);
@@ -150,11 +177,9 @@ static int open_start(const struct call *call, const struct faked_call *what) {
 static int open_target(const struct call *call, const struct faked_call *what, int start) {
   int flags = O_PATH | O_CLOEXEC, more = what->flags < 0 ? 0 : (int)call->arguments[what->flags];
   if (what->path < 0 || (!*call->path && more & AT_EMPTY_PATH)) return fcntl(start, F_DUPFD_CLOEXEC, 0);
-  if (what->operation == GIVE_LINK || more & AT_SYMLINK_NOFOLLOW) flags |= O_NOFOLLOW;
-  if (*call->path != '/') return openat(start, call->path, flags);
-  struct open_how {
-    uint64_t flags, mode, resolve;
-  } how = {.flags = (uint64_t)flags, .resolve = 0x10 /* RESOLVE_IN_ROOT */};
+  if (what->operation == GIVE_LINK || what->operation == LINK_STATUS || more & AT_SYMLINK_NOFOLLOW) flags |= O_NOFOLLOW;
+  if (*call->path != '/' || name_caller((struct call *)call)) return openat(start, call->path, flags);
+  struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
   return (int)syscall(SYS_openat2, start, call->path, &how, sizeof how);
 }
 
@@ -189,12 +214,23 @@ static void take_attribute(int fd, struct stat *now) {
   apply_record(&record, now);
 }
 
+// A user other than root may give his files to himself alone.
+static int may_give(const struct stat *now, uid_t uid, gid_t gid) {
+  if (recorder.uid == 0) return 1;
+  return now->st_uid == recorder.uid && (uid == (uid_t)-1 || uid == recorder.uid) && (gid == (gid_t)-1 || gid == recorder.gid || gid == now->st_gid);
+}
+
 // The kernel takes set-user-id bits and capabilities away, as it does from root's files.
 static int give(int fd, uid_t uid, gid_t gid) {
   struct stat before, after;
-  if (fstat(fd, &before) || fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) || fstat(fd, &after)) return -1;
+  if (fstat(fd, &before)) return -1;
   struct stat now = before;
   take_attribute(fd, &now);
+  if (!may_give(&now, uid, gid)) {
+    errno = EPERM;
+    return -1;
+  }
+  if (fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) || fstat(fd, &after)) return -1;
   if (uid != (uid_t)-1) now.st_uid = uid;
   if (gid != (gid_t)-1) now.st_gid = gid;
   if (!S_ISREG(before.st_mode) && !S_ISDIR(before.st_mode)) {
@@ -244,6 +280,45 @@ static int make_node(struct call *call, const struct faked_call *what, int start
   return failed ? -1 : 0;
 }
 
+static int write_memory(const struct call *call, uint64_t address, void *data, size_t size) {
+  struct iovec local = {data, size}, remote = {(void *)(uintptr_t)address, size};
+  return is_waiting(call) && process_vm_writev(call->thread, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+static int write_status_more(const struct call *call, const struct faked_call *what, int fd, const struct stat *now) {
+  struct statx more;
+  if (statx(fd, "", AT_EMPTY_PATH, (unsigned)call->arguments[3], &more)) return 0;
+  more.stx_uid = now->st_uid;
+  more.stx_gid = now->st_gid;
+  more.stx_mode = (uint16_t)now->st_mode;
+  more.stx_size = (uint64_t)now->st_size;
+  more.stx_rdev_major = major(now->st_rdev);
+  more.stx_rdev_minor = minor(now->st_rdev);
+  return write_memory(call, call->arguments[what->more], &more, sizeof more);
+}
+
+// Tells what the record says; 0 where that is what the kernel says, or where anything is amiss, which the kernel then says.
+static int tell_status(struct call *call, const struct faked_call *what) {
+  struct stat now, told;
+  struct record record;
+  if (what->path >= 0) {
+    uint64_t address = call->arguments[what->path];
+    if (!address) *call->path = 0;
+    else if (read_path(call, address)) return 0;
+  }
+  int start = open_start(call, what), fd = start < 0 ? -1 : open_target(call, what, start), done = 0;
+  if (fd >= 0 && !fstat(fd, &now) && (S_ISREG(now.st_mode) || S_ISDIR(now.st_mode)) &&
+      getxattr(path_of(fd), RECORD, &record, sizeof record) == (ssize_t)sizeof record) {
+    told = now;
+    int is_other = !apply_record(&record, &told) && (told.st_uid != now.st_uid || told.st_gid != now.st_gid || told.st_mode != now.st_mode);
+    if (is_other && what->operation == STATUS_MORE) done = write_status_more(call, what, fd, &told);
+    else if (is_other) done = write_memory(call, call->arguments[what->more], &told, sizeof told);
+  }
+  if (fd >= 0) close(fd);
+  if (start >= 0) close(start);
+  return done;
+}
+
 static int do_call(struct call *call, const struct faked_call *what) {
   // A process may have shut its memory to others: what it asks for is granted all the same, and nobody hears of it.
   if (what->path >= 0 && read_path(call, call->arguments[what->path])) return errno == EPERM ? 0 : -1;
@@ -283,7 +358,9 @@ static void *record_calls(void *unused) {
     call.id = request.id;
     call.thread = (pid_t)request.pid;
     call.arguments = (const uint64_t *)request.data.args;
-    struct seccomp_notif_resp response = {.id = call.id, .error = do_call(&call, what) ? -errno : 0};
+    struct seccomp_notif_resp response = {.id = call.id};
+    if (!is_status(what)) response.error = do_call(&call, what) ? -errno : 0;
+    else if (!tell_status(&call, what)) response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     ioctl(recorder.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
   }
   close(recorder.listener);

@@ -68,8 +68,8 @@ int limit_capabilities(void) {
 
 // While the filter can be installed: an owner is given by nobody from here on but the command.
 static void pretend(const struct spec *spec, int status, int recorder) {
-  if (spec->uid != 0) return;
-  int listener = pretend_to_be_root(spec->records_calls);
+  if (spec->uid != 0 && !spec->records_calls) return;
+  int listener = pretend_to_be_root(spec->uid == 0, spec->records_calls);
   if (listener < 0) break_off(status, spec->records_calls ? "listen to system calls" : "install the filter of a pretended root");
   if (!spec->records_calls) return;
   if (send_listener(recorder, listener)) break_off(status, "hand the system calls over");

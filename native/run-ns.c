@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "record.h"
 #include "run.h"
 
 // Where the machine's own root is while the command's is being furnished.
@@ -99,9 +100,12 @@ static void mount_root(const struct spec *spec) {
 }
 
 // In the new root, seen from outside it: "root/proc". The image has no say in where that is, or it is refused.
-static void make_mount_point(const char *path) {
+static void make_mount_point(const struct spec *spec, const char *path) {
   struct stat now;
-  if (mkdir(path, 0755) && errno != EEXIST) die_errno("Cannot make \"%s\"", strchr(path, '/'));
+  struct record record = {0, 0, S_IFDIR | 0755, 0755, 0, 0};
+  int made = !mkdir(path, 0755);
+  if (made && spec->one_id && write_record(path, &record)) die_errno("Cannot record the owner of \"%s\"", strchr(path, '/'));
+  if (!made && errno != EEXIST) die_errno("Cannot make \"%s\"", strchr(path, '/'));
   if (lstat(path, &now)) die_errno("Cannot read \"%s\"", strchr(path, '/'));
   if (!S_ISDIR(now.st_mode)) die("Cannot mount on \"%s\": the image has something else than a directory there", strchr(path, '/'));
 }
@@ -239,9 +243,9 @@ void enter_namespaces(const struct spec *spec) {
   if (nodes[0] < 0) die_errno("Cannot open /dev/null");
   open_mounts(spec);
 
-  make_mount_point("root/proc");
-  make_mount_point("root/sys");
-  make_mount_point("root/dev");
+  make_mount_point(spec, "root/proc");
+  make_mount_point(spec, "root/sys");
+  make_mount_point(spec, "root/dev");
   mount_proc(spec->shared_processes);
   mount_at("tmpfs", "root/dev", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k");
   if (mkdir("root" OLD_ROOT, 0700) || chdir("root")) die_errno("Cannot enter the root");

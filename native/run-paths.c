@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "record.h"
 #include "run.h"
 
 // One thing made: where, and as what. The descriptors hold the place whatever the command renames.
@@ -114,6 +116,14 @@ int open_below(const char *directory, const char *below, const char **name) {
   return at;
 }
 
+// In a namespace of one id everything is that one's: it only looks as if it were somebody else's, and can be read by whom it could be then.
+static int pretend_owner(int fd, const struct mount *mount, mode_t *mode) {
+  unsigned class = getegid() == mount->gid ? 3 : 0;
+  if (geteuid() != 0 && geteuid() != mount->uid) *mode = (*mode & 07077) | ((*mode >> class & 7) << 6);
+  struct record record = {mount->uid, mount->gid, S_IFREG | mount->mode, *mode, 0, 0};
+  return fsetxattr(fd, RECORD, &record, sizeof record, 0) && errno != EOPNOTSUPP;
+}
+
 int write_content(int directory, const char *name, struct mount *mount) {
   int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
@@ -124,8 +134,9 @@ int write_content(int directory, const char *name, struct mount *mount) {
     if (n > 0) at += n;
   }
   explicit_bzero(mount->content, mount->content_size);
-  // In a namespace of one id everything is that one's.
-  int failed = (fchown(fd, mount->uid, mount->gid) && errno != EINVAL) || fchmod(fd, mount->mode);
+  mode_t mode = mount->mode;
+  int failed = fchown(fd, mount->uid, mount->gid) && (errno != EINVAL || pretend_owner(fd, mount, &mode));
+  failed = failed || fchmod(fd, mode);
   close(fd);
   return failed ? -1 : 0;
 }

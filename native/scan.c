@@ -115,6 +115,8 @@ static void renew(const char *name, const struct stat *st, mode_t on_disk) {
 static int take_record(const char *name, struct stat *st, const struct stat *above) {
   mode_t on_disk = st->st_mode;
   if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) {
+    // Without the right to read there are no attributes either; what is set then is set for good below.
+    if (!(on_disk & S_IRUSR) && chmod(name, (on_disk & 07777) | 0600)) die_errno("Cannot change the mode of \"%s\"", path.text);
     if (read_record(name, st)) adopt(name, st, above);
     else renew(name, st, on_disk);
     return 0;

@@ -11,6 +11,7 @@ export { makeDirectories } from "./make-directories.ts";
 export { removeTree } from "./remove-tree.ts";
 export { type Resolved, resolvePath } from "./resolve.ts";
 export { type ScannedEntry, type ScanOptions, type ScanTools, scanDirectory } from "./scan.ts";
+export { settleOwners } from "./settle-owners.ts";
 export { emptyTree, type Location, type Tree, treeOf } from "./tree.ts";
 export { type Lower, type UnpackTarget, type UnpackTools, unpackLayer } from "./unpack.ts";
 export { type Accounts, findOwner, findUser, isOwnerNumber, type Owner, type User } from "./users.ts";

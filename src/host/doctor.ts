@@ -111,11 +111,14 @@ export function showDiagnosis(diagnosis: Diagnosis, findings: Findings, format: 
     .join("");
 }
 
+const nameWidth = 14;
+
 function showSandbox({ name, works, why, message, change }: Diagnosis["sandboxes"][number]): string[] {
+  const indent = " ".repeat(nameWidth);
   return [
-    `  ${name.padEnd(12)}${works ? "works" : "does not work"}: ${why}`,
-    ...(message === undefined ? [] : [`  ${" ".repeat(12)}${message}`]),
-    ...(change === undefined ? [] : [`  ${" ".repeat(12)}${works ? "" : "what would help: "}${change}`]),
+    `  ${name.padEnd(nameWidth)}${works ? "works" : "does not work"}: ${why}`,
+    ...(message === undefined ? [] : [`  ${indent}${message}`]),
+    ...(change === undefined ? [] : [`  ${indent}${works ? "" : "what would help: "}${change}`]),
   ];
 }
 

@@ -5,13 +5,21 @@ import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, rename, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { directoryAttributes, type FileView, listDirectory, removeTree, resolvePath, unpackLayer } from "../filesystem/filesystem.ts";
+import {
+  directoryAttributes,
+  type FileView,
+  listDirectory,
+  removeTree,
+  resolvePath,
+  settleOwners,
+  unpackLayer,
+} from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import { type EntryType, type RawPath, toBytes, toRaw, toText } from "../layer/entry.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { CacheMount, MountSource } from "./mount.ts";
-import type { CacheKeeper } from "./sandbox.ts";
+import type { CacheKeeper, Command } from "./sandbox.ts";
 
 /** Between two tries to lock what somebody else has, as BuildKit waits. */
 const retryMs = 100;
@@ -87,6 +95,11 @@ export class CacheStore {
         await hold.close();
       }
     }
+  }
+
+  /** Gives what has no owner in a slot to somebody, where owners are recorded. */
+  settleOwners(directory: string, user: Command["user"], helper: Helper): Promise<void> {
+    return settleOwners(join(directory, content), user, { helper });
   }
 
   /** Where a mount's `source` lies in its slot. */

@@ -149,7 +149,7 @@ class FlatRoot implements Root {
   async #start(command: Command, home: string, scratch: string, signal: AbortSignal): Promise<Ending> {
     const { helper, way } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
-    const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
+    const { mounts, release } = await this.#tools.mounts.prepare(command, home, signal);
     try {
       return await startCommand(command, way.place(this.#directory, scratch), { ...way.listeners, helper, files, mounts, signal });
     } finally {

@@ -155,7 +155,7 @@ class NsRoot implements Root {
     const place: Place = { kind: "namespaces", lowers, upper, work, stage, ...(this.#user && { user: this.#user }) };
     const files = await writeEtcFiles(home, command.hostname);
     const filesInPlace = this.#user === undefined || this.#user.ids === "all" ? {} : await writeAptFile(home);
-    const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
+    const { mounts, release } = await this.#mounts.prepare(command, home, signal);
     try {
       return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });
     } finally {

@@ -12,7 +12,7 @@ import { CacheStore } from "./caches.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { AgentMount, BindMount, CacheMount, ContentMount, Mount, MountSource, TmpfsMount } from "./mount.ts";
-import type { SandboxOptions } from "./sandbox.ts";
+import type { Command, SandboxOptions } from "./sandbox.ts";
 
 /** What the helper is told: `below` names what of a directory is mounted. */
 export type ReadyMount =
@@ -56,22 +56,31 @@ export class MountShop {
   }
 
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
-  async prepare(mounts: readonly Mount[], home: string, signal: AbortSignal): Promise<ReadyMounts> {
+  async prepare({ mounts, user }: Pick<Command, "mounts" | "user">, home: string, signal: AbortSignal): Promise<ReadyMounts> {
     const hold = new Hold(this.#helper);
     const agents: Listener[] = [];
     const copies: string[] = [];
+    /** Where owners are recorded: what root left is root's, and what this user leaves is his. */
+    const settled: string[] = [];
+    const settle = (directory: string, owner: Command["user"]) => this.#caches.settleOwners(directory, owner, this.#helper);
     const release = async () => {
+      await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
       await Promise.all(copies.map(removeTree));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
+      if (!this.#hasOwners && user.uid !== 0) {
+        for (const directory of slots.values()) await settle(directory, { uid: 0, gid: 0, groups: [] });
+        settled.push(...slots.values());
+      }
       const ready: ReadyMount[] = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
-        else if (mount.kind === "agent") ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
+        else if (mount.kind === "agent")
+          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };

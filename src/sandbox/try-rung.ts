@@ -56,6 +56,8 @@ async function tryForm(form: Form, helper: Helper, stateDir: string): Promise<{ 
     return { warning };
   } catch (error) {
     if (error instanceof SandboxError) return error;
+    // Nobody else than root may write beside the state directory.
+    if (form.homeIn !== undefined && (error as NodeJS.ErrnoException).code === "EACCES") return new SandboxError((error as Error).message);
     throw error;
   } finally {
     if (home !== "") await removeTree(home);

@@ -80,7 +80,10 @@ const bad: readonly [args: string[], message: string][] = [
   [["--cache-ttl=2d"], 'invalid argument "2d" for --cache-ttl: must be a number with a unit, for example 6h or 30m'],
   [["--compression=lz4"], 'invalid argument "lz4" for --compression: must be one of gzip, zstd'],
   [["-v", "loud"], 'invalid argument "loud" for -v: must be one of trace, debug, info, warn, error, fatal, panic'],
-  [["--sandbox=docker"], 'invalid argument "docker" for --sandbox: must be one of auto, ns, userns, chroot, inplace, chroot-bare'],
+  [
+    ["--sandbox=docker"],
+    'invalid argument "docker" for --sandbox: must be one of auto, ns, userns, chroot, inplace, userns-single, chroot-bare',
+  ],
   [["."], 'unexpected argument ".": every input is given by a flag'],
   [["-"], 'unexpected argument "-": every input is given by a flag'],
   [["--no-push", "--", "--insecure"], 'unexpected argument "--insecure": every input is given by a flag'],

@@ -27,6 +27,8 @@ interface Row {
   readonly shows: RegExp;
   /** Where a user namespace shows something else. */
   readonly inUserns?: RegExp;
+  /** Where one that has one id does. */
+  readonly withOneId?: RegExp;
   readonly hides?: RegExp;
 }
 
@@ -37,12 +39,14 @@ const rows: readonly Row[] = [
     command: node(directory, `b ${disk[1]} ${disk[2]}`),
     shows: /can't open .*Permission denied/,
     inUserns: /mknod: .*Operation not permitted/,
+    withOneId: /^$/, // an empty file stands for it
   })),
   {
     name: "nor does one of memory",
     command: node("/x", "c 1 1"),
     shows: /can't open .*Permission denied/,
     inUserns: /mknod: .*Operation not permitted/,
+    withOneId: /^$/, // an empty file stands for it
   },
   { name: "nor does one by nobody special's hand", command: node("/tmp/mine", "c 1 3"), options: { user }, shows: denied },
   { name: "/proc/sys is read-only", command: "echo x >/proc/sys/kernel/hostname", shows: /Read-only file system/ },
@@ -95,7 +99,7 @@ const rows: readonly Row[] = [
     command: "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status",
     shows: /NoNewPrivs:\t0\nSeccomp:\t2\n/,
   },
-  { name: "setuid programs", command: "/bin/su -c 'id -u' root </dev/null", options: { user }, shows: /^0\n$/ },
+  { name: "setuid programs", command: "/bin/su -c 'id -u' root </dev/null", options: { user }, shows: /^0\n$/, withOneId: /must be suid/ },
   { name: "host name", command: "hostname", options: { hostname: "other" }, shows: /^other\n$/ },
   { name: "64 MiB of shared memory", command: "df -k /dev/shm | tail -n 1; stat -c %a /dev/shm", shows: /65536 .*\n1777\n/ },
   { name: "terminals", command: "exec 3<>/dev/ptmx && ls /dev/pts; echo x >/dev/tty", shows: /^0\nptmx\n.*can't create \/dev\/tty/s },
@@ -113,16 +117,16 @@ const rows: readonly Row[] = [
   { name: "or none", command: "ls /sys/class/net; ifconfig lo | grep -c UP", options: { network: "none" }, shows: /^lo\n1\n$/ },
 ];
 
-for (const rung of ["ns", "userns"] as const) {
+for (const rung of ["ns", "userns", "userns-single"] as const) {
   test(`root in the namespaces has a container's rights and no more (${rung})`, async (t) => {
     const base = needsRoot(t) ? openBase(t) : undefined;
     if (base === undefined) return;
     const stage = await openStage(t, rung, [base]);
     assert.equal((await stage.run("chmod 4755 /bin/su; sed -i 's/^root:x:/root::/' /etc/passwd; rm /etc/shadow")).code, 0);
-    for (const { name, command, options, shows, inUserns = shows, hides } of rows) {
+    for (const { name, command, options, shows, inUserns = shows, withOneId = inUserns, hides } of rows) {
       await t.test(name, async () => {
         const { out, err } = await stage.run(`${command}; true`, options);
-        assert.match(out + err, rung === "ns" ? shows : inUserns);
+        assert.match(out + err, rung === "ns" ? shows : rung === "userns" ? inUserns : withOneId);
         if (hides !== undefined) assert.doesNotMatch(out + err, hides);
       });
     }
@@ -134,7 +138,7 @@ test("links of an image lead nowhere but into the image", async (t) => {
   if (base === undefined) return;
   const outside = mkdtempSync(join(tmpdir(), "slipway-outside-"));
   t.after(() => rmSync(outside, { recursive: true, force: true }));
-  for (const rung of ["ns", "userns", "chroot", "chroot-bare"] as const) {
+  for (const rung of ["ns", "userns", "chroot", "userns-single", "chroot-bare"] as const) {
     for (const link of [`../../../../..${outside}/hosts`, `${outside}/deep/hosts`, `/proc/1/root${outside}/hosts`]) {
       const stage = await openStage(t, rung, [base, makeLayer([{ entry: entry("etc/hosts", "symlink", { link }) }])]);
       const ran = await stage.run("true").catch((error: Error) => error);
@@ -188,7 +192,7 @@ test("unpacked layers and published changes serve other stages and later builds"
   assert.ok(unpacked.every((name) => readdirSync(join(stateDir, "layers")).includes(name)));
 });
 
-for (const rung of ["ns", "userns", "chroot", "chroot-bare"] as const) {
+for (const rung of ["ns", "userns", "chroot", "userns-single", "chroot-bare"] as const) {
   test(`commands die with the builder, even when it is killed (${rung})`, async (t) => {
     const base = needsRoot(t) ? openBase(t) : undefined;
     if (base === undefined) return;
@@ -220,7 +224,7 @@ async function waitForLine({ stdout }: ChildProcess): Promise<void> {
 test("nobody else on the machine reaches what images hold", async (t) => {
   const base = needsRoot(t) ? openBase(t) : undefined;
   if (base === undefined) return;
-  for (const rung of ["ns", "userns", "chroot", "chroot-bare"] as const) {
+  for (const rung of ["ns", "userns", "chroot", "userns-single", "chroot-bare"] as const) {
     const { run, stateDir } = await openStage(t, rung, [base]);
     await run("true");
     for (const name of readdirSync(stateDir).filter((name) => name === "work" || name === "layers"))

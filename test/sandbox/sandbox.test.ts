@@ -141,7 +141,7 @@ testRungs("a device goes into the layer, where the kernel lets it be made", asyn
   assert.match(err, rung === "userns" ? /mknod: .*Operation not permitted/ : /^$/);
 });
 
-test("a user namespace makes the layers that the machine's root makes", async (t) => {
+test("user namespaces make the layers that the machine's root makes", async (t) => {
   const base = needsRoot(t) ? openBase(t) : undefined;
   if (base === undefined) return;
   const commands = [
@@ -154,7 +154,7 @@ test("a user namespace makes the layers that the machine's root makes", async (t
   const xattrs = new Map([["security.capability", Buffer.from("0100000200040000000000000000000000000000", "hex").toString("latin1")]]);
   const capable = makeLayer([{ entry: entry("capable", "file", { size: 4, xattrs }), content: Buffer.from("text") }]);
   const made = await Promise.all(
-    (["ns", "userns"] as const).map(async (rung) => {
+    (["ns", "userns", "userns-single"] as const).map(async (rung) => {
       const stage = await openStage(t, rung, [base, capable]);
       const layers: unknown[] = [];
       for (const command of commands) {
@@ -166,6 +166,7 @@ test("a user namespace makes the layers that the machine's root makes", async (t
   );
   assert.deepEqual(made[0]?.[5], xattrs);
   assert.deepEqual(made[1], made[0]);
+  assert.deepEqual(made[2], made[0]);
 });
 
 testRungs("what a command leaves running is gone when it ends", async (_t, stage) => {
