@@ -7456,7 +7456,7 @@ function openRegistry(options2, tools) {
 
 // src/sandbox/sandbox.ts
 var { join: join9 } = process.getBuiltinModule("node:path");
-var sandboxNames = ["ns", "userns", "chroot", "inplace", "chroot-bare"];
+var sandboxNames = ["ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"];
 async function surveySandboxes(helper2, stateDir) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
   return surveyRungs(helper2, stateDir);

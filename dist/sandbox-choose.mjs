@@ -39,7 +39,7 @@ function showRefused({ name, text }) {
 function explainNothing(refused) {
   const [first = "", ...others] = new Set(refused.map(({ text }) => text));
   return [
-    "Cannot run commands: RUN needs root with CAP_SYS_ADMIN, root that may make user namespaces, or root with CAP_SYS_CHROOT.",
+    "Cannot run commands: RUN needs root with CAP_SYS_ADMIN, anybody who may make user namespaces, or root with CAP_SYS_CHROOT.",
     `Here: ${others.length === 0 ? first : refused.map(showRefused).join("; ")}.`,
     "Kubernetes: run the container as root with the default capabilities. Builds without RUN work here."
   ].join(" ");

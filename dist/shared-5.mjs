@@ -178,6 +178,11 @@ async function openHelper() {
   const path2 = fileURLToPath(new URL(name, folder));
   return { path: path2, start: (args, options = {}) => startHelper(path2, args, options) };
 }
+var recorders = /* @__PURE__ */ new Set(["apply", "unpack", "scan"]);
+function recordOwners(helper) {
+  const start = ([command = "", ...args], options) => helper.start(recorders.has(command) ? [command, "--record", ...args] : [command, ...args], options);
+  return { path: helper.path, start };
+}
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
   const read = async (path2) => {
@@ -2555,11 +2560,16 @@ var { promisify: promisify2 } = process.getBuiltinModule("node:util");
 async function removeTree(directory) {
   try {
     if (removeEmpty(directory)) return;
-    await promisify2(execFile)("rm", ["-rf", "--one-file-system", "--", directory]);
+    await run("rm", "-rf", "--one-file-system", "--", directory).catch(async () => {
+      await run("chmod", "-R", "u+rwx", "--", directory).catch(() => {
+      });
+      await run("rm", "-rf", "--one-file-system", "--", directory);
+    });
   } catch {
     await rm4(directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
+var run = (program, ...args) => promisify2(execFile)(program, args);
 var fewDirectories = 32;
 function removeEmpty(directory) {
   const root = lstatSync(directory, { throwIfNoEntry: false });
@@ -2699,7 +2709,8 @@ async function changesFromUpper(upper, lower, tools, options) {
     }
     if (path2 === "" || options.exclude(path2)) continue;
     const node = lower.lstat(path2);
-    if (node === void 0 || await isChanged(upper, found, node, hashed2)) collector.add(found);
+    const owned = withOwner(found, node);
+    if (node === void 0 || await isChanged(upper, owned, node, hashed2)) collector.add(owned);
   }
   for (const [path2, { names, trail }] of opaque) {
     for (const name of lower.list(path2)) {
@@ -2709,6 +2720,13 @@ async function changesFromUpper(upper, lower, tools, options) {
   }
   return collector.items();
 }
+function withOwner(found, node) {
+  if (!found.xattrs.has(unrecorded) || node === void 0) return found;
+  const { type, link, mtime, mtimeNs, uid, gid } = node.attributes;
+  const isSame2 = found.type === type && found.link === link && found.mtime === mtime && (mtimeNs === 0 || found.mtimeNs === mtimeNs);
+  return isSame2 ? { ...found, uid, gid } : found;
+}
+var unrecorded = "slipway.unrecorded";
 function isWhiteout({ type, devMajor, devMinor }) {
   return type === "char" && devMajor === 0 && devMinor === 0;
 }
@@ -2763,8 +2781,9 @@ async function changesFromScan(root, before, lower, tools, options) {
       else gone = path2;
       if (path2 === "" || options.exclude(path2)) continue;
       const node = lower.lstat(path2);
-      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, found, node, hashed2)) continue;
-      if (node === void 0 || await isChanged(root, found, node, hashed2)) collector.add(found);
+      const owned = withOwner(found, node);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, owned, node, hashed2)) continue;
+      if (node === void 0 || await isChanged(root, owned, node, hashed2)) collector.add(owned);
     }
   }
   hideUpTo(void 0);
@@ -3188,6 +3207,16 @@ function tooManyLinks(path2) {
   return new Error(`Cannot resolve "${toText(path2)}": it leads through more than ${maxLinks} symbolic links (ELOOP)`);
 }
 
+// src/filesystem/settle-owners.ts
+var { writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
+async function settleOwners(root, { uid, gid }, tools) {
+  const owner = Buffer.alloc(32);
+  owner.writeUInt32LE(uid, 16);
+  owner.writeUInt32LE(gid, 20);
+  await writeFile2(`${root}.owners`, owner);
+  for await (const _ of scanFrames(root, tools)) ;
+}
+
 // src/filesystem/merge.ts
 var nothing3 = { kind: "nothing" };
 var LayerMerge = class {
@@ -3463,9 +3492,10 @@ var emptyTree = new LayerTree(emptyRoot, 0);
 // src/filesystem/apply.ts
 var maxInline = 1 << 16;
 var deviceTypes = { char: 8192, block: 24576, fifo: 4096 };
+var reserved = ["trusted.overlay.", "user.overlay.", "user.slipway."];
 function isKeptXattr(name) {
   if (name.startsWith("security.")) return name === "security.capability";
-  return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.");
+  return !reserved.some((prefix) => name.startsWith(prefix));
 }
 var opaqueMarks = { trusted: 1, user: 2 };
 var Applier = class {
@@ -3891,6 +3921,7 @@ export {
   parentOf,
   nameOf,
   openHelper,
+  recordOwners,
   changesFromUpper,
   snapshot,
   changesFromScan,
@@ -3934,6 +3965,7 @@ export {
   makeDirectories,
   removeTree,
   resolvePath,
+  settleOwners,
   emptyTree,
   unpackLayer,
   findUser,

@@ -14,6 +14,7 @@ import {
   changesFromUpper,
   emptyTree,
   indexLayer,
+  recordOwners,
   removeTree,
   snapshot,
   toBytes,
@@ -36,6 +37,11 @@ async function writeEtcFiles(directory, hostname) {
   await writeFile(hosts, formatHosts(hostname), { mode: 420 });
   await writeFile(resolv, servers, { mode: 420 });
   return { "/etc/hosts": hosts, "/etc/resolv.conf": resolv };
+}
+async function writeAptFile(directory) {
+  const file = join(directory, "apt.conf");
+  await writeFile(file, 'APT::Sandbox::User "root";\n', { mode: 420 });
+  return { "/etc/apt/apt.conf.d/zz-one-user": file };
 }
 
 // src/sandbox/agent-proxy.ts
@@ -68,32 +74,45 @@ var MountShop = class {
   #caches;
   #helper;
   #moves;
+  #hasOwners;
   /** Files that several commands see, by their key. */
   #shared = /* @__PURE__ */ new Map();
-  /** With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. */
-  constructor({ stateDir, freshCaches, keeper, helper }, { moves }) {
+  /**
+   * With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. Without `hasOwners` all
+   * is this user's, in whose place the command's is.
+   */
+  constructor({ stateDir, freshCaches, keeper, helper }, { moves, hasOwners = true }) {
     this.#work = join2(stateDir, "work", randomUUID());
     this.#caches = new CacheStore(join2(stateDir, "caches"), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
+    this.#hasOwners = hasOwners;
   }
   /** `home` is an existing directory of the command's own, on the same file system as its root. */
-  async prepare(mounts, home, signal) {
+  async prepare({ mounts, user }, home, signal) {
     const hold = new Hold(this.#helper);
     const agents = [];
     const copies = [];
+    const settled = [];
+    const settle = (directory, owner) => this.#caches.settleOwners(directory, owner, this.#helper);
     const release = async () => {
+      await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
       await Promise.all(copies.map(removeTree));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
+      if (!this.#hasOwners && user.uid !== 0) {
+        for (const directory of slots.values()) await settle(directory, { uid: 0, gid: 0, groups: [] });
+        settled.push(...slots.values());
+      }
       const ready = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join2(home, `mount-${i}`), copies }, signal));
         else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
-        else if (mount.kind === "agent") ready.push(await readyAgent(mount, home, `agent-${i}`, agents));
+        else if (mount.kind === "agent")
+          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };
@@ -174,6 +193,7 @@ var kinds = {
   inPlace: 14,
   kept: 15
 };
+var idMaps = { all: 0, one: 1, recorded: 2 };
 var answers = { ended: 1, refused: 2, noDevice: 3, written: 5 };
 var refusals = { notFound: 1, interpreter: 2, execute: 3, directory: 4 };
 var killAfterMs = 3e3;
@@ -202,7 +222,7 @@ async function startCommand(command, place, options) {
     child.stdin.end();
   }
 }
-function write(stdin, command, place, { files, mounts = [] }) {
+function write(stdin, command, place, { files, filesInPlace = {}, mounts = [] }) {
   const send = (kind, ...fields) => {
     const size = fields.reduce((sum, field) => sum + field.length, 0);
     const head = Buffer.alloc(5);
@@ -217,7 +237,7 @@ function write(stdin, command, place, { files, mounts = [] }) {
   } else if (place.kind === "chroot") send(kinds.chroot, text(place.root), text(place.scratch), flag(place.supervised));
   else {
     send(kinds.namespaces, text(place.upper), text(place.work), text(place.stage));
-    if (place.user !== void 0) send(kinds.userNamespace, flag(place.user.processes === "shared"));
+    if (place.user !== void 0) send(kinds.userNamespace, flag(place.user.processes === "shared"), Buffer.from([idMaps[place.user.ids]]));
     for (const lower of place.lowers) send(kinds.lower, text(lower));
   }
   for (const argument of command.args) send(kinds.argument, text(argument));
@@ -225,7 +245,8 @@ function write(stdin, command, place, { files, mounts = [] }) {
   send(kinds.place, text(command.cwd), text(command.hostname), Buffer.from([command.network === "none" ? 1 : 0]));
   const { uid, gid, groups } = command.user;
   send(kinds.user, numbers(uid, gid, groups.length, ...groups));
-  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source));
+  for (const [path, source] of Object.entries(files)) send(kinds.file, text(path), text(source), flag(false));
+  for (const [path, source] of Object.entries(filesInPlace)) send(kinds.file, text(path), text(source), flag(true));
   for (const mount of mounts) send(kinds[mount.kind], text(mount.target), ...fieldsOf(mount));
   send(kinds.go);
   stdin.uncork();
@@ -418,7 +439,7 @@ var FlatRoot = class {
   async #start(command, home, scratch, signal) {
     const { helper, way } = this.#tools;
     const files = await writeEtcFiles(home, command.hostname);
-    const { mounts, release } = await this.#tools.mounts.prepare(command.mounts, home, signal);
+    const { mounts, release } = await this.#tools.mounts.prepare(command, home, signal);
     try {
       return await startCommand(command, way.place(this.#directory, scratch), { ...way.listeners, helper, files, mounts, signal });
     } finally {
@@ -495,6 +516,7 @@ var LayerStore = class {
   #files;
   #indexes;
   #marks;
+  #suffix;
   #hold;
   #stop = new AbortController();
   /** By chain, so that stages with the same base unpack it once. */
@@ -507,6 +529,7 @@ var LayerStore = class {
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
+    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
     this.#hold = new Hold(tools.helper);
   }
   /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
@@ -556,7 +579,7 @@ var LayerStore = class {
   }
   /** Overlayfs cannot read in one form what it has written in the other. */
   #homeOf(chain) {
-    return join5(this.#folder, this.#marks === "trusted" ? hexOf(chain) : `${hexOf(chain)}-${this.#marks}`);
+    return join5(this.#folder, `${hexOf(chain)}${this.#suffix}`);
   }
   async #read(layer, below) {
     const index = await indexLayer(layer, { signal: this.#stop.signal, helper: this.#helper });
@@ -616,13 +639,16 @@ var { randomUUID: randomUUID4 } = process.getBuiltinModule("node:crypto");
 var { chmod: chmod2, mkdir: mkdir4 } = process.getBuiltinModule("node:fs/promises");
 var { join: join6 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
-function openNs(tools, why, user) {
-  const { stateDir } = tools;
-  const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: user === void 0 ? "trusted" : "user" });
-  const mounts = new MountShop(tools, { moves: false });
+function openNs(name, given, why, user) {
+  const { stateDir } = given;
+  const recordsOwners = user !== void 0 && user.ids !== "all";
+  const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
+  const tools = { ...given, helper };
+  const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
+  const mounts = new MountShop(tools, { moves: false, hasOwners: !recordsOwners });
   const roots = /* @__PURE__ */ new Set();
   return {
-    name: user === void 0 ? "ns" : "userns",
+    name,
     why,
     stacksLayers: true,
     async openRoot() {
@@ -636,6 +662,9 @@ function openNs(tools, why, user) {
       await Promise.all([layers.close(), mounts.close()]);
     }
   };
+}
+function marksOf(user) {
+  return user === void 0 ? "trusted" : "user";
 }
 var NsRoot = class {
   #work;
@@ -681,7 +710,8 @@ var NsRoot = class {
     const directory = join6(made, "fs");
     await mkdir4(this.#work, { recursive: true, mode: 448 });
     await mkdir4(directory, { recursive: true });
-    const target = { root: directory, form: "overlay", lower: { tree: lower, layers: [], files: this.#files }, tree };
+    const marks = marksOf(this.#user);
+    const target = { root: directory, form: "overlay", marks, lower: { tree: lower, layers: [], files: this.#files }, tree };
     await unpackLayer(await layer, target, { helper: this.#helper, signal: this.#stop.signal });
     return directory;
   }
@@ -724,9 +754,10 @@ var NsRoot = class {
     await chmod2(upper, 493);
     const place = { kind: "namespaces", lowers, upper, work, stage, ...this.#user && { user: this.#user } };
     const files = await writeEtcFiles(home, command.hostname);
-    const { mounts, release } = await this.#mounts.prepare(command.mounts, home, signal);
+    const filesInPlace = this.#user === void 0 || this.#user.ids === "all" ? {} : await writeAptFile(home);
+    const { mounts, release } = await this.#mounts.prepare(command, home, signal);
     try {
-      return await startCommand(command, place, { helper: this.#helper, files, mounts, signal });
+      return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });
     } finally {
       await release();
     }
@@ -763,20 +794,39 @@ function isLevel(entry) {
 // src/sandbox/rungs.ts
 var { join: join7 } = process.getBuiltinModule("node:path");
 var rungs = [
-  { name: "ns", forms: [inNamespaces("namespaces and overlayfs", void 0)] },
+  { name: "ns", needsRoot: true, forms: [inNamespaces("ns", "namespaces and overlayfs", void 0)] },
   {
     name: "userns",
+    needsRoot: true,
     forms: [
-      inNamespaces("a user namespace and overlayfs", { processes: "own" }),
-      inNamespaces("a user namespace and overlayfs", { processes: "shared" })
+      inNamespaces("userns", "a user namespace and overlayfs", { processes: "own", ids: "all" }),
+      inNamespaces("userns", "a user namespace and overlayfs", { processes: "shared", ids: "all" })
     ]
   },
-  { name: "chroot", forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
-  { name: "inplace", isOffered: isExecutorImage, forms: [inPlace()] },
-  { name: "chroot-bare", forms: [inChroot("chroot-bare", "no /proc and /sys")] }
+  { name: "chroot", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
+  {
+    name: "userns-single",
+    needsRoot: false,
+    forms: [
+      withOneId({ processes: "own", ids: "recorded" }),
+      withOneId({ processes: "shared", ids: "recorded" }),
+      withOneId({ processes: "own", ids: "one" }),
+      withOneId({ processes: "shared", ids: "one" })
+    ]
+  },
+  { name: "chroot-bare", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] }
 ];
-function inNamespaces(what, user) {
+function needsOf(user) {
+  return [...user?.processes === "own" ? ["proc"] : [], ...user?.ids === "recorded" ? ["listener"] : []];
+}
+function withOneId(user) {
+  const lack = user.ids === "one" ? ", but not those that a command gives them" : "";
+  return inNamespaces("userns-single", `a user namespace with one id, owners of files by record${lack}, and overlayfs`, user);
+}
+function inNamespaces(name, what, user) {
   return {
+    needs: ["overlay", ...needsOf(user)],
     directories: ["upper", "work", "stage"],
     place: (home) => ({
       kind: "namespaces",
@@ -785,11 +835,12 @@ function inNamespaces(what, user) {
       ...user && { user }
     }),
     describe: (stateDir) => `${what} below "${stateDir}"${user?.processes === "shared" ? ", with the processes of this container in sight" : ""}`,
-    open: (tools, why) => openNs(tools, why, user)
+    open: (tools, why) => openNs(name, tools, why, user)
   };
 }
 function inChroot(name, what) {
   return {
+    needs: [],
     directories: ["root", "scratch"],
     place: (home) => ({ kind: "chroot", root: join7(home, "root"), scratch: join7(home, "scratch"), supervised: name === "chroot" }),
     describe: () => `no isolation from this job, ${what}, changes found by scanning`,
@@ -798,6 +849,7 @@ function inChroot(name, what) {
 }
 function inPlace() {
   return {
+    needs: [],
     directories: ["root", "scratch"],
     homeIn: homeInPlace,
     place: (home, stateDir) => placeInPlace(join7(home, "root"), join7(home, "scratch"), [stateDir]),
@@ -812,7 +864,14 @@ var rows = [
   {
     when: /overlayfs/,
     reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
-    change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir"
+    change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir",
+    lack: "overlay"
+  },
+  { when: /Cannot mount a \/proc of its own/, reason: itself, change: "", lack: "proc" },
+  {
+    when: /record owners of files/,
+    reason: itself,
+    change: "it needs a state directory whose file system has extended attributes for users, a tmpfs Linux 6.6"
   },
   {
     when: /user namespaces: Operation not permitted/,
@@ -842,12 +901,14 @@ var rows = [
   {
     when: /listen to system calls: Device or resource busy/,
     reason: () => "somebody else supervises the system calls of this container already (EBUSY), and the kernel takes one listener",
-    change: ""
+    change: "",
+    lack: "listener"
   },
   {
     when: /listen to system calls|serve \/proc/,
     reason: itself,
-    change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes"
+    change: "it needs Linux 5.14, and a kernel that lets root read the memory of its own processes",
+    lack: "listener"
   },
   {
     when: /[Mm]ount.*: Permission denied/,
@@ -865,18 +926,19 @@ var rows = [
     reason: itself,
     change: "add the capabilities CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID"
   },
+  { when: /Cannot mount the overlay/, reason: itself, change: "it needs Linux 5.11, on a tmpfs Linux 6.6", lack: "overlay" },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" }
 ];
-function explainRefusal2(message, stateDir) {
+function explainRefusal2(message, stateDir, needsRoot) {
   const uid = process.geteuid?.() ?? 0;
-  const isOfProc = /Cannot mount a \/proc of its own/.test(message);
-  if (uid !== 0) {
-    const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
+  if (needsRoot && uid !== 0) {
+    const change2 = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
     const reason = `it needs root, and this is uid ${uid}`;
-    return { reason, change, message: reason, isOfProc };
+    return { reason, change: change2, message: reason };
   }
   const row = rows.find(({ when }) => when.test(message));
-  return { reason: row?.reason(message, stateDir) ?? message, change: row?.change ?? "", message, isOfProc };
+  const { change = "", lack } = row ?? {};
+  return { reason: row?.reason(message, stateDir) ?? message, change, message, ...lack && { lack } };
 }
 function showRefusal({ reason, change }) {
   return change === "" ? reason : `${reason}: ${change}`;
@@ -899,13 +961,16 @@ var nothing = {
   stderr() {
   }
 };
-async function tryRung({ name, forms }, helper, stateDir) {
+async function tryRung({ name, forms, needsRoot }, helper, stateDir) {
   let refusal;
+  const lacks = /* @__PURE__ */ new Set();
   for (const form of forms) {
+    if (form.needs.some((need) => lacks.has(need))) continue;
     const tried = await tryForm(form, helper, stateDir);
     if (!(tried instanceof SandboxError)) return { name, form, ...tried };
-    refusal = explainRefusal2(tried.message, stateDir);
-    if (!refusal.isOfProc) break;
+    refusal = explainRefusal2(tried.message, stateDir, needsRoot);
+    if (refusal.lack === void 0) break;
+    lacks.add(refusal.lack);
   }
   return { name, refusal };
 }
@@ -923,6 +988,7 @@ async function tryForm(form, helper, stateDir) {
     return { warning };
   } catch (error) {
     if (error instanceof SandboxError) return error;
+    if (form.homeIn !== void 0 && error.code === "EACCES") return new SandboxError(error.message);
     throw error;
   } finally {
     if (home !== "") await removeTree(home);

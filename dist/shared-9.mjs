@@ -1,7 +1,9 @@
 import {
+  directoryAttributes,
   listDirectory,
   removeTree,
   resolvePath,
+  settleOwners,
   toBytes,
   toRaw,
   toText,
@@ -66,7 +68,7 @@ async function layOut(source, directory, name, tools) {
 // src/sandbox/caches.ts
 var { createHash, randomUUID } = process.getBuiltinModule("node:crypto");
 var { existsSync, lstatSync, readdirSync, readlinkSync } = process.getBuiltinModule("node:fs");
-var { chmod, chown, mkdir, rename, utimes } = process.getBuiltinModule("node:fs/promises");
+var { mkdir, rename, utimes } = process.getBuiltinModule("node:fs/promises");
 var { join } = process.getBuiltinModule("node:path");
 var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
 var retryMs = 100;
@@ -126,6 +128,10 @@ var CacheStore = class {
       }
     }
   }
+  /** Gives what has no owner in a slot to somebody, where owners are recorded. */
+  settleOwners(directory, user, helper) {
+    return settleOwners(join(directory, content), user, { helper });
+  }
   /** Where a mount's `source` lies in its slot. */
   locate(directory, { id, source }) {
     const { path, node } = resolvePath(diskView(join(directory, content)), source);
@@ -162,12 +168,8 @@ var CacheStore = class {
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
       if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
-      else if (seed === void 0) {
-        await chown(fresh, owner.uid, owner.gid);
-        await chmod(fresh, owner.mode);
-        await rename(fresh, join(directory, content));
-      } else {
-        await layOut(seed, fresh, content, tools);
+      else {
+        await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
         await rename(join(fresh, content), join(directory, content));
       }
     } finally {
@@ -177,6 +179,10 @@ var CacheStore = class {
   }
 };
 var cacheFolder = "cache";
+function emptyDirectory({ mode, uid, gid }) {
+  const entry = { ...directoryAttributes(mode, uid, gid, Math.floor(Date.now() / 1e3)), path: "" };
+  return { key: "", items: async () => [{ entry }] };
+}
 async function empty(all, tools) {
   for (const slot of listDirectories(all).flatMap(listDirectories)) {
     const hold = new Hold(tools.helper);

@@ -1368,9 +1368,9 @@ var own = [
     name: "sandbox",
     type: "string",
     value: "NAME",
-    choices: ["auto", "ns", "userns", "chroot", "inplace", "chroot-bare"],
+    choices: ["auto", "ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"],
     default: "auto",
-    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, chroot-bare"
+    help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, userns-single, chroot-bare"
   },
   {
     name: "format",
@@ -1986,11 +1986,13 @@ function showDiagnosis(diagnosis, findings, format) {
   ].map((line) => `${neutralizeLine(line, false)}
 `).join("");
 }
+var nameWidth = 14;
 function showSandbox({ name, works, why, message: message2, change }) {
+  const indent2 = " ".repeat(nameWidth);
   return [
-    `  ${name.padEnd(12)}${works ? "works" : "does not work"}: ${why}`,
-    ...message2 === void 0 ? [] : [`  ${" ".repeat(12)}${message2}`],
-    ...change === void 0 ? [] : [`  ${" ".repeat(12)}${works ? "" : "what would help: "}${change}`]
+    `  ${name.padEnd(nameWidth)}${works ? "works" : "does not work"}: ${why}`,
+    ...message2 === void 0 ? [] : [`  ${indent2}${message2}`],
+    ...change === void 0 ? [] : [`  ${indent2}${works ? "" : "what would help: "}${change}`]
   ];
 }
 function chosenOf({ sandboxes }) {
