@@ -18,8 +18,8 @@
 #include "frame.h"
 #include "sha256.h"
 
-enum { IN_LITERAL = 1, IN_FILE = 2, IN_END = 3 };
-enum { OUT_DIGESTS = 1, OUT_RESULT = 2, OUT_CHANGED = 3 };
+enum { IN_LITERAL = 'L', IN_FILE = 'F', IN_END = 'Z' };
+enum { OUT_DIGESTS = 'd', OUT_RESULT = 'r', OUT_CHANGED = 'c' };
 enum { BLOCK_SIZE = 1 << 20, MAX_THREADS = 16, DIGESTS_AT_ONCE = 128 };
 
 struct slot {

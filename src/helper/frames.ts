@@ -69,12 +69,30 @@ export class FrameWriter {
     return this;
   }
 
-  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
-  end(): Promise<void> | undefined {
-    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
-    return this.#used >= batchSize / 2 ? this.flush() : undefined;
+  /** As they are: what takes them knows from the frame how many there are. */
+  raw(bytes: Uint8Array): this {
+    const at = this.#room(bytes.length);
+    this.#batch.set(bytes, at);
+    return this;
   }
 
+  /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
+  end(): Promise<void> | undefined {
+    this.close();
+    return this.isFull ? this.flush() : undefined;
+  }
+
+  /** Ends the frame, and leaves it to the caller to flush when there is enough. */
+  close(): void {
+    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
+  }
+
+  /** Whether what has gathered is worth a system call. */
+  get isFull(): boolean {
+    return this.#used >= batchSize / 2;
+  }
+
+  /** Where there is a promise, the next frame may begin when it resolves. */
   flush(): Promise<void> | undefined {
     const piece = this.#batch.subarray(0, this.#used);
     const free = this.#otherIsFree;

@@ -1,7 +1,7 @@
 // Writes a layer through the helper's `pack`: it reads the files, hashes and compresses on all cores. See native/pack.c.
 
 import type { Readable, Writable } from "node:stream";
-import type { Helper } from "../helper/helper.ts";
+import { FrameWriter, type Helper, readFrames } from "../helper/helper.ts";
 import { isDigest } from "../image/digest.ts";
 import { type Entry, toText } from "./entry.ts";
 import { paddingOf } from "./header.ts";
@@ -17,11 +17,6 @@ export interface PackOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Frames to the helper. */
-const frames = { literal: 1, file: 2, end: 3 } as const;
-/** Frames from it. */
-const answers = { digests: 1, result: 2, changed: 3 } as const;
-
 /** Writes a new file at `path`. */
 export async function writePacked(items: AsyncIterable<PreparedItem>, options: PackOptions): Promise<WrittenLayer> {
   const entries: Entry[] = [];
@@ -31,18 +26,15 @@ export async function writePacked(items: AsyncIterable<PreparedItem>, options: P
 
 /** The same from a tar as it is. */
 export function packBytes(tar: AsyncIterable<Uint8Array>, options: PackOptions): Promise<PackedBytes> {
-  const send = async (out: FrameWriter) => {
-    for await (const chunk of tar) {
-      out.literal(chunk);
-      if (out.isFull) await out.flush();
-    }
+  const send = async (out: PackWriter) => {
+    for await (const chunk of tar) await out.literal(chunk);
   };
   return pack(send, [], options);
 }
 
 /** `waiting` are the files whose digests the helper will give, in order. */
 async function pack(
-  send: (out: FrameWriter) => Promise<void>,
+  send: (out: PackWriter) => Promise<void>,
   waiting: PreparedItem[],
   { helper, path, level, signal }: PackOptions,
 ): Promise<PackedBytes> {
@@ -50,7 +42,7 @@ async function pack(
   const child = helper.start(["pack", path, String(level)], {
     signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
   });
-  const out = new FrameWriter(child.stdin, stop.signal);
+  const out = new PackWriter(child.stdin, stop.signal);
   const sending = send(out)
     .then(() => out.end())
     .then(
@@ -79,7 +71,7 @@ async function pack(
 const brokenPipe = new Error("Cannot write a layer: the helper ended early");
 
 interface Sending {
-  readonly out: FrameWriter;
+  readonly out: PackWriter;
   readonly entries: Entry[];
   readonly waiting: PreparedItem[];
 }
@@ -87,80 +79,66 @@ interface Sending {
 async function sendItems(items: AsyncIterable<PreparedItem>, { out, entries, waiting }: Sending): Promise<void> {
   for await (const item of items) {
     entries.push(item.entry);
-    out.literal(item.header);
+    out.add(item.header);
     if (item.entry.type === "file") {
       const { content } = item;
       if (settleInline(item)) {
-        if (content?.kind === "bytes") out.literal(content.bytes);
+        if (content?.kind === "bytes") await out.literal(content.bytes);
       } else if (content?.kind === "file") {
         waiting.push(item);
         out.file(content.path, content.offset, content.size);
       }
-      out.literal(trailer.subarray(0, paddingOf(item.entry.size)));
+      out.add(trailer.subarray(0, paddingOf(item.entry.size)));
     }
     if (out.isFull) await out.flush();
   }
-  out.literal(trailer);
+  out.add(trailer);
 }
 
-const batchSize = 256 << 10;
-/** A frame has a limit; see native/frame.h. */
-const maxLiteral = 4 << 20;
+/** Longer contents are sent in pieces. */
+const maxPiece = 64 << 10;
 
-/**
- * Joins frames, and literal bytes that follow each other, into writes that are worth a system call. Two buffers take turns: a new one
- * for each write would be garbage that the collector lets grow to tens of MiB.
- */
-class FrameWriter {
+/** Joins literal bytes that follow each other into one frame. */
+class PackWriter {
   readonly #stdin: Writable;
+  readonly #frames: FrameWriter;
   readonly #stopped: AbortSignal;
-  #batch: Buffer = Buffer.allocUnsafe(batchSize);
-  #other: Buffer = Buffer.allocUnsafe(batchSize);
-  #otherIsFree: Promise<void> = Promise.resolve();
-  #used = 0;
-  /** Where the frame of literal bytes that is still open starts. */
-  #literal: number | undefined;
+  /** Whether a frame of literal bytes has begun. */
+  #isLiteral = false;
 
   constructor(stdin: Writable, stopped: AbortSignal) {
     this.#stdin = stdin;
+    this.#frames = new FrameWriter(stdin);
     this.#stopped = stopped;
   }
 
   get isFull(): boolean {
-    return this.#used >= batchSize / 2;
+    return this.#frames.isFull;
   }
 
-  literal(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += 1 << 20) {
-      const part = bytes.subarray(at, at + (1 << 20));
-      if (this.#literal !== undefined && this.#used - this.#literal + part.length > maxLiteral) this.#close();
-      if (this.#literal === undefined) {
-        this.#literal = this.#room(5);
-        this.#batch.writeUInt8(frames.literal, this.#literal + 4);
-      }
-      const to = this.#room(part.length);
-      this.#batch.set(part, to);
+  /** Literal bytes, not many. */
+  add(bytes: Uint8Array): void {
+    if (!this.#isLiteral) this.#frames.begin("L");
+    this.#isLiteral = true;
+    this.#frames.raw(bytes);
+  }
+
+  /** Literal bytes, any number of them. */
+  async literal(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += maxPiece) {
+      this.add(bytes.subarray(at, at + maxPiece));
+      if (this.isFull) await this.flush();
     }
   }
 
   file(path: string, offset: number, size: number): void {
     this.#close();
-    const length = 16 + 4 + path.length + 1;
-    const at = this.#room(5 + length);
-    this.#batch.writeUInt32LE(length, at);
-    this.#batch.writeUInt8(frames.file, at + 4);
-    this.#batch.writeBigUInt64LE(BigInt(offset), at + 5);
-    this.#batch.writeBigUInt64LE(BigInt(size), at + 13);
-    this.#batch.writeUInt32LE(path.length, at + 21);
-    this.#batch.write(path, at + 25, "latin1");
-    this.#batch.writeUInt8(0, at + 25 + path.length);
+    this.#frames.begin("F").u64(offset).u64(size).text(path).close();
   }
 
   async end(): Promise<void> {
     this.#close();
-    const at = this.#room(5);
-    this.#batch.writeUInt32LE(0, at);
-    this.#batch.writeUInt8(frames.end, at + 4);
+    this.#frames.begin("Z").close();
     await this.flush();
     this.#stdin.end();
   }
@@ -170,50 +148,28 @@ class FrameWriter {
     this.#close();
     this.#stopped.throwIfAborted();
     if (!this.#stdin.writable) throw brokenPipe;
-    const free = this.#otherIsFree;
-    const piece = this.#batch.subarray(0, this.#used);
-    this.#otherIsFree = new Promise((resolve) => this.#stdin.write(piece, () => resolve()));
-    [this.#batch, this.#other] = [this.#other, this.#batch];
-    this.#used = 0;
-    await free;
+    await this.#frames.flush();
     if (this.#stdin.destroyed) throw brokenPipe;
   }
 
   #close(): void {
-    if (this.#literal === undefined) return;
-    this.#batch.writeUInt32LE(this.#used - this.#literal - 5, this.#literal);
-    this.#literal = undefined;
-  }
-
-  #room(size: number): number {
-    const at = this.#used;
-    if (at + size > this.#batch.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at + size));
-      this.#batch.copy(larger, 0, 0, at);
-      this.#batch = larger;
-    }
-    this.#used = at + size;
-    return at;
+    if (this.#isLiteral) this.#frames.close();
+    this.#isLiteral = false;
   }
 }
 
 async function readAnswers(stdout: Readable, waiting: PreparedItem[]): Promise<PackedBytes | undefined> {
   let result: PackedBytes | undefined;
-  let rest: Buffer = Buffer.alloc(0);
   let answered = 0;
-  for await (const chunk of stdout as AsyncIterable<Buffer>) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (;;) {
-      const length = rest.length < 5 ? 0 : rest.readUInt32LE(0);
-      if (rest.length < 5 + length) break;
-      const body = rest.subarray(5, 5 + length);
-      if (rest[4] === answers.digests) {
-        for (let at = 0; at < length; at += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at, at + 32));
+  for await (const frames of readFrames(stdout)) {
+    for (const frame of frames) {
+      const [kind, body] = [String.fromCharCode(frame[0] ?? 0), frame.subarray(1)];
+      if (kind === "d") {
+        for (let at = 0; at < body.length; at += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at, at + 32));
         // What is answered need not be kept.
         if (answered >= 1024) answered -= waiting.splice(0, answered).length;
-      } else if (rest[4] === answers.result) result = readResult(body);
-      else if (rest[4] === answers.changed) throw changedFile(body.toString("latin1"));
-      rest = rest.subarray(5 + length);
+      } else if (kind === "r") result = readResult(body);
+      else if (kind === "c") throw changedFile(body.toString("latin1"));
     }
   }
   return result;
