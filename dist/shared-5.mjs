@@ -58,11 +58,26 @@ var FrameWriter = class {
     this.#batch[at] = 0;
     return this;
   }
+  /** As they are: what takes them knows from the frame how many there are. */
+  raw(bytes) {
+    const at = this.#room(bytes.length);
+    this.#batch.set(bytes, at);
+    return this;
+  }
   /** Ends the frame; where there is a promise, the next one may begin when it resolves. */
   end() {
-    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
-    return this.#used >= batchSize / 2 ? this.flush() : void 0;
+    this.close();
+    return this.isFull ? this.flush() : void 0;
   }
+  /** Ends the frame, and leaves it to the caller to flush when there is enough. */
+  close() {
+    this.#batch.writeUInt32LE(this.#used - this.#frame - headerSize, this.#frame);
+  }
+  /** Whether what has gathered is worth a system call. */
+  get isFull() {
+    return this.#used >= batchSize / 2;
+  }
+  /** Where there is a promise, the next frame may begin when it resolves. */
   flush() {
     const piece = this.#batch.subarray(0, this.#used);
     const free = this.#otherIsFree;
@@ -86,16 +101,16 @@ async function* readFrames(stream) {
   let rest = Buffer.alloc(0);
   for await (const chunk of stream) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const frames2 = [];
+    const frames = [];
     let at = 0;
     while (bytes.length - at >= headerSize) {
       const end = at + headerSize + bytes.readUInt32LE(at);
       if (end > bytes.length) break;
-      frames2.push(bytes.subarray(at + headerSize - 1, end));
+      frames.push(bytes.subarray(at + headerSize - 1, end));
       at = end;
     }
     rest = bytes.subarray(at);
-    if (frames2.length > 0) yield frames2;
+    if (frames.length > 0) yield frames;
   }
 }
 var FrameReader = class {
@@ -913,13 +928,13 @@ var HeldInput = class {
   #to;
   #done;
   /** What goes wrong with the bytes also ends `answers`, with the same error: the helper must not take what came so far for all. */
-  constructor(bytes, to, answers2) {
+  constructor(bytes, to, answers) {
     this.#to = to;
     to.on("error", () => {
     });
-    answers2.on("error", () => {
+    answers.on("error", () => {
     });
-    this.#done = this.#send(bytes).catch((error) => void answers2.destroy(error));
+    this.#done = this.#send(bytes).catch((error) => void answers.destroy(error));
   }
   /** Resolves when all bytes have been handed on, and so verified. */
   get done() {
@@ -1562,8 +1577,6 @@ function contentFailure(path2, cause) {
 }
 
 // src/layer/pack.ts
-var frames = { literal: 1, file: 2, end: 3 };
-var answers = { digests: 1, result: 2, changed: 3 };
 async function writePacked(items, options) {
   const entries = [];
   const waiting = [];
@@ -1571,10 +1584,7 @@ async function writePacked(items, options) {
 }
 function packBytes(tar, options) {
   const send = async (out) => {
-    for await (const chunk of tar) {
-      out.literal(chunk);
-      if (out.isFull) await out.flush();
-    }
+    for await (const chunk of tar) await out.literal(chunk);
   };
   return pack(send, [], options);
 }
@@ -1583,7 +1593,7 @@ async function pack(send, waiting, { helper, path: path2, level, signal }) {
   const child = helper.start(["pack", path2, String(level)], {
     signal: signal === void 0 ? stop.signal : AbortSignal.any([signal, stop.signal])
   });
-  const out = new FrameWriter2(child.stdin, stop.signal);
+  const out = new PackWriter(child.stdin, stop.signal);
   const sending = send(out).then(() => out.end()).then(
     () => void 0,
     (reason) => {
@@ -1608,68 +1618,56 @@ var brokenPipe = new Error("Cannot write a layer: the helper ended early");
 async function sendItems(items, { out, entries, waiting }) {
   for await (const item of items) {
     entries.push(item.entry);
-    out.literal(item.header);
+    out.add(item.header);
     if (item.entry.type === "file") {
       const { content } = item;
       if (settleInline(item)) {
-        if (content?.kind === "bytes") out.literal(content.bytes);
+        if (content?.kind === "bytes") await out.literal(content.bytes);
       } else if (content?.kind === "file") {
         waiting.push(item);
         out.file(content.path, content.offset, content.size);
       }
-      out.literal(trailer.subarray(0, paddingOf(item.entry.size)));
+      out.add(trailer.subarray(0, paddingOf(item.entry.size)));
     }
     if (out.isFull) await out.flush();
   }
-  out.literal(trailer);
+  out.add(trailer);
 }
-var batchSize2 = 256 << 10;
-var maxLiteral = 4 << 20;
-var FrameWriter2 = class {
+var maxPiece = 64 << 10;
+var PackWriter = class {
   #stdin;
+  #frames;
   #stopped;
-  #batch = Buffer.allocUnsafe(batchSize2);
-  #other = Buffer.allocUnsafe(batchSize2);
-  #otherIsFree = Promise.resolve();
-  #used = 0;
-  /** Where the frame of literal bytes that is still open starts. */
-  #literal;
+  /** Whether a frame of literal bytes has begun. */
+  #isLiteral = false;
   constructor(stdin, stopped) {
     this.#stdin = stdin;
+    this.#frames = new FrameWriter(stdin);
     this.#stopped = stopped;
   }
   get isFull() {
-    return this.#used >= batchSize2 / 2;
+    return this.#frames.isFull;
   }
-  literal(bytes) {
-    for (let at = 0; at < bytes.length; at += 1 << 20) {
-      const part = bytes.subarray(at, at + (1 << 20));
-      if (this.#literal !== void 0 && this.#used - this.#literal + part.length > maxLiteral) this.#close();
-      if (this.#literal === void 0) {
-        this.#literal = this.#room(5);
-        this.#batch.writeUInt8(frames.literal, this.#literal + 4);
-      }
-      const to = this.#room(part.length);
-      this.#batch.set(part, to);
+  /** Literal bytes, not many. */
+  add(bytes) {
+    if (!this.#isLiteral) this.#frames.begin("L");
+    this.#isLiteral = true;
+    this.#frames.raw(bytes);
+  }
+  /** Literal bytes, any number of them. */
+  async literal(bytes) {
+    for (let at = 0; at < bytes.length; at += maxPiece) {
+      this.add(bytes.subarray(at, at + maxPiece));
+      if (this.isFull) await this.flush();
     }
   }
   file(path2, offset, size) {
     this.#close();
-    const length = 16 + 4 + path2.length + 1;
-    const at = this.#room(5 + length);
-    this.#batch.writeUInt32LE(length, at);
-    this.#batch.writeUInt8(frames.file, at + 4);
-    this.#batch.writeBigUInt64LE(BigInt(offset), at + 5);
-    this.#batch.writeBigUInt64LE(BigInt(size), at + 13);
-    this.#batch.writeUInt32LE(path2.length, at + 21);
-    this.#batch.write(path2, at + 25, "latin1");
-    this.#batch.writeUInt8(0, at + 25 + path2.length);
+    this.#frames.begin("F").u64(offset).u64(size).text(path2).close();
   }
   async end() {
     this.#close();
-    const at = this.#room(5);
-    this.#batch.writeUInt32LE(0, at);
-    this.#batch.writeUInt8(frames.end, at + 4);
+    this.#frames.begin("Z").close();
     await this.flush();
     this.#stdin.end();
   }
@@ -1678,46 +1676,25 @@ var FrameWriter2 = class {
     this.#close();
     this.#stopped.throwIfAborted();
     if (!this.#stdin.writable) throw brokenPipe;
-    const free = this.#otherIsFree;
-    const piece = this.#batch.subarray(0, this.#used);
-    this.#otherIsFree = new Promise((resolve) => this.#stdin.write(piece, () => resolve()));
-    [this.#batch, this.#other] = [this.#other, this.#batch];
-    this.#used = 0;
-    await free;
+    await this.#frames.flush();
     if (this.#stdin.destroyed) throw brokenPipe;
   }
   #close() {
-    if (this.#literal === void 0) return;
-    this.#batch.writeUInt32LE(this.#used - this.#literal - 5, this.#literal);
-    this.#literal = void 0;
-  }
-  #room(size) {
-    const at = this.#used;
-    if (at + size > this.#batch.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.#batch.length, at + size));
-      this.#batch.copy(larger, 0, 0, at);
-      this.#batch = larger;
-    }
-    this.#used = at + size;
-    return at;
+    if (this.#isLiteral) this.#frames.close();
+    this.#isLiteral = false;
   }
 };
 async function readAnswers(stdout, waiting) {
   let result;
-  let rest = Buffer.alloc(0);
   let answered = 0;
-  for await (const chunk of stdout) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (; ; ) {
-      const length = rest.length < 5 ? 0 : rest.readUInt32LE(0);
-      if (rest.length < 5 + length) break;
-      const body = rest.subarray(5, 5 + length);
-      if (rest[4] === answers.digests) {
-        for (let at = 0; at < length; at += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at, at + 32));
+  for await (const frames of readFrames(stdout)) {
+    for (const frame of frames) {
+      const [kind, body] = [String.fromCharCode(frame[0] ?? 0), frame.subarray(1)];
+      if (kind === "d") {
+        for (let at = 0; at < body.length; at += 32) settleDigest(mustWait(waiting, answered++), body.toString("hex", at, at + 32));
         if (answered >= 1024) answered -= waiting.splice(0, answered).length;
-      } else if (rest[4] === answers.result) result = readResult(body);
-      else if (rest[4] === answers.changed) throw changedFile(body.toString("latin1"));
-      rest = rest.subarray(5 + length);
+      } else if (kind === "r") result = readResult(body);
+      else if (kind === "c") throw changedFile(body.toString("latin1"));
     }
   }
   return result;
@@ -2465,7 +2442,7 @@ var types4 = {
   12: "socket"
 };
 async function* scanDirectory(root, tools, options = {}) {
-  for await (const frames2 of scanFrames(root, tools, options)) for (const frame of frames2) yield decodeEntry(frame);
+  for await (const frames of scanFrames(root, tools, options)) for (const frame of frames) yield decodeEntry(frame);
 }
 async function* scanFrames(root, tools, options = {}) {
   const { helper, signal } = tools;
@@ -2477,9 +2454,9 @@ async function* scanFrames(root, tools, options = {}) {
   process2.stdin.end();
   let isComplete = false;
   try {
-    for await (const frames2 of readFrames(process2.stdout)) {
-      isComplete = frames2.at(-1)?.[0] === endKind;
-      yield isComplete ? frames2.slice(0, -1) : frames2;
+    for await (const frames of readFrames(process2.stdout)) {
+      isComplete = frames.at(-1)?.[0] === endKind;
+      yield isComplete ? frames.slice(0, -1) : frames;
     }
   } finally {
     process2.stdout.destroy();
@@ -2735,10 +2712,10 @@ function isOpaque({ xattrs }) {
 }
 var stampMs = 20;
 async function snapshot(root, tools, options = {}) {
-  const frames2 = [];
-  for await (const more of scanFrames(root, tools, options)) frames2.push(...more);
+  const frames = [];
+  for await (const more of scanFrames(root, tools, options)) frames.push(...more);
   await sleep(stampMs);
-  return { frames: frames2, options };
+  return { frames, options };
 }
 async function changesFromScan(root, before, lower, tools, options) {
   const collector = new ChangeCollector(root);
@@ -2759,8 +2736,8 @@ async function changesFromScan(root, before, lower, tools, options) {
       at += 1;
     }
   };
-  for await (const frames2 of scanFrames(root, tools, before.options)) {
-    for (const frame of frames2) {
+  for await (const frames of scanFrames(root, tools, before.options)) {
+    for (const frame of frames) {
       if (before.frames[at]?.equals(frame) !== true) hideUpTo(pathOfFrame(frame));
       const old = before.frames[at];
       if (old?.equals(frame)) {
@@ -2817,8 +2794,8 @@ async function ask(args, paths, { helper, signal }, takeDigests) {
   const process2 = helper.start(args, { signal });
   const written = write(process2.stdin, first.value, pieces);
   let isComplete = false;
-  for await (const frames2 of readFrames(process2.stdout))
-    for (const frame of frames2) {
+  for await (const frames of readFrames(process2.stdout))
+    for (const frame of frames) {
       if (frame[0] === digestKind) takeDigests(frame);
       else if (frame[0] === endKind2) isComplete = true;
       else {
@@ -3576,12 +3553,12 @@ var Applier = class {
   #end() {
     return this.#session.end();
   }
-  #attributes(frames2, { mode, uid, gid, mtime, mtimeNs, xattrs }) {
-    frames2.u32(mode).u32(uid).u32(gid).u64(mtime).u32(mtimeNs);
+  #attributes(frames, { mode, uid, gid, mtime, mtimeNs, xattrs }) {
+    frames.u32(mode).u32(uid).u32(gid).u64(mtime).u32(mtimeNs);
     const kept = [...xattrs ?? []].filter(([name]) => isKeptXattr(name));
-    frames2.u32(kept.length);
-    for (const [name, value] of kept) frames2.text(name).text(value);
-    return frames2;
+    frames.u32(kept.length);
+    for (const [name, value] of kept) frames.text(name).text(value);
+    return frames;
   }
 };
 function openApplier(root, { helper, signal }) {
