@@ -175,12 +175,12 @@ test("clocks that jump keep nothing alive and kill nothing", async (t) => {
   const { open, recordPath, blobPath } = setUp(t);
   const store = open();
   const years = 10 * 365 * 24 * hour;
-  for (const [name, age] of [
-    ["future", -years],
-    ["now", 0],
-    ["past", years],
+  for (const [name, bytes, age] of [
+    ["future", 5, -years],
+    ["now", 6, 0],
+    ["past", 7, years],
   ] as const) {
-    await store.put(recordOf(name, 5));
+    await store.put(recordOf(name, bytes));
     await setAge(recordPath(name), age);
   }
   await setAge(blobPath(makeBytes(1000, 5)), -years);

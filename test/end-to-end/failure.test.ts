@@ -131,12 +131,12 @@ describe("a full disk", () => {
 });
 
 describe("what cannot work here", () => {
-  test("commands of a user without privilege: said with what would help, while COPY works and is pushed", async (t) => {
+  test("commands of a user without privilege or namespaces: said with what would help, while COPY works and is pushed", async (t) => {
     const host = needsRoot(t) ? await openRegistryWithBase(t) : undefined;
     if (host === undefined) return;
     const workshop = await openWorkshop(t);
-    execFileSync("chown", ["-R", "65534:65534", workshop.directory]);
-    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const script = `echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all --bounding-set=-all "$@"`;
+    const nobody = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--keep-caps", "sh", "-c", script, "nobody"];
     const args = ["--insecure", `--destination=${host}/app:1`, `--tar-path=${workshop.out}/tar`];
     const refused = await workshop.run({ Dockerfile: `FROM ${host}/base:1\nRUN id\n` }, args, { prefix: nobody });
     assert.equal(refused.code, 1);
