@@ -115,7 +115,8 @@ testRungs("a command that makes processes without end", async (_t, stage, rung) 
   const words = [...space, "sh", "-c", script, "sh", process.execPath, program, rung, join(stage.stateDir, "bomb")];
   const { stdout } = await promisify(execFile)("unshare", words, { timeout: 60_000 });
   const { most, lateMs, ...ended } = JSON.parse(stdout);
-  assert.ok(most > 10, `${most} processes at most`);
+  // How many depends on how busy the machine is; the command alone would be two.
+  assert.ok(most > 3, `${most} processes at most`);
   assert.ok(lateMs < 5000, `${lateMs} ms until all had ended`);
   assert.deepEqual(ended, { code: 3, afterLeft: 0, aborted: "enough", afterAbort: 0, next: "well\n" });
 });
