@@ -89,6 +89,7 @@ static void mount_root(const struct spec *spec) {
     name_directory(spec->lowers[i], name);
   }
   if (!spec->lower_count && mkdir("0", 0755)) die_errno("Cannot make an empty layer");
+  if (!spec->one_id && chown(spec->upper, 0, 0)) die_errno("Cannot give \"%s\" to root", spec->upper);
   name_directory(spec->upper, "u");
   name_directory(spec->work, "w");
   if (mount_overlay_new(spec) && mount_overlay_old(spec)) {
@@ -111,6 +112,12 @@ static void make_mount_point(const struct spec *spec, const char *path) {
 }
 
 static int open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+
+// A builder that is not root itself has made what a command is to see as root's.
+static int open_root_file(const struct spec *spec, const char *path) {
+  int fd = open_place(path);
+  return fd < 0 || (!spec->one_id && fchownat(fd, "", 0, 0, AT_EMPTY_PATH)) ? -1 : fd;
+}
 
 int limit_mount(const char *target, unsigned long flags) {
   if (!mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL)) return 0;
@@ -239,7 +246,7 @@ void enter_namespaces(const struct spec *spec) {
     nodes[i] = open_place(path);
   }
   for (size_t i = 0; i < spec->file_count; i++)
-    if ((files[i] = open_place(spec->files[i].source)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
+    if ((files[i] = open_root_file(spec, spec->files[i].source)) < 0) die_errno("Cannot open \"%s\"", spec->files[i].source);
   if (nodes[0] < 0) die_errno("Cannot open /dev/null");
   open_mounts(spec);
 

@@ -353,7 +353,7 @@ static int hold_directories(void) {
 }
 
 // What the builder's own parent left open would be the command's to find.
-static void close_the_rest(unsigned first) {
+void close_the_rest(unsigned first) {
   if (!syscall(SYS_close_range, first, ~0u, 0u)) return;
   long limit = sysconf(_SC_OPEN_MAX);
   for (unsigned fd = first; fd < (limit > 0 && limit < 65536 ? (unsigned)limit : 65536u); fd++) close((int)fd);

@@ -129,6 +129,8 @@ int has_been_moved(void);
 void tell_written(const char *path);
 // Undoes what a killed one has left; the command `run recover`.
 int recover_in_place(void);
+// run.c: closes every descriptor from this one on.
+void close_the_rest(unsigned first);
 // Ends every descendant of this process and waits for them all.
 void kill_descendants(void);
 

@@ -213,7 +213,7 @@ async function carryOut(
       const sandbox =
         opened[0] ??
         openSandbox(request.sandbox, {
-          stateDir,
+          ...request,
           keeps: directoriesOf(request.cache),
           freshCaches: fresh,
           blobs,

@@ -8,6 +8,9 @@ import { makeStateDirectory } from "./fetching.ts";
 export interface DoctorRequest {
   /** Absolute. */
   readonly stateDir: string;
+  readonly stateIsPrivate: boolean;
+  /** Whether it may be asked. */
+  readonly sudo: boolean;
 }
 
 export interface Diagnosis {
@@ -35,7 +38,8 @@ const fileSystems: Readonly<Record<number, string>> = {
 };
 
 /** Throws where the state directory cannot be made. */
-export async function diagnose({ stateDir }: DoctorRequest): Promise<Diagnosis> {
+export async function diagnose(request: DoctorRequest): Promise<Diagnosis> {
+  const { stateDir } = request;
   await makeStateDirectory(stateDir);
   const { type, bavail, bsize } = await statfs(stateDir);
   const place = { fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`, freeBytes: bavail * bsize };
@@ -44,5 +48,5 @@ export async function diagnose({ stateDir }: DoctorRequest): Promise<Diagnosis> 
     const problem = helper?.message ?? `there is no helper program for ${process.platform}/${process.arch}`;
     return { helper: { problem }, ...place, sandboxes: [] };
   }
-  return { helper: { path: helper.path }, ...place, sandboxes: await surveySandboxes(helper, stateDir) };
+  return { helper: { path: helper.path }, ...place, sandboxes: await surveySandboxes({ ...request, helper }) };
 }

@@ -91,6 +91,8 @@ export interface Request {
   /** undefined: the compressor's usual level. */
   readonly compressionLevel: number | undefined;
   readonly sandbox: SandboxChoice;
+  /** Whether a build that is not root's may have the helper run by sudo, where that asks for no password. */
+  readonly sudo: boolean;
   /** Where base images may lie, absolute, and for how many seconds one counts; undefined: nowhere. */
   readonly baseFolder: { readonly directory: string; readonly maxAge: number } | undefined;
   /** undefined: no layer is kept or taken. */

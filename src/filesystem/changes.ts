@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LayerItem, RawPath } from "../layer/entry.ts";
 import { ChangeCollector, comparePaths, type Found, type Trail } from "./collect.ts";
-import { type Hashed, hasContent, isChanged } from "./compare.ts";
+import { hasContent, isChanged } from "./compare.ts";
+import { readableChanges } from "./foreign.ts";
 import {
   decodeEntry,
   isDirectoryFrame,
@@ -32,7 +33,7 @@ export interface ChangesOptions {
  */
 export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTools, options: ChangesOptions): Promise<LayerItem[]> {
   const collector = new ChangeCollector(upper);
-  const hashed: Hashed = new Map();
+  const compare = { ...tools, hashed: new Map<string, string>() };
   /** Directories through which nothing lower shows, with the names they have on disk. */
   const opaque = new Map<RawPath, { readonly names: Set<RawPath>; readonly trail: Trail }>();
   for await (const entry of scanDirectory(upper, tools)) {
@@ -51,7 +52,7 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
     if (path === "" || options.exclude(path)) continue;
     const node = lower.lstat(path);
     const owned = withOwner(found, node);
-    if (node === undefined || (await isChanged(upper, owned, node, hashed))) collector.add(owned);
+    if (node === undefined || (await isChanged(upper, owned, node, compare))) collector.add(owned);
   }
   for (const [path, { names, trail }] of opaque) {
     for (const name of lower.list(path)) {
@@ -59,7 +60,8 @@ export async function changesFromUpper(upper: string, lower: Tree, tools: ScanTo
       if (!names.has(name) && !options.exclude(child)) collector.hide(child, trail);
     }
   }
-  return collector.items();
+  const items = collector.items();
+  return tools.helper.isForeign ? readableChanges(items, tools) : items;
 }
 
 /** Nobody has said whose a link or a pipe is: as it was where it is the same one, else of who made it. */
@@ -110,7 +112,7 @@ export async function changesFromScan(
   options: ChangesOptions,
 ): Promise<LayerItem[]> {
   const collector = new ChangeCollector(root);
-  const hashed: Hashed = new Map();
+  const compare = { ...tools, hashed: new Map<string, string>() };
   let at = 0;
   /** What is below it went with it. */
   let gone: RawPath | undefined;
@@ -151,8 +153,8 @@ export async function changesFromScan(
       if (path === "" || options.exclude(path)) continue;
       const node = lower.lstat(path);
       const owned = withOwner(found, node);
-      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && (await hasContent(root, owned, node, hashed))) continue;
-      if (node === undefined || (await isChanged(root, owned, node, hashed))) collector.add(owned);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && (await hasContent(root, owned, node, compare))) continue;
+      if (node === undefined || (await isChanged(root, owned, node, compare))) collector.add(owned);
     }
   }
   hideUpTo(undefined);

@@ -5,6 +5,7 @@ export { type ChangesOptions, changesFromScan, changesFromUpper, type Snapshot, 
 export { type Capabilities, readCapabilities, readContents, type TakeDigest } from "./contents.ts";
 export { Draft, directoryAttributes, type NewDirectory } from "./draft.ts";
 export { type LayerFiles, openLayerFiles } from "./files.ts";
+export { move, own } from "./foreign.ts";
 export { decodeRunes, matchGlob } from "./glob.ts";
 export { listDirectory } from "./list-directory.ts";
 export { makeDirectories } from "./make-directories.ts";

@@ -2,6 +2,7 @@
 
 import type { LayerItem, RawPath } from "../layer/entry.ts";
 import { keepStored, makeEntry, toRaw } from "../layer/entry.ts";
+import { readableItem } from "./foreign.ts";
 import { type ScanTools, scanDirectory } from "./scan.ts";
 import { joinPath } from "./view.ts";
 
@@ -21,6 +22,6 @@ export async function* listDirectory(root: string, prefix: RawPath, tools: ScanT
     if (type === "file" && nlink > 1) first.set(inode, path);
     const entry = makeEntry(path, { ...found, type }, keepStored(xattrs));
     if (type !== "file" || found.size === 0) yield { entry };
-    else yield { entry, content: { kind: "file", path: joinPath(rawRoot, found.path), offset: 0, size: found.size } };
+    else yield readableItem({ entry, content: { kind: "file", path: joinPath(rawRoot, found.path), offset: 0, size: found.size } }, tools);
   }
 }

@@ -2,17 +2,21 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { LastBytes } from "./last-bytes.ts";
 
 export { FrameReader, FrameWriter, readFrames } from "./frames.ts";
+export { type HelperServer, ServerError, type ServerOptions, startServer } from "./server.ts";
 export { helperGone, Session } from "./session.ts";
 
 /** The program of native/, checked against dist/manifest.json. */
 export interface Helper {
   /** Its verified file. */
   readonly path: string;
+  /** It has other ids than the builder: what it makes may be beyond the builder's reach, and is removed by it. */
+  readonly isForeign?: boolean;
   /**
    * Starts `slipway-helper ARGS` with an empty environment; stdin and stdout are pipes, `extraFds` become descriptors 3, 4, ….
    * An aborted signal kills it.
@@ -30,7 +34,8 @@ export interface HelperProcess {
   readonly stdout: Readable;
   /** What the extra descriptors are on this side, in their order: a stream where a pipe was asked for, else null. */
   readonly fds: readonly (Readable | Writable | null)[];
-  readonly pid: number;
+  /** Ends it, by SIGKILL. */
+  kill(): void;
   /** Rejects when the program could not be started at all; otherwise resolves whatever its end was. */
   readonly exited: Promise<HelperExit>;
 }
@@ -43,7 +48,6 @@ export interface HelperExit {
 }
 
 const architectures: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
-const keptStderr = 1 << 16;
 
 /** The folder of the committed binaries: beside the bundle, or dist/ when the sources run as they are. */
 const folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
@@ -67,11 +71,16 @@ const recorders: ReadonlySet<string> = new Set(["apply", "unpack", "scan"]);
 export function recordOwners(helper: Helper): Helper {
   const start: Helper["start"] = ([command = "", ...args], options) =>
     helper.start(recorders.has(command) ? [command, "--record", ...args] : [command, ...args], options);
-  return { path: helper.path, start };
+  return { ...helper, start };
 }
 
-/** Checks one file of a folder against the folder's manifest.json; throws when it is another or missing. */
-export async function verifyFile(directory: URL, name: string): Promise<void> {
+/** Writes the helper for this machine to a new file, verified, that its owner alone may read and execute. Throws as `openHelper` does. */
+export async function copyHelper(to: string): Promise<void> {
+  await writeFile(to, await verifyFile(folder, `slipway-helper-${architectures[process.arch]}`), { flag: "wx", mode: 0o500 });
+}
+
+/** Checks one file of a folder against the folder's manifest.json and gives its bytes; throws when it is another or missing. */
+export async function verifyFile(directory: URL, name: string): Promise<Buffer> {
   const file = fileURLToPath(new URL(name, directory));
   const read = async (path: string) => {
     try {
@@ -88,22 +97,16 @@ export async function verifyFile(directory: URL, name: string): Promise<void> {
     throw new Error(
       `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`,
     );
+  return bytes;
 }
 
 function startHelper(path: string, args: readonly string[], { signal, extraFds = [] }: HelperOptions): HelperProcess {
   const child = spawn(path, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
   const stdio = child.stdio as readonly (Readable | Writable | null)[];
-  const chunks: Buffer[] = [];
-  let kept = 0;
-  child.stderr?.on("data", (chunk: Buffer) => {
-    chunks.push(chunk);
-    kept += chunk.length;
-    while (kept - (chunks[0]?.length ?? 0) >= keptStderr) kept -= chunks.shift()?.length ?? 0;
-  });
+  const errors = new LastBytes();
+  child.stderr?.on("data", (chunk: Buffer) => errors.add(chunk));
   const exited = new Promise<HelperExit>((resolve, reject) => {
-    child.once("close", (code, killed) =>
-      resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() }),
-    );
+    child.once("close", (code, killed) => resolve({ code, signal: killed, stderr: errors.text() }));
     child.once("error", (cause) => {
       if (child.pid === undefined) reject(new Error(`Cannot start the helper "${path}": ${cause.message}`, { cause }));
     });
@@ -115,7 +118,7 @@ function startHelper(path: string, args: readonly string[], { signal, extraFds =
     stdin: stdio[0] as Writable,
     stdout: stdio[1] as Readable,
     fds: stdio.slice(3),
-    pid: child.pid ?? -1,
+    kill: () => void child.kill("SIGKILL"),
     exited,
   };
 }

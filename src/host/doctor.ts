@@ -16,7 +16,7 @@ import { UsageError } from "./usage.ts";
 import { valuesOf } from "./values.ts";
 import { version } from "./version.ts";
 
-const taken = ["state-dir", "kaniko-dir", "format", "cache", "cache-repo", "cache-store", "destination"];
+const taken = ["state-dir", "no-sudo", "kaniko-dir", "format", "cache", "cache-repo", "cache-store", "destination"];
 
 /** Throws a UsageError for flags that say nothing here. */
 export function checkDoctorFlags(parsed: ParsedFlags): void {

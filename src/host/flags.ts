@@ -429,6 +429,11 @@ const own: readonly Row[] = [
     help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, userns-single, chroot-bare",
   },
   {
+    name: "no-sudo",
+    type: "boolean",
+    help: "never ask sudo; without it a build that is not root's has the helper run by sudo -n where that needs no password; env SLIPWAY_NO_SUDO=1",
+  },
+  {
     name: "format",
     type: "string",
     value: "NAME",

@@ -16,7 +16,7 @@ import { readRegistryOptions } from "./registry-options.ts";
 import { readAgents, readSecrets } from "./secrets.ts";
 import type { Environment, Surroundings } from "./surroundings.ts";
 import { UsageError } from "./usage.ts";
-import { parseInteger, parsePair } from "./value.ts";
+import { parseBoolean, parseInteger, parsePair } from "./value.ts";
 import { type Value, type Values, valuesOf } from "./values.ts";
 
 /** Throws a UsageError for what cannot be; makes the private state directory, as the last thing, where none was given. */
@@ -85,6 +85,7 @@ export function readRequest(
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox") as SandboxChoice,
+    sudo: readSudo(values, surroundings),
     baseFolder: readBaseFolder(values, directory),
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
@@ -113,6 +114,14 @@ export function readBuildArgs(given: readonly Value[], env: Environment): Map<st
     }
   }
   return args;
+}
+
+/** Whether sudo may be asked. */
+export function readSudo(values: Values, { env }: Surroundings): boolean {
+  const text = values.text("no-sudo") || env.SLIPWAY_NO_SUDO || "false";
+  const isRefused = parseBoolean(text);
+  if (isRefused === undefined) throw new UsageError(`invalid value ${JSON.stringify(text)} of SLIPWAY_NO_SUDO: must be true or false`);
+  return !isRefused;
 }
 
 function readRights(values: Values): Pick<Request, "network" | "allowed"> {

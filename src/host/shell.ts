@@ -27,7 +27,7 @@ import { readMergeRequest } from "./merge.ts";
 import { type ParsedFlags, parseFlags, refusePositional } from "./parse-flags.ts";
 import { readPruneRequest, showPruned } from "./prune.ts";
 import { readRegistryOptions } from "./registry-options.ts";
-import { readRequest, readStateDir } from "./request.ts";
+import { readRequest, readStateDir, readSudo } from "./request.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { findNearest, UsageError } from "./usage.ts";
 import { type Values, valuesOf } from "./values.ts";
@@ -104,7 +104,7 @@ async function runDoctor(parsed: ParsedFlags, core: Core, surroundings: Surround
   const registry = readRegistryOptions(values, surroundings);
   const place = readStateDir(values, surroundings);
   return await observe(values, registry, surroundings, cleanUpOf(place, surroundings), async (_, renderer) => {
-    const diagnosis = await core.diagnose(place);
+    const diagnosis = await core.diagnose({ ...place, sudo: readSudo(values, surroundings) });
     const findings = findForDoctor(parsed, place, registry.dockerConfig, surroundings);
     surroundings.stdout.write(renderer.redact(showDiagnosis(diagnosis, findings, values.text("format"))));
     return chosenOf(diagnosis) === undefined ? 1 : 0;

@@ -70,7 +70,14 @@ const capability = "security.capability";
 export type Content =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** A range of a local file; `path` is raw. */
-  | { readonly kind: "file"; readonly path: RawPath; readonly offset: number; readonly size: number };
+  | {
+      readonly kind: "file";
+      readonly path: RawPath;
+      readonly offset: number;
+      readonly size: number;
+      /** The same bytes from who may open the file, where this process may not. */
+      readonly read?: () => AsyncIterable<Uint8Array>;
+    };
 
 /** What a layer is written from. A file's `entry.sha256`, where given, is checked against what is read. */
 export interface LayerItem {

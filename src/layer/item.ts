@@ -102,7 +102,7 @@ export async function digestContent(content: Content): Promise<string> {
   if (content.kind === "bytes") return hash("sha256", content.bytes, "hex");
   const digest = new ContentHash(content.size);
   let sinceTurn = 0;
-  for (const chunk of readRange(content)) {
+  for await (const chunk of content.read?.() ?? readRange(content)) {
     digest.update(chunk);
     sinceTurn += chunk.length;
     if (sinceTurn < turnBytes) continue;

@@ -32,6 +32,7 @@ export {
   type HeldBytes,
   type HeldTar,
   type IndexSink,
+  keptTexts,
   MalformedLayerError,
   MissingProgramError,
   openBlobs,

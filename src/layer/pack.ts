@@ -3,6 +3,7 @@
 import type { Readable, Writable } from "node:stream";
 import { FrameWriter, type Helper, readFrames } from "../helper/helper.ts";
 import { isDigest } from "../image/digest.ts";
+import { ContentHash } from "./content-hash.ts";
 import { type Entry, toText } from "./entry.ts";
 import { paddingOf } from "./header.ts";
 import { changedFile, type PreparedItem, settleDigest, settleInline } from "./item.ts";
@@ -84,6 +85,13 @@ async function sendItems(items: AsyncIterable<PreparedItem>, { out, entries, wai
       const { content } = item;
       if (settleInline(item)) {
         if (content?.kind === "bytes") await out.literal(content.bytes);
+      } else if (content?.kind === "file" && content.read !== undefined) {
+        const hash = new ContentHash(content.size);
+        for await (const chunk of content.read()) {
+          hash.update(chunk);
+          await out.literal(chunk);
+        }
+        settleDigest(item, hash.digest());
       } else if (content?.kind === "file") {
         waiting.push(item);
         out.file(content.path, content.offset, content.size);

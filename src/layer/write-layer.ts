@@ -65,7 +65,7 @@ export async function* encodeItems(items: AsyncIterable<PreparedItem>, entries: 
       if (content?.kind === "bytes") yield content.bytes;
     } else if (content?.kind === "file") {
       const hash = new ContentHash(content.size);
-      for (const chunk of readRange(content)) {
+      for await (const chunk of content.read?.() ?? readRange(content)) {
         hash.update(chunk);
         yield chunk;
       }

@@ -6,14 +6,10 @@ import { failure, type Listener, listenAt, messages, onMessages } from "../agent
 /** As in BuildKit, a build neither adds nor removes nor locks keys. */
 const passedOn: ReadonlySet<number> = new Set([messages.listKeys, messages.sign]);
 
-/** Listens on a new socket `name` in a directory until it is closed. */
-export function openAgentProxy(
-  directory: string,
-  name: string,
-  { socket, ...place }: { readonly socket: string; readonly mode: number; readonly uid: number; readonly gid: number },
-): Promise<Listener> {
+/** Listens on a new socket `name` in a directory, which is this user's alone, until it is closed; `socket` is the agent's. */
+export function openAgentProxy(directory: string, name: string, socket: string): Promise<Listener> {
   return listenAt(directory, name, {
-    ...place,
+    mode: 0o600,
     onClient(client) {
       const upstream = connect(socket);
       onMessages(client, (message) => {

@@ -9,8 +9,11 @@ import {
   directoryAttributes,
   type FileView,
   listDirectory,
+  move,
   removeTree,
   resolvePath,
+  type ScannedEntry,
+  scanDirectory,
   settleOwners,
   unpackLayer,
 } from "../filesystem/filesystem.ts";
@@ -103,8 +106,10 @@ export class CacheStore {
   }
 
   /** Where a mount's `source` lies in its slot. */
-  locate(directory: string, { id, source }: CacheMount): RawPath {
-    const { path, node } = resolvePath(diskView(join(directory, content)), source);
+  async locate(directory: string, { id, source }: CacheMount, tools: CacheTools): Promise<RawPath> {
+    if (source === "") return content;
+    const root = join(directory, content);
+    const { path, node } = resolvePath(tools.helper.isForeign ? await scannedView(root, tools) : diskView(root), source);
     if (node === undefined) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
     return path === "" ? content : `${content}/${path}`;
   }
@@ -126,7 +131,7 @@ export class CacheStore {
     } catch (error) {
       tools.signal.throwIfAborted();
       this.#keeper.warn(`Cannot bring back what the cache "${mount.id}" held: ${error instanceof Error ? error.message : error}`);
-      for (const left of listDirectories(fresh)) await removeTree(left);
+      for (const left of listDirectories(fresh)) await removeTree(left, tools.helper);
       return false;
     }
   }
@@ -140,13 +145,13 @@ export class CacheStore {
       while (!(await making.take(join(directory, ".."), "alone"))) await sleep(retryMs, undefined, { signal: tools.signal });
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
-      if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
+      if (await this.#restore(mount, fresh, tools)) await move(join(fresh, cacheFolder), join(directory, content), tools.helper);
       else {
         await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
-        await rename(join(fresh, content), join(directory, content));
+        await move(join(fresh, content), join(directory, content), tools.helper);
       }
     } finally {
-      await removeTree(fresh);
+      await removeTree(fresh, tools.helper);
       await making.close();
     }
   }
@@ -169,7 +174,7 @@ async function empty(all: string, tools: CacheTools): Promise<void> {
       while (!(await hold.take(slot, "alone"))) await sleep(retryMs, undefined, { signal: tools.signal });
       if (!existsSync(join(slot, content))) continue;
       await rename(join(slot, content), gone);
-      await removeTree(gone);
+      await removeTree(gone, tools.helper);
     } finally {
       await hold.close();
     }
@@ -189,6 +194,21 @@ function hashOf(text: string): string {
 
 function typeOf(stats: ReturnType<typeof lstatSync>): EntryType {
   return stats?.isSymbolicLink() ? "symlink" : stats?.isDirectory() ? "directory" : "file";
+}
+
+/** The same where this process may not look everywhere. */
+async function scannedView(root: string, tools: CacheTools): Promise<FileView> {
+  const found = new Map<RawPath, ScannedEntry>();
+  for await (const entry of scanDirectory(root, tools)) found.set(entry.path, entry);
+  return {
+    list: () => [],
+    lstat(path) {
+      const entry = found.get(path);
+      if (entry === undefined) return undefined;
+      const type = entry.type === "socket" ? "file" : entry.type;
+      return { attributes: { ...entry, type }, inode: {} };
+    },
+  };
 }
 
 /** As much of a directory as it takes to resolve a path in it. */

@@ -26,6 +26,53 @@ const itself = (message: string) => message;
 /** The first that fits. */
 const rows: readonly Row[] = [
   {
+    when: /sudo -n fails: .*password/,
+    reason: itself,
+    change: "let this user run sudo without a password, run the job as root, or see userns",
+  },
+  {
+    when: /sudo -n fails: .*(?:tty|terminal)/,
+    reason: itself,
+    change: "take requiretty from the sudoers file for this user (Defaults:NAME !requiretty)",
+  },
+  {
+    when: /sudo -n fails: .*(?:no new privileges|nosuid)/,
+    reason: itself,
+    change: "it needs a job without no_new_privs (in Kubernetes allowPrivilegeEscalation) on a file system that is not mounted nosuid",
+  },
+  {
+    when: /sudo -n fails: .*slipway-helper: (?:Permission denied|command not found)/,
+    reason: itself,
+    change: "the state directory must be where programs may be executed (noexec); pass another as --state-dir",
+  },
+  {
+    when: /sudo -n fails: /,
+    reason: itself,
+    change: "let this user run sudo without a password, or run the job as root",
+  },
+  {
+    when: /it needs root/,
+    reason: itself,
+    change: "run the job as root, or with sudo that asks for no password",
+  },
+  {
+    when: /Cannot map ids: /,
+    reason: itself,
+    change:
+      "as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME, or a line NAME:100000:65536 in both /etc/subuid and /etc/subgid",
+  },
+  {
+    when: /Cannot run new.idmap: No such file/,
+    reason: (message) => `${/new.idmap/.exec(message)?.[0]} is not installed`,
+    change: "install the package uidmap, on Fedora shadow-utils",
+  },
+  {
+    when: /Cannot map subordinate ids/,
+    reason: (message) => message.split("\n")[0] ?? message,
+    change:
+      "newuidmap and newgidmap must be setuid root, without no_new_privs; in a container that is not enough, but setcap cap_setuid+ep newuidmap and cap_setgid+ep newgidmap are",
+  },
+  {
     when: /overlayfs/,
     reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
     change: "mount a volume (in Kubernetes an emptyDir) and pass it as --state-dir",
@@ -95,12 +142,12 @@ const rows: readonly Row[] = [
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" },
 ];
 
+/** With `needsRoot` it must be the builder that is root. */
 export function explainRefusal(message: string, stateDir: string, needsRoot: boolean): Refusal {
   const uid = process.geteuid?.() ?? 0;
   if (needsRoot && uid !== 0) {
-    const change = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
     const reason = `it needs root, and this is uid ${uid}`;
-    return { reason, change, message: reason };
+    return { reason, change: "run the container as root", message: reason };
   }
   const row = rows.find(({ when }) => when.test(message));
   const { change = "", lack } = row ?? {};

@@ -8,6 +8,7 @@ import type { Helper } from "../helper/helper.ts";
 import { type Digest, hexOf } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
 import { type IndexSink, indexLayer } from "../layer/layer.ts";
+import type { Deputy } from "./deputy.ts";
 import { Hold } from "./hold.ts";
 
 /** A layer on top of others. */
@@ -29,10 +30,12 @@ export interface Level {
 const parallelUnpacks = 4;
 
 interface LayerStoreTools {
-  readonly helper: Helper;
   readonly files: LayerFiles;
   readonly indexes?: IndexSink | undefined;
   readonly marks: OverlayMarks;
+  /** Of who unpacks. */
+  readonly helper: Helper;
+  readonly deputy: Pick<Deputy, "workDir" | "ids">;
   /** Owners lie in records beside the files. */
   readonly recordsOwners: boolean;
 }
@@ -40,6 +43,7 @@ interface LayerStoreTools {
 export class LayerStore {
   readonly #folder: string;
   readonly #helper: Helper;
+  readonly #workDir: string;
   readonly #files: LayerFiles;
   readonly #indexes: IndexSink | undefined;
   readonly #marks: OverlayMarks;
@@ -54,10 +58,12 @@ export class LayerStore {
   constructor(folder: string, tools: LayerStoreTools) {
     this.#folder = folder;
     this.#helper = tools.helper;
+    this.#workDir = tools.deputy.workDir ?? folder;
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
-    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
+    const form = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
+    this.#suffix = `${form}${tools.deputy.ids}`;
     this.#hold = new Hold(tools.helper);
   }
 
@@ -83,7 +89,7 @@ export class LayerStore {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const home = this.#homeOf(chain);
     const directory = join(home, "fs");
-    if (!(await moveDirectory(made, home))) await removeTree(made);
+    if (!(await moveDirectory(made, home))) await removeTree(made, this.#helper);
     if (!(await this.#hold.take(home))) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
     this.#known.set(chain, Promise.resolve({ directory, tree }));
     this.#files.register(layer.diffId, directory);
@@ -110,7 +116,7 @@ export class LayerStore {
     }
   }
 
-  /** Overlayfs cannot read in one form what it has written in the other. */
+  /** Overlayfs cannot read in one form what it has written in the other, and who has other ids sees other owners. */
   #homeOf(chain: Digest): string {
     return join(this.#folder, `${hexOf(chain)}${this.#suffix}`);
   }
@@ -121,8 +127,8 @@ export class LayerStore {
   }
 
   async #unpackInto(home: string, layer: Layer, below: Level | undefined, known: Tree | undefined): Promise<Tree> {
-    const fresh = join(this.#folder, `new-${randomUUID()}`);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const fresh = join(this.#workDir, `layer-${randomUUID()}`);
+    for (const folder of [this.#folder, this.#workDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(join(fresh, "fs"), { recursive: true });
     try {
       const lower = below && this.#lowerOf(below);
@@ -133,7 +139,7 @@ export class LayerStore {
       await this.#hold.take(home);
       return tree;
     } finally {
-      await removeTree(fresh);
+      await removeTree(fresh, this.#helper);
     }
   }
 

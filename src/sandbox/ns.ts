@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { changesFromUpper, type LayerFiles, type OverlayMarks, removeTree, type Tree, unpackLayer } from "../filesystem/filesystem.ts";
 import { type Helper, recordOwners } from "../helper/helper.ts";
 import type { Layer } from "../image/image.ts";
+import type { Deputy } from "./deputy.ts";
 import { writeAptFile, writeEtcFiles } from "./etc-files.ts";
 import { LayerStore, type Level } from "./layer-store.ts";
 import { MountShop, type MountTools } from "./prepare-mounts.ts";
@@ -19,32 +20,39 @@ const maxLayers = 500;
 
 interface NsTools extends MountTools, Pick<SandboxOptions, "indexes" | "ignores"> {
   readonly files: LayerFiles;
+  readonly deputy: Deputy;
 }
 
 export type NsName = "ns" | "userns" | "userns-single";
 
 /** In a user namespace where `user` is given. */
 export function openNs(name: NsName, given: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
-  const { stateDir } = given;
+  const { stateDir, deputy } = given;
   const recordsOwners = user !== undefined && user.ids !== "all";
   const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
   const tools = { ...given, helper };
   const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
   const mounts = new MountShop(tools, { moves: false, hasOwners: !recordsOwners });
   const roots = new Set<NsRoot>();
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await Promise.all([...roots].map((root) => root.close()));
+    await Promise.all([layers.close(), mounts.close()]);
+    await deputy.close();
+  };
   return {
     name,
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join(stateDir, "work", randomUUID()), { ...tools, layers, mounts, user });
+      const root = new NsRoot(join(deputy.workDir ?? join(stateDir, "work"), randomUUID()), { ...tools, layers, mounts, user });
       roots.add(root);
       return root;
     },
     saveCaches: (signal) => mounts.saveCaches(signal),
-    async close() {
-      await Promise.all([...roots].map((root) => root.close()));
-      await Promise.all([layers.close(), mounts.close()]);
+    close() {
+      closed ??= close();
+      return closed;
     },
   };
 }
@@ -120,7 +128,7 @@ class NsRoot implements Root {
     const upper = join(made, "fs");
     const ending = await this.#inTurn(() => this.#start(command, home, upper, stopped));
     if (ending.exitCode !== 0) {
-      await removeTree(home);
+      await removeTree(home, this.#helper);
       return { ...ending, changes: [], publish: async () => {} };
     }
     const tools = { helper: this.#helper, signal: stopped };
@@ -133,7 +141,7 @@ class NsRoot implements Root {
   async close(): Promise<void> {
     this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
     await this.#turn;
-    await removeTree(this.#work);
+    await removeTree(this.#work, this.#helper);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -185,7 +193,7 @@ class NsRoot implements Root {
     if (this.#ignores === undefined) return this.#store.publish(top.made, layer, below, tree);
     const level = this.#store.add(Promise.resolve(layer), below, tree);
     await level.directory;
-    await removeTree(top.made);
+    await removeTree(top.made, this.#helper);
     return level;
   }
 }

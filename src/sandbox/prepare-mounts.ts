@@ -4,11 +4,12 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Listener } from "../agent/agent.ts";
-import { removeTree } from "../filesystem/filesystem.ts";
+import { own, removeTree } from "../filesystem/filesystem.ts";
 import type { Helper } from "../helper/helper.ts";
 import type { RawPath } from "../layer/entry.ts";
 import { openAgentProxy } from "./agent-proxy.ts";
 import { CacheStore } from "./caches.ts";
+import type { Deputy } from "./deputy.ts";
 import { Hold } from "./hold.ts";
 import { layOut } from "./lay-out.ts";
 import type { AgentMount, BindMount, CacheMount, ContentMount, Mount, MountSource, TmpfsMount } from "./mount.ts";
@@ -28,6 +29,7 @@ export interface ReadyMounts {
 
 export interface MountTools extends Pick<SandboxOptions, "stateDir" | "freshCaches" | "keeper"> {
   readonly helper: Helper;
+  readonly deputy: Deputy;
 }
 
 /** The mounts of all commands of one sandbox. */
@@ -45,11 +47,11 @@ export class MountShop {
    * is this user's, in whose place the command's is.
    */
   constructor(
-    { stateDir, freshCaches, keeper, helper }: MountTools,
+    { stateDir, freshCaches, keeper, helper, deputy }: MountTools,
     { moves, hasOwners = true }: { readonly moves: boolean; readonly hasOwners?: boolean },
   ) {
-    this.#work = join(stateDir, "work", randomUUID());
-    this.#caches = new CacheStore(join(stateDir, "caches"), freshCaches, keeper);
+    this.#work = join(deputy.workDir ?? join(stateDir, "work"), randomUUID());
+    this.#caches = new CacheStore(join(stateDir, `caches${deputy.ids}`), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
     this.#hasOwners = hasOwners;
@@ -67,7 +69,7 @@ export class MountShop {
       await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
-      await Promise.all(copies.map(removeTree));
+      await Promise.all(copies.map((copy) => removeTree(copy, this.#helper)));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
@@ -78,9 +80,9 @@ export class MountShop {
       const ready: ReadyMount[] = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join(home, `mount-${i}`), copies }, signal));
-        else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
+        else if (mount.kind === "cache") ready.push(await this.#readyCache(mount, slots.get(mount.key) ?? "", signal));
         else if (mount.kind === "agent")
-          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
+          ready.push(await this.#readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };
@@ -96,7 +98,7 @@ export class MountShop {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#shared.values());
-    await removeTree(this.#work);
+    await removeTree(this.#work, this.#helper);
   }
 
   /** In one order for all commands, so that no two wait for each other. */
@@ -113,9 +115,10 @@ export class MountShop {
     return slots;
   }
 
-  #readyCache(mount: CacheMount, directory: string): ReadyMount {
+  async #readyCache(mount: CacheMount, directory: string, signal: AbortSignal): Promise<ReadyMount> {
     const { target, writable } = mount;
-    return { kind: "bind", target, directory, below: this.#caches.locate(directory, mount), writable };
+    const below = await this.#caches.locate(directory, mount, { helper: this.#helper, signal });
+    return { kind: "bind", target, directory, below, writable };
   }
 
   async #readyBind(
@@ -143,9 +146,10 @@ export class MountShop {
     await layOut(source, directory, "tree", { helper: this.#helper, signal });
     return directory;
   }
-}
 
-async function readyAgent(mount: AgentMount, home: string, name: string, agents: Listener[]): Promise<ReadyMount> {
-  agents.push(await openAgentProxy(home, name, mount));
-  return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
+  async #readyAgent(mount: AgentMount, home: string, name: string, agents: Listener[]): Promise<ReadyMount> {
+    agents.push(await openAgentProxy(home, name, mount.socket));
+    await own(join(home, name), mount, this.#helper);
+    return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
+  }
 }

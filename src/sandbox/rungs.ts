@@ -3,12 +3,13 @@
 import { join } from "node:path";
 import type { Helper } from "../helper/helper.ts";
 import { openChroot } from "./chroot.ts";
+import type { Deputy, Right } from "./deputy.ts";
 import { homeInPlace, isExecutorImage, openInPlace, placeInPlace } from "./in-place.ts";
 import { type NsName, openNs } from "./ns.ts";
 import type { Sandbox, SandboxName, SandboxOptions } from "./sandbox.ts";
 import type { Place, UserNamespace } from "./start-command.ts";
 
-type RungTools = SandboxOptions & { readonly helper: Helper };
+type RungTools = SandboxOptions & { readonly helper: Helper; readonly deputy: Deputy };
 
 /** What may be lacking without a whole sandbox being impossible: a fresh /proc, a mount of overlayfs, a listener to system calls. */
 export type Need = "proc" | "overlay" | "listener";
@@ -29,26 +30,28 @@ export interface Rung {
   readonly name: SandboxName;
   /** Whether it comes into question; it does where this is left out. */
   readonly isOffered?: () => boolean;
-  readonly needsRoot: boolean;
+  readonly right: Right;
+  /** Nobody else can do it for the builder, and it must be root itself. */
+  readonly needsRoot?: boolean;
   /** The next one is tried where the one before it is refused for something that it does not need. */
   readonly forms: readonly [Form, ...Form[]];
 }
 
 export const rungs: readonly Rung[] = [
-  { name: "ns", needsRoot: true, forms: [inNamespaces("ns", "namespaces and overlayfs", undefined)] },
+  { name: "ns", right: "root", forms: [inNamespaces("ns", "namespaces and overlayfs", undefined)] },
   {
     name: "userns",
-    needsRoot: true,
+    right: "ids",
     forms: [
       inNamespaces("userns", "a user namespace and overlayfs", { processes: "own", ids: "all" }),
       inNamespaces("userns", "a user namespace and overlayfs", { processes: "shared", ids: "all" }),
     ],
   },
-  { name: "chroot", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
-  { name: "inplace", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
+  { name: "chroot", right: "own", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", right: "own", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
   {
     name: "userns-single",
-    needsRoot: false,
+    right: "own",
     forms: [
       withOneId({ processes: "own", ids: "recorded" }),
       withOneId({ processes: "shared", ids: "recorded" }),
@@ -56,8 +59,14 @@ export const rungs: readonly Rung[] = [
       withOneId({ processes: "shared", ids: "one" }),
     ],
   },
-  { name: "chroot-bare", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] },
+  { name: "chroot-bare", right: "own", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] },
 ];
+
+/** Where commands run, and who sees to it. */
+export function describeTrial(form: Form, { description }: Deputy, stateDir: string): string {
+  const place = form.describe(stateDir);
+  return description === "" ? place : `${place}, ${description}`;
+}
 
 function needsOf(user: UserNamespace | undefined): readonly Need[] {
   return [...(user?.processes === "own" ? ["proc" as const] : []), ...(user?.ids === "recorded" ? ["listener" as const] : [])];

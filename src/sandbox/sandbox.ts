@@ -104,6 +104,10 @@ export interface CacheKeeper {
 export interface SandboxOptions {
   /** Absolute; unpacked layers and work directories lie below it. */
   readonly stateDir: string;
+  /** It goes with the build. */
+  readonly stateIsPrivate: boolean;
+  /** Whether a builder that is not root may ask for it. */
+  readonly sudo: boolean;
   /** Ids of caches that are emptied before the first command that mounts them. */
   readonly freshCaches: ReadonlySet<string>;
   readonly blobs: Blobs;
@@ -134,9 +138,11 @@ export interface SandboxReport {
 }
 
 /** Tries every sandbox, from the strongest to the weakest. */
-export async function surveySandboxes(helper: Helper, stateDir: string): Promise<readonly SandboxReport[]> {
+export async function surveySandboxes(
+  tools: Pick<SandboxOptions, "stateDir" | "stateIsPrivate" | "sudo"> & { readonly helper: Helper },
+): Promise<readonly SandboxReport[]> {
   const { surveyRungs } = await import("./survey.ts");
-  return surveyRungs(helper, stateDir);
+  return surveyRungs(tools);
 }
 
 /** Makes what RUN mounts as caches smaller, in a state directory. */

@@ -94,7 +94,7 @@ export async function startCommand(command: Command, place: Place, options: Star
   let last: ReturnType<typeof setTimeout> | undefined;
   const stop = () => {
     child.stdin.end();
-    last = setTimeout(() => process.kill(child.pid, "SIGKILL"), killAfterMs);
+    last = setTimeout(() => child.kill(), killAfterMs);
   };
   signal.addEventListener("abort", stop, { once: true });
   try {

@@ -4,15 +4,15 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../filesystem/filesystem.ts";
-import type { Helper } from "../helper/helper.ts";
+import { appoint, type Deputy, type DeputyTools } from "./deputy.ts";
 import { explainRefusal, type Refusal } from "./explain-refusal.ts";
 import type { Form, Need, Rung } from "./rungs.ts";
 import type { Command, SandboxName } from "./sandbox.ts";
 import { SandboxError, startCommand } from "./start-command.ts";
 
-/** How a sandbox can be had here, or why not. */
+/** How a sandbox can be had here, or why not. Whoever is told has to close the deputy. */
 export type Trial =
-  | { readonly name: SandboxName; readonly form: Form; readonly warning: string | undefined }
+  | { readonly name: SandboxName; readonly form: Form; readonly deputy: Deputy; readonly warning: string | undefined }
   | { readonly name: SandboxName; readonly refusal: Refusal };
 
 /** Nothing is run: an empty list of arguments means that all is set up and taken down again. */
@@ -28,24 +28,36 @@ const nothing: Command = {
   stderr() {},
 };
 
-export async function tryRung({ name, forms, needsRoot }: Rung, helper: Helper, stateDir: string): Promise<Trial> {
+export async function tryRung({ name, right, needsRoot = false, forms }: Rung, tools: DeputyTools): Promise<Trial> {
+  let deputy: Deputy;
+  try {
+    deputy = await appoint(right, tools);
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    return { name, refusal: explainRefusal(error.message, tools.stateDir, needsRoot) };
+  }
   let refusal: Refusal | undefined;
   const lacks = new Set<Need>();
   for (const form of forms) {
     if (form.needs.some((need) => lacks.has(need))) continue;
-    const tried = await tryForm(form, helper, stateDir);
-    if (!(tried instanceof SandboxError)) return { name, form, ...tried };
-    refusal = explainRefusal(tried.message, stateDir, needsRoot);
+    const tried = await tryForm(form, deputy, tools.stateDir);
+    if (!(tried instanceof SandboxError)) return { name, form, deputy, ...tried };
+    refusal = explainRefusal(tried.message, tools.stateDir, needsRoot);
     if (refusal.lack === undefined) break;
     lacks.add(refusal.lack);
   }
+  await deputy.close();
   return { name, refusal: refusal as Refusal };
 }
 
-async function tryForm(form: Form, helper: Helper, stateDir: string): Promise<{ readonly warning: string | undefined } | SandboxError> {
+async function tryForm(
+  form: Form,
+  { helper, workDir }: Deputy,
+  stateDir: string,
+): Promise<{ readonly warning: string | undefined } | SandboxError> {
   let home = "";
   try {
-    home = join(form.homeIn?.(stateDir) ?? stateDir, "work", `probe-${randomUUID()}`);
+    home = join(workDir ?? join(form.homeIn?.(stateDir) ?? stateDir, "work"), `probe-${randomUUID()}`);
     await mkdir(home, { recursive: true, mode: 0o700 });
     for (const name of form.directories) await mkdir(join(home, name));
     let warning: string | undefined;
@@ -60,6 +72,6 @@ async function tryForm(form: Form, helper: Helper, stateDir: string): Promise<{ 
     if (form.homeIn !== undefined && (error as NodeJS.ErrnoException).code === "EACCES") return new SandboxError((error as Error).message);
     throw error;
   } finally {
-    if (home !== "") await removeTree(home);
+    if (home !== "") await removeTree(home, helper);
   }
 }

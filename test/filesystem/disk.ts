@@ -129,5 +129,5 @@ export function wrapHelper(script: string, extraFds: HelperOptions["extraFds"] =
   const exited = new Promise<Awaited<HelperProcess["exited"]>>((resolve) =>
     child.on("close", (code, signal) => resolve({ code, signal, stderr: Buffer.concat(chunks).toString() })),
   );
-  return { stdin, stdout, fds, pid: child.pid ?? -1, exited };
+  return { stdin, stdout, fds, kill: () => void child.kill("SIGKILL"), exited };
 }

@@ -69,6 +69,7 @@ const usual: Request = {
   baseFolder: undefined,
   cache: undefined,
   sandbox: "auto",
+  sudo: true,
   stateDir: "/tmp/slipway-abcdef",
   stateIsPrivate: true,
   checkOnly: false,

@@ -186,7 +186,7 @@ test("a helper that is killed is an error", needsHelper, async (t) => {
     path: helper?.path ?? "",
     start(args, options) {
       const started = (helper as Helper).start(args, options);
-      process.kill(started.pid, "SIGKILL");
+      started.kill();
       return started;
     },
   };

@@ -16,6 +16,8 @@ async function makeOptions(test: { after(clean: () => void): void }): Promise<Sa
   test.after(() => rmSync(stateDir, { recursive: true, force: true }));
   return {
     stateDir,
+    stateIsPrivate: false,
+    sudo: true,
     freshCaches: new Set(),
     blobs: await openBlobs(stateDir),
     files: openLayerFiles(join(stateDir, "spool")),

@@ -25,9 +25,10 @@ test("a layer that several stages add at the same moment is read and unpacked on
       return base.open();
     },
   });
-  const store = new LayerStore(folder, { helper, files: openLayerFiles(join(folder, "spool")), marks: "trusted", recordsOwners: false });
+  const tools = { helper, deputy: { workDir: join(folder, "work"), ids: "" }, marks: "trusted", recordsOwners: false } as const;
+  const store = new LayerStore(join(folder, "layers"), { ...tools, files: openLayerFiles(join(folder, "spool")) });
   const levels = [1, 2, 3].map(() => store.add(layer, undefined, undefined));
   const directories = new Set(await Promise.all(levels.map((level) => level.directory)));
   await store.close();
-  assert.deepEqual([opened, directories.size, readdirSync(folder).length], [1, 1, 1]);
+  assert.deepEqual([opened, directories.size, readdirSync(join(folder, "layers")).length], [1, 1, 1]);
 });

@@ -87,10 +87,15 @@ export async function openStage(test: TestContext, choice: SandboxChoice, layers
   const files = openLayerFiles(join(directory, "spool"));
   const events: Event[] = [];
   const report = { emit: (event: Event) => void events.push(event), mask() {} };
-  const sandbox = await openSandbox(choice, { stateDir: directory, freshCaches: new Set(), blobs, files, helper, report });
+  const sandbox = await openSandbox(choice, {
+    ...{ stateDir: directory, stateIsPrivate: stateDir === undefined, sudo: true, freshCaches: new Set() },
+    ...{ blobs, files, helper, report },
+  });
   test.after(async () => {
     await sandbox.close();
-    if (stateDir === undefined) await rm(directory, { recursive: true, force: true });
+    // Another stage may still be open in it, which then removes what is not this user's.
+    const removed = stateDir === undefined && rm(directory, { recursive: true, force: true });
+    await (process.geteuid?.() === 0 ? removed : Promise.resolve(removed).catch(() => {}));
   });
   const root = await sandbox.openRoot();
   let tree = emptyTree;

@@ -80,6 +80,7 @@ export async function openBuilder(test: Owner): Promise<Builder> {
         compression: "gzip",
         compressionLevel: undefined,
         sandbox: "auto",
+        sudo: true,
         baseFolder: undefined,
         cache: undefined,
         stateDir: join(directory, `state-${number}`),
