@@ -7457,9 +7457,9 @@ function openRegistry(options2, tools) {
 // src/sandbox/sandbox.ts
 var { join: join9 } = process.getBuiltinModule("node:path");
 var sandboxNames = ["ns", "userns", "chroot", "inplace", "userns-single", "chroot-bare"];
-async function surveySandboxes(helper2, stateDir) {
+async function surveySandboxes(tools) {
   const { surveyRungs } = await import("./sandbox-survey.mjs");
-  return surveyRungs(helper2, stateDir);
+  return surveyRungs(tools);
 }
 async function pruneCaches(stateDir, limits, tools) {
   const prune2 = await import("./sandbox-prune-caches.mjs");
@@ -13344,7 +13344,8 @@ var fileSystems = {
   801189825: "zfs",
   4076150800: "f2fs"
 };
-async function diagnose({ stateDir }) {
+async function diagnose(request2) {
+  const { stateDir } = request2;
   await makeStateDirectory(stateDir);
   const { type, bavail, bsize } = await statfs(stateDir);
   const place = { fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`, freeBytes: bavail * bsize };
@@ -13353,7 +13354,7 @@ async function diagnose({ stateDir }) {
     const problem = helper2?.message ?? `there is no helper program for ${process.platform}/${process.arch}`;
     return { helper: { problem }, ...place, sandboxes: [] };
   }
-  return { helper: { path: helper2.path }, ...place, sandboxes: await surveySandboxes(helper2, stateDir) };
+  return { helper: { path: helper2.path }, ...place, sandboxes: await surveySandboxes({ ...request2, helper: helper2 }) };
 }
 
 // src/build/merge.ts
@@ -13639,7 +13640,7 @@ async function carryOut(plan, parts, request2, tools) {
     const fresh = freshCaches(plan);
     const openOnce = () => {
       const sandbox = opened[0] ?? openSandbox(request2.sandbox, {
-        stateDir,
+        ...request2,
         keeps: directoriesOf(request2.cache),
         freshCaches: fresh,
         blobs,

@@ -1,4 +1,5 @@
 import {
+  describeTrial,
   rungs,
   showRefusal,
   tryRung
@@ -11,7 +12,7 @@ import "./shared-1.mjs";
 
 // src/sandbox/choose.ts
 async function chooseSandbox(choice, options) {
-  const { helper, report } = options;
+  const { helper, report, stateDir } = options;
   const tried = rungs.filter(({ name, isOffered }) => choice === name || choice === "auto" && isOffered?.() !== false);
   if (tried.length === 0) {
     const names = rungs.map(({ name }) => name).join(", ");
@@ -21,15 +22,15 @@ async function chooseSandbox(choice, options) {
     throw new Error(`Cannot run commands: there is no helper program for ${process.arch}; builds without RUN work here`);
   const refused = [];
   for (const rung of tried) {
-    const trial = await tryRung(rung, helper, options.stateDir);
+    const trial = await tryRung(rung, { ...options, helper });
     if ("refusal" in trial) {
       refused.push({ name: rung.name, text: showRefusal(trial.refusal) });
       continue;
     }
-    const why = [`${rung.name}: ${trial.form.describe(options.stateDir)}`, ...refused.map(showRefused)].join("; ");
+    const why = [`${rung.name}: ${describeTrial(trial.form, trial.deputy, stateDir)}`, ...refused.map(showRefused)].join("; ");
     report.emit({ kind: "notice", text: `sandbox: ${why}` });
     if (trial.warning !== void 0) report.emit({ kind: "warning", text: trial.warning });
-    return trial.form.open({ ...options, helper }, why);
+    return trial.form.open({ ...options, helper: trial.deputy.helper, deputy: trial.deputy }, why);
   }
   throw new Error(choice === "auto" ? explainNothing(refused) : `Cannot use the sandbox "${choice}": ${refused[0]?.text}`);
 }
@@ -39,7 +40,7 @@ function showRefused({ name, text }) {
 function explainNothing(refused) {
   const [first = "", ...others] = new Set(refused.map(({ text }) => text));
   return [
-    "Cannot run commands: RUN needs root with CAP_SYS_ADMIN, anybody who may make user namespaces, or root with CAP_SYS_CHROOT.",
+    "Cannot run commands: RUN needs root with CAP_SYS_ADMIN, sudo that asks for no password, anybody who may make user namespaces, or root with CAP_SYS_CHROOT.",
     `Here: ${others.length === 0 ? first : refused.map(showRefused).join("; ")}.`,
     "Kubernetes: run the container as root with the default capabilities. Builds without RUN work here."
   ].join(" ");

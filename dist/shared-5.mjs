@@ -3,6 +3,267 @@ import {
   isDigest
 } from "./shared-7.mjs";
 
+// src/image/encode.ts
+var { createHash } = process.getBuiltinModule("node:crypto");
+var mediaTypes = {
+  oci: {
+    index: "application/vnd.oci.image.index.v1+json",
+    manifest: "application/vnd.oci.image.manifest.v1+json",
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: {
+      none: "application/vnd.oci.image.layer.v1.tar",
+      gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+      zstd: "application/vnd.oci.image.layer.v1.tar+zstd"
+    }
+  },
+  docker: {
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
+    manifest: "application/vnd.docker.distribution.manifest.v2+json",
+    config: "application/vnd.docker.container.image.v1+json",
+    layer: {
+      none: "application/vnd.docker.image.rootfs.diff.tar",
+      gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+      zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd"
+    }
+  }
+};
+function isForeignLayer(mediaType) {
+  return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
+}
+var none = { document: {}, descriptor: {} };
+function digestOf(bytes) {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+function layerDescriptor(layer, family) {
+  if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
+  const { annotations } = layer.descriptor;
+  return {
+    mediaType: mediaTypes[family].layer[layer.compression],
+    digest: layer.descriptor.digest,
+    size: layer.descriptor.size,
+    ...annotations === void 0 ? {} : { annotations }
+  };
+}
+function encodeImage(image, annotations = none) {
+  checkHistory(image);
+  const types5 = mediaTypes[image.family];
+  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: types5.manifest,
+    config: config.descriptor,
+    layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
+    ...annotationsField(annotations.document)
+  };
+  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2), annotations.descriptor) };
+}
+function encodeRelease(images, annotations = none) {
+  const [first, ...others] = images;
+  if (first === void 0) throw new Error("Cannot encode a release without an image");
+  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
+}
+function encodeIndex(images, family, annotations = none) {
+  const mediaType = mediaTypes[family].index;
+  const index = {
+    schemaVersion: 2,
+    mediaType,
+    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
+    ...annotationsField(annotations.document)
+  };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations.descriptor) };
+}
+function platformOf(config) {
+  const { architecture, os, variant, "os.version": version2, "os.features": features } = config;
+  return {
+    architecture,
+    os,
+    ...variant === void 0 ? {} : { variant },
+    ...version2 === void 0 ? {} : { "os.version": version2 },
+    ...features === void 0 ? {} : { "os.features": features }
+  };
+}
+function encodeBlob(mediaType, text, annotations = {}) {
+  const bytes = Buffer.from(text);
+  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations) };
+}
+function annotate(descriptor, annotations) {
+  return { ...descriptor, ...annotationsField(annotations) };
+}
+function annotationsField(annotations) {
+  const keys = Object.keys(annotations).sort();
+  return keys.length === 0 ? {} : { annotations: Object.fromEntries(keys.map((key) => [key, annotations[key] ?? ""])) };
+}
+function checkHistory({ config, layers }) {
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== layers.length)
+    throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
+  if (layers.some((layer, i) => layer.diffId !== diffIds[i]))
+    throw new Error("Cannot encode image: its configuration lists other layers than it has");
+  const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
+  if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
+}
+function alignHistory(config) {
+  const count = config.rootfs.diff_ids.length;
+  let spare = (config.history ?? []).filter((line) => !line.empty_layer).length - count;
+  const marked = (config.history ?? []).map((line) => {
+    if (line.empty_layer || spare <= 0) return line;
+    spare -= 1;
+    return { ...line, empty_layer: true };
+  });
+  const created = config.created;
+  const missing = Array.from({ length: Math.max(0, -spare) }, () => ({
+    ...created === void 0 ? {} : { created },
+    comment: "layer without history in the base image"
+  }));
+  return { ...config, history: [...missing, ...marked] };
+}
+function leaveOutEmpty(image) {
+  if (image.config === void 0) return image;
+  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
+}
+function isEmpty(value) {
+  return value === null || value === "" || value === false || typeof value === "object" && Object.keys(value).length === 0;
+}
+function sortKeys(value) {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (value === null || typeof value !== "object") return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key])]));
+}
+
+// src/layer/verify.ts
+var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
+var DigestMismatchError = class extends Error {
+  name = "DigestMismatchError";
+};
+async function* verifyBytes(stream, expected) {
+  const hash3 = createHash2("sha256");
+  let size = 0;
+  let held;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (expected.size !== void 0 && size > expected.size)
+      throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it is longer than its ${expected.size} bytes`);
+    hash3.update(chunk);
+    if (held !== void 0) yield held;
+    held = chunk;
+  }
+  if (expected.size !== void 0 && size !== expected.size)
+    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it ends after ${size} of ${expected.size} bytes`);
+  const digest = `sha256:${hash3.digest("hex")}`;
+  if (digest !== expected.digest)
+    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": its bytes have the digest ${digest}`);
+  if (held !== void 0) yield held;
+}
+
+// src/layer/blobs.ts
+var { createHash: createHash3, randomUUID } = process.getBuiltinModule("node:crypto");
+var { createReadStream } = process.getBuiltinModule("node:fs");
+var { access, mkdir, open, rename, rm } = process.getBuiltinModule("node:fs/promises");
+var { join } = process.getBuiltinModule("node:path");
+async function openBlobs(directory) {
+  const folder2 = join(directory, "blobs", "sha256");
+  const unfinished = join(directory, "blobs", "unfinished");
+  await mkdir(folder2, { recursive: true });
+  await mkdir(unfinished, { recursive: true });
+  const path2 = (digest) => join(folder2, hexOf(digest));
+  const temporary = async () => join(unfinished, randomUUID());
+  const publish = async (file, digest) => {
+    await rename(file, path2(digest));
+    return path2(digest);
+  };
+  return {
+    directory,
+    path: path2,
+    temporary,
+    publish,
+    has: (digest) => access(path2(digest)).then(
+      () => true,
+      () => false
+    ),
+    open: (digest) => verifyBytes(createReadStream(path2(digest), { highWaterMark: 256 << 10 }), { digest }),
+    async write(expected, bytes, signal) {
+      const file = await temporary();
+      try {
+        const stored = await writeFile(file, expected === void 0 ? bytes : verifyBytes(bytes, expected), signal);
+        return { ...stored, path: await publish(file, stored.digest) };
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      }
+    }
+  };
+}
+async function writeFile(path2, bytes, signal) {
+  const handle = await open(path2, "wx", 420);
+  try {
+    const hash3 = createHash3("sha256");
+    let size = 0;
+    const pending = new PendingWrites(handle, path2);
+    for await (const chunk of bytes) {
+      signal?.throwIfAborted();
+      hash3.update(chunk);
+      size += chunk.length;
+      await pending.add(chunk);
+    }
+    await pending.flush();
+    signal?.throwIfAborted();
+    return { digest: `sha256:${hash3.digest("hex")}`, size };
+  } finally {
+    await handle.close();
+  }
+}
+var PendingWrites = class {
+  #handle;
+  #path;
+  #chunks = [];
+  #bytes = 0;
+  constructor(handle, path2) {
+    this.#handle = handle;
+    this.#path = path2;
+  }
+  async add(chunk) {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= 256 << 10 || this.#chunks.length >= 512) await this.flush();
+  }
+  async flush() {
+    let chunks = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    while (chunks.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause) => {
+        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
+      });
+      chunks = dropBytes(chunks, bytesWritten);
+    }
+  }
+};
+function dropBytes(chunks, count) {
+  let left = count;
+  return chunks.flatMap((chunk) => {
+    const dropped = Math.min(left, chunk.length);
+    left -= dropped;
+    return dropped === chunk.length ? [] : [chunk.subarray(dropped)];
+  });
+}
+
+// src/helper/last-bytes.ts
+var kept = 1 << 16;
+var LastBytes = class {
+  #chunks = [];
+  #size = 0;
+  add(chunk) {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    while (this.#size - (this.#chunks[0]?.length ?? 0) >= kept) this.#size -= this.#chunks.shift()?.length ?? 0;
+  }
+  /** At most the last 64 KiB, without white space at their end. */
+  text() {
+    return Buffer.concat(this.#chunks).subarray(-kept).toString().trimEnd();
+  }
+};
+
 // src/helper/frames.ts
 var headerSize = 5;
 var batchSize = 1 << 18;
@@ -145,6 +406,135 @@ var FrameReader = class {
   }
 };
 
+// src/helper/server.ts
+var { spawn } = process.getBuiltinModule("node:child_process");
+var { open: open2 } = process.getBuiltinModule("node:fs/promises");
+var { createConnection } = process.getBuiltinModule("node:net");
+var { constants } = process.getBuiltinModule("node:os");
+var ServerError = class extends Error {
+  name = "ServerError";
+  /** As spawn(2) has it where the program could not be started. */
+  code;
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+};
+var ready = "slipway-helper ready\n";
+var patienceMs = 3e4;
+async function startServer(options) {
+  const { directory, command, env, rubbish, path: path2 } = options;
+  const handle = await open2(directory, "r");
+  const here = `/proc/self/fd/${handle.fd}`;
+  const child = spawn(command[0], command.slice(1), { cwd: here, env, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
+  try {
+    await awaitReady(child);
+    const server = new Server(`${here}/socket`);
+    const life = await server.live(rubbish);
+    return {
+      helper: { path: path2, isForeign: true, start: (args, startOptions = {}) => server.start(args, startOptions) },
+      async close(last) {
+        (await server.live(last)).destroySoon();
+        await ended;
+        life.destroy();
+        await handle.close();
+      }
+    };
+  } catch (error) {
+    child.kill("SIGKILL");
+    await closeQuietly(handle);
+    throw error;
+  }
+}
+async function closeQuietly(handle) {
+  await handle.close().catch(() => {
+  });
+}
+async function awaitReady(child) {
+  const errors = new LastBytes();
+  child.stderr?.on("data", (chunk) => errors.add(chunk));
+  let said = "";
+  await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new ServerError(`no answer within ${patienceMs / 1e3} s`)), patienceMs);
+    const settle = (error) => {
+      clearTimeout(timer);
+      if (error === void 0) resolve();
+      else reject(error);
+    };
+    child.stdout?.setEncoding("latin1").on("data", (text) => {
+      said = (said + text).slice(-4096);
+      if (said.includes(ready)) settle();
+    });
+    child.once("error", (cause) => settle(new ServerError(cause.message, cause.code)));
+    child.once("close", (code, signal) => settle(new ServerError(errors.text() || `it ended with ${signal ?? `exit code ${code}`}`)));
+  });
+}
+var Server = class {
+  #socket;
+  #count = 0;
+  constructor(socket) {
+    this.#socket = socket;
+  }
+  /** A connection that lasts as long as the builder. */
+  live(rubbish) {
+    const life = this.#connect("L", 0, Buffer.from(rubbish.map((path2) => `${path2}\0`).join("")));
+    life.unref();
+    return new Promise((resolve, reject) => {
+      life.once("connect", () => resolve(life.on("error", () => {
+      })));
+      life.once("error", reject);
+    });
+  }
+  start(args, { signal, extraFds = [] }) {
+    this.#count += 1;
+    const number = this.#count;
+    const streams = Array.from({ length: 3 + extraFds.length }, (_, i) => this.#connect(String(i), number));
+    const control = this.#connect("C", number, Buffer.from([streams.length, ...Buffer.from(args.map((word) => `${word}\0`).join(""))]));
+    const [stdin, stdout, stderr, ...fds] = streams;
+    const errors = new LastBytes();
+    stderr.on("data", (chunk) => errors.add(chunk));
+    stdin.resume();
+    const kill = () => void control.write("K");
+    signal?.addEventListener("abort", kill, { once: true });
+    if (signal?.aborted) kill();
+    const exited = awaitStatus(control).then(async (status) => {
+      signal?.removeEventListener("abort", kill);
+      stdin.destroy();
+      for (const stream of streams) if (!stream.readableFlowing && stream.listenerCount("readable") === 0) stream.resume();
+      await Promise.all(streams.map((stream) => stream.closed ? void 0 : new Promise((resolve) => stream.once("close", resolve))));
+      return { ...status, stderr: errors.text() };
+    });
+    exited.catch(() => {
+    });
+    return { stdin, stdout, fds, kill, exited };
+  }
+  #connect(role, number, more = Buffer.alloc(0)) {
+    const head = Buffer.alloc(9);
+    head.writeUInt8(role.charCodeAt(0), 0);
+    head.writeUInt32LE(number, 1);
+    head.writeUInt32LE(more.length, 5);
+    const socket = createConnection(this.#socket);
+    socket.on("error", () => {
+    });
+    socket.write(Buffer.concat([head, more]));
+    return socket;
+  }
+};
+async function awaitStatus(control) {
+  const chunks = [];
+  control.on("data", (chunk) => chunks.push(chunk));
+  await new Promise((resolve) => control.once("close", resolve));
+  const answer = Buffer.concat(chunks);
+  if (answer.length < 4) return { code: null, signal: "the end of its server" };
+  const status = answer.readUInt32LE(0);
+  const number = status & 127;
+  return number === 0 ? { code: status >> 8 & 255, signal: null } : { code: null, signal: nameOfSignal(number) };
+}
+function nameOfSignal(number) {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+}
+
 // src/helper/session.ts
 var helperGone = new Error("the helper ended early");
 var Session = class {
@@ -178,12 +568,11 @@ var Session = class {
 };
 
 // src/helper/helper.ts
-var { spawn } = process.getBuiltinModule("node:child_process");
-var { createHash } = process.getBuiltinModule("node:crypto");
-var { readFile } = process.getBuiltinModule("node:fs/promises");
+var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
+var { createHash: createHash4 } = process.getBuiltinModule("node:crypto");
+var { readFile, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
 var { fileURLToPath } = process.getBuiltinModule("node:url");
 var architectures = { x64: "x86_64", arm64: "aarch64" };
-var keptStderr = 1 << 16;
 var folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
 async function openHelper() {
   const architecture = architectures[process.arch];
@@ -196,7 +585,10 @@ async function openHelper() {
 var recorders = /* @__PURE__ */ new Set(["apply", "unpack", "scan"]);
 function recordOwners(helper) {
   const start = ([command = "", ...args], options) => helper.start(recorders.has(command) ? [command, "--record", ...args] : [command, ...args], options);
-  return { path: helper.path, start };
+  return { ...helper, start };
+}
+async function copyHelper(to) {
+  await writeFile2(to, await verifyFile(folder, `slipway-helper-${architectures[process.arch]}`), { flag: "wx", mode: 320 });
 }
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
@@ -210,27 +602,20 @@ async function verifyFile(directory, name) {
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
   const bytes = await read(file);
   const expected = manifest.files?.[name];
-  const actual = createHash("sha256").update(bytes).digest("hex");
+  const actual = createHash4("sha256").update(bytes).digest("hex");
   if (expected?.size !== bytes.length || expected.sha256 !== actual)
     throw new Error(
       `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
     );
+  return bytes;
 }
 function startHelper(path2, args, { signal, extraFds = [] }) {
-  const child = spawn(path2, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
+  const child = spawn2(path2, args, { env: {}, stdio: ["pipe", "pipe", "pipe", ...extraFds], signal, killSignal: "SIGKILL" });
   const stdio = child.stdio;
-  const chunks = [];
-  let kept = 0;
-  child.stderr?.on("data", (chunk) => {
-    chunks.push(chunk);
-    kept += chunk.length;
-    while (kept - (chunks[0]?.length ?? 0) >= keptStderr) kept -= chunks.shift()?.length ?? 0;
-  });
+  const errors = new LastBytes();
+  child.stderr?.on("data", (chunk) => errors.add(chunk));
   const exited = new Promise((resolve, reject) => {
-    child.once(
-      "close",
-      (code, killed) => resolve({ code, signal: killed, stderr: Buffer.concat(chunks).subarray(-keptStderr).toString().trimEnd() })
-    );
+    child.once("close", (code, killed) => resolve({ code, signal: killed, stderr: errors.text() }));
     child.once("error", (cause) => {
       if (child.pid === void 0) reject(new Error(`Cannot start the helper "${path2}": ${cause.message}`, { cause }));
     });
@@ -243,258 +628,13 @@ function startHelper(path2, args, { signal, extraFds = [] }) {
     stdin: stdio[0],
     stdout: stdio[1],
     fds: stdio.slice(3),
-    pid: child.pid ?? -1,
+    kill: () => void child.kill("SIGKILL"),
     exited
   };
 }
 
-// src/image/encode.ts
-var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
-var mediaTypes = {
-  oci: {
-    index: "application/vnd.oci.image.index.v1+json",
-    manifest: "application/vnd.oci.image.manifest.v1+json",
-    config: "application/vnd.oci.image.config.v1+json",
-    layer: {
-      none: "application/vnd.oci.image.layer.v1.tar",
-      gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
-      zstd: "application/vnd.oci.image.layer.v1.tar+zstd"
-    }
-  },
-  docker: {
-    index: "application/vnd.docker.distribution.manifest.list.v2+json",
-    manifest: "application/vnd.docker.distribution.manifest.v2+json",
-    config: "application/vnd.docker.container.image.v1+json",
-    layer: {
-      none: "application/vnd.docker.image.rootfs.diff.tar",
-      gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
-      zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd"
-    }
-  }
-};
-function isForeignLayer(mediaType) {
-  return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
-}
-var none = { document: {}, descriptor: {} };
-function digestOf(bytes) {
-  return `sha256:${createHash2("sha256").update(bytes).digest("hex")}`;
-}
-function layerDescriptor(layer, family) {
-  if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
-  const { annotations } = layer.descriptor;
-  return {
-    mediaType: mediaTypes[family].layer[layer.compression],
-    digest: layer.descriptor.digest,
-    size: layer.descriptor.size,
-    ...annotations === void 0 ? {} : { annotations }
-  };
-}
-function encodeImage(image, annotations = none) {
-  checkHistory(image);
-  const types5 = mediaTypes[image.family];
-  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: types5.manifest,
-    config: config.descriptor,
-    layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
-    ...annotationsField(annotations.document)
-  };
-  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2), annotations.descriptor) };
-}
-function encodeRelease(images, annotations = none) {
-  const [first, ...others] = images;
-  if (first === void 0) throw new Error("Cannot encode a release without an image");
-  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
-}
-function encodeIndex(images, family, annotations = none) {
-  const mediaType = mediaTypes[family].index;
-  const index = {
-    schemaVersion: 2,
-    mediaType,
-    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
-    ...annotationsField(annotations.document)
-  };
-  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations.descriptor) };
-}
-function platformOf(config) {
-  const { architecture, os, variant, "os.version": version2, "os.features": features } = config;
-  return {
-    architecture,
-    os,
-    ...variant === void 0 ? {} : { variant },
-    ...version2 === void 0 ? {} : { "os.version": version2 },
-    ...features === void 0 ? {} : { "os.features": features }
-  };
-}
-function encodeBlob(mediaType, text, annotations = {}) {
-  const bytes = Buffer.from(text);
-  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations) };
-}
-function annotate(descriptor, annotations) {
-  return { ...descriptor, ...annotationsField(annotations) };
-}
-function annotationsField(annotations) {
-  const keys = Object.keys(annotations).sort();
-  return keys.length === 0 ? {} : { annotations: Object.fromEntries(keys.map((key) => [key, annotations[key] ?? ""])) };
-}
-function checkHistory({ config, layers }) {
-  const diffIds = config.rootfs.diff_ids;
-  if (diffIds.length !== layers.length)
-    throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
-  if (layers.some((layer, i) => layer.diffId !== diffIds[i]))
-    throw new Error("Cannot encode image: its configuration lists other layers than it has");
-  const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
-  if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
-}
-function alignHistory(config) {
-  const count = config.rootfs.diff_ids.length;
-  let spare = (config.history ?? []).filter((line) => !line.empty_layer).length - count;
-  const marked = (config.history ?? []).map((line) => {
-    if (line.empty_layer || spare <= 0) return line;
-    spare -= 1;
-    return { ...line, empty_layer: true };
-  });
-  const created = config.created;
-  const missing = Array.from({ length: Math.max(0, -spare) }, () => ({
-    ...created === void 0 ? {} : { created },
-    comment: "layer without history in the base image"
-  }));
-  return { ...config, history: [...missing, ...marked] };
-}
-function leaveOutEmpty(image) {
-  if (image.config === void 0) return image;
-  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
-}
-function isEmpty(value) {
-  return value === null || value === "" || value === false || typeof value === "object" && Object.keys(value).length === 0;
-}
-function sortKeys(value) {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (value === null || typeof value !== "object") return value;
-  const keys = Object.keys(value).sort();
-  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key])]));
-}
-
-// src/layer/verify.ts
-var { createHash: createHash3 } = process.getBuiltinModule("node:crypto");
-var DigestMismatchError = class extends Error {
-  name = "DigestMismatchError";
-};
-async function* verifyBytes(stream, expected) {
-  const hash3 = createHash3("sha256");
-  let size = 0;
-  let held;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    if (expected.size !== void 0 && size > expected.size)
-      throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it is longer than its ${expected.size} bytes`);
-    hash3.update(chunk);
-    if (held !== void 0) yield held;
-    held = chunk;
-  }
-  if (expected.size !== void 0 && size !== expected.size)
-    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it ends after ${size} of ${expected.size} bytes`);
-  const digest = `sha256:${hash3.digest("hex")}`;
-  if (digest !== expected.digest)
-    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": its bytes have the digest ${digest}`);
-  if (held !== void 0) yield held;
-}
-
-// src/layer/blobs.ts
-var { createHash: createHash4, randomUUID } = process.getBuiltinModule("node:crypto");
-var { createReadStream } = process.getBuiltinModule("node:fs");
-var { access, mkdir, open, rename, rm } = process.getBuiltinModule("node:fs/promises");
-var { join } = process.getBuiltinModule("node:path");
-async function openBlobs(directory) {
-  const folder2 = join(directory, "blobs", "sha256");
-  const unfinished = join(directory, "blobs", "unfinished");
-  await mkdir(folder2, { recursive: true });
-  await mkdir(unfinished, { recursive: true });
-  const path2 = (digest) => join(folder2, hexOf(digest));
-  const temporary = async () => join(unfinished, randomUUID());
-  const publish = async (file, digest) => {
-    await rename(file, path2(digest));
-    return path2(digest);
-  };
-  return {
-    directory,
-    path: path2,
-    temporary,
-    publish,
-    has: (digest) => access(path2(digest)).then(
-      () => true,
-      () => false
-    ),
-    open: (digest) => verifyBytes(createReadStream(path2(digest), { highWaterMark: 256 << 10 }), { digest }),
-    async write(expected, bytes, signal) {
-      const file = await temporary();
-      try {
-        const stored = await writeFile(file, expected === void 0 ? bytes : verifyBytes(bytes, expected), signal);
-        return { ...stored, path: await publish(file, stored.digest) };
-      } catch (error) {
-        await rm(file, { force: true });
-        throw error;
-      }
-    }
-  };
-}
-async function writeFile(path2, bytes, signal) {
-  const handle = await open(path2, "wx", 420);
-  try {
-    const hash3 = createHash4("sha256");
-    let size = 0;
-    const pending = new PendingWrites(handle, path2);
-    for await (const chunk of bytes) {
-      signal?.throwIfAborted();
-      hash3.update(chunk);
-      size += chunk.length;
-      await pending.add(chunk);
-    }
-    await pending.flush();
-    signal?.throwIfAborted();
-    return { digest: `sha256:${hash3.digest("hex")}`, size };
-  } finally {
-    await handle.close();
-  }
-}
-var PendingWrites = class {
-  #handle;
-  #path;
-  #chunks = [];
-  #bytes = 0;
-  constructor(handle, path2) {
-    this.#handle = handle;
-    this.#path = path2;
-  }
-  async add(chunk) {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes >= 256 << 10 || this.#chunks.length >= 512) await this.flush();
-  }
-  async flush() {
-    let chunks = this.#chunks;
-    this.#chunks = [];
-    this.#bytes = 0;
-    while (chunks.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause) => {
-        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
-      });
-      chunks = dropBytes(chunks, bytesWritten);
-    }
-  }
-};
-function dropBytes(chunks, count) {
-  let left = count;
-  return chunks.flatMap((chunk) => {
-    const dropped = Math.min(left, chunk.length);
-    left -= dropped;
-    return dropped === chunk.length ? [] : [chunk.subarray(dropped)];
-  });
-}
-
 // src/layer/program.ts
-var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
+var { spawn: spawn3 } = process.getBuiltinModule("node:child_process");
 var { once } = process.getBuiltinModule("node:events");
 var { pipeline } = process.getBuiltinModule("node:stream/promises");
 var usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/kaniko:/busybox";
@@ -510,7 +650,7 @@ var MissingProgramError = class extends Error {
   }
 };
 async function* runProgram(program, args, input) {
-  const child = spawn2(program, args, { env: { PATH: usualPath }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn3(program, args, { env: { PATH: usualPath }, stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text) => {
     if (complaint.length < 4096) complaint += text;
@@ -544,7 +684,7 @@ async function* noteFault(input, fault) {
 }
 
 // src/layer/zstd-program.ts
-var { spawn: spawn3 } = process.getBuiltinModule("node:child_process");
+var { spawn: spawn4 } = process.getBuiltinModule("node:child_process");
 var { once: once2 } = process.getBuiltinModule("node:events");
 async function* runZstd(args, input) {
   try {
@@ -554,7 +694,7 @@ async function* runZstd(args, input) {
   }
 }
 async function zstdVersion(path2 = usualPath) {
-  const child = spawn3("zstd", ["-q", "--version"], { env: { PATH: path2 }, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn4("zstd", ["-q", "--version"], { env: { PATH: path2 }, stdio: ["ignore", "pipe", "ignore"] });
   const ended = once2(child, "close");
   ended.catch(() => {
   });
@@ -955,7 +1095,7 @@ var HeldInput = class {
 };
 
 // src/layer/held-tar.ts
-var { open: open2 } = process.getBuiltinModule("node:fs/promises");
+var { open: open3 } = process.getBuiltinModule("node:fs/promises");
 async function openHeldTar(layer, options) {
   const { helper, root = "", digests, maxBytes: maxBytes2, signal } = options;
   const ofFile = layer.file === void 0 ? void 0 : await compressionOf(layer.file);
@@ -968,7 +1108,7 @@ async function openHeldTar(layer, options) {
   return new HeldTar(layer, session, maxBytes2, input && new HeldInput(input.bytes, fds[1], stdout));
 }
 async function compressionOf(file) {
-  const handle = await open2(file);
+  const handle = await open3(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
     return sniffCompression(buffer.subarray(0, bytesRead));
@@ -1491,7 +1631,7 @@ function isWithin(value, most) {
 
 // src/layer/item.ts
 var { hash: hash2 } = process.getBuiltinModule("node:crypto");
-var { closeSync, constants, fstatSync, openSync, readSync } = process.getBuiltinModule("node:fs");
+var { closeSync, constants: constants2, fstatSync, openSync, readSync } = process.getBuiltinModule("node:fs");
 var { setImmediate } = process.getBuiltinModule("node:timers/promises");
 var ContentChangedError = class extends Error {
   name = "ContentChangedError";
@@ -1536,7 +1676,7 @@ function settleInline(item) {
 function* readRange(range) {
   let handle;
   try {
-    handle = openSync(toBytes(range.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    handle = openSync(toBytes(range.path), constants2.O_RDONLY | constants2.O_NOFOLLOW | constants2.O_NONBLOCK);
   } catch (cause) {
     throw contentFailure(range.path, cause);
   }
@@ -1558,7 +1698,7 @@ async function digestContent(content) {
   if (content.kind === "bytes") return hash2("sha256", content.bytes, "hex");
   const digest = new ContentHash(content.size);
   let sinceTurn = 0;
-  for (const chunk of readRange(content)) {
+  for await (const chunk of content.read?.() ?? readRange(content)) {
     digest.update(chunk);
     sinceTurn += chunk.length;
     if (sinceTurn < turnBytes) continue;
@@ -1623,6 +1763,13 @@ async function sendItems(items, { out, entries, waiting }) {
       const { content } = item;
       if (settleInline(item)) {
         if (content?.kind === "bytes") await out.literal(content.bytes);
+      } else if (content?.kind === "file" && content.read !== void 0) {
+        const hash3 = new ContentHash(content.size);
+        for await (const chunk of content.read()) {
+          hash3.update(chunk);
+          await out.literal(chunk);
+        }
+        settleDigest(item, hash3.digest());
       } else if (content?.kind === "file") {
         waiting.push(item);
         out.file(content.path, content.offset, content.size);
@@ -2056,7 +2203,7 @@ async function* encodeItems(items, entries) {
       if (content?.kind === "bytes") yield content.bytes;
     } else if (content?.kind === "file") {
       const hash3 = new ContentHash(content.size);
-      for (const chunk of readRange(content)) {
+      for await (const chunk of content.read?.() ?? readRange(content)) {
         hash3.update(chunk);
         yield chunk;
       }
@@ -2117,8 +2264,8 @@ async function readHeld(layer, visitor, options) {
 }
 async function summarizeContent(entry, content, take = () => {
 }) {
-  const kept = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : void 0;
-  const held = kept === void 0 ? await content.hold() : void 0;
+  const kept2 = keptTexts.has(entry.path) && entry.size <= maxKeptText ? [] : void 0;
+  const held = kept2 === void 0 ? await content.hold() : void 0;
   if (held !== void 0) {
     await take(held);
     return { sha256: (await held.end()).sha256 };
@@ -2126,12 +2273,12 @@ async function summarizeContent(entry, content, take = () => {
   const hash3 = new ContentHash(entry.size);
   const chunks = observe(content, (chunk) => {
     hash3.update(chunk);
-    kept?.push(chunk);
+    kept2?.push(chunk);
   });
   await take({ [Symbol.asyncIterator]: () => leaveOpen(chunks) });
   for (let next = await chunks.next(); !next.done; next = await chunks.next()) ;
   const sha256 = hash3.digest();
-  return kept === void 0 ? { sha256 } : { sha256, text: Buffer.concat(kept).toString("latin1") };
+  return kept2 === void 0 ? { sha256 } : { sha256, text: Buffer.concat(kept2).toString("latin1") };
 }
 function withSummary(entry, { sha256, text }) {
   const known = makeEntry(entry.path, entry, entry.xattrs, sha256);
@@ -2329,7 +2476,7 @@ function nameOf(path2) {
 }
 
 // src/filesystem/files.ts
-var { lstat, mkdir: mkdir2, open: open3, rm: rm3 } = process.getBuiltinModule("node:fs/promises");
+var { access: access2, constants: constants3, lstat, mkdir: mkdir2, open: open4, rm: rm3 } = process.getBuiltinModule("node:fs/promises");
 var { join: join2 } = process.getBuiltinModule("node:path");
 function openLayerFiles(directory) {
   const unpacked = /* @__PURE__ */ new Map();
@@ -2368,9 +2515,17 @@ async function findUnpacked(root, wanted) {
   for (const path2 of wanted) {
     if (path2 !== pathOfName(path2)) continue;
     const stat2 = await isDirectory2(parentOf(path2)) ? await look(path2) : void 0;
-    if (stat2?.isFile()) found.set(path2, { kind: "file", path: joinPath(root, path2), offset: 0, size: stat2.size });
+    if (stat2?.isFile() && await mayRead(`${root}/${path2}`))
+      found.set(path2, { kind: "file", path: joinPath(root, path2), offset: 0, size: stat2.size });
   }
   return found;
+}
+async function mayRead(path2) {
+  if (process.geteuid?.() === 0) return true;
+  return access2(toBytes(path2), constants3.R_OK).then(
+    () => true,
+    () => false
+  );
 }
 var Spool = class {
   #layer;
@@ -2400,7 +2555,7 @@ var Spool = class {
     const found = /* @__PURE__ */ new Map();
     const paths = new Set([...wanted].map(pathOfName));
     const turns = /* @__PURE__ */ new Map();
-    const handle = await open3(file, "w", 384);
+    const handle = await open4(file, "w", 384);
     let position = 0;
     try {
       await readLayer(this.#layer, {
@@ -2429,6 +2584,62 @@ var Spool = class {
 };
 function hasContent(pair) {
   return pair[1] !== void 0;
+}
+
+// src/filesystem/foreign.ts
+var { accessSync, constants: constants4 } = process.getBuiltinModule("node:fs");
+var { chmod, chown, rename: rename2 } = process.getBuiltinModule("node:fs/promises");
+function throughHelper(content, { helper, signal }) {
+  if (!helper.isForeign || mayRead2(content)) return content;
+  return { ...content, read: () => readThrough(helper, content, signal) };
+}
+function readableItem(item, tools) {
+  const { content } = item;
+  return content?.kind === "file" && tools.helper.isForeign ? { ...item, content: throughHelper(content, tools) } : item;
+}
+function readableChanges(items, tools) {
+  return Promise.all(
+    items.map(async (item) => {
+      const { entry, content } = readableItem(item, tools);
+      if (content?.kind !== "file" || content.read === void 0 || !keptTexts.has(entry.path))
+        return { entry, ...content && { content } };
+      const chunks = [];
+      for await (const chunk of content.read()) chunks.push(chunk);
+      return { entry, content: { kind: "bytes", bytes: Buffer.concat(chunks) } };
+    })
+  );
+}
+function mayRead2({ path: path2 }) {
+  try {
+    accessSync(toBytes(path2), constants4.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+async function* readThrough(helper, { path: path2, offset, size }, signal) {
+  const child = helper.start(["read", toText(path2), String(offset), String(size)], { signal });
+  child.stdin.end();
+  for await (const chunk of child.stdout) yield chunk;
+  const { code, signal: killed, stderr } = await child.exited;
+  signal?.throwIfAborted();
+  if (code !== 0) throw new Error(stderr || `Cannot read "${toText(path2)}": the helper ended with ${killed ?? `exit code ${code}`}`);
+}
+async function own(path2, { uid, gid, mode }, helper) {
+  if (helper.isForeign) return order(helper, ["own", String(uid), String(gid), mode.toString(8), path2]);
+  await chown(path2, uid, gid);
+  await chmod(path2, mode);
+}
+async function move(from, to, helper) {
+  if (helper.isForeign) return order(helper, ["move", from, to]);
+  await rename2(from, to);
+}
+async function order(helper, args) {
+  const child = helper.start(args);
+  child.stdin.end();
+  child.stdout.resume();
+  const { code, signal, stderr } = await child.exited;
+  if (code !== 0) throw new Error(stderr || `Cannot do "${args[0]}": the helper ended with ${signal ?? `exit code ${code}`}`);
 }
 
 // src/filesystem/scan.ts
@@ -2525,7 +2736,7 @@ async function* listDirectory(root, prefix, tools) {
     if (type === "file" && nlink > 1) first.set(inode, path2);
     const entry = makeEntry(path2, { ...found, type }, keepStored(xattrs));
     if (type !== "file" || found.size === 0) yield { entry };
-    else yield { entry, content: { kind: "file", path: joinPath(rawRoot, found.path), offset: 0, size: found.size } };
+    else yield readableItem({ entry, content: { kind: "file", path: joinPath(rawRoot, found.path), offset: 0, size: found.size } }, tools);
   }
 }
 
@@ -2534,7 +2745,8 @@ var { execFile } = process.getBuiltinModule("node:child_process");
 var { lstatSync, readdirSync, rmdirSync } = process.getBuiltinModule("node:fs");
 var { rm: rm4 } = process.getBuiltinModule("node:fs/promises");
 var { promisify: promisify2 } = process.getBuiltinModule("node:util");
-async function removeTree(directory) {
+async function removeTree(directory, helper) {
+  if (helper?.isForeign) return order(helper, ["remove", directory]);
   try {
     if (removeEmpty(directory)) return;
     await run("rm", "-rf", "--one-file-system", "--", directory).catch(async () => {
@@ -2641,26 +2853,29 @@ function whiteout(path2) {
 // src/filesystem/compare.ts
 var { createHash: createHash7 } = process.getBuiltinModule("node:crypto");
 var { createReadStream: createReadStream2, readFileSync } = process.getBuiltinModule("node:fs");
-async function isChanged(root, found, node, hashed2) {
+async function isChanged(root, found, node, tools) {
   const old = node.attributes;
   const differs = found.type !== old.type || found.mode !== old.mode || found.uid !== old.uid || found.gid !== old.gid || found.devMajor !== old.devMajor || found.devMinor !== old.devMinor || found.xattrs.get("security.capability") !== old.xattrs?.get("security.capability");
   if (differs || found.type === "directory") return differs;
   const isSameTime = found.mtime === old.mtime && (old.mtimeNs === 0 || found.mtimeNs === old.mtimeNs);
   if (!isSameTime || found.size !== old.size || found.link !== old.link) return true;
-  return !await hasContent2(root, found, node, hashed2);
+  return !await hasContent2(root, found, node, tools);
 }
-async function hasContent2(root, found, node, hashed2) {
+async function hasContent2(root, found, node, tools) {
   if (found.type !== "file" || found.size === 0) return true;
   if (node.sha256 === void 0) return false;
+  const { hashed: hashed2 } = tools;
   const known = hashed2.get(found.inode);
-  const sha256 = known ?? await hashFile(`${toRaw(root)}/${found.path}`, found.size);
+  const sha256 = known ?? await hashFile(`${toRaw(root)}/${found.path}`, found.size, tools);
   if (found.nlink > 1) hashed2.set(found.inode, sha256);
   return node.sha256 === sha256;
 }
 var smallSize = 1 << 18;
-async function hashFile(path2, size) {
+async function hashFile(path2, size, tools) {
   const hash3 = createHash7("sha256");
-  if (size <= smallSize) hash3.update(readFileSync(toBytes(path2)));
+  const { read } = throughHelper({ kind: "file", path: path2, offset: 0, size }, tools);
+  if (read !== void 0) for await (const chunk of read()) hash3.update(chunk);
+  else if (size <= smallSize) hash3.update(readFileSync(toBytes(path2)));
   else for await (const chunk of createReadStream2(toBytes(path2), { highWaterMark: smallSize })) hash3.update(chunk);
   return hash3.digest("hex");
 }
@@ -2669,7 +2884,7 @@ async function hashFile(path2, size) {
 var { setTimeout: sleep } = process.getBuiltinModule("node:timers/promises");
 async function changesFromUpper(upper, lower, tools, options) {
   const collector = new ChangeCollector(upper);
-  const hashed2 = /* @__PURE__ */ new Map();
+  const compare = { ...tools, hashed: /* @__PURE__ */ new Map() };
   const opaque = /* @__PURE__ */ new Map();
   for await (const entry of scanDirectory(upper, tools)) {
     const { path: path2, type } = entry;
@@ -2687,7 +2902,7 @@ async function changesFromUpper(upper, lower, tools, options) {
     if (path2 === "" || options.exclude(path2)) continue;
     const node = lower.lstat(path2);
     const owned = withOwner(found, node);
-    if (node === void 0 || await isChanged(upper, owned, node, hashed2)) collector.add(owned);
+    if (node === void 0 || await isChanged(upper, owned, node, compare)) collector.add(owned);
   }
   for (const [path2, { names, trail }] of opaque) {
     for (const name of lower.list(path2)) {
@@ -2695,7 +2910,8 @@ async function changesFromUpper(upper, lower, tools, options) {
       if (!names.has(name) && !options.exclude(child)) collector.hide(child, trail);
     }
   }
-  return collector.items();
+  const items = collector.items();
+  return tools.helper.isForeign ? readableChanges(items, tools) : items;
 }
 function withOwner(found, node) {
   if (!found.xattrs.has(unrecorded) || node === void 0) return found;
@@ -2719,7 +2935,7 @@ async function snapshot(root, tools, options = {}) {
 }
 async function changesFromScan(root, before, lower, tools, options) {
   const collector = new ChangeCollector(root);
-  const hashed2 = /* @__PURE__ */ new Map();
+  const compare = { ...tools, hashed: /* @__PURE__ */ new Map() };
   let at = 0;
   let gone;
   const isGone = (path2) => gone !== void 0 && path2.startsWith(`${gone}/`);
@@ -2759,8 +2975,8 @@ async function changesFromScan(root, before, lower, tools, options) {
       if (path2 === "" || options.exclude(path2)) continue;
       const node = lower.lstat(path2);
       const owned = withOwner(found, node);
-      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, owned, node, hashed2)) continue;
-      if (node === void 0 || await isChanged(root, owned, node, hashed2)) collector.add(owned);
+      if (options.isMoved && isOld && isSameButForCtime(old, frame) && node && await hasContent2(root, owned, node, compare)) continue;
+      if (node === void 0 || await isChanged(root, owned, node, compare)) collector.add(owned);
     }
   }
   hideUpTo(void 0);
@@ -3185,12 +3401,12 @@ function tooManyLinks(path2) {
 }
 
 // src/filesystem/settle-owners.ts
-var { writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
+var { writeFile: writeFile3 } = process.getBuiltinModule("node:fs/promises");
 async function settleOwners(root, { uid, gid }, tools) {
   const owner = Buffer.alloc(32);
   owner.writeUInt32LE(uid, 16);
   owner.writeUInt32LE(gid, 20);
-  await writeFile2(`${root}.owners`, owner);
+  await writeFile3(`${root}.owners`, owner);
   for await (const _ of scanFrames(root, tools)) ;
 }
 
@@ -3555,9 +3771,9 @@ var Applier = class {
   }
   #attributes(frames, { mode, uid, gid, mtime, mtimeNs, xattrs }) {
     frames.u32(mode).u32(uid).u32(gid).u64(mtime).u32(mtimeNs);
-    const kept = [...xattrs ?? []].filter(([name]) => isKeptXattr(name));
-    frames.u32(kept.length);
-    for (const [name, value] of kept) frames.text(name).text(value);
+    const kept2 = [...xattrs ?? []].filter(([name]) => isKeptXattr(name));
+    frames.u32(kept2.length);
+    for (const [name, value] of kept2) frames.text(name).text(value);
     return frames;
   }
 };
@@ -3575,13 +3791,13 @@ async function unpackLayer(layer, { root, form, marks = "trusted", lower, tree }
   const applier = new Applier(held.session);
   const read = (visit, tar) => readLayer(layer, { entry: visit }, { signal, limits, ...tar === void 0 ? {} : { tar } });
   const index = tree === void 0 ? tools.indexes?.begin(layer.diffId) : void 0;
-  const open4 = (merge) => new LayerWriter(applier, { form, marks, merge, summarizes: tree === void 0 });
+  const open5 = (merge) => new LayerWriter(applier, { form, marks, merge, summarizes: tree === void 0 });
   try {
     let below = form === "flat" ? await lower : await Promise.race([lower, setImmediate2(notYet)]);
     let writer;
     const isGuessed = below === notYet;
     if (below === notYet) {
-      const guess = open4(new LayerMerge(emptyRoot, 0, { isPartial: true }));
+      const guess = open5(new LayerMerge(emptyRoot, 0, { isPartial: true }));
       const entries = [];
       await read(async (entry, content) => void entries.push(await guess.add(entry, content)), held);
       for (const entry of entries) index?.add(entry);
@@ -3590,7 +3806,7 @@ async function unpackLayer(layer, { root, form, marks = "trusted", lower, tree }
       else await guess.removeAll();
     }
     if (writer === void 0) {
-      const exact = open4(mergeOn(below));
+      const exact = open5(mergeOn(below));
       const add = async (entry, content) => {
         const known = await exact.add(entry, content);
         if (!isGuessed) index?.add(known);
@@ -3796,14 +4012,14 @@ function findUser(accounts, spec) {
   const groups = readGroups(accounts.group);
   if (groupPart === "") {
     const memberships = groups.filter(({ members }) => account !== void 0 && members.includes(account.name));
-    const own2 = account?.gid ?? 0;
-    return { uid, gid: own2, groups: [.../* @__PURE__ */ new Set([own2, ...memberships.map(({ gid }) => gid)])], home };
+    const own3 = account?.gid ?? 0;
+    return { uid, gid: own3, groups: [.../* @__PURE__ */ new Set([own3, ...memberships.map(({ gid }) => gid)])], home };
   }
   const group = groups.find(({ name, gid }) => numericGroup === void 0 ? name === groupPart : gid === numericGroup);
   if (group === void 0 && numericGroup === void 0)
     throw new Error(`Cannot run as user "${spec}": there is no group "${groupPart}" in the image's /etc/group`);
-  const own = group?.gid ?? checkId(spec, numericGroup ?? 0);
-  return { uid, gid: own, groups: [own], home };
+  const own2 = group?.gid ?? checkId(spec, numericGroup ?? 0);
+  return { uid, gid: own2, groups: [own2], home };
 }
 function findOwner(accounts, spec) {
   const parts = splitSpec(spec);
@@ -3897,15 +4113,6 @@ export {
   joinPath,
   parentOf,
   nameOf,
-  openHelper,
-  recordOwners,
-  changesFromUpper,
-  snapshot,
-  changesFromScan,
-  readCapabilities,
-  readContents,
-  directoryAttributes,
-  Draft,
   mediaTypes,
   isForeignLayer,
   digestOf,
@@ -3924,6 +4131,11 @@ export {
   checkLevel,
   MalformedLayerError,
   decompress,
+  ServerError,
+  startServer,
+  openHelper,
+  recordOwners,
+  copyHelper,
   openIndexWriter,
   encodeIndex2,
   decodeIndex,
@@ -3935,6 +4147,16 @@ export {
   recompressLayer,
   announceItems,
   packItems,
+  own,
+  move,
+  scanDirectory,
+  changesFromUpper,
+  snapshot,
+  changesFromScan,
+  readCapabilities,
+  readContents,
+  directoryAttributes,
+  Draft,
   openLayerFiles,
   decodeRunes,
   matchGlob,

@@ -10,13 +10,17 @@ import {
   onMessages
 } from "./shared-4.mjs";
 import {
+  ServerError,
   changesFromScan,
   changesFromUpper,
+  copyHelper,
   emptyTree,
   indexLayer,
+  own,
   recordOwners,
   removeTree,
   snapshot,
+  startServer,
   toBytes,
   unpackLayer
 } from "./shared-5.mjs";
@@ -47,9 +51,9 @@ async function writeAptFile(directory) {
 // src/sandbox/agent-proxy.ts
 var { connect } = process.getBuiltinModule("node:net");
 var passedOn = /* @__PURE__ */ new Set([messages.listKeys, messages.sign]);
-function openAgentProxy(directory, name, { socket, ...place }) {
+function openAgentProxy(directory, name, socket) {
   return listenAt(directory, name, {
-    ...place,
+    mode: 384,
     onClient(client) {
       const upstream = connect(socket);
       onMessages(client, (message) => {
@@ -81,9 +85,9 @@ var MountShop = class {
    * With `moves` a mount's source is not shown but moved into the root and back: one command at a time may have it. Without `hasOwners` all
    * is this user's, in whose place the command's is.
    */
-  constructor({ stateDir, freshCaches, keeper, helper }, { moves, hasOwners = true }) {
-    this.#work = join2(stateDir, "work", randomUUID());
-    this.#caches = new CacheStore(join2(stateDir, "caches"), freshCaches, keeper);
+  constructor({ stateDir, freshCaches, keeper, helper, deputy }, { moves, hasOwners = true }) {
+    this.#work = join2(deputy.workDir ?? join2(stateDir, "work"), randomUUID());
+    this.#caches = new CacheStore(join2(stateDir, `caches${deputy.ids}`), freshCaches, keeper);
     this.#helper = helper;
     this.#moves = moves;
     this.#hasOwners = hasOwners;
@@ -99,7 +103,7 @@ var MountShop = class {
       await Promise.all(settled.map((directory) => settle(directory, user)));
       await hold.close();
       await Promise.all(agents.map((agent) => agent.close()));
-      await Promise.all(copies.map(removeTree));
+      await Promise.all(copies.map((copy) => removeTree(copy, this.#helper)));
     };
     try {
       const slots = await this.#takeCaches(mounts, hold, signal);
@@ -110,9 +114,9 @@ var MountShop = class {
       const ready = [];
       for (const [i, mount] of mounts.entries()) {
         if (mount.kind === "bind") ready.push(await this.#readyBind(mount, { copy: join2(home, `mount-${i}`), copies }, signal));
-        else if (mount.kind === "cache") ready.push(this.#readyCache(mount, slots.get(mount.key) ?? ""));
+        else if (mount.kind === "cache") ready.push(await this.#readyCache(mount, slots.get(mount.key) ?? "", signal));
         else if (mount.kind === "agent")
-          ready.push(await readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
+          ready.push(await this.#readyAgent(this.#hasOwners ? mount : { ...mount, uid: -1, gid: -1 }, home, `agent-${i}`, agents));
         else ready.push(mount);
       }
       return { mounts: ready, release };
@@ -126,7 +130,7 @@ var MountShop = class {
   }
   async close() {
     await Promise.allSettled(this.#shared.values());
-    await removeTree(this.#work);
+    await removeTree(this.#work, this.#helper);
   }
   /** In one order for all commands, so that no two wait for each other. */
   async #takeCaches(mounts, hold, signal) {
@@ -141,9 +145,10 @@ var MountShop = class {
     }
     return slots;
   }
-  #readyCache(mount, directory) {
+  async #readyCache(mount, directory, signal) {
     const { target, writable } = mount;
-    return { kind: "bind", target, directory, below: this.#caches.locate(directory, mount), writable };
+    const below = await this.#caches.locate(directory, mount, { helper: this.#helper, signal });
+    return { kind: "bind", target, directory, below, writable };
   }
   async #readyBind({ target, source, writable }, { copy, copies }, signal) {
     if (!writable && !this.#moves) return { kind: "bind", target, directory: await this.#share(source, signal), below: "tree", writable };
@@ -165,11 +170,12 @@ var MountShop = class {
     await layOut(source, directory, "tree", { helper: this.#helper, signal });
     return directory;
   }
+  async #readyAgent(mount, home, name, agents) {
+    agents.push(await openAgentProxy(home, name, mount.socket));
+    await own(join2(home, name), mount, this.#helper);
+    return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
+  }
 };
-async function readyAgent(mount, home, name, agents) {
-  agents.push(await openAgentProxy(home, name, mount));
-  return { kind: "bind", target: mount.target, directory: home, below: name, writable: false };
-}
 
 // src/sandbox/start-command.ts
 var { constants } = process.getBuiltinModule("node:os");
@@ -204,7 +210,7 @@ async function startCommand(command, place, options) {
   let last;
   const stop = () => {
     child.stdin.end();
-    last = setTimeout(() => process.kill(child.pid, "SIGKILL"), killAfterMs);
+    last = setTimeout(() => child.kill(), killAfterMs);
   };
   signal.addEventListener("abort", stop, { once: true });
   try {
@@ -471,7 +477,7 @@ function explainPrivileges({ args, user }) {
 var { existsSync, statSync } = process.getBuiltinModule("node:fs");
 var { join: join4 } = process.getBuiltinModule("node:path");
 var mark = "/kaniko/executor-image";
-var own = "/kaniko/in-place";
+var own2 = "/kaniko/in-place";
 function openInPlace(tools, why) {
   const { helper, report } = tools;
   const onWritten = (path) => report.emit({ kind: "warning", text: `RUN changed "${path}", which is this container's own; that is no part of the image` });
@@ -492,17 +498,17 @@ function placeInPlace(root, scratch, keeps) {
 var isExecutorImage = () => existsSync(mark);
 function homeInPlace(stateDir) {
   if (!isExecutorImage()) throw new SandboxError("Cannot run in place: this is not the executor image");
-  return statSync(stateDir).dev === statSync("/").dev ? stateDir : own;
+  return statSync(stateDir).dev === statSync("/").dev ? stateDir : own2;
 }
 async function recoverInPlace(helper) {
-  if (existsSync(join4(own, "journal"))) {
+  if (existsSync(join4(own2, "journal"))) {
     const process2 = helper.start(["run", "recover"]);
     process2.stdin.end();
     process2.stdout.resume();
     const { code, stderr } = await process2.exited;
     if (code !== 0) throw new SandboxError(stderr || "Cannot put the container's files back");
   }
-  if (existsSync(join4(own, "rubbish"))) await removeTree(join4(own, "rubbish"));
+  if (existsSync(join4(own2, "rubbish"))) await removeTree(join4(own2, "rubbish"));
 }
 
 // src/sandbox/layer-store.ts
@@ -513,6 +519,7 @@ var parallelUnpacks = 4;
 var LayerStore = class {
   #folder;
   #helper;
+  #workDir;
   #files;
   #indexes;
   #marks;
@@ -526,10 +533,12 @@ var LayerStore = class {
   constructor(folder, tools) {
     this.#folder = folder;
     this.#helper = tools.helper;
+    this.#workDir = tools.deputy.workDir ?? folder;
     this.#files = tools.files;
     this.#indexes = tools.indexes;
     this.#marks = tools.marks;
-    this.#suffix = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
+    const form = tools.recordsOwners ? "-recorded" : tools.marks === "user" ? "-user" : "";
+    this.#suffix = `${form}${tools.deputy.ids}`;
     this.#hold = new Hold(tools.helper);
   }
   /** Starts to unpack a layer, unless it is there. `tree` is what it makes of those below, where that is known. */
@@ -553,7 +562,7 @@ var LayerStore = class {
     await mkdir3(this.#folder, { recursive: true, mode: 448 });
     const home = this.#homeOf(chain);
     const directory = join5(home, "fs");
-    if (!await moveDirectory(made, home)) await removeTree(made);
+    if (!await moveDirectory(made, home)) await removeTree(made, this.#helper);
     if (!await this.#hold.take(home)) throw new Error(`Cannot keep layer "${layer.diffId}": "${home}" is gone`);
     this.#known.set(chain, Promise.resolve({ directory, tree }));
     this.#files.register(layer.diffId, directory);
@@ -577,7 +586,7 @@ var LayerStore = class {
       this.#leave();
     }
   }
-  /** Overlayfs cannot read in one form what it has written in the other. */
+  /** Overlayfs cannot read in one form what it has written in the other, and who has other ids sees other owners. */
   #homeOf(chain) {
     return join5(this.#folder, `${hexOf(chain)}${this.#suffix}`);
   }
@@ -586,8 +595,8 @@ var LayerStore = class {
     return (await below?.tree ?? emptyTree).with(index);
   }
   async #unpackInto(home, layer, below, known) {
-    const fresh = join5(this.#folder, `new-${randomUUID3()}`);
-    await mkdir3(this.#folder, { recursive: true, mode: 448 });
+    const fresh = join5(this.#workDir, `layer-${randomUUID3()}`);
+    for (const folder of [this.#folder, this.#workDir]) await mkdir3(folder, { recursive: true, mode: 448 });
     await mkdir3(join5(fresh, "fs"), { recursive: true });
     try {
       const lower = below && this.#lowerOf(below);
@@ -599,7 +608,7 @@ var LayerStore = class {
       await this.#hold.take(home);
       return tree;
     } finally {
-      await removeTree(fresh);
+      await removeTree(fresh, this.#helper);
     }
   }
   async #lowerOf(top) {
@@ -640,26 +649,32 @@ var { chmod: chmod2, mkdir: mkdir4 } = process.getBuiltinModule("node:fs/promise
 var { join: join6 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
 function openNs(name, given, why, user) {
-  const { stateDir } = given;
+  const { stateDir, deputy } = given;
   const recordsOwners = user !== void 0 && user.ids !== "all";
   const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
   const tools = { ...given, helper };
   const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
   const mounts = new MountShop(tools, { moves: false, hasOwners: !recordsOwners });
   const roots = /* @__PURE__ */ new Set();
+  let closed;
+  const close = async () => {
+    await Promise.all([...roots].map((root) => root.close()));
+    await Promise.all([layers.close(), mounts.close()]);
+    await deputy.close();
+  };
   return {
     name,
     why,
     stacksLayers: true,
     async openRoot() {
-      const root = new NsRoot(join6(stateDir, "work", randomUUID4()), { ...tools, layers, mounts, user });
+      const root = new NsRoot(join6(deputy.workDir ?? join6(stateDir, "work"), randomUUID4()), { ...tools, layers, mounts, user });
       roots.add(root);
       return root;
     },
     saveCaches: (signal) => mounts.saveCaches(signal),
-    async close() {
-      await Promise.all([...roots].map((root) => root.close()));
-      await Promise.all([layers.close(), mounts.close()]);
+    close() {
+      closed ??= close();
+      return closed;
     }
   };
 }
@@ -723,7 +738,7 @@ var NsRoot = class {
     const upper = join6(made, "fs");
     const ending = await this.#inTurn(() => this.#start(command, home, upper, stopped));
     if (ending.exitCode !== 0) {
-      await removeTree(home);
+      await removeTree(home, this.#helper);
       return { ...ending, changes: [], publish: async () => {
       } };
     }
@@ -736,7 +751,7 @@ var NsRoot = class {
   async close() {
     this.#stop.abort(new Error("Cannot run: the sandbox is closed"));
     await this.#turn;
-    await removeTree(this.#work);
+    await removeTree(this.#work, this.#helper);
   }
   #inTurn(work) {
     const done = this.#turn.then(work);
@@ -783,7 +798,7 @@ var NsRoot = class {
     if (this.#ignores === void 0) return this.#store.publish(top.made, layer, below, tree);
     const level = this.#store.add(Promise.resolve(layer), below, tree);
     await level.directory;
-    await removeTree(top.made);
+    await removeTree(top.made, this.#helper);
     return level;
   }
 };
@@ -794,20 +809,20 @@ function isLevel(entry) {
 // src/sandbox/rungs.ts
 var { join: join7 } = process.getBuiltinModule("node:path");
 var rungs = [
-  { name: "ns", needsRoot: true, forms: [inNamespaces("ns", "namespaces and overlayfs", void 0)] },
+  { name: "ns", right: "root", forms: [inNamespaces("ns", "namespaces and overlayfs", void 0)] },
   {
     name: "userns",
-    needsRoot: true,
+    right: "ids",
     forms: [
       inNamespaces("userns", "a user namespace and overlayfs", { processes: "own", ids: "all" }),
       inNamespaces("userns", "a user namespace and overlayfs", { processes: "shared", ids: "all" })
     ]
   },
-  { name: "chroot", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
-  { name: "inplace", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
+  { name: "chroot", right: "own", needsRoot: true, forms: [inChroot("chroot", "/proc and /sys from a supervisor, no_new_privs")] },
+  { name: "inplace", right: "own", needsRoot: true, isOffered: isExecutorImage, forms: [inPlace()] },
   {
     name: "userns-single",
-    needsRoot: false,
+    right: "own",
     forms: [
       withOneId({ processes: "own", ids: "recorded" }),
       withOneId({ processes: "shared", ids: "recorded" }),
@@ -815,8 +830,12 @@ var rungs = [
       withOneId({ processes: "shared", ids: "one" })
     ]
   },
-  { name: "chroot-bare", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] }
+  { name: "chroot-bare", right: "own", needsRoot: true, forms: [inChroot("chroot-bare", "no /proc and /sys")] }
 ];
+function describeTrial(form, { description }, stateDir) {
+  const place = form.describe(stateDir);
+  return description === "" ? place : `${place}, ${description}`;
+}
 function needsOf(user) {
   return [...user?.processes === "own" ? ["proc"] : [], ...user?.ids === "recorded" ? ["listener"] : []];
 }
@@ -861,6 +880,51 @@ function inPlace() {
 // src/sandbox/explain-refusal.ts
 var itself = (message) => message;
 var rows = [
+  {
+    when: /sudo -n fails: .*password/,
+    reason: itself,
+    change: "let this user run sudo without a password, run the job as root, or see userns"
+  },
+  {
+    when: /sudo -n fails: .*(?:tty|terminal)/,
+    reason: itself,
+    change: "take requiretty from the sudoers file for this user (Defaults:NAME !requiretty)"
+  },
+  {
+    when: /sudo -n fails: .*(?:no new privileges|nosuid)/,
+    reason: itself,
+    change: "it needs a job without no_new_privs (in Kubernetes allowPrivilegeEscalation) on a file system that is not mounted nosuid"
+  },
+  {
+    when: /sudo -n fails: .*slipway-helper: (?:Permission denied|command not found)/,
+    reason: itself,
+    change: "the state directory must be where programs may be executed (noexec); pass another as --state-dir"
+  },
+  {
+    when: /sudo -n fails: /,
+    reason: itself,
+    change: "let this user run sudo without a password, or run the job as root"
+  },
+  {
+    when: /it needs root/,
+    reason: itself,
+    change: "run the job as root, or with sudo that asks for no password"
+  },
+  {
+    when: /Cannot map ids: /,
+    reason: itself,
+    change: "as root, usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME, or a line NAME:100000:65536 in both /etc/subuid and /etc/subgid"
+  },
+  {
+    when: /Cannot run new.idmap: No such file/,
+    reason: (message) => `${/new.idmap/.exec(message)?.[0]} is not installed`,
+    change: "install the package uidmap, on Fedora shadow-utils"
+  },
+  {
+    when: /Cannot map subordinate ids/,
+    reason: (message) => message.split("\n")[0] ?? message,
+    change: "newuidmap and newgidmap must be setuid root, without no_new_privs; in a container that is not enough, but setcap cap_setuid+ep newuidmap and cap_setgid+ep newgidmap are"
+  },
   {
     when: /overlayfs/,
     reason: (_, stateDir) => `the state directory "${stateDir}" is on an overlayfs, which cannot hold another`,
@@ -929,12 +993,11 @@ var rows = [
   { when: /Cannot mount the overlay/, reason: itself, change: "it needs Linux 5.11, on a tmpfs Linux 6.6", lack: "overlay" },
   { when: /Cannot chroot: Operation not permitted/, reason: itself, change: "it needs CAP_SYS_CHROOT" }
 ];
-function explainRefusal2(message, stateDir, needsRoot) {
+function explainRefusal2(message, stateDir, needsRoot2) {
   const uid = process.geteuid?.() ?? 0;
-  if (needsRoot && uid !== 0) {
-    const change2 = "run the container as root; subordinate ids (newuidmap) and sudo are not yet used";
+  if (needsRoot2 && uid !== 0) {
     const reason = `it needs root, and this is uid ${uid}`;
-    return { reason, change: change2, message: reason };
+    return { reason, change: "run the container as root", message: reason };
   }
   const row = rows.find(({ when }) => when.test(message));
   const { change = "", lack } = row ?? {};
@@ -944,10 +1007,133 @@ function showRefusal({ reason, change }) {
   return change === "" ? reason : `${reason}: ${change}`;
 }
 
-// src/sandbox/try-rung.ts
-var { randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
-var { mkdir: mkdir5 } = process.getBuiltinModule("node:fs/promises");
+// src/sandbox/subordinate-ids.ts
+var { readFileSync } = process.getBuiltinModule("node:fs");
+var { userInfo } = process.getBuiltinModule("node:os");
+var fewest = 65536;
+function findSubordinateIds(read = readText) {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  const name = nameOf(uid);
+  const find = (file) => findRanges(read(file), file, [name, String(uid)]);
+  const [users, groups] = [find("/etc/subuid"), find("/etc/subgid")];
+  return { uids: mapOf(uid, users), gids: mapOf(gid, groups), name: nameRanges(users, groups) };
+}
+function readText(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+function nameOf(uid) {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid);
+  }
+}
+function findRanges(text2, file, [name, uid]) {
+  const ranges = text2.split("\n").flatMap((line) => {
+    const [owner, first = "", count = ""] = line.trim().split(":");
+    return (owner === name || owner === uid) && /^\d+$/.test(first) && /^\d+$/.test(count) ? [{ first: +first, count: +count }] : [];
+  });
+  const total = ranges.reduce((sum, { count }) => sum + count, 0);
+  const who = name === uid ? `uid ${uid}` : `"${name}" (uid ${uid})`;
+  if (ranges.length === 0) throw new SandboxError(`Cannot map ids: "${file}" has no range for ${who}`);
+  if (total < fewest) throw new SandboxError(`Cannot map ids: "${file}" has ${total} ids for ${who}, and ${fewest} are needed`);
+  return ranges;
+}
+function mapOf(own3, ranges) {
+  let inside = 1;
+  const words = [`0 ${own3} 1`];
+  for (const { first, count } of ranges) {
+    words.push(`${inside} ${first} ${count}`);
+    inside += count;
+  }
+  return words.join(" ");
+}
+function nameRanges(users, groups) {
+  const show = (ranges) => ranges.map(({ first, count }) => `${first}-${first + count - 1}`).join(",");
+  return show(users) === show(groups) ? show(users) : `${show(users)} and of groups ${show(groups)}`;
+}
+
+// src/sandbox/deputy.ts
+var { createHash: createHash2, randomUUID: randomUUID5 } = process.getBuiltinModule("node:crypto");
+var { lstat, mkdir: mkdir5, readdir, rm } = process.getBuiltinModule("node:fs/promises");
 var { join: join8 } = process.getBuiltinModule("node:path");
+async function appoint(right, tools) {
+  const { helper } = tools;
+  const uid = process.geteuid?.() ?? 0;
+  if (uid === 0 || right === "own") return { helper, ids: "", description: "", async close() {
+  } };
+  if (right === "root" && !tools.sudo) throw new SandboxError(`${needsRoot(uid)}, and --no-sudo was given`);
+  return startDeputy(right === "root" ? throughSudo : mapped(helper), right, tools);
+}
+var environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/wrappers/bin", LC_ALL: "C" };
+var copyName = "slipway-helper";
+var throughSudo = {
+  ids: "",
+  description: "as root through sudo",
+  command: ["sudo", "-n", "-u", "root", "--", `./${copyName}`, "serve"]
+};
+function mapped(helper) {
+  const { uids, gids, name } = findSubordinateIds();
+  const ids = `-${createHash2("sha256").update(`${uids} ${gids}`).digest("hex").slice(0, 12)}`;
+  return { ids, description: `with the subordinate ids ${name}`, command: [helper.path, "serve", uids, gids] };
+}
+function needsRoot(uid) {
+  return `it needs root, and this is uid ${uid}`;
+}
+async function startDeputy({ command, ids, description }, right, tools) {
+  const { helper, stateDir, stateIsPrivate } = tools;
+  const all = join8(stateDir, "work");
+  const workDir = join8(all, `${prefix}${randomUUID5()}`);
+  await mkdir5(workDir, { recursive: true, mode: 448 });
+  try {
+    if (right === "root") await copyHelper(join8(workDir, copyName));
+    const rubbish = [stateIsPrivate ? stateDir : workDir];
+    const server = await startServer({ directory: workDir, command, env: environment, rubbish, path: helper.path });
+    const swept = sweep(all, workDir, server.helper);
+    return {
+      helper: server.helper,
+      ...{ workDir, ids, description },
+      async close() {
+        await swept;
+        await server.close([workDir, ...stateIsPrivate ? [join8(stateDir, "layers"), join8(stateDir, `caches${ids}`)] : []]);
+      }
+    };
+  } catch (error) {
+    await rm(workDir, { recursive: true, force: true });
+    if (!(error instanceof ServerError)) throw error;
+    throw new SandboxError(right === "root" ? explainSudo(error) : error.message);
+  }
+}
+function explainSudo({ code, message }) {
+  const root = needsRoot(process.geteuid?.() ?? 0);
+  if (code === "ENOENT") return `${root}, and there is no sudo`;
+  const lines = message.split("\n");
+  return `${root}, and sudo -n fails: ${lines.find((line) => line.startsWith("sudo:")) ?? lines.at(-1)}`;
+}
+var prefix = "deputy-";
+var youngMs = 6e4;
+async function sweep(folder, own3, helper) {
+  const found = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join8(folder, name);
+    const changed = await lstat(path).catch(() => void 0);
+    if (name.startsWith(prefix) && path !== own3 && changed !== void 0 && Date.now() - changed.mtimeMs > youngMs) found.push(path);
+  }
+  if (found.length === 0) return;
+  const child = helper.start(["remove", "--unlocked", ...found]);
+  child.stdin.end();
+  child.stdout.resume();
+  await child.exited;
+}
+
+// src/sandbox/try-rung.ts
+var { randomUUID: randomUUID6 } = process.getBuiltinModule("node:crypto");
+var { mkdir: mkdir6 } = process.getBuiltinModule("node:fs/promises");
+var { join: join9 } = process.getBuiltinModule("node:path");
 var nothing = {
   args: [],
   env: [],
@@ -961,25 +1147,33 @@ var nothing = {
   stderr() {
   }
 };
-async function tryRung({ name, forms, needsRoot }, helper, stateDir) {
+async function tryRung({ name, right, needsRoot: needsRoot2 = false, forms }, tools) {
+  let deputy;
+  try {
+    deputy = await appoint(right, tools);
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    return { name, refusal: explainRefusal2(error.message, tools.stateDir, needsRoot2) };
+  }
   let refusal;
   const lacks = /* @__PURE__ */ new Set();
   for (const form of forms) {
     if (form.needs.some((need) => lacks.has(need))) continue;
-    const tried = await tryForm(form, helper, stateDir);
-    if (!(tried instanceof SandboxError)) return { name, form, ...tried };
-    refusal = explainRefusal2(tried.message, stateDir, needsRoot);
+    const tried = await tryForm(form, deputy, tools.stateDir);
+    if (!(tried instanceof SandboxError)) return { name, form, deputy, ...tried };
+    refusal = explainRefusal2(tried.message, tools.stateDir, needsRoot2);
     if (refusal.lack === void 0) break;
     lacks.add(refusal.lack);
   }
+  await deputy.close();
   return { name, refusal };
 }
-async function tryForm(form, helper, stateDir) {
+async function tryForm(form, { helper, workDir }, stateDir) {
   let home = "";
   try {
-    home = join8(form.homeIn?.(stateDir) ?? stateDir, "work", `probe-${randomUUID5()}`);
-    await mkdir5(home, { recursive: true, mode: 448 });
-    for (const name of form.directories) await mkdir5(join8(home, name));
+    home = join9(workDir ?? join9(form.homeIn?.(stateDir) ?? stateDir, "work"), `probe-${randomUUID6()}`);
+    await mkdir6(home, { recursive: true, mode: 448 });
+    for (const name of form.directories) await mkdir6(join9(home, name));
     let warning;
     const onMissingDevices = () => {
       warning = "RUN has no /dev/null here: making device nodes is forbidden (CAP_MKNOD is missing); package managers may fail";
@@ -991,12 +1185,13 @@ async function tryForm(form, helper, stateDir) {
     if (form.homeIn !== void 0 && error.code === "EACCES") return new SandboxError(error.message);
     throw error;
   } finally {
-    if (home !== "") await removeTree(home);
+    if (home !== "") await removeTree(home, helper);
   }
 }
 
 export {
   rungs,
+  describeTrial,
   showRefusal,
   tryRung
 };

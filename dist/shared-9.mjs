@@ -1,8 +1,10 @@
 import {
   directoryAttributes,
   listDirectory,
+  move,
   removeTree,
   resolvePath,
+  scanDirectory,
   settleOwners,
   toBytes,
   toRaw,
@@ -133,8 +135,10 @@ var CacheStore = class {
     return settleOwners(join(directory, content), user, { helper });
   }
   /** Where a mount's `source` lies in its slot. */
-  locate(directory, { id, source }) {
-    const { path, node } = resolvePath(diskView(join(directory, content)), source);
+  async locate(directory, { id, source }, tools) {
+    if (source === "") return content;
+    const root = join(directory, content);
+    const { path, node } = resolvePath(tools.helper.isForeign ? await scannedView(root, tools) : diskView(root), source);
     if (node === void 0) throw new Error(`Cannot mount "/${toText(source)}" of the cache "${id}": it is not there`);
     return path === "" ? content : `${content}/${path}`;
   }
@@ -154,7 +158,7 @@ var CacheStore = class {
     } catch (error) {
       tools.signal.throwIfAborted();
       this.#keeper.warn(`Cannot bring back what the cache "${mount.id}" held: ${error instanceof Error ? error.message : error}`);
-      for (const left of listDirectories(fresh)) await removeTree(left);
+      for (const left of listDirectories(fresh)) await removeTree(left, tools.helper);
       return false;
     }
   }
@@ -167,13 +171,13 @@ var CacheStore = class {
       while (!await making.take(join(directory, ".."), "alone")) await sleep(retryMs, void 0, { signal: tools.signal });
       if (existsSync(join(directory, content))) return;
       await mkdir(fresh);
-      if (await this.#restore(mount, fresh, tools)) await rename(join(fresh, cacheFolder), join(directory, content));
+      if (await this.#restore(mount, fresh, tools)) await move(join(fresh, cacheFolder), join(directory, content), tools.helper);
       else {
         await layOut(seed ?? emptyDirectory(owner), fresh, content, tools);
-        await rename(join(fresh, content), join(directory, content));
+        await move(join(fresh, content), join(directory, content), tools.helper);
       }
     } finally {
-      await removeTree(fresh);
+      await removeTree(fresh, tools.helper);
       await making.close();
     }
   }
@@ -191,7 +195,7 @@ async function empty(all, tools) {
       while (!await hold.take(slot, "alone")) await sleep(retryMs, void 0, { signal: tools.signal });
       if (!existsSync(join(slot, content))) continue;
       await rename(join(slot, content), gone);
-      await removeTree(gone);
+      await removeTree(gone, tools.helper);
     } finally {
       await hold.close();
     }
@@ -206,6 +210,19 @@ function hashOf(text) {
 }
 function typeOf(stats) {
   return stats?.isSymbolicLink() ? "symlink" : stats?.isDirectory() ? "directory" : "file";
+}
+async function scannedView(root, tools) {
+  const found = /* @__PURE__ */ new Map();
+  for await (const entry of scanDirectory(root, tools)) found.set(entry.path, entry);
+  return {
+    list: () => [],
+    lstat(path) {
+      const entry = found.get(path);
+      if (entry === void 0) return void 0;
+      const type = entry.type === "socket" ? "file" : entry.type;
+      return { attributes: { ...entry, type }, inode: {} };
+    }
+  };
 }
 function diskView(root) {
   const raw = toRaw(root);

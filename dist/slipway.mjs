@@ -1373,6 +1373,11 @@ var own = [
     help: "where RUN runs: auto (the strongest that works here), ns, userns, chroot, inplace, userns-single, chroot-bare"
   },
   {
+    name: "no-sudo",
+    type: "boolean",
+    help: "never ask sudo; without it a build that is not root's has the helper run by sudo -n where that needs no password; env SLIPWAY_NO_SUDO=1"
+  },
+  {
     name: "format",
     type: "string",
     value: "NAME",
@@ -1817,6 +1822,7 @@ function readRequest(given, surroundings, command = "build") {
     compression,
     compressionLevel: readLevel(choice.compressionLevel ?? values.text("compression-level"), compression === "zstd" ? 22 : 9),
     sandbox: values.text("sandbox"),
+    sudo: readSudo(values, surroundings),
     baseFolder: readBaseFolder(values, directory),
     cache: readCache(values, flagged, { push: push && flagged.length > 0, explainOnly }, surroundings),
     checkOnly,
@@ -1842,6 +1848,12 @@ function readBuildArgs(given, env) {
     }
   }
   return args;
+}
+function readSudo(values, { env }) {
+  const text = values.text("no-sudo") || env.SLIPWAY_NO_SUDO || "false";
+  const isRefused = parseBoolean(text);
+  if (isRefused === void 0) throw new UsageError(`invalid value ${JSON.stringify(text)} of SLIPWAY_NO_SUDO: must be true or false`);
+  return !isRefused;
 }
 function readRights(values) {
   const allowed = values.list("allow").flatMap(({ text }) => text.split(","));
@@ -1925,7 +1937,7 @@ function readStateDir(values, { env, directory, fileExists, makeDirectory }) {
 
 // src/host/doctor.ts
 var { release } = process.getBuiltinModule("node:os");
-var taken = ["state-dir", "kaniko-dir", "format", "cache", "cache-repo", "cache-store", "destination"];
+var taken = ["state-dir", "no-sudo", "kaniko-dir", "format", "cache", "cache-repo", "cache-store", "destination"];
 function checkDoctorFlags(parsed) {
   const { given } = parsed;
   refusePositional(parsed);
@@ -2485,7 +2497,7 @@ async function runDoctor(parsed, core, surroundings) {
   const registry = readRegistryOptions(values, surroundings);
   const place = readStateDir(values, surroundings);
   return await observe(values, registry, surroundings, cleanUpOf(place, surroundings), async (_, renderer) => {
-    const diagnosis = await core.diagnose(place);
+    const diagnosis = await core.diagnose({ ...place, sudo: readSudo(values, surroundings) });
     const findings = findForDoctor(parsed, place, registry.dockerConfig, surroundings);
     surroundings.stdout.write(renderer.redact(showDiagnosis(diagnosis, findings, values.text("format"))));
     return chosenOf(diagnosis) === void 0 ? 1 : 0;
