@@ -2,16 +2,15 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { build as bundle } from "esbuild";
 import type { CacheStore } from "../../src/build/build.ts";
 import { openRandom, type Random } from "../differential/random.ts";
 import type { Owner } from "../support/build.ts";
+import { bundleProgram } from "../support/bundle.ts";
 import { startCacheService } from "../support/cache-service.ts";
 import { startRegistry } from "../support/registry.ts";
 
@@ -53,7 +52,7 @@ export async function crash({ count, seed, say }: CrashOptions): Promise<readonl
   const folder = mkdtempSync(join(tmpdir(), "slipway-crash-"));
   const random = openRandom(seed);
   try {
-    const program = await bundleProgram(folder);
+    const program = await bundleProgram(new URL("building-program.ts", import.meta.url), folder);
     const start = (store: CacheStore | null, main: number) => startBuild([program, JSON.stringify(store), String(main)], folder);
     const due: string[] = [];
     for (let main = 0; main < mains; main++) due.push((await (await start(null, main)).ended).digest);
@@ -147,15 +146,4 @@ async function startBuild(args: readonly string[], folder: string): Promise<Runn
   ended.catch(() => {});
   await Promise.race([beginning, ended]);
   return { child, ended };
-}
-
-/** In one file, which starts in a tenth of the time, beside the helper. */
-async function bundleProgram(folder: string): Promise<string> {
-  const outfile = join(folder, "building-program.mjs");
-  const entryPoints = [fileURLToPath(new URL("building-program.ts", import.meta.url))];
-  const banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
-  const dist = fileURLToPath(new URL("../../dist", import.meta.url));
-  for (const name of readdirSync(dist).filter((one) => /^manifest|helper/.test(one))) symlinkSync(join(dist, name), join(folder, name));
-  await bundle({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", banner, logLevel: "error" });
-  return outfile;
 }
