@@ -101,8 +101,8 @@ static void drop_privileges(const struct spec *spec, int status, int supervisor)
 
 // From here on the calls of this process that name a path wait for the supervisor; it ends with that, too.
 static void hand_over(const struct spec *spec, int status, int supervisor) {
-  pid_t parent = getppid();
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent) break_off(status, "stay with the supervisor");
+  // The parent that is seen now may be another one already.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != spec->supervisor) break_off(status, "stay with the supervisor");
   keep_apart(spec->no_network);
   int listener = open_listener(spec->no_network);
   if (listener < 0) break_off(status, "listen to system calls");

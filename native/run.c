@@ -393,6 +393,7 @@ int cmd_run(int argc, char **argv) {
     if (spec.in_place) enter_in_place(&spec);
     else enter_chroot(&spec, notes[1]);
     if (spec.supervised && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel)) die_errno("Cannot make a socket");
+    spec.supervisor = getpid();
     run.child = fork();
     if (run.child < 0) die_errno("Cannot fork");
     if (run.child == 0) execute(&spec, null, output, error, notes[1], channel[1]);

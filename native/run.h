@@ -68,6 +68,7 @@ struct mount {
 struct spec {
   int namespaces, user_namespace, shared_processes, supervised, in_place;
   int one_id, records_calls;  // enum id_map
+  pid_t supervisor;
   const char *upper, *work, *stage;
   const char *root, *scratch;
   const char **lowers, **kept;

@@ -1,6 +1,7 @@
 // Layers on disk: stacked, flat and as a tree they are the same.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -113,6 +114,25 @@ test("a full disk is an error that names the file", async (t) => {
   const content = Buffer.alloc(1 << 20, 1);
   const layer = makeLayer([{ entry: entry("a/large", "file", { size: content.length }), content }]);
   await assert.rejects(unpackLayer(layer, { root, form: "flat" }, { helper: small }), /Cannot write "a\/large": No space left on device/);
+});
+
+test("devices that may not be made are left out, and the tree has them", async (t) => {
+  const helper = await rootHelper(t);
+  if (helper === undefined) return;
+  const root = await temporary(t);
+  const limited: Helper = {
+    path: helper.path,
+    start: (args, options) => {
+      const command = [helper.path, ...args].map((arg) => `'${arg}'`).join(" ");
+      return wrapHelper(`exec setpriv --bounding-set=-mknod ${command}`, options?.extraFds);
+    },
+  };
+  const content = Buffer.from("new");
+  const device = entry("d", "char", { devMajor: 1, devMinor: 3 });
+  const layer = makeLayer([{ entry: device }, { entry: entry("f", "file", { size: 3 }), content }, { entry: entry("p", "fifo") }]);
+  const tree = await unpackLayer(layer, { root, form: "flat" }, { helper: limited });
+  assert.deepEqual(readdirSync(root).sort(), ["f", "p"]);
+  assert.equal(tree.lstat("d")?.attributes.type, "char");
 });
 
 test("an aborted signal ends unpacking", async (t) => {
