@@ -322,7 +322,7 @@ test("commands that share a cache see each other's files, and two caches in eith
 testRungs("an abort leaves no mount, no process and no copy, and the cache as it was", async (_t, stage) => {
   const abort = new AbortController();
   const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-  const running = stage.run("touch /cache/early; sleep 86431 & echo up; sleep 86432", {
+  const running = stage.run("touch /cache/early; sleep 86451 & echo up; sleep 86452", {
     mounts: [cache, { ...bind, writable: true }, tmpfs, secret]
       .map((mount, i) => ({ ...mount, target: `/m${i}` }))
       .map((mount) => (mount.kind === "cache" ? { ...mount, target: "/cache" } : mount)),
@@ -330,7 +330,7 @@ testRungs("an abort leaves no mount, no process and no copy, and the cache as it
     onOutput: () => setTimeout(() => abort.abort(new Error("enough")), 100),
   });
   await assert.rejects(running, /enough/);
-  assert.deepEqual(processesNaming("8643[12]"), []);
+  assert.deepEqual(processesNaming("8645[12]"), []);
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), mounts);
   // What others' directories hold is not for every user to see.
   const left = spawnSync("find", [join(stage.stateDir, "work"), "-name", "mount-*", "-o", "-name", "early"]).stdout.toString();

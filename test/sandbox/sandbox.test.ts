@@ -171,23 +171,29 @@ test("user namespaces make the layers that the machine's root makes", { skip: pr
   assert.deepEqual(made[2], made[0]);
 });
 
+/** These rows may run for two users at a time. */
+const ours = process.pid;
+
 testRungs("what a command leaves running is gone when it ends", async (_t, stage) => {
   const started = Date.now();
-  const ran = await stage.run("(setsid sh -c 'sleep 86421 & sleep 86422' &) ; nohup sleep 86423 & sleep 0.2; echo done");
+  const ran = await stage.run(`(setsid sh -c 'sleep ${ours}421 & sleep ${ours}422' &) ; nohup sleep ${ours}423 & sleep 0.2; echo done`);
   assert.equal(ran.out, "done\n");
   assert.ok(Date.now() - started < 5000);
-  assert.deepEqual(processesNaming("8642[123]"), []);
+  assert.deepEqual(processesNaming(`${ours}42[123]`), []);
 });
 
 testRungs("an abort ends everything within 5 s, and the reason is the signal's", async (_t, stage) => {
   const abort = new AbortController();
   const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-  const running = stage.run("trap '' TERM INT HUP; setsid sleep 86424 & sleep 86425 & echo up; while :; do sleep 86426; done", {
-    signal: abort.signal,
-    onOutput: () => setTimeout(() => abort.abort(new Error("enough")), 100),
-  });
+  const running = stage.run(
+    `trap '' TERM INT HUP; setsid sleep ${ours}424 & sleep ${ours}425 & echo up; while :; do sleep ${ours}426; done`,
+    {
+      signal: abort.signal,
+      onOutput: () => setTimeout(() => abort.abort(new Error("enough")), 100),
+    },
+  );
   await assert.rejects(running, /enough/);
-  assert.deepEqual(processesNaming("8642[456]"), []);
+  assert.deepEqual(processesNaming(`${ours}42[456]`), []);
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), mounts);
 });
 
