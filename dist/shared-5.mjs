@@ -3,251 +3,6 @@ import {
   isDigest
 } from "./shared-7.mjs";
 
-// src/image/encode.ts
-var { createHash } = process.getBuiltinModule("node:crypto");
-var mediaTypes = {
-  oci: {
-    index: "application/vnd.oci.image.index.v1+json",
-    manifest: "application/vnd.oci.image.manifest.v1+json",
-    config: "application/vnd.oci.image.config.v1+json",
-    layer: {
-      none: "application/vnd.oci.image.layer.v1.tar",
-      gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
-      zstd: "application/vnd.oci.image.layer.v1.tar+zstd"
-    }
-  },
-  docker: {
-    index: "application/vnd.docker.distribution.manifest.list.v2+json",
-    manifest: "application/vnd.docker.distribution.manifest.v2+json",
-    config: "application/vnd.docker.container.image.v1+json",
-    layer: {
-      none: "application/vnd.docker.image.rootfs.diff.tar",
-      gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
-      zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd"
-    }
-  }
-};
-function isForeignLayer(mediaType) {
-  return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
-}
-var none = { document: {}, descriptor: {} };
-function digestOf(bytes) {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
-function layerDescriptor(layer, family) {
-  if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
-  const { annotations } = layer.descriptor;
-  return {
-    mediaType: mediaTypes[family].layer[layer.compression],
-    digest: layer.descriptor.digest,
-    size: layer.descriptor.size,
-    ...annotations === void 0 ? {} : { annotations }
-  };
-}
-function encodeImage(image, annotations = none) {
-  checkHistory(image);
-  const types5 = mediaTypes[image.family];
-  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: types5.manifest,
-    config: config.descriptor,
-    layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
-    ...annotationsField(annotations.document)
-  };
-  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2), annotations.descriptor) };
-}
-function encodeRelease(images, annotations = none) {
-  const [first, ...others] = images;
-  if (first === void 0) throw new Error("Cannot encode a release without an image");
-  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
-}
-function encodeIndex(images, family, annotations = none) {
-  const mediaType = mediaTypes[family].index;
-  const index = {
-    schemaVersion: 2,
-    mediaType,
-    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
-    ...annotationsField(annotations.document)
-  };
-  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations.descriptor) };
-}
-function platformOf(config) {
-  const { architecture, os, variant, "os.version": version2, "os.features": features } = config;
-  return {
-    architecture,
-    os,
-    ...variant === void 0 ? {} : { variant },
-    ...version2 === void 0 ? {} : { "os.version": version2 },
-    ...features === void 0 ? {} : { "os.features": features }
-  };
-}
-function encodeBlob(mediaType, text, annotations = {}) {
-  const bytes = Buffer.from(text);
-  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations) };
-}
-function annotate(descriptor, annotations) {
-  return { ...descriptor, ...annotationsField(annotations) };
-}
-function annotationsField(annotations) {
-  const keys = Object.keys(annotations).sort();
-  return keys.length === 0 ? {} : { annotations: Object.fromEntries(keys.map((key) => [key, annotations[key] ?? ""])) };
-}
-function checkHistory({ config, layers }) {
-  const diffIds = config.rootfs.diff_ids;
-  if (diffIds.length !== layers.length)
-    throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
-  if (layers.some((layer, i) => layer.diffId !== diffIds[i]))
-    throw new Error("Cannot encode image: its configuration lists other layers than it has");
-  const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
-  if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
-}
-function alignHistory(config) {
-  const count = config.rootfs.diff_ids.length;
-  let spare = (config.history ?? []).filter((line) => !line.empty_layer).length - count;
-  const marked = (config.history ?? []).map((line) => {
-    if (line.empty_layer || spare <= 0) return line;
-    spare -= 1;
-    return { ...line, empty_layer: true };
-  });
-  const created = config.created;
-  const missing = Array.from({ length: Math.max(0, -spare) }, () => ({
-    ...created === void 0 ? {} : { created },
-    comment: "layer without history in the base image"
-  }));
-  return { ...config, history: [...missing, ...marked] };
-}
-function leaveOutEmpty(image) {
-  if (image.config === void 0) return image;
-  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
-}
-function isEmpty(value) {
-  return value === null || value === "" || value === false || typeof value === "object" && Object.keys(value).length === 0;
-}
-function sortKeys(value) {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (value === null || typeof value !== "object") return value;
-  const keys = Object.keys(value).sort();
-  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key])]));
-}
-
-// src/layer/verify.ts
-var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
-var DigestMismatchError = class extends Error {
-  name = "DigestMismatchError";
-};
-async function* verifyBytes(stream, expected) {
-  const hash3 = createHash2("sha256");
-  let size = 0;
-  let held;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    if (expected.size !== void 0 && size > expected.size)
-      throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it is longer than its ${expected.size} bytes`);
-    hash3.update(chunk);
-    if (held !== void 0) yield held;
-    held = chunk;
-  }
-  if (expected.size !== void 0 && size !== expected.size)
-    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it ends after ${size} of ${expected.size} bytes`);
-  const digest = `sha256:${hash3.digest("hex")}`;
-  if (digest !== expected.digest)
-    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": its bytes have the digest ${digest}`);
-  if (held !== void 0) yield held;
-}
-
-// src/layer/blobs.ts
-var { createHash: createHash3, randomUUID } = process.getBuiltinModule("node:crypto");
-var { createReadStream } = process.getBuiltinModule("node:fs");
-var { access, mkdir, open, rename, rm } = process.getBuiltinModule("node:fs/promises");
-var { join } = process.getBuiltinModule("node:path");
-async function openBlobs(directory) {
-  const folder2 = join(directory, "blobs", "sha256");
-  const unfinished = join(directory, "blobs", "unfinished");
-  await mkdir(folder2, { recursive: true });
-  await mkdir(unfinished, { recursive: true });
-  const path2 = (digest) => join(folder2, hexOf(digest));
-  const temporary = async () => join(unfinished, randomUUID());
-  const publish = async (file, digest) => {
-    await rename(file, path2(digest));
-    return path2(digest);
-  };
-  return {
-    directory,
-    path: path2,
-    temporary,
-    publish,
-    has: (digest) => access(path2(digest)).then(
-      () => true,
-      () => false
-    ),
-    open: (digest) => verifyBytes(createReadStream(path2(digest), { highWaterMark: 256 << 10 }), { digest }),
-    async write(expected, bytes, signal) {
-      const file = await temporary();
-      try {
-        const stored = await writeFile(file, expected === void 0 ? bytes : verifyBytes(bytes, expected), signal);
-        return { ...stored, path: await publish(file, stored.digest) };
-      } catch (error) {
-        await rm(file, { force: true });
-        throw error;
-      }
-    }
-  };
-}
-async function writeFile(path2, bytes, signal) {
-  const handle = await open(path2, "wx", 420);
-  try {
-    const hash3 = createHash3("sha256");
-    let size = 0;
-    const pending = new PendingWrites(handle, path2);
-    for await (const chunk of bytes) {
-      signal?.throwIfAborted();
-      hash3.update(chunk);
-      size += chunk.length;
-      await pending.add(chunk);
-    }
-    await pending.flush();
-    signal?.throwIfAborted();
-    return { digest: `sha256:${hash3.digest("hex")}`, size };
-  } finally {
-    await handle.close();
-  }
-}
-var PendingWrites = class {
-  #handle;
-  #path;
-  #chunks = [];
-  #bytes = 0;
-  constructor(handle, path2) {
-    this.#handle = handle;
-    this.#path = path2;
-  }
-  async add(chunk) {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes >= 256 << 10 || this.#chunks.length >= 512) await this.flush();
-  }
-  async flush() {
-    let chunks = this.#chunks;
-    this.#chunks = [];
-    this.#bytes = 0;
-    while (chunks.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause) => {
-        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
-      });
-      chunks = dropBytes(chunks, bytesWritten);
-    }
-  }
-};
-function dropBytes(chunks, count) {
-  let left = count;
-  return chunks.flatMap((chunk) => {
-    const dropped = Math.min(left, chunk.length);
-    left -= dropped;
-    return dropped === chunk.length ? [] : [chunk.subarray(dropped)];
-  });
-}
-
 // src/helper/last-bytes.ts
 var kept = 1 << 16;
 var LastBytes = class {
@@ -406,9 +161,18 @@ var FrameReader = class {
   }
 };
 
+// src/helper/order.ts
+async function order(helper, args, what = `do "${args[0]}"`) {
+  const child = helper.start(args);
+  child.stdin.end();
+  child.stdout.resume();
+  const { code, signal, stderr } = await child.exited;
+  if (code !== 0) throw new Error(stderr || `Cannot ${what}: the helper ended with ${signal ?? `exit code ${code}`}`);
+}
+
 // src/helper/server.ts
 var { spawn } = process.getBuiltinModule("node:child_process");
-var { open: open2 } = process.getBuiltinModule("node:fs/promises");
+var { open } = process.getBuiltinModule("node:fs/promises");
 var { createConnection } = process.getBuiltinModule("node:net");
 var { constants } = process.getBuiltinModule("node:os");
 var ServerError = class extends Error {
@@ -424,7 +188,7 @@ var ready = "slipway-helper ready\n";
 var patienceMs = 3e4;
 async function startServer(options) {
   const { directory, command, env, rubbish, path: path2 } = options;
-  const handle = await open2(directory, "r");
+  const handle = await open(directory, "r");
   const here = `/proc/self/fd/${handle.fd}`;
   const child = spawn(command[0], command.slice(1), { cwd: here, env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
@@ -569,8 +333,8 @@ var Session = class {
 
 // src/helper/helper.ts
 var { spawn: spawn2 } = process.getBuiltinModule("node:child_process");
-var { createHash: createHash4 } = process.getBuiltinModule("node:crypto");
-var { readFile, writeFile: writeFile2 } = process.getBuiltinModule("node:fs/promises");
+var { createHash } = process.getBuiltinModule("node:crypto");
+var { readFile, writeFile } = process.getBuiltinModule("node:fs/promises");
 var { fileURLToPath } = process.getBuiltinModule("node:url");
 var architectures = { x64: "x86_64", arm64: "aarch64" };
 var folder = new URL(import.meta.url.endsWith("/src/helper/helper.ts") ? "../../dist/" : "./", import.meta.url);
@@ -588,7 +352,7 @@ function recordOwners(helper) {
   return { ...helper, start };
 }
 async function copyHelper(to) {
-  await writeFile2(to, await verifyFile(folder, `slipway-helper-${architectures[process.arch]}`), { flag: "wx", mode: 320 });
+  await writeFile(to, await verifyFile(folder, `slipway-helper-${architectures[process.arch]}`), { flag: "wx", mode: 320 });
 }
 async function verifyFile(directory, name) {
   const file = fileURLToPath(new URL(name, directory));
@@ -602,7 +366,7 @@ async function verifyFile(directory, name) {
   const manifest = JSON.parse((await read(fileURLToPath(new URL("manifest.json", directory)))).toString());
   const bytes = await read(file);
   const expected = manifest.files?.[name];
-  const actual = createHash4("sha256").update(bytes).digest("hex");
+  const actual = createHash("sha256").update(bytes).digest("hex");
   if (expected?.size !== bytes.length || expected.sha256 !== actual)
     throw new Error(
       `Cannot use "${file}": its sha256 is ${actual}, manifest.json says ${expected?.sha256 ?? "nothing"}; install Slipway again`
@@ -631,6 +395,251 @@ function startHelper(path2, args, { signal, extraFds = [] }) {
     kill: () => void child.kill("SIGKILL"),
     exited
   };
+}
+
+// src/image/encode.ts
+var { createHash: createHash2 } = process.getBuiltinModule("node:crypto");
+var mediaTypes = {
+  oci: {
+    index: "application/vnd.oci.image.index.v1+json",
+    manifest: "application/vnd.oci.image.manifest.v1+json",
+    config: "application/vnd.oci.image.config.v1+json",
+    layer: {
+      none: "application/vnd.oci.image.layer.v1.tar",
+      gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+      zstd: "application/vnd.oci.image.layer.v1.tar+zstd"
+    }
+  },
+  docker: {
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
+    manifest: "application/vnd.docker.distribution.manifest.v2+json",
+    config: "application/vnd.docker.container.image.v1+json",
+    layer: {
+      none: "application/vnd.docker.image.rootfs.diff.tar",
+      gzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+      zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd"
+    }
+  }
+};
+function isForeignLayer(mediaType) {
+  return mediaType.includes(".foreign.") || mediaType.includes(".nondistributable.");
+}
+var none = { document: {}, descriptor: {} };
+function digestOf(bytes) {
+  return `sha256:${createHash2("sha256").update(bytes).digest("hex")}`;
+}
+function layerDescriptor(layer, family) {
+  if (isForeignLayer(layer.descriptor.mediaType)) return layer.descriptor;
+  const { annotations } = layer.descriptor;
+  return {
+    mediaType: mediaTypes[family].layer[layer.compression],
+    digest: layer.descriptor.digest,
+    size: layer.descriptor.size,
+    ...annotations === void 0 ? {} : { annotations }
+  };
+}
+function encodeImage(image, annotations = none) {
+  checkHistory(image);
+  const types5 = mediaTypes[image.family];
+  const config = encodeBlob(types5.config, JSON.stringify(sortKeys(leaveOutEmpty(image.config))));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: types5.manifest,
+    config: config.descriptor,
+    layers: image.layers.map((layer) => layerDescriptor(layer, image.family)),
+    ...annotationsField(annotations.document)
+  };
+  return { image, config, manifest: encodeBlob(types5.manifest, JSON.stringify(manifest, null, 2), annotations.descriptor) };
+}
+function encodeRelease(images, annotations = none) {
+  const [first, ...others] = images;
+  if (first === void 0) throw new Error("Cannot encode a release without an image");
+  return others.length === 0 ? { images, top: first.manifest } : encodeIndex(images, first.image.family, annotations);
+}
+function encodeIndex(images, family, annotations = none) {
+  const mediaType = mediaTypes[family].index;
+  const index = {
+    schemaVersion: 2,
+    mediaType,
+    manifests: images.map(({ manifest, image }) => ({ ...manifest.descriptor, platform: platformOf(image.config) })),
+    ...annotationsField(annotations.document)
+  };
+  return { images, top: encodeBlob(mediaType, JSON.stringify(index, null, 2), annotations.descriptor) };
+}
+function platformOf(config) {
+  const { architecture, os, variant, "os.version": version2, "os.features": features } = config;
+  return {
+    architecture,
+    os,
+    ...variant === void 0 ? {} : { variant },
+    ...version2 === void 0 ? {} : { "os.version": version2 },
+    ...features === void 0 ? {} : { "os.features": features }
+  };
+}
+function encodeBlob(mediaType, text, annotations = {}) {
+  const bytes = Buffer.from(text);
+  return { bytes, descriptor: annotate({ mediaType, digest: digestOf(bytes), size: bytes.length }, annotations) };
+}
+function annotate(descriptor, annotations) {
+  return { ...descriptor, ...annotationsField(annotations) };
+}
+function annotationsField(annotations) {
+  const keys = Object.keys(annotations).sort();
+  return keys.length === 0 ? {} : { annotations: Object.fromEntries(keys.map((key) => [key, annotations[key] ?? ""])) };
+}
+function checkHistory({ config, layers }) {
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== layers.length)
+    throw new Error(`Cannot encode image: its configuration lists ${diffIds.length} layers, not the ${layers.length} that it has`);
+  if (layers.some((layer, i) => layer.diffId !== diffIds[i]))
+    throw new Error("Cannot encode image: its configuration lists other layers than it has");
+  const lines = (config.history ?? []).filter((line) => !line.empty_layer).length;
+  if (lines !== layers.length) throw new Error(`Cannot encode image: its history has ${lines} layers, the image has ${layers.length}`);
+}
+function alignHistory(config) {
+  const count = config.rootfs.diff_ids.length;
+  let spare = (config.history ?? []).filter((line) => !line.empty_layer).length - count;
+  const marked = (config.history ?? []).map((line) => {
+    if (line.empty_layer || spare <= 0) return line;
+    spare -= 1;
+    return { ...line, empty_layer: true };
+  });
+  const created = config.created;
+  const missing = Array.from({ length: Math.max(0, -spare) }, () => ({
+    ...created === void 0 ? {} : { created },
+    comment: "layer without history in the base image"
+  }));
+  return { ...config, history: [...missing, ...marked] };
+}
+function leaveOutEmpty(image) {
+  if (image.config === void 0) return image;
+  return { ...image, config: Object.fromEntries(Object.entries(image.config).filter(([, value]) => !isEmpty(value))) };
+}
+function isEmpty(value) {
+  return value === null || value === "" || value === false || typeof value === "object" && Object.keys(value).length === 0;
+}
+function sortKeys(value) {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (value === null || typeof value !== "object") return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key])]));
+}
+
+// src/layer/verify.ts
+var { createHash: createHash3 } = process.getBuiltinModule("node:crypto");
+var DigestMismatchError = class extends Error {
+  name = "DigestMismatchError";
+};
+async function* verifyBytes(stream, expected) {
+  const hash3 = createHash3("sha256");
+  let size = 0;
+  let held;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (expected.size !== void 0 && size > expected.size)
+      throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it is longer than its ${expected.size} bytes`);
+    hash3.update(chunk);
+    if (held !== void 0) yield held;
+    held = chunk;
+  }
+  if (expected.size !== void 0 && size !== expected.size)
+    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": it ends after ${size} of ${expected.size} bytes`);
+  const digest = `sha256:${hash3.digest("hex")}`;
+  if (digest !== expected.digest)
+    throw new DigestMismatchError(`Cannot read blob "${expected.digest}": its bytes have the digest ${digest}`);
+  if (held !== void 0) yield held;
+}
+
+// src/layer/blobs.ts
+var { createHash: createHash4, randomUUID } = process.getBuiltinModule("node:crypto");
+var { createReadStream } = process.getBuiltinModule("node:fs");
+var { access, mkdir, open: open2, rename, rm } = process.getBuiltinModule("node:fs/promises");
+var { join } = process.getBuiltinModule("node:path");
+async function openBlobs(directory) {
+  const folder2 = join(directory, "blobs", "sha256");
+  const unfinished = join(directory, "blobs", "unfinished");
+  await mkdir(folder2, { recursive: true });
+  await mkdir(unfinished, { recursive: true });
+  const path2 = (digest) => join(folder2, hexOf(digest));
+  const temporary = async () => join(unfinished, randomUUID());
+  const publish = async (file, digest) => {
+    await rename(file, path2(digest));
+    return path2(digest);
+  };
+  return {
+    directory,
+    path: path2,
+    temporary,
+    publish,
+    has: (digest) => access(path2(digest)).then(
+      () => true,
+      () => false
+    ),
+    open: (digest) => verifyBytes(createReadStream(path2(digest), { highWaterMark: 256 << 10 }), { digest }),
+    async write(expected, bytes, signal) {
+      const file = await temporary();
+      try {
+        const stored = await writeFile2(file, expected === void 0 ? bytes : verifyBytes(bytes, expected), signal);
+        return { ...stored, path: await publish(file, stored.digest) };
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      }
+    }
+  };
+}
+async function writeFile2(path2, bytes, signal) {
+  const handle = await open2(path2, "wx", 420);
+  try {
+    const hash3 = createHash4("sha256");
+    let size = 0;
+    const pending = new PendingWrites(handle, path2);
+    for await (const chunk of bytes) {
+      signal?.throwIfAborted();
+      hash3.update(chunk);
+      size += chunk.length;
+      await pending.add(chunk);
+    }
+    await pending.flush();
+    signal?.throwIfAborted();
+    return { digest: `sha256:${hash3.digest("hex")}`, size };
+  } finally {
+    await handle.close();
+  }
+}
+var PendingWrites = class {
+  #handle;
+  #path;
+  #chunks = [];
+  #bytes = 0;
+  constructor(handle, path2) {
+    this.#handle = handle;
+    this.#path = path2;
+  }
+  async add(chunk) {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= 256 << 10 || this.#chunks.length >= 512) await this.flush();
+  }
+  async flush() {
+    let chunks = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    while (chunks.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(chunks).catch((cause) => {
+        throw new Error(`Cannot write "${this.#path}": ${cause.message}`, { cause });
+      });
+      chunks = dropBytes(chunks, bytesWritten);
+    }
+  }
+};
+function dropBytes(chunks, count) {
+  let left = count;
+  return chunks.flatMap((chunk) => {
+    const dropped = Math.min(left, chunk.length);
+    left -= dropped;
+    return dropped === chunk.length ? [] : [chunk.subarray(dropped)];
+  });
 }
 
 // src/layer/program.ts
@@ -2184,7 +2193,7 @@ async function writeHere(items, options) {
 }
 async function writeBytesHere(tar, { path: path2, compressor, signal }) {
   const hash3 = createHash6("sha256");
-  const { digest, size } = await writeFile(path2, compressor.compress(hashed(tar, hash3)), signal);
+  const { digest, size } = await writeFile2(path2, compressor.compress(hashed(tar, hash3)), signal);
   return { diffId: `sha256:${hash3.digest("hex")}`, digest, size, compressor: compressor.id };
 }
 async function* hashed(stream, hash3) {
@@ -2350,6 +2359,56 @@ async function* prepareItems(items, clampMtime, signal) {
   }
 }
 
+// src/filesystem/foreign.ts
+var { accessSync, constants: constants3 } = process.getBuiltinModule("node:fs");
+var { chmod, chown, rename: rename2 } = process.getBuiltinModule("node:fs/promises");
+function throughHelper(content, { helper, signal }) {
+  if (!helper.isForeign || mayRead(content.path)) return content;
+  return { ...content, read: () => readThrough(helper, content, signal) };
+}
+function readableItem(item, tools) {
+  const { content } = item;
+  return content?.kind === "file" && tools.helper.isForeign ? { ...item, content: throughHelper(content, tools) } : item;
+}
+function readableChanges(items, tools) {
+  return Promise.all(
+    items.map(async (item) => {
+      const { entry, content } = readableItem(item, tools);
+      if (content?.kind !== "file" || content.read === void 0 || !keptTexts.has(entry.path))
+        return { entry, ...content && { content } };
+      const chunks = [];
+      for await (const chunk of content.read()) chunks.push(chunk);
+      return { entry, content: { kind: "bytes", bytes: Buffer.concat(chunks) } };
+    })
+  );
+}
+function mayRead(path2) {
+  if (process.geteuid?.() === 0) return true;
+  try {
+    accessSync(toBytes(path2), constants3.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+async function* readThrough(helper, { path: path2, offset, size }, signal) {
+  const child = helper.start(["read", toText(path2), String(offset), String(size)], { signal });
+  child.stdin.end();
+  for await (const chunk of child.stdout) yield chunk;
+  const { code, signal: killed, stderr } = await child.exited;
+  signal?.throwIfAborted();
+  if (code !== 0) throw new Error(stderr || `Cannot read "${toText(path2)}": the helper ended with ${killed ?? `exit code ${code}`}`);
+}
+async function own(path2, { uid, gid, mode }, helper) {
+  if (helper.isForeign) return order(helper, ["own", String(uid), String(gid), mode.toString(8), path2]);
+  await chown(path2, uid, gid);
+  await chmod(path2, mode);
+}
+async function move(from, to, helper) {
+  if (helper.isForeign) return order(helper, ["move", from, to]);
+  await rename2(from, to);
+}
+
 // src/filesystem/node.ts
 var types3 = ["file", "directory", "symlink", "hardlink", "char", "block", "fifo"];
 var nothingRare = { mtimeNs: 0, link: "", devMajor: 0, devMinor: 0, xattrs: void 0, text: void 0, path: void 0 };
@@ -2476,7 +2535,7 @@ function nameOf(path2) {
 }
 
 // src/filesystem/files.ts
-var { access: access2, constants: constants3, lstat, mkdir: mkdir2, open: open4, rm: rm3 } = process.getBuiltinModule("node:fs/promises");
+var { lstat, mkdir: mkdir2, open: open4, rm: rm3 } = process.getBuiltinModule("node:fs/promises");
 var { join: join2 } = process.getBuiltinModule("node:path");
 function openLayerFiles(directory) {
   const unpacked = /* @__PURE__ */ new Map();
@@ -2515,17 +2574,10 @@ async function findUnpacked(root, wanted) {
   for (const path2 of wanted) {
     if (path2 !== pathOfName(path2)) continue;
     const stat2 = await isDirectory2(parentOf(path2)) ? await look(path2) : void 0;
-    if (stat2?.isFile() && await mayRead(`${root}/${path2}`))
+    if (stat2?.isFile() && mayRead(`${root}/${path2}`))
       found.set(path2, { kind: "file", path: joinPath(root, path2), offset: 0, size: stat2.size });
   }
   return found;
-}
-async function mayRead(path2) {
-  if (process.geteuid?.() === 0) return true;
-  return access2(toBytes(path2), constants3.R_OK).then(
-    () => true,
-    () => false
-  );
 }
 var Spool = class {
   #layer;
@@ -2584,62 +2636,6 @@ var Spool = class {
 };
 function hasContent(pair) {
   return pair[1] !== void 0;
-}
-
-// src/filesystem/foreign.ts
-var { accessSync, constants: constants4 } = process.getBuiltinModule("node:fs");
-var { chmod, chown, rename: rename2 } = process.getBuiltinModule("node:fs/promises");
-function throughHelper(content, { helper, signal }) {
-  if (!helper.isForeign || mayRead2(content)) return content;
-  return { ...content, read: () => readThrough(helper, content, signal) };
-}
-function readableItem(item, tools) {
-  const { content } = item;
-  return content?.kind === "file" && tools.helper.isForeign ? { ...item, content: throughHelper(content, tools) } : item;
-}
-function readableChanges(items, tools) {
-  return Promise.all(
-    items.map(async (item) => {
-      const { entry, content } = readableItem(item, tools);
-      if (content?.kind !== "file" || content.read === void 0 || !keptTexts.has(entry.path))
-        return { entry, ...content && { content } };
-      const chunks = [];
-      for await (const chunk of content.read()) chunks.push(chunk);
-      return { entry, content: { kind: "bytes", bytes: Buffer.concat(chunks) } };
-    })
-  );
-}
-function mayRead2({ path: path2 }) {
-  try {
-    accessSync(toBytes(path2), constants4.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-async function* readThrough(helper, { path: path2, offset, size }, signal) {
-  const child = helper.start(["read", toText(path2), String(offset), String(size)], { signal });
-  child.stdin.end();
-  for await (const chunk of child.stdout) yield chunk;
-  const { code, signal: killed, stderr } = await child.exited;
-  signal?.throwIfAborted();
-  if (code !== 0) throw new Error(stderr || `Cannot read "${toText(path2)}": the helper ended with ${killed ?? `exit code ${code}`}`);
-}
-async function own(path2, { uid, gid, mode }, helper) {
-  if (helper.isForeign) return order(helper, ["own", String(uid), String(gid), mode.toString(8), path2]);
-  await chown(path2, uid, gid);
-  await chmod(path2, mode);
-}
-async function move(from, to, helper) {
-  if (helper.isForeign) return order(helper, ["move", from, to]);
-  await rename2(from, to);
-}
-async function order(helper, args) {
-  const child = helper.start(args);
-  child.stdin.end();
-  child.stdout.resume();
-  const { code, signal, stderr } = await child.exited;
-  if (code !== 0) throw new Error(stderr || `Cannot do "${args[0]}": the helper ended with ${signal ?? `exit code ${code}`}`);
 }
 
 // src/filesystem/scan.ts
@@ -4113,6 +4109,12 @@ export {
   joinPath,
   parentOf,
   nameOf,
+  order,
+  ServerError,
+  startServer,
+  openHelper,
+  recordOwners,
+  copyHelper,
   mediaTypes,
   isForeignLayer,
   digestOf,
@@ -4131,11 +4133,6 @@ export {
   checkLevel,
   MalformedLayerError,
   decompress,
-  ServerError,
-  startServer,
-  openHelper,
-  recordOwners,
-  copyHelper,
   openIndexWriter,
   encodeIndex2,
   decodeIndex,

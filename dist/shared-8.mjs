@@ -16,6 +16,7 @@ import {
   copyHelper,
   emptyTree,
   indexLayer,
+  order,
   own,
   recordOwners,
   removeTree,
@@ -501,13 +502,7 @@ function homeInPlace(stateDir) {
   return statSync(stateDir).dev === statSync("/").dev ? stateDir : own2;
 }
 async function recoverInPlace(helper) {
-  if (existsSync(join4(own2, "journal"))) {
-    const process2 = helper.start(["run", "recover"]);
-    process2.stdin.end();
-    process2.stdout.resume();
-    const { code, stderr } = await process2.exited;
-    if (code !== 0) throw new SandboxError(stderr || "Cannot put the container's files back");
-  }
+  if (existsSync(join4(own2, "journal"))) await order(helper, ["run", "recover"], "put the container's files back");
   if (existsSync(join4(own2, "rubbish"))) await removeTree(join4(own2, "rubbish"));
 }
 
@@ -650,7 +645,7 @@ var { join: join6 } = process.getBuiltinModule("node:path");
 var maxLayers = 500;
 function openNs(name, given, why, user) {
   const { stateDir, deputy } = given;
-  const recordsOwners = user !== void 0 && user.ids !== "all";
+  const recordsOwners = hasOneId(user);
   const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
   const tools = { ...given, helper };
   const layers = new LayerStore(join6(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
@@ -677,6 +672,9 @@ function openNs(name, given, why, user) {
       return closed;
     }
   };
+}
+function hasOneId(user) {
+  return user !== void 0 && user.ids !== "all";
 }
 function marksOf(user) {
   return user === void 0 ? "trusted" : "user";
@@ -769,7 +767,7 @@ var NsRoot = class {
     await chmod2(upper, 493);
     const place = { kind: "namespaces", lowers, upper, work, stage, ...this.#user && { user: this.#user } };
     const files = await writeEtcFiles(home, command.hostname);
-    const filesInPlace = this.#user === void 0 || this.#user.ids === "all" ? {} : await writeAptFile(home);
+    const filesInPlace = hasOneId(this.#user) ? await writeAptFile(home) : {};
     const { mounts, release } = await this.#mounts.prepare(command, home, signal);
     try {
       return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });
@@ -1124,10 +1122,8 @@ async function sweep(folder, own3, helper) {
     if (name.startsWith(prefix) && path !== own3 && changed !== void 0 && Date.now() - changed.mtimeMs > youngMs) found.push(path);
   }
   if (found.length === 0) return;
-  const child = helper.start(["remove", "--unlocked", ...found]);
-  child.stdin.end();
-  child.stdout.resume();
-  await child.exited;
+  await order(helper, ["remove", "--unlocked", ...found]).catch(() => {
+  });
 }
 
 // src/sandbox/try-rung.ts

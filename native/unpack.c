@@ -1,7 +1,7 @@
 // slipway-helper unpack ROOT FILE FORM DIGESTS: takes a layer apart for the builder, which reads headers and says what becomes of the contents that lie here.
 //
 // The layer is the FILE, or where that is "" comes in on descriptor 4. FORM is "gzip" or "plain". Out: what walk.h says of the tar, and at last a 'Z': u8 how the compressed
-// stream ended (inflate.h), why as a string, the sha256 of the tar, the sha256 of FILE and u64 its size. DIGESTS is "1" where the builder has use for those of contents.
+// stream ended (inflate.h), why as a string, the sha256 of the tar and the sha256 of FILE. DIGESTS is "1" where the builder has use for those of contents.
 // In: all that `apply` takes, below ROOT; a 'P' is a file as 'F', with u64 place in the tar and u64 size of its content; a 'K' says with an u64 up to what place nothing is
 // needed any more, as does a 'P'; a 'G' wants bytes, u64 place and u64 size, on descriptor 3, where they come in
 // pieces of u32 size and bytes; a piece of none says that there are no more. Without ROOT, that is "", only the last two and the 'Z' at the end.
@@ -104,10 +104,8 @@ static void *tell(void *unused) {
   put_string(&events, layer.why);
   sha256_finish(&layer.tar, digest);
   put_raw(&events, digest, sizeof digest);
-  uint64_t size = layer.blob.size;
   sha256_finish(&layer.blob, digest);
   put_raw(&events, digest, sizeof digest);
-  put_u64(&events, size);
   end_frame(&events);
   flush_writer(&events);
   close(STDOUT_FILENO);

@@ -1,11 +1,12 @@
 // Where the bytes of files in layers are on this machine, put there when they are first needed.
 
-import { access, constants, lstat, mkdir, open, rm } from "node:fs/promises";
+import { lstat, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "../image/digest.ts";
 import type { Layer } from "../image/image.ts";
 import { type Content, type RawPath, toBytes, toRaw } from "../layer/entry.ts";
 import { readLayer } from "../layer/layer.ts";
+import { mayRead } from "./foreign.ts";
 import { nameAtTurn, pathOfName } from "./node.ts";
 import { joinPath, parentOf } from "./view.ts";
 
@@ -61,19 +62,10 @@ async function findUnpacked(root: RawPath, wanted: readonly RawPath[]): Promise<
   for (const path of wanted) {
     if (path !== pathOfName(path)) continue;
     const stat = (await isDirectory(parentOf(path))) ? await look(path) : undefined;
-    if (stat?.isFile() && (await mayRead(`${root}/${path}`)))
+    if (stat?.isFile() && mayRead(`${root}/${path}`))
       found.set(path, { kind: "file", path: joinPath(root, path), offset: 0, size: stat.size });
   }
   return found;
-}
-
-/** What is unpacked under other ids may be read by those alone. */
-async function mayRead(path: RawPath): Promise<boolean> {
-  if (process.geteuid?.() === 0) return true;
-  return access(toBytes(path), constants.R_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Files of one layer, taken out of its blob. */

@@ -2,8 +2,8 @@
 
 import { accessSync, constants } from "node:fs";
 import { chmod, chown, rename } from "node:fs/promises";
-import type { Helper } from "../helper/helper.ts";
-import { type Content, type LayerItem, toBytes, toText } from "../layer/entry.ts";
+import { type Helper, order } from "../helper/helper.ts";
+import { type Content, type LayerItem, type RawPath, toBytes, toText } from "../layer/entry.ts";
 import { keptTexts } from "../layer/layer.ts";
 import type { ScanTools } from "./scan.ts";
 
@@ -11,7 +11,7 @@ type FileContent = Extract<Content, { readonly kind: "file" }>;
 
 /** Has the helper read what this process may not open. */
 export function throughHelper(content: FileContent, { helper, signal }: ScanTools): FileContent {
-  if (!helper.isForeign || mayRead(content)) return content;
+  if (!helper.isForeign || mayRead(content.path)) return content;
   return { ...content, read: () => readThrough(helper, content, signal) };
 }
 
@@ -35,8 +35,10 @@ export function readableChanges(items: readonly LayerItem[], tools: ScanTools): 
   );
 }
 
-// Synchronous: a call costs a few microseconds, a turn through Node's thread pool many times that.
-function mayRead({ path }: FileContent): boolean {
+/** Whether this process may open a file: what is unpacked under other ids may be read by those alone. */
+export function mayRead(path: RawPath): boolean {
+  if (process.geteuid?.() === 0) return true;
+  // Synchronous: a call costs a few microseconds, a turn through Node's thread pool many times that.
   try {
     accessSync(toBytes(path), constants.R_OK);
     return true;
@@ -72,13 +74,4 @@ interface Ownership {
 export async function move(from: string, to: string, helper: Helper): Promise<void> {
   if (helper.isForeign) return order(helper, ["move", from, to]);
   await rename(from, to);
-}
-
-/** Has the helper do one thing that says nothing unless it fails. */
-export async function order(helper: Helper, args: readonly string[]): Promise<void> {
-  const child = helper.start(args);
-  child.stdin.end();
-  child.stdout.resume();
-  const { code, signal, stderr } = await child.exited;
-  if (code !== 0) throw new Error(stderr || `Cannot do "${args[0]}": the helper ended with ${signal ?? `exit code ${code}`}`);
 }

@@ -4,8 +4,7 @@ import { execFile } from "node:child_process";
 import { lstatSync, readdirSync, rmdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
-import type { Helper } from "../helper/helper.ts";
-import { order } from "./foreign.ts";
+import { type Helper, order } from "../helper/helper.ts";
 
 /**
  * Removes a tree and never leaves its file system, whatever is mounted in it. Names need not be UTF-8, which Node's own `rm` stumbles

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { LastBytes } from "./last-bytes.ts";
 
 export { FrameReader, FrameWriter, readFrames } from "./frames.ts";
+export { order } from "./order.ts";
 export { type HelperServer, ServerError, type ServerOptions, startServer } from "./server.ts";
 export { helperGone, Session } from "./session.ts";
 

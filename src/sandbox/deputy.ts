@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { copyHelper, type Helper, ServerError, startServer } from "../helper/helper.ts";
+import { copyHelper, type Helper, order, ServerError, startServer } from "../helper/helper.ts";
 import { SandboxError } from "./start-command.ts";
 import { findSubordinateIds } from "./subordinate-ids.ts";
 
@@ -113,8 +113,5 @@ async function sweep(folder: string, own: string, helper: Helper): Promise<void>
     if (name.startsWith(prefix) && path !== own && changed !== undefined && Date.now() - changed.mtimeMs > youngMs) found.push(path);
   }
   if (found.length === 0) return;
-  const child = helper.start(["remove", "--unlocked", ...found]);
-  child.stdin.end();
-  child.stdout.resume();
-  await child.exited;
+  await order(helper, ["remove", "--unlocked", ...found]).catch(() => {});
 }

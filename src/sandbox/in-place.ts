@@ -4,7 +4,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { removeTree } from "../filesystem/filesystem.ts";
-import type { Helper } from "../helper/helper.ts";
+import { type Helper, order } from "../helper/helper.ts";
 import { type FlatTools, openFlat } from "./flat-root.ts";
 import type { Sandbox, SandboxOptions } from "./sandbox.ts";
 import { type Place, SandboxError } from "./start-command.ts";
@@ -45,12 +45,6 @@ export function homeInPlace(stateDir: string): string {
 
 /** Puts back what a build that was killed has moved. */
 async function recoverInPlace(helper: Helper): Promise<void> {
-  if (existsSync(join(own, "journal"))) {
-    const process = helper.start(["run", "recover"]);
-    process.stdin.end();
-    process.stdout.resume();
-    const { code, stderr } = await process.exited;
-    if (code !== 0) throw new SandboxError(stderr || "Cannot put the container's files back");
-  }
+  if (existsSync(join(own, "journal"))) await order(helper, ["run", "recover"], "put the container's files back");
   if (existsSync(join(own, "rubbish"))) await removeTree(join(own, "rubbish"));
 }

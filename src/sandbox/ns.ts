@@ -28,7 +28,7 @@ export type NsName = "ns" | "userns" | "userns-single";
 /** In a user namespace where `user` is given. */
 export function openNs(name: NsName, given: NsTools, why: string, user: UserNamespace | undefined): Sandbox {
   const { stateDir, deputy } = given;
-  const recordsOwners = user !== undefined && user.ids !== "all";
+  const recordsOwners = hasOneId(user);
   const helper = recordsOwners ? recordOwners(given.helper) : given.helper;
   const tools = { ...given, helper };
   const layers = new LayerStore(join(stateDir, "layers"), { ...tools, marks: marksOf(user), recordsOwners });
@@ -55,6 +55,11 @@ export function openNs(name: NsName, given: NsTools, why: string, user: UserName
       return closed;
     },
   };
+}
+
+/** Then owners are recorded, as nobody can be given anything. */
+function hasOneId(user: UserNamespace | undefined): boolean {
+  return user !== undefined && user.ids !== "all";
 }
 
 function marksOf(user: UserNamespace | undefined): OverlayMarks {
@@ -162,7 +167,7 @@ class NsRoot implements Root {
     await chmod(upper, 0o755);
     const place: Place = { kind: "namespaces", lowers, upper, work, stage, ...(this.#user && { user: this.#user }) };
     const files = await writeEtcFiles(home, command.hostname);
-    const filesInPlace = this.#user === undefined || this.#user.ids === "all" ? {} : await writeAptFile(home);
+    const filesInPlace = hasOneId(this.#user) ? await writeAptFile(home) : {};
     const { mounts, release } = await this.#mounts.prepare(command, home, signal);
     try {
       return await startCommand(command, place, { helper: this.#helper, files, filesInPlace, mounts, signal });

@@ -4,6 +4,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Ended, whenEnded } from "../support/ended.ts";
 import { debianRoot } from "./bases.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
@@ -116,22 +117,10 @@ function makeOnce(path: string, make: () => void): void {
 /** For one build. */
 const patienceMs = 900_000;
 
-export interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs a command in a place to its end; `root` is that of a container's image. */
 export function startIn(place: Place, workshop: Workshop, command: readonly string[], root?: string): Promise<Ended> {
   const [program = "", ...words] = [...place.prefix(workshop, root), ...command];
   const env = { PATH: process.env.PATH, HOME: "/tmp", LC_ALL: "C", RUN_IN_DIR: workshop.folder };
   const child = spawn(program, words, { cwd: "/", env, stdio: ["ignore", "pipe", "pipe"], timeout: patienceMs });
-  const texts = { out: "", err: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.err += text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, ...texts }));
-  });
+  return whenEnded(child);
 }

@@ -7,6 +7,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../support/build.ts";
+import { type Ended, whenEnded } from "../support/ended.ts";
 import { type LocalRegistry, type LocalRegistryOptions, openLocalRegistry } from "../support/local-registry.ts";
 import { type ExecutorImage, openExecutorImage } from "./executor-image.ts";
 
@@ -66,14 +67,8 @@ export interface Pod {
   readonly capabilities?: readonly string[];
 }
 
-export interface EndedPod {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs a container of the image to its end, in the machine's network. */
-export async function runPod(image: ExecutorImage, pod: Pod): Promise<EndedPod> {
+export async function runPod(image: ExecutorImage, pod: Pod): Promise<Ended> {
   const { environment, command, args = [], env = {}, volumes = {}, readOnlyRoot = false, capabilities } = pod;
   const { Entrypoint, Env, WorkingDir } = image.config;
   const variables = [...Env, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)].flatMap((pair) => ["-e", pair]);
@@ -89,7 +84,7 @@ export async function runPod(image: ExecutorImage, pod: Pod): Promise<EndedPod> 
 const runtime = (name: string) => fileURLToPath(new URL(`runc-${name}`, import.meta.url));
 
 /** Runs a program in the running pod that has this volume, as kubectl exec does. */
-export async function runInPod(volume: string, words: readonly string[]): Promise<EndedPod> {
+export async function runInPod(volume: string, words: readonly string[]): Promise<Ended> {
   return start("runc", ["exec", await findContainer(volume), ...words]);
 }
 
@@ -106,13 +101,7 @@ async function findContainer(volume: string): Promise<string> {
   throw new Error(`No pod with the volume "${volume}" runs`);
 }
 
-function start(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<EndedPod> {
+function start(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
-  const texts = { out: "", err: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.err += text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, ...texts }));
-  });
+  return whenEnded(child);
 }

@@ -3,7 +3,8 @@
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { type Cluster, type EndedPod, type Pod, runPod } from "./cluster.ts";
+import type { Ended } from "../support/ended.ts";
+import { type Cluster, type Pod, runPod } from "./cluster.ts";
 
 /** What a cluster has beside the manifest's own objects, by name: files of secrets and config maps, directories of claims. */
 export interface Objects {
@@ -14,7 +15,7 @@ export interface Objects {
 
 type Files = Readonly<Record<string, string>>;
 
-export interface EndedContainer extends EndedPod {
+export interface EndedContainer extends Ended {
   /** POD/CONTAINER. */
   readonly name: string;
   /** What it wrote to `/dev/termination-log`. */

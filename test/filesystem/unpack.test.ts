@@ -100,17 +100,17 @@ async function findHolders(roots: readonly string[], helper: Helper): Promise<Ma
   return holders;
 }
 
+/** The helper, but a shell's script ends with its command. */
+function startedBy({ path }: Helper, script: (command: string) => string): Helper {
+  const quote = (words: readonly string[]) => words.map((word) => `'${word}'`).join(" ");
+  return { path, start: (args, options) => wrapHelper(script(quote([path, ...args])), options?.extraFds) };
+}
+
 test("a full disk is an error that names the file", async (t) => {
   const helper = await rootHelper(t);
   if (helper === undefined) return;
   const root = await temporary(t);
-  const small: Helper = {
-    path: helper.path,
-    start: (args, options) => {
-      const command = [helper.path, ...args].map((arg) => `'${arg}'`).join(" ");
-      return wrapHelper(`mount -t tmpfs -o size=64k tmpfs ${root} && exec ${command}`, options?.extraFds);
-    },
-  };
+  const small = startedBy(helper, (command) => `mount -t tmpfs -o size=64k tmpfs ${root} && exec ${command}`);
   const content = Buffer.alloc(1 << 20, 1);
   const layer = makeLayer([{ entry: entry("a/large", "file", { size: content.length }), content }]);
   await assert.rejects(unpackLayer(layer, { root, form: "flat" }, { helper: small }), /Cannot write "a\/large": No space left on device/);
@@ -120,13 +120,7 @@ test("devices that may not be made are left out, and the tree has them", async (
   const helper = await rootHelper(t);
   if (helper === undefined) return;
   const root = await temporary(t);
-  const limited: Helper = {
-    path: helper.path,
-    start: (args, options) => {
-      const command = [helper.path, ...args].map((arg) => `'${arg}'`).join(" ");
-      return wrapHelper(`exec setpriv --bounding-set=-mknod ${command}`, options?.extraFds);
-    },
-  };
+  const limited = startedBy(helper, (command) => `exec setpriv --bounding-set=-mknod ${command}`);
   const content = Buffer.from("new");
   const device = entry("d", "char", { devMajor: 1, devMinor: 3 });
   const layer = makeLayer([{ entry: device }, { entry: entry("f", "file", { size: 3 }), content }, { entry: entry("p", "fifo") }]);
